@@ -1,0 +1,30 @@
+"""Trained neural networks as FPGA logic that answers in nanoseconds.
+
+    import fpga_ml
+    project = fpga_ml.compile("models/jet_cnn")
+    project.report["csim"]["bit_exact_vs_quantised_model"]
+
+The heavy imports (TensorFlow, hls4ml) happen at first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fpga_ml.config import Config as Config
+    from fpga_ml.errors import FpgaMlError as FpgaMlError
+    from fpga_ml.pipeline import Project as Project
+    from fpga_ml.pipeline import compile as compile
+
+__version__ = "0.1.0"
+__all__ = ["Config", "FpgaMlError", "Project", "compile"]
+_HOMES = {"compile": "pipeline", "Project": "pipeline", "Config": "config", "FpgaMlError": "errors"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fpga_ml' has no attribute '{name}'")
+    import importlib
+
+    return getattr(importlib.import_module(f"fpga_ml.{_HOMES[name]}"), name)

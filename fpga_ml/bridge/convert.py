@@ -1,0 +1,313 @@
+"""Keras to hls4ml's ModelGraph: the settings that we choose, and what came out, in our own types."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hls4ml
+from hls4ml.converters.keras_v2_to_hls import keras_v2_to_hls, layer_handlers
+from hls4ml.converters.keras_v3._base import registry
+from hls4ml.utils.config import create_config
+
+import fpga_ml.bridge.handlers  # noqa: F401  (registers the qkeras-v3 handlers)
+import fpga_ml.bridge.mends  # noqa: F401  (mends hls4ml)
+from fpga_ml.bridge.softmax import SoftmaxTables
+from fpga_ml.config import Config
+from fpga_ml.errors import FpgaMlError, suggest
+from fpga_ml.numerics.types import MAX_WIDTH_BITS, FixedType
+
+BACKENDS = ("Vitis", "Vivado", "Quartus", "oneAPI", "Catapult", "Libero")
+_XILINX = re.compile(r"^x[aqc]\w+(-\w+){0,4}$", re.IGNORECASE)
+_PARTS = {
+    "Vitis": (_XILINX, "a Xilinx part such as xcvu13p-flga2577-2-e"),
+    "Vivado": (_XILINX, "a Xilinx part such as xcvu13p-flga2577-2-e"),
+    "Catapult": (_XILINX, "a Xilinx part such as xcku115-flvb2104-2-i"),
+    "Quartus": (re.compile(r"^(Arria|Stratix|Cyclone|Agilex|Max)\w*$|^(10|5|1)[A-Z]\w+$", re.IGNORECASE), "Arria10"),
+    "oneAPI": (re.compile(r"^(Arria|Stratix|Cyclone|Agilex)\w*$|^(10|5|1)[A-Z]\w+$|^A\w+$", re.IGNORECASE), "Agilex7"),
+    "Libero": (re.compile(r"^(MPF|M2S|M2GL|RT)\w+$", re.IGNORECASE), "MPF300"),
+}
+# nnet_activation.h, plus what hls4ml turns into layers of their own.
+ACTIVATIONS = frozenset(
+    """linear relu relu6 sigmoid tanh softmax softplus softsign elu selu leaky_relu hard_sigmoid hard_tanh
+    binary_tanh ternary_tanh""".split()
+)
+_QUANTIZERS = frozenset(
+    """quantized_bits quantized_relu quantized_tanh quantized_sigmoid binary ternary binary_tanh
+    ternary_tanh""".split()
+)
+_ATTRIBUTE_TYPES = ("table", "exp_table", "inv_table", "inv_inp", "inp_norm")
+_UNUSABLE = frozenset({"GarNet", "GarNetStack", "QConv2DBatchnorm", "UnaryLUT", "FixedPointQuantizer", "ThresholdedReLU"})
+
+
+@dataclass(frozen=True)
+class Node:
+    """One layer of the hls4ml graph: its types (C++ spelling) by name, its output's shape, and whether csim shows it."""
+
+    name: str
+    kind: str
+    types: Mapping[str, str]
+    shape: tuple[int, ...]
+    reuse_factor: int
+    strategy: str
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The hls4ml ModelGraph (opaque) with what later stages need of it.
+
+    inputs, outputs: (C++ name, type, shape); notes: what hls4ml said while converting.
+    """
+
+    hls: Any
+    nodes: tuple[Node, ...]
+    inputs: tuple[tuple[str, str, tuple[int, ...]], ...]
+    outputs: tuple[tuple[str, str, tuple[int, ...]], ...]
+    notes: tuple[str, ...]
+
+    def node(self, name: str) -> Node:
+        return next(n for n in self.nodes if n.name == name)
+
+
+def supported_layers() -> list[str]:
+    """Names of the Keras and QKeras layer classes that convert."""
+    modern = {k.rsplit(".", 1)[-1] for k in registry if not k.startswith("hgq.")}
+    old = {k for k in layer_handlers if ">" not in k and k not in ("Functional", "Sequential")}
+    return sorted((modern | old) - _UNUSABLE - {n for n in modern if n.startswith("Random")} - {"Affine"})
+
+
+def check_model(model: Any) -> None:
+    """One error for the first layer or activation that hls4ml does not convert."""
+    known = set(supported_layers()) | {"Affine"}
+    for layer in model.layers:
+        name = type(layer).__name__
+        where = f"layer '{layer.name}' of model '{model.name}'"
+        if name not in known:
+            raise FpgaMlError(
+                f"layer '{layer.name}' is a {name}, which hls4ml {hls4ml.__version__} does not convert",
+                where=where,
+                do=f"replace it ({suggest(name, known)})",
+            )
+        for attribute in ("activation", "recurrent_activation"):
+            function = getattr(layer, attribute, None)
+            if function is None:
+                continue
+            used = type(function).__name__ if hasattr(function, "get_config") else function.__name__
+            allowed = _QUANTIZERS if hasattr(function, "get_config") else ACTIVATIONS
+            if used not in allowed and not (hasattr(function, "get_config") and used in ("quantized_po2",)):
+                raise FpgaMlError(
+                    f"activation '{used}' of layer '{layer.name}' is not one that hls4ml computes",
+                    where=where,
+                    do=f"use another ({suggest(used, allowed)})",
+                )
+
+
+def check_target(config: Config) -> None:
+    """Unknown backends and parts, before any work is done."""
+    if config.backend not in BACKENDS:
+        raise FpgaMlError(
+            f"unknown backend '{config.backend}'", where=config.where("backend"), do=suggest(config.backend, BACKENDS)
+        )
+    pattern, example = _PARTS[config.backend]
+    if config.part is not None and not pattern.match(config.part):
+        raise FpgaMlError(
+            f"'{config.part}' is no part that backend {config.backend} knows",
+            where=config.where("part"),
+            do=f"name the part as the vendor does, for example {example}",
+        )
+
+
+def convert(
+    model: Any,
+    config: Config,
+    output_dir: Path,
+    input_types: Sequence[FixedType],
+    precision: Mapping[str, Mapping[str, str]],
+    softmax: Mapping[str, SoftmaxTables],
+) -> Graph:
+    """The quantised Keras model as an hls4ml graph, after its optimisation flows.
+
+    precision: types of layers without quantizers of their own; softmax: tables by layer name.
+    """
+    check_target(config)
+    check_model(model)
+    with listening() as notes, _named(model):
+        hls_config = hls4ml.utils.config_from_keras_model(
+            model, granularity="name", backend=config.backend, default_precision=_default(config)
+        )
+        _settings(hls_config, config, model, input_types, precision, softmax)
+        graph = hls4ml.converters.convert_from_keras_model(
+            model,
+            output_dir=str(output_dir),
+            hls_config=hls_config,
+            allow_da_fallback=False,
+            **_target(config),
+        )
+    return _described(graph, notes)
+
+
+def convert_legacy(architecture: Path, weights: Path, config: Config, output_dir: Path) -> Graph:
+    """A Keras-2 model through hls4ml's own JSON + h5 reader: for classes that Keras 3 no longer has."""
+    check_target(config)
+    with listening() as notes, _named(None):
+        settings = create_config(output_dir=str(output_dir), **_target(config))
+        source = "KerasJson" if architecture.suffix == ".json" else "KerasH5"
+        settings |= {source: str(architecture), "KerasH5": str(weights), "InputData": None, "OutputPredictions": None}
+        settings["HLSConfig"] = {"Model": {"Precision": _default(config), "ReuseFactor": config.reuse_factor}}
+        graph = keras_v2_to_hls(settings)
+    return _described(graph, notes)
+
+
+@contextmanager
+def listening() -> Iterator[list[str]]:
+    """hls4ml prints; keep what it says that a user should know, and keep stdout clean."""
+    said = io.StringIO()
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as caught, redirect_stdout(said):
+        warnings.simplefilter("always")
+        yield notes
+    notes += [line for line in said.getvalue().splitlines() if line.upper().startswith(("WARNING", "UNROLLED", "INVALID"))]
+    notes += [str(w.message) for w in caught if "hls4ml" in str(w.filename)]
+
+
+@contextmanager
+def _named(model: Any) -> Iterator[None]:
+    """hls4ml raises bare exceptions; give them a place."""
+    try:
+        yield
+    except FpgaMlError:
+        raise
+    except Exception as error:
+        raise FpgaMlError(
+            f"hls4ml {hls4ml.__version__} cannot convert the model: {error or type(error).__name__}",
+            where=f"model '{model.name}'" if model is not None else None,
+            do="see `fpga-ml doctor --layers` for what converts; --debug shows hls4ml's traceback",
+        ) from error
+
+
+def _default(config: Config) -> str:
+    """For types that nothing else decides: the width of calibrated tensors, never below hls4ml's own 16 bits."""
+    width = max(config.bits, 16)
+    return f"fixed<{width},{width - 10}>"
+
+
+def _target(config: Config) -> dict[str, Any]:
+    return {
+        "project_name": config.project_name,
+        "backend": config.backend,
+        "part": config.part,
+        "clock_period": config.clock_ns,
+        "io_type": config.io_type,
+    }
+
+
+def _settings(
+    hls_config: dict[str, Any],
+    config: Config,
+    model: Any,
+    input_types: Sequence[FixedType],
+    precision: Mapping[str, Mapping[str, str]],
+    softmax: Mapping[str, SoftmaxTables],
+) -> None:
+    """Our choices, the layers' and the user's, into hls4ml's configuration, in rising order of rank."""
+    hls_config["Model"]["Strategy"] = config.strategy
+    hls_config["Model"]["ReuseFactor"] = config.reuse_factor
+    layers = hls_config["LayerName"]
+    for tensor, t in zip(model.inputs, input_types, strict=True):
+        layers[tensor.name]["Precision"]["result"] = _spelled(t)
+    for name, section in layers.items():
+        section["Trace"] = True
+        if "ReuseFactor" in section:
+            section["ReuseFactor"] = config.reuse_factor
+        section["Precision"] |= precision.get(name, {})
+        if name in softmax:
+            _apply_softmax(section, softmax[name])
+    for name, own in config.layers.items():
+        for section in [s for n, s in layers.items() if n == name or n.startswith(f"{name}_")]:
+            _apply_layer(section, own, is_main=section is layers.get(name))
+
+
+def _apply_softmax(section: dict[str, Any], t: SoftmaxTables) -> None:
+    section["Implementation"] = "stable"
+    section["ExpTableSize"], section["InvTableSize"] = t.exp_size, t.inverse_size
+    types = {
+        "inp_norm": t.difference,
+        "exp_table": t.exp,
+        "inv_table": t.inverse,
+        "inv_inp": t.total,
+        "accum": t.total,
+        "result": t.result,
+    }
+    _set_types(section, {name: _spelled(chosen) for name, chosen in types.items()})
+
+
+def _set_types(section: dict[str, Any], types: Mapping[str, str]) -> None:
+    """hls4ml reads the types of sums, weights and results from `Precision`, those of tables from attributes."""
+    for name, text in types.items():
+        if name in _ATTRIBUTE_TYPES:
+            section["".join(word.capitalize() for word in name.split("_")) + "T"] = text
+        else:
+            section["Precision"][name] = text
+
+
+def _apply_layer(section: dict[str, Any], own: Any, *, is_main: bool) -> None:
+    keys = {
+        "ReuseFactor": own.reuse_factor,
+        "Strategy": own.strategy,
+        "ParallelizationFactor": own.parallelization_factor,
+        "TableSize": own.table_size,
+        "Implementation": own.softmax,
+    }
+    section |= {k: v for k, v in keys.items() if v is not None}
+    if is_main:
+        _set_types(section, {k: v for k, v in own.precision.items() if k not in ("result", "weight", "bias")})
+
+
+def _spelled(t: FixedType) -> str:
+    """All modes written out: hls4ml fills in none of them."""
+    head = "fixed" if t.signed else "ufixed"
+    return f"{head}<{t.width},{t.integer},{t.rounding.value},{t.overflow.value}>"
+
+
+def _described(graph: Any, notes: list[str]) -> Graph:
+    nodes = []
+    for layer in graph.get_layers():
+        layer.set_attr("trace", layer.class_name != "Input" and len(list(layer.get_variables())) == 1)
+        types = {k.removesuffix("_t"): _cpp(v.precision) for k, v in layer.types.items()}
+        for role, t in types.items():
+            width = getattr(layer.types[f"{role}_t"].precision, "width", 1)
+            if width > MAX_WIDTH_BITS:
+                raise FpgaMlError(
+                    f"{t} is {width} bits wide, more than {MAX_WIDTH_BITS}",
+                    where=f"layer '{layer.name}', {role} type",
+                    do="quantise its inputs or weights to fewer bits, or set the type in fpga_ml.toml",
+                )
+        nodes.append(
+            Node(
+                layer.name,
+                layer.class_name,
+                types,
+                tuple(int(d) for d in layer.get_output_variable().shape),
+                int(layer.get_attr("reuse_factor", 1)),
+                str(layer.get_attr("strategy", "latency")),
+            )
+        )
+    ports = [
+        tuple((v.name, _cpp(v.type.precision), tuple(int(d) for d in v.shape)) for v in variables)
+        for variables in (graph.get_input_variables(), graph.get_output_variables())
+    ]
+    return Graph(graph, tuple(nodes), ports[0], ports[1], tuple(dict.fromkeys(notes)))
+
+
+def _cpp(precision: Any) -> str:
+    """hls4ml's 'fixed<16,6,RND,SAT,0>' in C++ spelling; others (xnor, exponent) as hls4ml prints them."""
+    try:
+        return FixedType.parse(str(precision)).cpp()
+    except FpgaMlError:
+        return str(precision)

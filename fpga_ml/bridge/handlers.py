@@ -1,0 +1,150 @@
+"""Keras 3 handlers that hls4ml 1.3.0 lacks: the layers of qkeras-v3.
+
+hls4ml knows QKeras through its Keras-2 handlers, which read a layer's config and ask a reader for weights by their
+Keras-2 names. Each handler here delegates to them and adds what Keras 3 does differently: quantizers arrive as
+objects, a layer's activation may be a quantizer, and some variables are named otherwise. Defining a handler class
+registers it (hls4ml's metaclass), so importing this module is all that is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from hls4ml.converters.keras.qkeras import (
+    parse_qactivation_layer,
+    parse_qbatchnorm_layer,
+    parse_qconv_layer,
+    parse_qdense_layer,
+    parse_qdepthwiseqconv_layer,
+    parse_qrnn_layer,
+    parse_qsepconv_layer,
+)
+from hls4ml.converters.keras_v3._base import KerasV3LayerHandler
+from hls4ml.model.quantizers import QKerasQuantizer
+
+# Keras-2 variable name -> the names that Keras 3 gives the same variable, in order of preference.
+_ALIASES = {"depthwise_kernel": ("depthwise_kernel", "kernel")}
+
+
+class _LayerReader:
+    """What hls4ml's Keras-2 handlers ask for weights: here one Keras 3 layer."""
+
+    def __init__(self, layer: Any) -> None:
+        self._weights = {w.name: np.asarray(w) for w in layer.weights}
+
+    def get_weights_data(self, _layer_name: str, variable: str) -> np.ndarray | None:
+        for name in _ALIASES.get(variable, (variable,)):
+            if name in self._weights:
+                return self._weights[name]
+        return None
+
+
+class _QKerasHandler(KerasV3LayerHandler):
+    """Delegates to a Keras-2 handler; an activation that is a quantizer becomes a layer of its own."""
+
+    parse: Any = None
+
+    def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
+        source = {"class_name": type(layer).__name__, "config": self._config(layer)}
+        shapes = [list(t.shape) for t in in_tensors]
+        parsed, _ = type(self).parse(source, [t.name for t in in_tensors], shapes, _LayerReader(layer))
+        main = {
+            **self.default_config,
+            **parsed,
+            "class_name": parsed["class_name"],
+            "input_shape": [list(t.shape[1:]) for t in in_tensors],
+        }
+        return self._split_activation(layer, main, out_tensors)
+
+    def _config(self, layer: Any) -> dict[str, Any]:
+        return dict(layer.get_config())
+
+    def _split_activation(
+        self, layer: Any, main: dict[str, Any], out_tensors: Sequence[Any]
+    ) -> tuple[dict[str, Any], ...]:
+        activation = getattr(layer, "activation", None)
+        if not hasattr(activation, "get_config"):
+            plain, between = self.maybe_get_activation_config(layer, out_tensors)
+            if plain is None:
+                return (main,)
+            return {**main, "output_keras_tensor_names": [between]}, plain
+        name = f"{layer.name}_{type(activation).__name__}"
+        between = f"{out_tensors[0].name}_activation"
+        source = {"class_name": "QActivation", "config": {"name": name, "activation": activation}}
+        parsed, _ = parse_qactivation_layer(source, [between], [list(out_tensors[0].shape)], None)
+        parsed["input_keras_tensor_names"] = [between]
+        parsed["output_keras_tensor_names"] = [out_tensors[0].name]
+        return {**main, "output_keras_tensor_names": [between]}, parsed
+
+
+class QDenseHandler(_QKerasHandler):
+    handles = ("QDense",)
+    parse = staticmethod(parse_qdense_layer)
+
+
+class QConvHandler(_QKerasHandler):
+    handles = ("QConv1D", "QConv2D")
+    parse = staticmethod(parse_qconv_layer)
+
+
+class QDepthwiseConvHandler(_QKerasHandler):
+    handles = ("QDepthwiseConv2D",)
+    parse = staticmethod(parse_qdepthwiseqconv_layer)
+
+
+class QSeparableConvHandler(_QKerasHandler):
+    handles = ("QSeparableConv1D", "QSeparableConv2D")
+    parse = staticmethod(parse_qsepconv_layer)
+
+
+class QBatchNormalizationHandler(_QKerasHandler):
+    handles = ("QBatchNormalization",)
+    parse = staticmethod(parse_qbatchnorm_layer)
+
+
+class QActivationHandler(_QKerasHandler):
+    handles = ("QActivation",)
+    parse = staticmethod(parse_qactivation_layer)
+
+    def _split_activation(
+        self, layer: Any, main: dict[str, Any], out_tensors: Sequence[Any]
+    ) -> tuple[dict[str, Any], ...]:
+        return (main,)
+
+
+class QRecurrentHandler(_QKerasHandler):
+    """QSimpleRNN, QLSTM, QGRU: their activations belong to the cell and stay inside the layer."""
+
+    handles = ("QSimpleRNN", "QLSTM", "QGRU")
+    parse = staticmethod(parse_qrnn_layer)
+
+    def _split_activation(
+        self, layer: Any, main: dict[str, Any], out_tensors: Sequence[Any]
+    ) -> tuple[dict[str, Any], ...]:
+        return (main,)
+
+
+class AffineHandler(KerasV3LayerHandler):
+    """Our frozen batch normalisation is hls4ml's ApplyAlpha: scale and bias with their own quantizers."""
+
+    handles = ("Affine",)
+
+    def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> dict[str, Any]:
+        shape = in_tensors[0].shape
+        return {
+            "class_name": "ApplyAlpha",
+            "n_in": int(np.prod(shape[1:])),
+            "n_filt": -1 if len(shape) == 2 else int(shape[-1]),
+            "scale_data": self.load_weight(layer, "scale"),
+            "bias_data": self.load_weight(layer, "bias"),
+            "scale_quantizer": _quantizer(layer.scale_quantizer),
+            "bias_quantizer": _quantizer(layer.bias_quantizer),
+        }
+
+
+def _quantizer(quantizer: Any) -> QKerasQuantizer | None:
+    if quantizer is None:
+        return None
+    return QKerasQuantizer({"class_name": type(quantizer).__name__, "config": quantizer.get_config()})

@@ -1,0 +1,223 @@
+"""The command line: thin; every command is a few calls of the Python API."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from fpga_ml import __version__
+from fpga_ml.config import ARCHITECTURES, STAGES, Config
+from fpga_ml.errors import FpgaMlError
+
+# TensorFlow greets on stderr unless told not to, before it is imported; there is no GPU to look for.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+_INTERRUPTED = 130
+_MODELS = Path("models")
+
+
+class _Group(click.Group):
+    """Turns an error into one message and an exit code; a traceback only with --debug."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        debug = bool(ctx.params.get("debug"))
+        if not debug:
+            warnings.simplefilter("ignore")
+        try:
+            return super().invoke(ctx)
+        except FpgaMlError as error:
+            if debug:
+                raise
+            Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            Console(stderr=True).print("interrupted; the previous project is untouched")
+            sys.exit(_INTERRUPTED)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+def main(debug: bool) -> None:
+    """Trained neural networks as FPGA logic that answers in nanoseconds."""
+
+
+class _Shown:
+    """A watcher that draws progress on stderr, so that stdout stays clean."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.task = progress.add_task("start", total=None)
+
+    def stage(self, name: str) -> None:
+        self.progress.update(self.task, description=name, total=None, completed=0)
+
+    def samples(self, total: int) -> Callable[[int], None]:
+        self.progress.update(self.task, total=total, completed=0)
+        return lambda done: self.progress.advance(self.task, done)
+
+
+def _progress() -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Without what TensorFlow's C++ writes on stderr while it is imported; Python's own errors pass."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
+
+
+def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every building command shares."""
+    path = click.Path(path_type=Path)
+    for option in reversed(
+        (
+            click.argument("model", type=path),
+            click.option("--weights", type=path, help="Weights of a model.json."),
+            click.option("--data", type=path, help="npz with x (or one array an input) and optionally y."),
+            click.option("--config", "config_path", type=path, help="fpga_ml.toml; default: the model folder's own."),
+            click.option("-o", "--output", type=path, help="Project folder; default hls_projects/NAME."),
+            click.option("--arch", type=click.Choice(list(ARCHITECTURES)), help="Interface: all at once, or a pixel a beat."),
+            click.option("--backend", help="hls4ml backend: Vitis, Vivado, Quartus, oneAPI, Catapult, Libero."),
+            click.option("--part", help="FPGA part, as the vendor names it."),
+            click.option("--clock-ns", type=float, help="Clock period in ns."),
+            click.option("--bits", type=int, help="Width of tensors that carry no quantizer."),
+            click.option("--reuse-factor", type=int, help="How often a multiplier is used per inference."),
+            click.option("--strategy", help="latency, resource, resource_unrolled or distributed_arithmetic."),
+            click.option("--vectors", type=int, help="Samples to simulate."),
+            click.option("--jobs", type=int, help="Threads of C-simulation; 0: one a core."),
+            click.option("--json", "as_json", is_flag=True, help="Print report.json on stdout and nothing else."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@main.command("compile")
+@_build_options
+@click.option("--until", type=click.Choice(STAGES), help="Last stage to run.")
+def compile_command(**options: Any) -> None:
+    """Build MODEL: a .keras, .h5 or .json file, or a folder under models/."""
+    _build(**options)
+
+
+@main.command()
+@_build_options
+def convert(**options: Any) -> None:
+    """Write the HLS project of MODEL without simulating it."""
+    _build(**options, until="convert")
+
+
+@main.command()
+@_build_options
+def csim(**options: Any) -> None:
+    """Build MODEL up to C-simulation and compare it with the model."""
+    _build(**options, until="csim")
+
+
+def _build(
+    model: Path,
+    weights: Path | None,
+    data: Path | None,
+    config_path: Path | None,
+    output: Path | None,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    with _muted():
+        from fpga_ml.frontend.load import CONFIG_FILE
+        from fpga_ml.pipeline import compile
+    from fpga_ml.report.summary import show
+
+    own = model / CONFIG_FILE
+    path = config_path or (own if own.exists() else None)
+    config = (Config.read(path) if path else Config()).replace(**settings)
+    with _progress() as progress:
+        project = compile(model, weights=weights, data=data, config=config, output=output, watcher=_Shown(progress))
+    if as_json:
+        click.echo(json.dumps(project.report, indent=2))
+    else:
+        console = Console()
+        show(project.report, console)
+        console.print(f"  project: {project.folder}")
+    if not project.agrees:
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("project", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print report.json.")
+def report(project: Path, as_json: bool) -> None:
+    """Show the report of a PROJECT folder."""
+    from fpga_ml.report.document import read
+    from fpga_ml.report.summary import show
+
+    found = read(project)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        show(found, Console())
+
+
+@main.command()
+@click.option("--layers", is_flag=True, help="List the layers that convert.")
+def doctor(layers: bool) -> None:
+    """List every tool, its version, where it was found, and how to get a missing one."""
+    from rich.table import Table
+
+    from fpga_ml.toolchain.find import find_all
+
+    if layers:
+        with _muted():
+            from fpga_ml.bridge.convert import supported_layers
+        click.echo("\n".join(supported_layers()))
+        return
+    table = Table("tool", "needed for", "version", "where, or how to get it", show_edge=False)
+    for found in find_all():
+        state = found.version if found.present else "[red]missing[/red]"
+        table.add_row(found.tool.name, found.tool.needed_for, state, found.path if found.present else found.tool.get)
+    Console().print(table)
+
+
+@main.command()
+def models() -> None:
+    """List the trained models under models/."""
+    folders = sorted(p.parent for p in _MODELS.glob("*/card.md"))
+    if not folders:
+        raise FpgaMlError("there is no models/ folder here", do="run this in a checkout of fpga_ml")
+    for folder in folders:
+        title = (folder / "card.md").read_text().splitlines()[0].lstrip("# ")
+        click.echo(f"{folder}: {title}")
+
+
+@main.command()
+@click.pass_context
+def demo(ctx: click.Context) -> None:
+    """Take the jet CNN on real jets through the pipeline."""
+    defaults: dict[str, Any] = {p.name: p.get_default(ctx) for p in compile_command.params if p.name}
+    ctx.invoke(compile_command, **{**defaults, "model": _MODELS / "jet_cnn"})
+
+
+if __name__ == "__main__":
+    main()

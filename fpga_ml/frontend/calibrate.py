@@ -1,0 +1,200 @@
+"""Choosing a type for every tensor from sample data, and what each choice costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fpga_ml.config import Config
+from fpga_ml.errors import FpgaMlError, suggest
+from fpga_ml.frontend.quantise import Quantised, Rounded, Types, is_quantised, rewrite
+from fpga_ml.frontend.quantizers import type_of, weight_type
+from fpga_ml.frontend.rebuild import Array, Probe, calls
+from fpga_ml.numerics import FixedType, Overflow, Rounding
+
+# Enough samples for the error of each tensor; ranges are taken from all of them.
+_ERROR_SAMPLES = 256
+_MAX_INPUT_GRID_BITS = 16
+
+
+@dataclass(frozen=True)
+class TensorError:
+    """One tensor's type and what rounding to it adds.
+
+    low, high: range of the values before rounding; signal_rms: of those values; added_rms, added_max: of the
+    difference that this rounding alone makes; saturated: how many values left the type's range.
+    """
+
+    tensor: str
+    kind: str
+    type: str
+    low: float
+    high: float
+    signal_rms: float
+    added_rms: float
+    added_max: float
+    saturated: int
+    origin: str  # qkeras | calibrated
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """The fully quantised model, the types of its inputs, and the error that each tensor adds."""
+
+    quantised: Quantised
+    input_types: tuple[FixedType, ...]
+    tensors: tuple[TensorError, ...]
+
+    @property
+    def model(self) -> Any:
+        return self.quantised.model
+
+
+def input_types(x: Sequence[Array], names: Sequence[str], config: Config) -> tuple[FixedType, ...]:
+    """The type of each input: as configured, else the grid on which the data lie, else `bits` over their range."""
+    found = []
+    for name, values in zip(names, x, strict=True):
+        given = config.input_type or config.layer(name).precision.get("result")
+        found.append(FixedType.parse(given) if given else _grid(values) or _ranged(values, config.bits))
+    return tuple(found)
+
+
+def _ranged(values: Array, bits: int) -> FixedType:
+    return FixedType.for_range(float(values.min()), float(values.max()), bits)
+
+
+def _grid(values: Array) -> FixedType | None:
+    """The narrowest type that holds all values exactly, if at most 16 bits do: data that were quantised before."""
+    for fraction in range(_MAX_INPUT_GRID_BITS):
+        scaled = np.ldexp(values, fraction)
+        if np.array_equal(scaled, np.rint(scaled)):
+            low, high = int(scaled.min()), int(scaled.max())
+            signed = low < 0
+            width = max(max(high.bit_length(), (~low).bit_length() if signed else 0) + signed, 1)
+            if width > _MAX_INPUT_GRID_BITS:
+                return None
+            return FixedType(signed, width, width - fraction, Rounding.RND_CONV, Overflow.SAT)
+    return None
+
+
+def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Config) -> Calibrated:
+    """A fully quantised model in which nothing overflows on the data x, one array (N, ...) per input.
+
+    Types follow from the tensors' ranges on the float model; should a rounding upstream push a value over the edge,
+    that tensor's range is widened and the model rewritten.
+    """
+    _check_layer_names(model, config)
+    in_types = input_types(x, names, config)
+    rounded_x = [t.quantise(v) for t, v in zip(in_types, x, strict=True)]
+    if all(is_quantised(c.layer) or not c.layer.weights for c in calls(model)) and not _has_float_relu(model):
+        quantised = rewrite(model, _types({}, config))
+        if not quantised.completed and not quantised.rounded:
+            quantised = Quantised(model)
+            return Calibrated(quantised, in_types, _errors(quantised, in_types, x, rounded_x, names))
+    ranges = Probe(model).ranges(rounded_x)
+    for _ in range(8):
+        quantised = rewrite(model, _types(ranges, config))
+        seen = Probe(quantised.model).ranges(rounded_x)
+        over = [r for r in quantised.rounded if r.before and _overflows(r, seen[r.before], config)]
+        if not over:
+            break
+        for r in over:
+            low, high = seen[r.before]
+            ranges[r.tensor] = (min(low, ranges[r.tensor][0]), max(high, ranges[r.tensor][1]))
+    return Calibrated(quantised, in_types, _errors(quantised, in_types, x, rounded_x, names))
+
+
+def _has_float_relu(model: Any) -> bool:
+    return any(type(c.layer).__name__ == "ReLU" for c in calls(model))
+
+
+def _check_layer_names(model: Any, config: Config) -> None:
+    known = [c.layer.name for c in calls(model)]
+    for name in config.layers:
+        if name not in known:
+            raise FpgaMlError(
+                f"the configuration has a section for layer '{name}', which the model does not have",
+                where=config.where(name),
+                do=suggest(name, known),
+            )
+
+
+def _overflows(r: Rounded, reach: tuple[float, float], config: Config) -> bool:
+    if config.layer(r.tensor.split("#")[0]).precision.get("result"):
+        return False  # the user's own choice: saturation is reported, not undone
+    low, high = reach
+    return bool(r.type.overflows(np.array([max(low, 0.0) if r.relu else low, high])))
+
+
+def _types(ranges: Mapping[str, tuple[float, float]], config: Config) -> Types:
+    def weight(layer: str, variable: str, values: np.ndarray) -> FixedType:
+        own = config.layer(layer)
+        role = "bias" if variable in ("bias", "beta") else "weight"
+        given = own.precision.get(variable) or own.precision.get(role)
+        if given:
+            return FixedType.parse(given)
+        return weight_type(values, own.bits or config.weight_bits or config.bits)
+
+    def activation(tensor: str, relu: bool) -> FixedType:
+        own = config.layer(tensor.split("#")[0])
+        if given := own.precision.get("result"):
+            return FixedType.parse(given)
+        low, high = ranges.get(tensor, (-1.0, 1.0))
+        return FixedType.for_range(max(low, 0.0) if relu else low, high, own.bits or config.bits, signed=not relu)
+
+    return Types(weight, activation)
+
+
+def _errors(
+    quantised: Quantised, in_types: Sequence[FixedType], x: Sequence[Array], rounded_x: Sequence[Array], names: Sequence[str]
+) -> tuple[TensorError, ...]:
+    """The error table: inputs, weights and activations, in the order of the data's way."""
+    rows = [
+        _row(name, "input", t, values, t.quantise(values), "data")
+        for name, t, values in zip(names, in_types, x, strict=True)
+    ]
+    tensors = Probe(quantised.model).layers([a[:_ERROR_SAMPLES] for a in rounded_x])
+    ours = {r.behind: r for r in quantised.rounded if r.behind}
+    rows += [_weight_row(quantised.model, r) for r in quantised.rounded if not r.behind]
+    makers = {id(t): c.key for c in calls(quantised.model) for t in c.outputs}
+    for c in calls(quantised.model):
+        if type(c.layer).__name__ == "QActivation":
+            before, after = tensors[makers[id(c.inputs[0])]], tensors[c.key]
+            mine = ours.get(c.layer.name)
+            t = mine.type if mine else type_of(c.layer.activation)
+            if (mine and mine.relu) or type(c.layer.activation).__name__ == "quantized_relu":
+                before = np.maximum(before, 0.0)
+            name = mine.tensor if mine else c.key
+            label = str(c.layer.activation) if t is None else t
+            rows.append(_row(name, "activation", label, before, after, "calibrated" if mine else "qkeras"))
+    return tuple(rows)
+
+
+def _weight_row(model: Any, r: Rounded) -> TensorError:
+    layer_name, variable = r.tensor.rsplit(".", 1)
+    layer = model.get_layer(layer_name)
+    values = next((np.asarray(w, np.float64) for w in layer.weights if w.name == variable), np.zeros(1))
+    return _row(r.tensor, r.kind, r.type, values, r.type.quantise(values), "calibrated")
+
+
+def _row(name: str, kind: str, t: FixedType | str, before: Array, after: Array, origin: str) -> TensorError:
+    added = after - before
+    return TensorError(
+        name,
+        kind,
+        t if isinstance(t, str) else t.cpp(),
+        float(before.min()),
+        float(before.max()),
+        float(np.sqrt(np.mean(before**2))),
+        float(np.sqrt(np.mean(added**2))),
+        float(np.abs(added).max()),
+        0 if isinstance(t, str) else _modes_aside(t).overflows(before),
+        origin,
+    )
+
+
+def _modes_aside(t: FixedType) -> FixedType:
+    return FixedType(t.signed, t.width, t.integer, Rounding.RND_CONV, Overflow.SAT)

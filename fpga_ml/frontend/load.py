@@ -1,0 +1,190 @@
+"""Whatever a user calls a model, as one `Source`: a Keras model with what is known about it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+import qkeras  # noqa: F401  (registers the QKeras layers that a saved model names)
+
+import fpga_ml.frontend.layers  # noqa: F401  (registers Affine)
+from fpga_ml.errors import FpgaMlError, suggest
+from fpga_ml.frontend.floats import to_float
+from fpga_ml.frontend.legacy import CannotRebuild, is_legacy, read_architecture, rebuild_legacy
+from fpga_ml.frontend.quantise import activation_name
+from fpga_ml.frontend.rebuild import as_functional, calls
+
+QUANTISED_FILE, FLOAT_FILE, SAMPLE_FILE, CONFIG_FILE = "quantised.keras", "float.keras", "sample.npz", "fpga_ml.toml"
+
+
+@dataclass(frozen=True)
+class LegacyFiles:
+    """A Keras-2 model as it lies on disk."""
+
+    architecture: Path
+    weights: Path
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model that was read.
+
+    model: the Keras model to be built, None where its classes exist no longer (then `legacy` says which files hold it
+    and why); float_model: what quantisation is measured against; sha256: of the model's file, '' for a model in
+    memory; data, config: files that a model folder brings.
+    """
+
+    name: str
+    model: Any
+    float_model: Any
+    origin: str
+    sha256: str
+    kind: str
+    legacy: LegacyFiles | None = None
+    data: Path | None = None
+    config: Path | None = None
+
+    @property
+    def inputs(self) -> list[tuple[str, tuple[int, ...]]]:
+        """(name, shape without batch) of each input."""
+        return [(t.name, tuple(t.shape[1:])) for t in self.model.inputs]
+
+
+def load(model: Any, weights: Path | None = None) -> Source:
+    """A Keras model, a path to one, or a folder under models/, as a Source; checked for what cannot be built."""
+    source = _in_memory(model) if isinstance(model, keras.Model) else _from_path(Path(model), weights)
+    if source.model is not None:
+        check(source.model)
+    return source
+
+
+def _in_memory(model: Any) -> Source:
+    functional = as_functional(model)
+    return Source(functional.name, functional, to_float(functional), "in memory", "", "keras-3")
+
+
+def _from_path(path: Path, weights: Path | None) -> Source:
+    if path.is_dir():
+        return _folder(path)
+    if not path.exists():
+        near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise FpgaMlError(f"model '{path}' not found", do=suggest(path.name, near) if near else "check the path")
+    if weights is not None and not weights.exists():
+        raise FpgaMlError(f"weights file '{weights}' not found", do="check --weights")
+    if path.suffix == ".keras":
+        return _keras_3(path)
+    if path.suffix in (".h5", ".hdf5", ".json"):
+        return _json_or_h5(path, weights)
+    raise FpgaMlError(
+        f"'{path}' is not a model: unknown kind of file '{path.suffix}'",
+        do="give a .keras, .h5 or .json file (with --weights), or a folder under models/",
+    )
+
+
+def _folder(path: Path) -> Source:
+    file = next((path / n for n in (QUANTISED_FILE, FLOAT_FILE) if (path / n).exists()), None)
+    if file is None:
+        raise FpgaMlError(
+            f"folder '{path}' holds neither {QUANTISED_FILE} nor {FLOAT_FILE}",
+            do="train it (train.py in a folder under models/), or give the model's file",
+        )
+    found = _keras_3(file)
+    beside = path / FLOAT_FILE
+    return Source(
+        path.resolve().name,
+        found.model,
+        _load_keras(beside) if beside.exists() else found.float_model,
+        str(path),
+        found.sha256,
+        found.kind,
+        data=path / SAMPLE_FILE if (path / SAMPLE_FILE).exists() else None,
+        config=path / CONFIG_FILE if (path / CONFIG_FILE).exists() else None,
+    )
+
+
+def _load_keras(path: Path) -> Any:
+    try:
+        return as_functional(keras.models.load_model(path, compile=False))
+    except FpgaMlError:
+        raise
+    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
+        first = str(error).strip().splitlines()
+        raise FpgaMlError(
+            f"'{path}' is not a model that Keras 3 can read: {first[0] if first else type(error).__name__}",
+            do="save it again with model.save('name.keras'); a custom layer must be registered with Keras",
+        ) from error
+
+
+def _keras_3(path: Path) -> Source:
+    model = _load_keras(path)
+    return Source(path.stem, model, to_float(model), str(path), _sha256(path), "keras-3")
+
+
+def _json_or_h5(path: Path, weights: Path | None) -> Source:
+    architecture = read_architecture(path)
+    if path.suffix == ".json" and weights is None:
+        raise FpgaMlError(f"'{path}' holds an architecture without weights", do="add --weights w.h5")
+    holder = weights or path
+    if not is_legacy(architecture):
+        model = _load_keras(path) if path.suffix != ".json" else _keras_3_json(path, holder)
+        return Source(path.stem, model, to_float(model), str(path), _sha256(holder), "keras-3")
+    if not h5py.is_hdf5(holder):
+        raise FpgaMlError(f"'{holder}' is not an HDF5 file", do="give the weights that Keras saved")
+    try:
+        model = rebuild_legacy(architecture, holder)
+    except CannotRebuild as error:
+        reason = f"{error} is in neither Keras 3 nor qkeras-v3"
+        files = LegacyFiles(path, holder, reason)
+        return Source(path.stem, None, None, str(path), _sha256(holder), "keras-2", legacy=files)
+    return Source(path.stem, model, to_float(model), str(path), _sha256(holder), "keras-2", LegacyFiles(path, holder))
+
+
+def _keras_3_json(path: Path, weights: Path) -> Any:
+    try:
+        model = keras.models.model_from_json(json.dumps(json.loads(path.read_text())))
+        model.load_weights(weights)
+    except (ValueError, TypeError, OSError) as error:
+        raise FpgaMlError(
+            f"weights '{weights}' do not fit '{path}': {str(error).splitlines()[0]}", do="give the model's own weights"
+        ) from error
+    return as_functional(model)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def check(model: Any) -> None:
+    """What no later stage can make good: weights that are no numbers, shapes that are not fixed."""
+    for c in calls(model):
+        for weight in c.layer.weights:
+            values = np.asarray(weight)
+            if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+                bad = int(np.size(values) - np.isfinite(values).sum())
+                raise FpgaMlError(
+                    f"{bad} of {values.size} values are NaN or infinite",
+                    where=f"layer '{c.layer.name}', weight '{weight.name}'",
+                    do="train again, or load other weights",
+                )
+    for tensor in model.inputs:
+        if any(d is None for d in tensor.shape[1:]):
+            raise FpgaMlError(
+                f"input '{tensor.name}' has shape {tuple(tensor.shape[1:])}: hardware needs every size fixed",
+                where=f"model '{model.name}'",
+                do="build the model with a fixed input shape",
+            )
+
+
+def classifies(model: Any) -> bool:
+    """True if the (first) output is a class decision: a softmax, or a sigmoid of one unit."""
+    last = next(c for c in calls(model) if any(t is model.outputs[0] for t in c.outputs)).layer
+    kind = "softmax" if type(last).__name__ == "Softmax" else activation_name(last)
+    return kind == "softmax" or (kind == "sigmoid" and model.outputs[0].shape[-1] == 1)

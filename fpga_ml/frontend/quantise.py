@@ -1,0 +1,347 @@
+"""From a float or partly quantised Keras model to one in which every tensor has a fixed-point type.
+
+The result is a Keras model like any other: layers become their QKeras twins, weights carried over, and a QActivation
+stands wherever a value is rounded. Post-training quantisation, completion of a partly quantised model and the twin for
+quantisation-aware training are the same rewrite with types chosen differently. A layer that carries its quantizers is
+left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import qkeras
+
+from fpga_ml.frontend.layers import Affine
+from fpga_ml.frontend.quantizers import relu_quantizer, signed_quantizer, weight_type
+from fpga_ml.frontend.rebuild import Call, Probe, as_functional, calls, consumers, copy_layer, rebuild
+from fpga_ml.numerics import FixedType
+
+# Keras class -> (QKeras class, {weight variable: quantizer argument}). The QKeras classes are keys too: a layer with
+# some quantizers missing is completed.
+_LINEAR: dict[str, tuple[type, dict[str, str]]] = {
+    "Dense": (qkeras.QDense, {"kernel": "kernel_quantizer", "bias": "bias_quantizer"}),
+    "Conv1D": (qkeras.QConv1D, {"kernel": "kernel_quantizer", "bias": "bias_quantizer"}),
+    "Conv2D": (qkeras.QConv2D, {"kernel": "kernel_quantizer", "bias": "bias_quantizer"}),
+    "DepthwiseConv2D": (qkeras.QDepthwiseConv2D, {"kernel": "depthwise_quantizer", "bias": "bias_quantizer"}),
+    "SeparableConv1D": (
+        qkeras.QSeparableConv1D,
+        {
+            "depthwise_kernel": "depthwise_quantizer",
+            "pointwise_kernel": "pointwise_quantizer",
+            "bias": "bias_quantizer",
+        },
+    ),
+    "SeparableConv2D": (
+        qkeras.QSeparableConv2D,
+        {
+            "depthwise_kernel": "depthwise_quantizer",
+            "pointwise_kernel": "pointwise_quantizer",
+            "bias": "bias_quantizer",
+        },
+    ),
+}
+_LINEAR |= {f"Q{name}": rule for name, rule in _LINEAR.items()}
+
+# Layers without a QKeras twin: their weights are rounded and hls4ml is told the types. Keras variable -> hls4ml's name.
+_RECURRENT = {"kernel": ("weight",), "recurrent_kernel": ("recurrent_weight",), "bias": ("bias", "recurrent_bias")}
+_TYPED: dict[str, dict[str, tuple[str, ...]]] = {
+    "DepthwiseConv1D": {"kernel": ("weight",), "bias": ("bias",)},
+    "EinsumDense": {"kernel": ("weight",), "bias": ("bias",)},
+    "Embedding": {"embeddings": ("embeddings",)},
+    "PReLU": {"alpha": ("param",)},
+    "LayerNormalization": {"gamma": ("scale",), "beta": ("bias",)},
+    "SimpleRNN": _RECURRENT,
+    "LSTM": _RECURRENT,
+    "GRU": _RECURRENT,
+}
+
+# Layers whose output needs no rounding of its own: they move or select values, or (softmax) own their tables.
+_EXACT = frozenset(
+    """InputLayer MaxPooling1D MaxPooling2D GlobalMaxPooling1D GlobalMaxPooling2D Flatten Reshape Permute Dropout
+    SpatialDropout1D SpatialDropout2D GaussianDropout AlphaDropout ZeroPadding1D ZeroPadding2D Cropping1D Cropping2D
+    UpSampling1D UpSampling2D Concatenate Maximum Minimum Softmax Embedding QActivation QBatchNormalization
+    QSimpleRNN QLSTM QGRU""".split()
+)
+_NORMALISE = ("BatchNormalization", "QBatchNormalization")
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """One rounding of the quantised model: the tensor's name, its type, and the calls before and behind the rounding."""
+
+    tensor: str
+    kind: str  # input | weight | bias | activation
+    type: FixedType
+    before: str = ""
+    behind: str = ""
+    relu: bool = False
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """model: the Keras model in which every tensor has a type.
+
+    rounded: what the rewrite rounded, in order; precision: {layer: {hls4ml variable: type}} for layers without a
+    QKeras twin; completed: layers that carried no quantizers when they came.
+    """
+
+    model: Any
+    rounded: tuple[Rounded, ...] = ()
+    precision: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    completed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Types:
+    """How types are chosen. weight(layer, variable, values) and activation(tensor, relu) give a type."""
+
+    weight: Callable[[str, str, np.ndarray], FixedType]
+    activation: Callable[[str, bool], FixedType]
+
+
+def to_qkeras(model: Any, bits: int = 6, *, data: Any = None, activation_integer_bits: int = 3) -> Any:
+    """The QKeras twin of a float model, for quantisation-aware training, weights carried over.
+
+    Weights and biases become quantized_bits(bits) with the binary point that their values need, relu becomes
+    quantized_relu(bits), other rounded tensors quantized_bits(bits): with the integer bits that their range on `data`
+    needs (an array (N, ...) or a list of them, one per input), without data with `activation_integer_bits` besides
+    the sign. Batch normalisation behind a linear layer is folded into it; softmax stays as it is, and the tensor
+    before it is left unrounded: the logits of the twin equal C-simulation bit for bit.
+    """
+    samples = [] if data is None else [np.asarray(a) for a in (data if isinstance(data, (list, tuple)) else [data])]
+    ranges = Probe(model).ranges(samples) if samples else {}
+
+    def activation(tensor: str, relu: bool) -> FixedType:
+        if tensor not in ranges:
+            return FixedType(not relu, bits, activation_integer_bits + (not relu))
+        return FixedType.for_range(*ranges[tensor], bits, signed=not relu)
+
+    types = Types(weight=lambda _layer, _variable, values: weight_type(values, bits), activation=activation)
+    return rewrite(model, types, round_logits=False).model
+
+
+def is_quantised(layer: Any) -> bool:
+    """True if the layer rounds every weight it has by a quantizer of its own."""
+    name = type(layer).__name__
+    if name in _LINEAR and name.startswith("Q"):
+        return not _missing(layer)
+    return name.startswith("Q") or name == "Affine"
+
+
+def _missing(layer: Any) -> list[str]:
+    """Weight variables of a linear layer that no quantizer rounds."""
+    _, arguments = _LINEAR[type(layer).__name__]
+    present = {w.name for w in layer.weights}
+    return [v for v, argument in arguments.items() if v in present and getattr(layer, argument, None) is None]
+
+
+def activation_name(layer: Any) -> str:
+    """Name of the activation inside a layer: '' for none or linear, the function's name, 'quantizer' for a quantizer."""
+    activation = getattr(layer, "activation", None)
+    if activation is None or activation is keras.activations.linear:
+        return ""
+    return "quantizer" if hasattr(activation, "get_config") else str(activation.__name__)
+
+
+def is_relu(layer: Any) -> bool:
+    name = type(layer).__name__
+    if name == "ReLU":
+        return not layer.negative_slope and not layer.threshold and layer.max_value is None
+    return name == "Activation" and activation_name(layer) == "relu"
+
+
+def rewrite(model: Any, types: Types, *, round_logits: bool = True) -> Quantised:
+    """The rewrite itself; see the module's text."""
+    return _Rewrite(model, types, round_logits).run()
+
+
+class _Rewrite:
+    def __init__(self, model: Any, types: Types, round_logits: bool) -> None:
+        self.model, self.types, self.round_logits = as_functional(model), types, round_logits
+        self.calls = calls(self.model)
+        self.readers = consumers(self.calls)
+        self.weights: dict[str, list[np.ndarray]] = {}
+        self.rounded: list[Rounded] = []
+        self.precision: dict[str, dict[str, str]] = {}
+        self.completed: dict[str, None] = {}
+        self.folded = self._fold()
+
+    def run(self) -> Quantised:
+        new = rebuild(self.model, self._make, self._after)
+        for layer in new.layers:
+            if layer.name in self.weights:
+                layer.set_weights(self.weights[layer.name])
+        return Quantised(new, tuple(self.rounded), self.precision, tuple(self.completed))
+
+    # Batch normalisation behind a float linear layer that nothing else reads: y = s (W x + b) + t = (sW) x + (sb + t)
+
+    def _fold(self) -> dict[str, str]:
+        """{batch normalisation: linear layer} of those that fold."""
+        folded = {}
+        uses = {c.layer.name: sum(d.layer is c.layer for d in self.calls) for c in self.calls}
+        for c in self.calls:
+            behind = self.readers[c.key]
+            if (
+                type(c.layer).__name__ in ("Dense", "Conv1D", "Conv2D")
+                and not activation_name(c.layer)
+                and uses[c.layer.name] == 1
+                and len(behind) == 1
+                and type(behind[0].layer).__name__ == "BatchNormalization"
+                and _channels_last(behind[0])
+                and not any(t is out for t in self.model.outputs for out in c.outputs)
+            ):
+                folded[behind[0].layer.name] = c.layer.name
+        return folded
+
+    def _linear_weights(self, layer: Any) -> dict[str, np.ndarray]:
+        """{variable: values} in the layer's order, a folded batch normalisation included."""
+        values = {w.name: np.asarray(w) for w in layer.weights}
+        norm = next((n for n, linear in self.folded.items() if linear == layer.name), None)
+        if norm is None:
+            return values
+        scale, shift = affine_of(self.model.get_layer(norm))
+        bias = values.get("bias", np.zeros(scale.shape))
+        return {"kernel": values["kernel"] * scale, "bias": bias * scale + shift}
+
+    def _make(self, layer: Any) -> Any:
+        name = type(layer).__name__
+        if layer.name in self.folded:
+            return None
+        if name in _NORMALISE:
+            return self._affine(layer)
+        if is_quantised(layer):
+            self.weights[layer.name] = [np.asarray(w) for w in layer.weights]
+            return copy_layer(layer)
+        if name in _LINEAR:
+            return self._linear(layer)
+        if name in _TYPED:
+            return self._typed(layer)
+        if is_relu(layer):
+            self.completed[layer.name] = None
+            return None
+        self.weights[layer.name] = [np.asarray(w) for w in layer.weights]
+        return copy_layer(layer)
+
+    def _linear(self, layer: Any) -> Any:
+        self.completed[layer.name] = None
+        twin, arguments = _LINEAR[type(layer).__name__]
+        values = self._linear_weights(layer)
+        missing = set(values) if not isinstance(layer, twin) else set(_missing(layer))
+        config = {**layer.get_config(), "use_bias": "bias" in values}
+        if activation_name(layer) != "quantizer":
+            config["activation"] = None
+        for variable in [v for v in arguments if v in missing]:
+            t = self._weight_type(layer.name, variable, values[variable])
+            config[arguments[variable]] = signed_quantizer(t, f"layer '{layer.name}', {variable}")
+        self.weights[layer.name] = list(values.values())
+        return twin.from_config(config)
+
+    def _affine(self, layer: Any) -> Any:
+        self.completed[layer.name] = None
+        scale, shift = affine_of(layer)
+        chosen = [self._weight_type(layer.name, n, v) for n, v in (("scale", scale), ("bias", shift))]
+        self.weights[layer.name] = [scale, shift]
+        return Affine(*(signed_quantizer(t, f"layer '{layer.name}'") for t in chosen), name=layer.name)
+
+    def _typed(self, layer: Any) -> Any:
+        self.completed[layer.name] = None
+        known = _TYPED[type(layer).__name__]
+        new_values = []
+        for weight in layer.weights:
+            values = np.asarray(weight)
+            if weight.name in known:
+                t = self._weight_type(layer.name, weight.name, values)
+                values = t.quantise(values)
+                for variable in known[weight.name]:
+                    self.precision.setdefault(layer.name, {})[variable] = t.cpp()
+            new_values.append(values)
+        self.weights[layer.name] = new_values
+        return copy_layer(layer)
+
+    def _weight_type(self, layer: str, variable: str, values: np.ndarray) -> FixedType:
+        t = self.types.weight(layer, variable, values)
+        kind = "bias" if variable in ("bias", "beta") else "weight"
+        self.rounded.append(Rounded(f"{layer}.{variable}", kind, t))
+        return t
+
+    def _after(self, call: Call, tensor: Any) -> Any:
+        """Behind a layer: its activation and the rounding of its output."""
+        layer, name = call.layer, type(call.layer).__name__
+        if layer.name in self.folded.values() or name in _EXACT:
+            return tensor
+        relu = is_relu(layer)
+        if name in _LINEAR:
+            inner = activation_name(layer)
+            if inner == "quantizer":
+                return tensor
+            relu = inner == "relu"
+            if inner and not relu:
+                tensor = keras.layers.Activation(layer.activation, name=_unique(call, inner))(tensor)
+            if inner == "softmax":
+                return tensor
+        elif name == "Activation" and activation_name(layer) in ("softmax", ""):
+            return tensor
+        if relu:
+            return self._round(call, tensor, relu=True)
+        if name.startswith("Q") and is_quantised(layer):
+            return tensor
+        return tensor if self._is_rounded_next(call) else self._round(call, tensor, relu=False)
+
+    def _is_rounded_next(self, call: Call) -> bool:
+        """True if every reader rounds: then the full precision of this tensor costs nothing and stays."""
+        behind = self.readers[call.key]
+        if not behind:
+            return not self.round_logits
+        rounds = [
+            is_relu(b.layer) or type(b.layer).__name__ == "QActivation" or (_is_softmax(b.layer) and not self.round_logits)
+            for b in behind
+        ]
+        return bool(rounds) and all(rounds)
+
+    def _round(self, call: Call, tensor: Any, *, relu: bool) -> Any:
+        t = self.types.activation(call.key, relu)
+        where = f"output of layer '{call.key}'"
+        if relu:
+            own_name = is_relu(call.layer)
+            name = call.layer.name if own_name and "#" not in call.key else _unique(call, "relu")
+            quantizer = relu_quantizer(t, where)
+        else:
+            name, quantizer = _unique(call, "round"), signed_quantizer(t, where)
+        before = tensor._keras_history.operation.name
+        self.rounded.append(Rounded(call.key, "activation", t, before, name, relu))
+        return qkeras.QActivation(quantizer, name=name)(tensor)
+
+
+def _unique(call: Call, suffix: str) -> str:
+    return f"{call.key.replace('#', '_')}_{suffix}"
+
+
+def _is_softmax(layer: Any) -> bool:
+    return type(layer).__name__ == "Softmax" or (
+        type(layer).__name__ == "Activation" and activation_name(layer) == "softmax"
+    )
+
+
+def _channels_last(call: Call) -> bool:
+    axis = call.layer.axis[0] if isinstance(call.layer.axis, (list, tuple)) else call.layer.axis
+    return axis in (-1, len(call.inputs[0].shape) - 1)
+
+
+def affine_of(norm: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(scale, bias), float64, of a batch normalisation with its quantizers applied where it has any."""
+
+    def value(name: str, default: float) -> np.ndarray:
+        weight = getattr(norm, name, None)
+        if weight is None:
+            return np.asarray(default)
+        short = {"moving_mean": "mean", "moving_variance": "variance"}.get(name, name)
+        quantizer = getattr(norm, f"{short}_quantizer_internal", None)
+        return np.asarray(quantizer(weight) if quantizer else weight, np.float64)
+
+    scale = value("gamma", 1.0) / np.sqrt(value("moving_variance", 1.0) + norm.epsilon)
+    return scale, value("beta", 0.0) - scale * value("moving_mean", 0.0)

@@ -1,0 +1,56 @@
+"""QKeras quantizers and the fixed-point types that they stand for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qkeras import quantized_bits, quantized_relu
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.numerics import FixedType, Overflow, Rounding
+
+
+def weight_type(values: np.ndarray, width_bits: int) -> FixedType:
+    """The finest signed type of that width in which no value overflows."""
+    return FixedType.for_range(float(np.min(values)), float(np.max(values)), width_bits, signed=True)
+
+
+def signed_quantizer(t: FixedType, where: str) -> Any:
+    """quantized_bits of exactly this type: signed, round to even, saturating."""
+    _check(t, where)
+    if not t.signed:
+        raise FpgaMlError(f"{t.cpp()} is unsigned, but values there may be negative", where=where, do="use ap_fixed")
+    return quantized_bits(t.width, t.integer - 1, alpha=1)
+
+
+def relu_quantizer(t: FixedType, where: str) -> Any:
+    """quantized_relu of exactly this type: unsigned, round to even, saturating."""
+    _check(t, where)
+    unsigned = FixedType(False, t.width - t.signed, t.integer - t.signed, t.rounding, t.overflow) if t.signed else t
+    return quantized_relu(unsigned.width, unsigned.integer)
+
+
+def _check(t: FixedType, where: str) -> None:
+    """QKeras knows one rounding and one overflow; plain ap_fixed<W,I> is read as those."""
+    plain = (t.rounding, t.overflow) == (Rounding.TRN, Overflow.WRAP)
+    if not plain and (t.rounding, t.overflow) != (Rounding.RND_CONV, Overflow.SAT):
+        raise FpgaMlError(
+            f"{t.cpp()}: a quantised tensor rounds to even and saturates (AP_RND_CONV, AP_SAT)",
+            where=where,
+            do="leave the two modes out, or write AP_RND_CONV,AP_SAT",
+        )
+
+
+def type_of(quantizer: Any) -> FixedType | None:
+    """The type of a quantizer's values, None where it is no plain fixed point (binary, ternary, power of two, scaled)."""
+    name = type(quantizer).__name__
+    if name == "quantized_bits" and quantizer.alpha in (1, 1.0, None):
+        signed = bool(quantizer.keep_negative)
+        overflow = Overflow.SAT_SYM if quantizer.symmetric else Overflow.SAT
+        return FixedType(
+            signed, int(quantizer.bits), int(quantizer.integer) + signed, Rounding.RND_CONV, overflow
+        )
+    if name == "quantized_relu" and not quantizer.negative_slope and not quantizer.use_sigmoid:
+        return FixedType(False, int(quantizer.bits), int(quantizer.integer), Rounding.RND_CONV, Overflow.SAT)
+    return None

@@ -1,0 +1,233 @@
+"""Walking a Keras model: the one place that knows how to rebuild it call by call.
+
+A *call* is one use of a layer in the graph. Its key is the layer's name, with `#1`, `#2` ... behind it for further
+uses of a shared layer. Quantisation, calibration and the float64 references are all rebuilds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.quantizers import type_of
+from fpga_ml.numerics import FixedType
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One use of a layer: its key, the layer, the tensors it reads and those it makes (of the original model)."""
+
+    key: str
+    layer: Any
+    inputs: tuple[Any, ...]
+    outputs: tuple[Any, ...]
+
+
+def as_functional(model: Any) -> Any:
+    """Sequential and Functional models alike as a Functional one, sharing layers and weights."""
+    if not getattr(model, "built", False) or not hasattr(model, "inputs"):
+        raise FpgaMlError(
+            "the model is not built: its input shape is unknown",
+            where=f"model '{getattr(model, 'name', type(model).__name__)}'",
+            do="give the first layer an Input(shape), or call model.build(input_shape)",
+        )
+    if isinstance(model, keras.Sequential):
+        return keras.Model(_single(model.inputs), _single(model.outputs), name=model.name)
+    return model
+
+
+def calls(model: Any) -> list[Call]:
+    """Every use of a layer, inputs included, in an order in which data flows."""
+    functional = as_functional(model)
+    seen: Counter[str] = Counter()
+    found = []
+    for depth in sorted(functional._nodes_by_depth, reverse=True):
+        for node in functional._nodes_by_depth[depth]:
+            layer = node.operation
+            if not isinstance(layer, keras.layers.Layer):
+                raise FpgaMlError(
+                    f"'{layer.name}' is a bare operation ({type(layer).__name__}), which hls4ml cannot read",
+                    where=f"model '{model.name}'",
+                    do="use the layer of the same meaning (keras.layers.Add for +, Concatenate, Reshape, ...)",
+                )
+            if isinstance(layer, keras.Model):
+                raise FpgaMlError(
+                    f"'{layer.name}' is a model inside the model, which hls4ml cannot read",
+                    where=f"model '{model.name}'",
+                    do="build the model from the inner model's layers",
+                )
+            key = layer.name if not seen[layer.name] else f"{layer.name}#{seen[layer.name]}"
+            seen[layer.name] += 1
+            found.append(Call(key, layer, tuple(node.input_tensors), tuple(node.outputs)))
+    return found
+
+
+def consumers(all_calls: Sequence[Call]) -> dict[str, list[Call]]:
+    """For each call's key, the calls that read what it makes."""
+    makers = {id(t): c.key for c in all_calls for t in c.outputs}
+    readers: dict[str, list[Call]] = {c.key: [] for c in all_calls}
+    for c in all_calls:
+        for tensor in c.inputs:
+            readers[makers[id(tensor)]].append(c)
+    return readers
+
+
+def rebuild(
+    model: Any,
+    make: Callable[[Any], Any],
+    after: Callable[[Call, Any], Any] | None = None,
+    *,
+    dtype: str | None = None,
+) -> Any:
+    """A new Functional model: `make(layer)` gives each layer's replacement, once for a shared layer, or None to leave
+    it out; `after(call, tensor)` may put more behind a call's output. dtype: of the inputs, by default the model's."""
+    functional = as_functional(model)
+    in_order = [c for c in calls(functional) if not isinstance(c.layer, keras.layers.InputLayer)]
+    inputs = [keras.Input(batch_shape=t.shape, dtype=dtype or t.dtype, name=t.name) for t in functional.inputs]
+    made: dict[int, Any] = {}
+    step = iter(in_order)
+
+    def clone(layer: Any) -> Any:
+        if id(layer) not in made:
+            made[id(layer)] = make(layer)
+        return made[id(layer)]
+
+    def call(new_layer: Any, *args: Any, **kwargs: Any) -> Any:
+        here = next(step)
+        output = new_layer(*args, **kwargs) if new_layer is not None else args[0]
+        return after(here, output) if after else output
+
+    outputs = functional._run_through_graph(inputs, operation_fn=clone, call_fn=call)
+    return keras.Model(_single(inputs), outputs, name=functional.name)
+
+
+def _single(items: Sequence[Any]) -> Any:
+    """Keras names a lone tensor without a list around it."""
+    return items[0] if len(items) == 1 else list(items)
+
+
+@contextmanager
+def float64() -> Iterator[None]:
+    """Keras in double precision: float32 sums pass 24 bits and are no reference."""
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(policy)
+
+
+def copy_layer(layer: Any, dtype: str | None = None) -> Any:
+    """A new layer of the same configuration, without weights, in the given float type."""
+    config = layer.get_config()
+    return type(layer).from_config(_with_dtype(config, dtype) if dtype else config)
+
+
+def _with_dtype(config: Any, dtype: str) -> Any:
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            return {**config, "config": {**config["config"], "name": dtype}}
+        return {
+            k: (dtype if k == "dtype" and str(v).startswith("float") else _with_dtype(v, dtype))
+            for k, v in config.items()
+        }
+    if isinstance(config, (list, tuple)):
+        return type(config)(_with_dtype(v, dtype) for v in config)
+    return config
+
+
+def copy_weights(source: Any, target: Any) -> None:
+    """Layer by layer, by name."""
+    for layer in source.layers:
+        if layer.weights:
+            target.get_layer(layer.name).set_weights([np.asarray(w) for w in layer.weights])
+
+
+def _exact_twin(layer: Any) -> Any:
+    """A layer in float64 whose quantized_bits and quantized_relu activations round exactly: qkeras casts to float32."""
+    t = type_of(getattr(layer, "activation", None))
+    if type(layer).__name__ == "QActivation" and t is not None:
+        return keras.layers.Activation(_rounding(t), name=layer.name, dtype="float64")
+    twin = copy_layer(layer, "float64")
+    if t is not None:
+        twin.activation = _rounding(t)
+    return twin
+
+
+def _rounding(t: FixedType) -> Callable[[Any], Any]:
+    """Round to even and saturate, on float64 tensors."""
+    low, high = float(t.min_raw), float(t.max_raw)
+
+    def round_to_type(x: Any) -> Any:
+        return keras.ops.clip(keras.ops.round(x / t.lsb), low, high) * t.lsb
+
+    return round_to_type
+
+
+class Probe:
+    """A float64 twin of a model that shows the tensor behind every call.
+
+    `layers(x)` gives {key: array (N, ...)}; `outputs(x)` the model's outputs. x: list of arrays, one per input, already
+    of the values that the hardware receives.
+    """
+
+    def __init__(self, model: Any, batch: int = 256) -> None:
+        self.batch = batch
+        tensors: dict[str, Any] = {}
+
+        def keep(call: Call, output: Any) -> Any:
+            first = output[0] if isinstance(output, (list, tuple)) else output
+            tensors[call.key] = first
+            return output
+
+        with float64():
+            twin = rebuild(model, _exact_twin, keep, dtype="float64")
+            copy_weights(model, twin)
+            inputs = {t.name: t for t in twin.inputs}
+            self._tensors = {**inputs, **tensors}
+            self._model = twin
+        self.n_outputs = len(twin.outputs)
+
+    def outputs(self, x: Sequence[Array]) -> list[Array]:
+        return self._run(self._model, x)
+
+    def layers(self, x: Sequence[Array]) -> dict[str, Array]:
+        return self.select(list(self._tensors), x)
+
+    def select(self, keys: Sequence[str], x: Sequence[Array]) -> dict[str, Array]:
+        """As `layers`, for some tensors only."""
+        wanted = list(dict.fromkeys(keys))
+        with float64():
+            model = keras.Model(_single(self._model.inputs), [self._tensors[k] for k in wanted])
+        return dict(zip(wanted, self._run(model, x), strict=True))
+
+    def ranges(self, x: Sequence[Array]) -> dict[str, tuple[float, float]]:
+        """{key: (lowest, highest value)} over all samples, in batches: the tensors themselves may not fit in memory."""
+        found: dict[str, tuple[float, float]] = {}
+        for start in range(0, len(x[0]), self.batch):
+            for key, a in self.layers([v[start : start + self.batch] for v in x]).items():
+                low, high = found.get(key, (np.inf, -np.inf))
+                found[key] = (min(low, float(a.min())), max(high, float(a.max())))
+        return found
+
+    def _run(self, model: Any, x: Sequence[Array]) -> list[Array]:
+        parts: list[list[Array]] = []
+        with float64():
+            for start in range(0, len(x[0]), self.batch):
+                piece = [a[start : start + self.batch] for a in x]
+                result = model(_single(piece), training=False)
+                flat = keras.tree.flatten(result)
+                parts.append([keras.ops.convert_to_numpy(t) for t in flat])
+        return [np.concatenate([p[i] for p in parts]).astype(np.float64) for i in range(len(parts[0]))]

@@ -1,0 +1,88 @@
+"""The two Keras references of a build, in float64: the float model, and the quantised one tensor by tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fpga_ml.frontend.quantise import activation_name
+from fpga_ml.frontend.quantizers import type_of
+from fpga_ml.frontend.rebuild import Array, Call, Probe, calls
+
+# Functions that hls4ml computes through tables: behind them C-simulation and Keras are no longer the same function.
+TABLES = frozenset({"sigmoid", "tanh", "softmax", "softplus", "softsign", "selu", "elu", "hard_sigmoid", "hard_tanh"})
+
+
+@dataclass(frozen=True)
+class Flow:
+    """How tensors run through the quantised model.
+
+    order: (key, keys read) of every call; kinds: {key: activation or layer class}; types: {key: C++ type} of tensors
+    that a quantizer made; heads: the last tensor before the outputs' tables, one key an output (logits).
+    """
+
+    order: tuple[tuple[str, tuple[str, ...]], ...]
+    kinds: dict[str, str]
+    types: dict[str, str]
+    heads: tuple[str, ...]
+
+    @property
+    def ends_in_tables(self) -> bool:
+        return any(kind in TABLES for kind in self.kinds.values())
+
+
+def kind_of(layer: Any) -> str:
+    """The layer's activation where it has one, else its class."""
+    name = type(layer).__name__
+    named = {"Softmax": "softmax", "ELU": "elu"}.get(name)
+    if named:
+        return named
+    activation = activation_name(layer)
+    if name == "QActivation":
+        real = {"quantized_tanh": "use_real_tanh", "quantized_sigmoid": "use_real_sigmoid"}
+        quantizer = type(layer.activation).__name__
+        return quantizer.removeprefix("quantized_") if getattr(layer.activation, real.get(quantizer, ""), False) else name
+    return activation if activation not in ("", "quantizer") else name
+
+
+def flow(model: Any) -> Flow:
+    every = calls(model)
+    maker = {id(t): c for c in every for t in c.outputs}
+    types = {}
+    for c in every:
+        quantizer = c.layer.activation if type(c.layer).__name__ == "QActivation" else None
+        t = type_of(quantizer) if quantizer is not None else None
+        if t is not None:
+            types[c.key] = t.cpp()
+    order = tuple((c.key, tuple(maker[id(t)].key for t in c.inputs)) for c in every)
+    heads = tuple(_head(maker[id(t)], maker) for t in model.outputs)
+    return Flow(order, {c.key: kind_of(c.layer) for c in every}, types, heads)
+
+
+def _head(last: Call, maker: dict[int, Call]) -> str:
+    """Back from an output over its rounding and its table; the output itself if there is no table."""
+    here = last
+    if kind_of(here.layer) == "QActivation" and here.inputs:
+        here = maker[id(here.inputs[0])]
+    return maker[id(here.inputs[0])].key if kind_of(here.layer) in TABLES and here.inputs else last.key
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Outputs of both models and the heads of the quantised one on all samples; `probe` for single tensors."""
+
+    float_outputs: tuple[Array, ...]
+    quantised_outputs: tuple[Array, ...]
+    heads: dict[str, Array]
+    flow: Flow
+    probe: Probe
+
+
+def evaluate(quantised: Any, float_model: Any, x: Sequence[Array], rounded_x: Sequence[Array]) -> Reference:
+    """The float model on the data as they came, the quantised one on what the hardware receives."""
+    found = flow(quantised)
+    probe = Probe(quantised)
+    outputs = probe.outputs(rounded_x)
+    heads = probe.select(found.heads, rounded_x)
+    return Reference(tuple(Probe(float_model).outputs(x)), tuple(outputs), heads, found, probe)

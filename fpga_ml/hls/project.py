@@ -1,0 +1,128 @@
+"""The HLS C++ project: hls4ml's own writer, test vectors that check, and a folder that is either old or whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fpga_ml.bridge.convert import Graph, listening
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.hls.testbench import testbench
+from fpga_ml.simulate.csim import CSim
+from fpga_ml.toolchain.gxx import build_library
+
+Array = npt.NDArray[np.float64]
+_CHECKED = ("Vitis", "Vivado")  # backends whose C++ streams and helpers our testbench speaks
+_MARKS = ("report.json", "build_prj.tcl", "build_lib.sh", "CMakeLists.txt", "Makefile")
+
+
+@contextmanager
+def fresh_folder(target: Path) -> Iterator[Path]:
+    """A new folder beside `target`, renamed into its place when all went well; otherwise the old one stays as it was."""
+    _check_replaceable(target)
+    beside = target.parent / f".{target.name}.{os.getpid()}.new"
+    with disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+    try:
+        with disk_errors(target):
+            yield beside
+            _swap(beside, target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _check_replaceable(target: Path) -> None:
+    if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not any((target / m).exists() for m in _MARKS))):
+        raise FpgaMlError(
+            f"'{target}' exists and is no HLS project", do="choose another folder with -o; nothing was touched"
+        )
+
+
+def _swap(new: Path, target: Path) -> None:
+    old = target.parent / f".{target.name}.{os.getpid()}.old"
+    if target.exists():
+        target.rename(old)
+    try:
+        new.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def disk_errors(target: Path) -> Iterator[None]:
+    """What the operating system says of a folder, in a sentence."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise FpgaMlError(
+            "the disk is full" if full else f"cannot write: {error.strerror or error}",
+            where=str(target),
+            do="free some space; the previous project is untouched" if full else "choose another folder with -o",
+        ) from error
+
+
+def write_project(graph: Graph, folder: Path, backend: str) -> None:
+    """hls4ml's files into `folder`, the folder that the graph was converted for."""
+    with listening():
+        graph.hls.config.trace_output = True
+        try:
+            graph.hls.write()
+        except OSError:
+            raise
+        except Exception as error:
+            raise FpgaMlError(
+                f"hls4ml cannot write the project: {error or type(error).__name__}",
+                where=f"backend {backend}",
+                do="--debug shows hls4ml's traceback",
+            ) from error
+    if backend in _CHECKED:
+        name = graph.hls.config.get_project_name()
+        (folder / f"{name}_test.cpp").write_text(testbench(graph.hls))
+
+
+def write_vectors(folder: Path, x: Sequence[Array], outputs: Sequence[Array]) -> None:
+    """tb_data/: one line a sample, all inputs (outputs) of a sample behind one another, in exact decimals."""
+    data = folder / "tb_data"
+    data.mkdir(exist_ok=True)
+    for name, arrays in (("tb_input_features.dat", x), ("tb_output_predictions.dat", outputs)):
+        rows = np.concatenate([a.reshape(len(a), -1) for a in arrays], axis=1)
+        np.savetxt(data / name, rows, fmt="%.17g")
+
+
+def build_csim(graph: Graph, folder: Path, backend: str) -> CSim:
+    """Compile the project's C-simulation into sim/."""
+    name = graph.hls.config.get_project_name()
+    library = folder / "sim" / f"lib{name}.so"
+    build_library(folder, name, backend, library.resolve())
+    return csim_of(graph, folder)
+
+
+def csim_of(graph: Graph, folder: Path) -> CSim:
+    """The C-simulation that was built in a project's folder, wherever that folder is now."""
+    name = graph.hls.config.get_project_name()
+    layers = {
+        layer.name: tuple(int(d) for d in layer.get_output_variable().shape)
+        for layer in graph.hls.get_layers()
+        if layer.get_attr("trace", False) and layer.get_attr("function_cpp", None)
+    }
+    return CSim(
+        folder / "sim" / f"lib{name}.so",
+        folder / "firmware" / "weights",
+        f"{name}_double",
+        tuple(shape for _, _, shape in graph.inputs),
+        tuple(shape for _, _, shape in graph.outputs),
+        layers,
+    )

@@ -1,0 +1,79 @@
+"""The report on a terminal: what a user wants to know first, first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+def show(report: dict[str, Any], console: Console) -> None:
+    """A page: verdict, metrics, quantisation, layers that differ, timings, notes."""
+    model, csim = report["model"], report["csim"]
+    console.print(f"\n[bold]{escape(model['name'])}[/bold]  {escape(model['origin'])}")
+    for line in _verdict(csim):
+        console.print(f"  {line}")
+    if model.get("no_reference"):
+        console.print(f"  no Keras reference: {escape(model['no_reference'])}")
+    if report["metrics"]:
+        console.print(_metrics(report["metrics"]))
+    if report["quantisation"]:
+        console.print(_quantisation(report["quantisation"]))
+    for stage, state in report["stages"].items():
+        if state != "ran":
+            console.print(f"  {stage}: {escape(state)}")
+    if not report["data"]["given"]:
+        console.print("  [yellow]no data given: ranges and errors are those of random numbers[/yellow]")
+    for note in report["notes"]:
+        console.print(f"  [yellow]note:[/yellow] {escape(note)}")
+    times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report["timings_s"].items())
+    console.print(f"  [dim]{times}[/dim]\n")
+
+
+def _verdict(csim: dict[str, Any] | None) -> Iterator[str]:
+    if csim is None:
+        return
+    exact = csim["bit_exact_vs_quantised_model"]
+    where = escape(", ".join(csim["compared_at"]))
+    if exact:
+        yield f"[green]C-simulation equals the quantised model bit for bit[/green] at {where}, {csim['samples']} samples"
+    elif exact is False:
+        yield f"[red]C-simulation differs from the quantised model[/red] at {where}"
+    difference = csim["first_difference"]
+    if difference:
+        yield (
+            f"first difference: layer {escape(difference['layer'])}, sample {difference['sample']}, "
+            f"index {difference['index']}: expected {difference['expected']:.10g} "
+            f"({escape(difference['expected_type'])}), got {difference['got']:.10g} ({escape(difference['got_type'])}); "
+            f"{escape(difference['cause'])}"
+        )
+    if csim["argmax_flips"] is not None:
+        colour = "green" if csim["argmax_flips"] == 0 else "red"
+        yield (
+            f"[{colour}]argmax flips: {csim['argmax_flips']}[/{colour}] against the quantised model, "
+            f"{csim['argmax_flips_vs_float']} against float"
+        )
+    if csim["max_abs_err_vs_float"] is not None:
+        yield f"largest output error against float: {csim['max_abs_err_vs_float']:.4g}"
+    yield f"{csim['samples_per_s']:.0f} samples/s"
+
+
+def _metrics(metrics: dict[str, dict[str, float | None]]) -> Table:
+    names = list(next(iter(metrics.values())))
+    table = Table(*["", *names], title="figures of merit", title_justify="left", show_edge=False)
+    for stage, row in metrics.items():
+        table.add_row(stage, *("-" if row[n] is None else f"{row[n]:.4f}" for n in names))
+    return table
+
+
+def _quantisation(rows: list[dict[str, Any]]) -> Table:
+    table = Table("tensor", "type", "range", "signal rms", "added rms", "saturated", title="types", show_edge=False)
+    table.title_justify = "left"
+    for r in rows:
+        reach = f"{r['low']:.4g} .. {r['high']:.4g}"
+        cells = (r["tensor"], r["type"], reach, f"{r['signal_rms']:.4g}", f"{r['added_rms']:.2g}", str(r["saturated"]))
+        table.add_row(*map(escape, cells))
+    return table

@@ -1,0 +1,83 @@
+"""Which tools this machine has: what `fpga-ml doctor` lists."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.toolchain.run import Command, run
+
+
+@dataclass(frozen=True)
+class Tool:
+    """name; how to ask for its version; what needs it; how to get it. package: a Python distribution instead."""
+
+    name: str
+    needed_for: str
+    get: str
+    version: tuple[str, ...] = ("--version",)
+    package: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """A tool that was looked for; path and version are '' where it is missing."""
+
+    tool: Tool
+    path: str
+    version: str
+
+    @property
+    def present(self) -> bool:
+        return bool(self.path)
+
+
+TOOLS = (
+    Tool("g++", "C-simulation", "apt-get install g++ (or set CXX)"),
+    Tool("hls4ml", "conversion", "pip install hls4ml==1.3.0", package=True),
+    Tool("keras", "reading models", "pip install keras", package=True),
+    Tool("tensorflow", "reading models", "pip install tensorflow", package=True),
+    Tool("qkeras-v3", "quantised models", "pip install qkeras-v3", package=True),
+    Tool("numpy", "everything", "pip install numpy", package=True),
+    Tool("iverilog", "RTL simulation", "apt-get install iverilog", ("-V",)),
+    Tool("vitis-run", "vendor synthesis", "install AMD Vitis and source its settings64.sh"),
+    Tool("vivado", "vendor synthesis", "install AMD Vivado and source its settings64.sh", ("-version",)),
+    Tool("quartus_sh", "vendor synthesis", "install Intel Quartus and put its bin/ on PATH"),
+)
+
+
+def compiler() -> str:
+    """The C++ compiler's path; raises where there is none."""
+    name = os.environ.get("CXX", "g++")
+    path = shutil.which(name)
+    if path is None:
+        raise FpgaMlError(
+            f"C-simulation needs a C++ compiler, and '{name}' was not found",
+            do="apt-get install g++, or set CXX to a compiler",
+        )
+    return path
+
+
+def find_all() -> list[Found]:
+    return [_find(tool) for tool in TOOLS]
+
+
+def _find(tool: Tool) -> Found:
+    if tool.package:
+        try:
+            distribution = importlib.metadata.distribution(tool.name)
+        except importlib.metadata.PackageNotFoundError:
+            return Found(tool, "", "")
+        return Found(tool, str(distribution.locate_file("")), distribution.version)
+    path = shutil.which(os.environ.get("CXX", tool.name) if tool.name == "g++" else tool.name)
+    if path is None:
+        return Found(tool, "", "")
+    try:
+        said = run(Command([path, *tool.version], Path.cwd()), what=tool.name, do=tool.get, timeout_s=60)
+    except FpgaMlError:
+        return Found(tool, path, "(does not tell its version)")
+    return Found(tool, path, next(iter(said.splitlines()), ""))

@@ -98,7 +98,9 @@ def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--data", type=path, help="npz with x (or one array an input) and optionally y."),
             click.option("--config", "config_path", type=path, help="fpga_ml.toml; default: the model folder's own."),
             click.option("-o", "--output", type=path, help="Project folder; default hls_projects/NAME."),
-            click.option("--arch", type=click.Choice(list(ARCHITECTURES)), help="Interface: all at once, or a pixel a beat."),
+            click.option(
+                "--arch", type=click.Choice(list(ARCHITECTURES)), help="Interface: all at once, or a pixel a beat."
+            ),
             click.option("--backend", help="hls4ml backend: Vitis, Vivado, Quartus, oneAPI, Catapult, Libero."),
             click.option("--part", help="FPGA part, as the vendor names it."),
             click.option("--clock-ns", type=float, help="Clock period in ns."),

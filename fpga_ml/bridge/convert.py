@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,14 @@ from hls4ml.converters.keras_v2_to_hls import keras_v2_to_hls, layer_handlers
 from hls4ml.converters.keras_v3._base import registry
 from hls4ml.utils.config import create_config
 
-import fpga_ml.bridge.handlers  # noqa: F401  (registers the qkeras-v3 handlers)
+import fpga_ml.bridge.handlers
 import fpga_ml.bridge.mends  # noqa: F401  (mends hls4ml)
-from fpga_ml.bridge.softmax import SoftmaxTables
+from fpga_ml.bridge.softmax import SoftmaxTables, tables_for
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
+from fpga_ml.frontend.calibrate import Calibrated
+from fpga_ml.frontend.load import Source
+from fpga_ml.frontend.prepare import Prepared
 from fpga_ml.numerics.types import MAX_WIDTH_BITS, FixedType
 
 BACKENDS = ("Vitis", "Vivado", "Quartus", "oneAPI", "Catapult", "Libero")
@@ -35,12 +38,35 @@ _PARTS = {
 }
 # nnet_activation.h, plus what hls4ml turns into layers of their own.
 ACTIVATIONS = frozenset(
-    """linear relu relu6 sigmoid tanh softmax softplus softsign elu selu leaky_relu hard_sigmoid hard_tanh
-    binary_tanh ternary_tanh""".split()
+    [
+        "linear",
+        "relu",
+        "relu6",
+        "sigmoid",
+        "tanh",
+        "softmax",
+        "softplus",
+        "softsign",
+        "elu",
+        "selu",
+        "leaky_relu",
+        "hard_sigmoid",
+        "hard_tanh",
+        "binary_tanh",
+        "ternary_tanh",
+    ]
 )
 _QUANTIZERS = frozenset(
-    """quantized_bits quantized_relu quantized_tanh quantized_sigmoid binary ternary binary_tanh
-    ternary_tanh""".split()
+    [
+        "quantized_bits",
+        "quantized_relu",
+        "quantized_tanh",
+        "quantized_sigmoid",
+        "binary",
+        "ternary",
+        "binary_tanh",
+        "ternary_tanh",
+    ]
 )
 _ATTRIBUTE_TYPES = ("table", "exp_table", "inv_table", "inv_inp", "inp_norm")
 _UNUSABLE = frozenset({"GarNet", "GarNetStack", "QConv2DBatchnorm", "UnaryLUT", "FixedPointQuantizer", "ThresholdedReLU"})
@@ -82,9 +108,11 @@ def supported_layers() -> list[str]:
     return sorted((modern | old) - _UNUSABLE - {n for n in modern if n.startswith("Random")} - {"Affine"})
 
 
-def check_model(model: Any) -> None:
+def check_model(model: Any | None) -> None:
     """One error for the first layer or activation that hls4ml does not convert."""
     known = set(supported_layers()) | {"Affine"}
+    if model is None:
+        return  # hls4ml's own reader checks a Keras-2 model
     for layer in model.layers:
         name = type(layer).__name__
         where = f"layer '{layer.name}' of model '{model.name}'"
@@ -123,45 +151,39 @@ def check_target(config: Config) -> None:
         )
 
 
-def convert(
-    model: Any,
-    config: Config,
-    output_dir: Path,
-    input_types: Sequence[FixedType],
-    precision: Mapping[str, Mapping[str, str]],
-    softmax: Mapping[str, SoftmaxTables],
-) -> Graph:
-    """The quantised Keras model as an hls4ml graph, after its optimisation flows.
+def convert(source: Source, prepared: Prepared, config: Config, folder: Path) -> Graph:
+    """The quantised Keras model as an hls4ml graph, after its optimisation flows, to be written to `folder`.
 
-    precision: types of layers without quantizers of their own; softmax: tables by layer name.
+    A Keras-2 model whose classes are gone goes through hls4ml's own JSON + h5 reader as it is.
     """
-    check_target(config)
-    check_model(model)
-    with listening() as notes, _named(model):
-        hls_config = hls4ml.utils.config_from_keras_model(
-            model, granularity="name", backend=config.backend, default_precision=_default(config)
-        )
-        _settings(hls_config, config, model, input_types, precision, softmax)
-        graph = hls4ml.converters.convert_from_keras_model(
-            model,
-            output_dir=str(output_dir),
-            hls_config=hls_config,
-            allow_da_fallback=False,
-            **_target(config),
-        )
+    with listening() as notes, _named(source.name):
+        if prepared.calibrated is None or prepared.reference is None:
+            graph = _convert_legacy(source, config, folder)
+        else:
+            tables = tables_for(prepared.reference, prepared.x, config)
+            graph = _convert_keras(prepared.calibrated, tables, config, folder)
     return _described(graph, notes)
 
 
-def convert_legacy(architecture: Path, weights: Path, config: Config, output_dir: Path) -> Graph:
-    """A Keras-2 model through hls4ml's own JSON + h5 reader: for classes that Keras 3 no longer has."""
-    check_target(config)
-    with listening() as notes, _named(None):
-        settings = create_config(output_dir=str(output_dir), **_target(config))
-        source = "KerasJson" if architecture.suffix == ".json" else "KerasH5"
-        settings |= {source: str(architecture), "KerasH5": str(weights), "InputData": None, "OutputPredictions": None}
-        settings["HLSConfig"] = {"Model": {"Precision": _default(config), "ReuseFactor": config.reuse_factor}}
-        graph = keras_v2_to_hls(settings)
-    return _described(graph, notes)
+def _convert_keras(calibrated: Calibrated, tables: Mapping[str, SoftmaxTables], config: Config, folder: Path) -> Any:
+    model = calibrated.model
+    hls_config = hls4ml.utils.config_from_keras_model(
+        model, granularity="name", backend=config.backend, default_precision=_default(config)
+    )
+    _settings(hls_config, config, calibrated, tables)
+    return hls4ml.converters.convert_from_keras_model(
+        model, output_dir=str(folder), hls_config=hls_config, allow_da_fallback=False, **_target(config)
+    )
+
+
+def _convert_legacy(source: Source, config: Config, folder: Path) -> Any:
+    assert source.legacy is not None
+    settings = create_config(output_dir=str(folder), **_target(config))
+    kind = "KerasJson" if source.legacy.architecture.suffix == ".json" else "KerasH5"
+    settings |= {kind: str(source.legacy.architecture), "KerasH5": str(source.legacy.weights)}
+    settings |= {"InputData": None, "OutputPredictions": None}
+    settings["HLSConfig"] = {"Model": {"Precision": _default(config), "ReuseFactor": config.reuse_factor}}
+    return keras_v2_to_hls(settings)
 
 
 @contextmanager
@@ -177,7 +199,7 @@ def listening() -> Iterator[list[str]]:
 
 
 @contextmanager
-def _named(model: Any) -> Iterator[None]:
+def _named(model: str) -> Iterator[None]:
     """hls4ml raises bare exceptions; give them a place."""
     try:
         yield
@@ -186,7 +208,7 @@ def _named(model: Any) -> Iterator[None]:
     except Exception as error:
         raise FpgaMlError(
             f"hls4ml {hls4ml.__version__} cannot convert the model: {error or type(error).__name__}",
-            where=f"model '{model.name}'" if model is not None else None,
+            where=f"model '{model}'",
             do="see `fpga-ml doctor --layers` for what converts; --debug shows hls4ml's traceback",
         ) from error
 
@@ -208,24 +230,19 @@ def _target(config: Config) -> dict[str, Any]:
 
 
 def _settings(
-    hls_config: dict[str, Any],
-    config: Config,
-    model: Any,
-    input_types: Sequence[FixedType],
-    precision: Mapping[str, Mapping[str, str]],
-    softmax: Mapping[str, SoftmaxTables],
+    hls_config: dict[str, Any], config: Config, calibrated: Calibrated, softmax: Mapping[str, SoftmaxTables]
 ) -> None:
     """Our choices, the layers' and the user's, into hls4ml's configuration, in rising order of rank."""
     hls_config["Model"]["Strategy"] = config.strategy
     hls_config["Model"]["ReuseFactor"] = config.reuse_factor
     layers = hls_config["LayerName"]
-    for tensor, t in zip(model.inputs, input_types, strict=True):
+    for tensor, t in zip(calibrated.model.inputs, calibrated.input_types, strict=True):
         layers[tensor.name]["Precision"]["result"] = _spelled(t)
     for name, section in layers.items():
         section["Trace"] = True
         if "ReuseFactor" in section:
             section["ReuseFactor"] = config.reuse_factor
-        section["Precision"] |= precision.get(name, {})
+        section["Precision"] |= calibrated.quantised.precision.get(name, {})
         if name in softmax:
             _apply_softmax(section, softmax[name])
     for name, own in config.layers.items():

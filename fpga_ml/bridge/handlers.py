@@ -41,7 +41,7 @@ class _LayerReader:
         return None
 
 
-class _QKerasHandler(KerasV3LayerHandler):
+class _QKerasHandler(KerasV3LayerHandler):  # type: ignore[misc]
     """Delegates to a Keras-2 handler; an activation that is a quantizer becomes a layer of its own."""
 
     parse: Any = None
@@ -61,9 +61,7 @@ class _QKerasHandler(KerasV3LayerHandler):
     def _config(self, layer: Any) -> dict[str, Any]:
         return dict(layer.get_config())
 
-    def _split_activation(
-        self, layer: Any, main: dict[str, Any], out_tensors: Sequence[Any]
-    ) -> tuple[dict[str, Any], ...]:
+    def _split_activation(self, layer: Any, main: dict[str, Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
         activation = getattr(layer, "activation", None)
         if not hasattr(activation, "get_config"):
             plain, between = self.maybe_get_activation_config(layer, out_tensors)
@@ -108,9 +106,7 @@ class QActivationHandler(_QKerasHandler):
     handles = ("QActivation",)
     parse = staticmethod(parse_qactivation_layer)
 
-    def _split_activation(
-        self, layer: Any, main: dict[str, Any], out_tensors: Sequence[Any]
-    ) -> tuple[dict[str, Any], ...]:
+    def _split_activation(self, layer: Any, main: dict[str, Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
         return (main,)
 
 
@@ -120,13 +116,11 @@ class QRecurrentHandler(_QKerasHandler):
     handles = ("QSimpleRNN", "QLSTM", "QGRU")
     parse = staticmethod(parse_qrnn_layer)
 
-    def _split_activation(
-        self, layer: Any, main: dict[str, Any], out_tensors: Sequence[Any]
-    ) -> tuple[dict[str, Any], ...]:
+    def _split_activation(self, layer: Any, main: dict[str, Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
         return (main,)
 
 
-class AffineHandler(KerasV3LayerHandler):
+class AffineHandler(KerasV3LayerHandler):  # type: ignore[misc]
     """Our frozen batch normalisation is hls4ml's ApplyAlpha: scale and bias with their own quantizers."""
 
     handles = ("Affine",)

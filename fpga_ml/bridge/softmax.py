@@ -9,11 +9,14 @@ until no decision on the calibration data flips.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from fpga_ml.config import Config
+from fpga_ml.frontend.reference import Reference
 from fpga_ml.numerics import FixedType, Overflow, Rounding
 
 _VALUE_FRACTION_BITS = 17
@@ -40,6 +43,24 @@ class SoftmaxTables:
     @property
     def inverse_size(self) -> int:
         return 1 << self.inverse_bits
+
+
+def tables_for(reference: Reference, x: Sequence[npt.NDArray[np.float64]], config: Config) -> dict[str, SoftmaxTables]:
+    """{layer: tables} for every softmax whose settings the user left to us, from what it sees on the data x.
+
+    Only hls4ml's AMD backends take the types of tables one by one.
+    """
+    if config.backend not in ("Vitis", "Vivado"):
+        return {}
+    read = {key: reads[0] for key, reads in reference.flow.order if reference.flow.kinds[key] == "softmax"}
+    free = {k: r for k, r in read.items() if not (own := config.layer(k.split("#")[0])).softmax and not own.precision}
+    if not free:
+        return {}
+    logits = reference.probe.select(list(free.values()), x)
+    return {
+        key.split("#")[0]: choose(logits[r].reshape(-1, logits[r].shape[-1]), config.softmax_table_bits)
+        for key, r in free.items()
+    }
 
 
 def choose(logits: npt.NDArray[np.float64], table_bits: int) -> SoftmaxTables:

@@ -9,7 +9,7 @@ from qkeras import get_quantizer
 
 
 @keras.saving.register_keras_serializable(package="fpga_ml")
-class Affine(keras.layers.Layer):
+class Affine(keras.layers.Layer):  # type: ignore[misc]
     """y = q_s(scale) * x + q_b(bias) per channel, exact in fixed point.
 
     What remains of a batch normalisation once its statistics are frozen: scale = gamma / sqrt(var + eps),

@@ -72,6 +72,16 @@ def rebuild_legacy(architecture: Mapping[str, Any], weights: Path) -> Any:
     return model
 
 
+def input_ports(architecture: Mapping[str, Any]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """(name, shape without batch) of each input of a Keras-2 configuration, named as hls4ml names them."""
+    config = architecture["config"]
+    layers = config if isinstance(config, list) else config["layers"]
+    named = [e for e in layers if e["class_name"] == "InputLayer"] or layers[:1]
+    shapes = [e["config"].get("batch_input_shape") or e["config"]["batch_shape"] for e in named]
+    names = [e["config"]["name"] if e["class_name"] == "InputLayer" else "input1" for e in named]
+    return tuple((name, tuple(shape[1:])) for name, shape in zip(names, shapes, strict=True))
+
+
 def _sequential(layers: list[dict[str, Any]], name: str) -> Any:
     tensor = None
     inputs = None
@@ -80,7 +90,8 @@ def _sequential(layers: list[dict[str, Any]], name: str) -> Any:
         if tensor is None:
             if shape is None:
                 raise FpgaMlError(
-                    "the first layer has no input shape", where=f"layer '{entry['config'].get('name')}'",
+                    "the first layer has no input shape",
+                    where=f"layer '{entry['config'].get('name')}'",
                     do="save the model after it was built",
                 )
             is_input = entry["class_name"] == "InputLayer"
@@ -184,7 +195,7 @@ def _quantizer(value: Any) -> Any:
 def load_weights(model: Any, path: Path) -> None:
     """Weights from a Keras-2 h5 file (of save_weights or of save), layer by layer, in the layers' own order."""
     with h5py.File(path) as file:
-        root = file["model_weights"] if "model_weights" in file else file
+        root = file.get("model_weights", file)
         if "layer_names" not in root.attrs:
             raise FpgaMlError(f"'{path}' holds no Keras-2 weights", do="give the file that save_weights or save wrote")
         for layer in model.layers:

@@ -17,7 +17,7 @@ import qkeras  # noqa: F401  (registers the QKeras layers that a saved model nam
 import fpga_ml.frontend.layers  # noqa: F401  (registers Affine)
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.floats import to_float
-from fpga_ml.frontend.legacy import CannotRebuild, is_legacy, read_architecture, rebuild_legacy
+from fpga_ml.frontend.legacy import CannotRebuild, input_ports, is_legacy, read_architecture, rebuild_legacy
 from fpga_ml.frontend.quantise import activation_name
 from fpga_ml.frontend.rebuild import as_functional, calls
 
@@ -39,7 +39,7 @@ class Source:
 
     model: the Keras model to be built, None where its classes exist no longer (then `legacy` says which files hold it
     and why); float_model: what quantisation is measured against; sha256: of the model's file, '' for a model in
-    memory; data, config: files that a model folder brings.
+    memory; inputs: (name, shape without batch) of each; data, config: files that a model folder brings.
     """
 
     name: str
@@ -48,14 +48,24 @@ class Source:
     origin: str
     sha256: str
     kind: str
+    inputs: tuple[tuple[str, tuple[int, ...]], ...]
     legacy: LegacyFiles | None = None
     data: Path | None = None
     config: Path | None = None
 
     @property
-    def inputs(self) -> list[tuple[str, tuple[int, ...]]]:
-        """(name, shape without batch) of each input."""
-        return [(t.name, tuple(t.shape[1:])) for t in self.model.inputs]
+    def decides(self) -> bool:
+        """True if the (first) output is a class decision: a softmax, or a sigmoid of one unit."""
+        if self.model is None:
+            return False
+        last = next(c for c in calls(self.model) if any(t is self.model.outputs[0] for t in c.outputs)).layer
+        kind = "softmax" if type(last).__name__ == "Softmax" else activation_name(last)
+        return kind == "softmax" or (kind == "sigmoid" and self.model.outputs[0].shape[-1] == 1)
+
+
+def _inputs(model: Any) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """(name, shape without batch) of each input."""
+    return tuple((t.name, tuple(t.shape[1:])) for t in model.inputs)
 
 
 def load(model: Any, weights: Path | None = None) -> Source:
@@ -68,7 +78,7 @@ def load(model: Any, weights: Path | None = None) -> Source:
 
 def _in_memory(model: Any) -> Source:
     functional = as_functional(model)
-    return Source(functional.name, functional, to_float(functional), "in memory", "", "keras-3")
+    return Source(functional.name, functional, to_float(functional), "in memory", "", "keras-3", _inputs(functional))
 
 
 def _from_path(path: Path, weights: Path | None) -> Source:
@@ -105,6 +115,7 @@ def _folder(path: Path) -> Source:
         str(path),
         found.sha256,
         found.kind,
+        found.inputs,
         data=path / SAMPLE_FILE if (path / SAMPLE_FILE).exists() else None,
         config=path / CONFIG_FILE if (path / CONFIG_FILE).exists() else None,
     )
@@ -125,7 +136,7 @@ def _load_keras(path: Path) -> Any:
 
 def _keras_3(path: Path) -> Source:
     model = _load_keras(path)
-    return Source(path.stem, model, to_float(model), str(path), _sha256(path), "keras-3")
+    return Source(path.stem, model, to_float(model), str(path), _sha256(path), "keras-3", _inputs(model))
 
 
 def _json_or_h5(path: Path, weights: Path | None) -> Source:
@@ -135,7 +146,7 @@ def _json_or_h5(path: Path, weights: Path | None) -> Source:
     holder = weights or path
     if not is_legacy(architecture):
         model = _load_keras(path) if path.suffix != ".json" else _keras_3_json(path, holder)
-        return Source(path.stem, model, to_float(model), str(path), _sha256(holder), "keras-3")
+        return Source(path.stem, model, to_float(model), str(path), _sha256(holder), "keras-3", _inputs(model))
     if not h5py.is_hdf5(holder):
         raise FpgaMlError(f"'{holder}' is not an HDF5 file", do="give the weights that Keras saved")
     try:
@@ -143,8 +154,10 @@ def _json_or_h5(path: Path, weights: Path | None) -> Source:
     except CannotRebuild as error:
         reason = f"{error} is in neither Keras 3 nor qkeras-v3"
         files = LegacyFiles(path, holder, reason)
-        return Source(path.stem, None, None, str(path), _sha256(holder), "keras-2", legacy=files)
-    return Source(path.stem, model, to_float(model), str(path), _sha256(holder), "keras-2", LegacyFiles(path, holder))
+        ports = input_ports(architecture)
+        return Source(path.stem, None, None, str(path), _sha256(holder), "keras-2", ports, files)
+    files, ports = LegacyFiles(path, holder), _inputs(model)
+    return Source(path.stem, model, to_float(model), str(path), _sha256(holder), "keras-2", ports, files)
 
 
 def _keras_3_json(path: Path, weights: Path) -> Any:
@@ -181,10 +194,3 @@ def check(model: Any) -> None:
                 where=f"model '{model.name}'",
                 do="build the model with a fixed input shape",
             )
-
-
-def classifies(model: Any) -> bool:
-    """True if the (first) output is a class decision: a softmax, or a sigmoid of one unit."""
-    last = next(c for c in calls(model) if any(t is model.outputs[0] for t in c.outputs)).layer
-    kind = "softmax" if type(last).__name__ == "Softmax" else activation_name(last)
-    return kind == "softmax" or (kind == "sigmoid" and model.outputs[0].shape[-1] == 1)

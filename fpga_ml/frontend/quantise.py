@@ -23,7 +23,7 @@ from fpga_ml.numerics import FixedType
 
 # Keras class -> (QKeras class, {weight variable: quantizer argument}). The QKeras classes are keys too: a layer with
 # some quantizers missing is completed.
-_LINEAR: dict[str, tuple[type, dict[str, str]]] = {
+_LINEAR: dict[str, tuple[Any, dict[str, str]]] = {
     "Dense": (qkeras.QDense, {"kernel": "kernel_quantizer", "bias": "bias_quantizer"}),
     "Conv1D": (qkeras.QConv1D, {"kernel": "kernel_quantizer", "bias": "bias_quantizer"}),
     "Conv2D": (qkeras.QConv2D, {"kernel": "kernel_quantizer", "bias": "bias_quantizer"}),
@@ -62,10 +62,36 @@ _TYPED: dict[str, dict[str, tuple[str, ...]]] = {
 
 # Layers whose output needs no rounding of its own: they move or select values, or (softmax) own their tables.
 _EXACT = frozenset(
-    """InputLayer MaxPooling1D MaxPooling2D GlobalMaxPooling1D GlobalMaxPooling2D Flatten Reshape Permute Dropout
-    SpatialDropout1D SpatialDropout2D GaussianDropout AlphaDropout ZeroPadding1D ZeroPadding2D Cropping1D Cropping2D
-    UpSampling1D UpSampling2D Concatenate Maximum Minimum Softmax Embedding QActivation QBatchNormalization
-    QSimpleRNN QLSTM QGRU""".split()
+    {
+        "InputLayer",
+        "MaxPooling1D",
+        "MaxPooling2D",
+        "GlobalMaxPooling1D",
+        "GlobalMaxPooling2D",
+        "Flatten",
+        "Reshape",
+        "Permute",
+        "Dropout",
+        "SpatialDropout1D",
+        "SpatialDropout2D",
+        "GaussianDropout",
+        "AlphaDropout",
+        "ZeroPadding1D",
+        "ZeroPadding2D",
+        "Cropping1D",
+        "Cropping2D",
+        "UpSampling1D",
+        "UpSampling2D",
+        "Concatenate",
+        "Maximum",
+        "Minimum",
+        "Softmax",
+        "Embedding",
+        "QActivation",
+        "QSimpleRNN",
+        "QLSTM",
+        "QGRU",
+    }
 )
 _NORMALISE = ("BatchNormalization", "QBatchNormalization")
 

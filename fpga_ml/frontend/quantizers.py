@@ -48,9 +48,7 @@ def type_of(quantizer: Any) -> FixedType | None:
     if name == "quantized_bits" and quantizer.alpha in (1, 1.0, None):
         signed = bool(quantizer.keep_negative)
         overflow = Overflow.SAT_SYM if quantizer.symmetric else Overflow.SAT
-        return FixedType(
-            signed, int(quantizer.bits), int(quantizer.integer) + signed, Rounding.RND_CONV, overflow
-        )
+        return FixedType(signed, int(quantizer.bits), int(quantizer.integer) + signed, Rounding.RND_CONV, overflow)
     if name == "quantized_relu" and not quantizer.negative_slope and not quantizer.use_sigmoid:
         return FixedType(False, int(quantizer.bits), int(quantizer.integer), Rounding.RND_CONV, Overflow.SAT)
     return None

@@ -140,8 +140,7 @@ def _with_dtype(config: Any, dtype: str) -> Any:
         if config.get("class_name") == "DTypePolicy":
             return {**config, "config": {**config["config"], "name": dtype}}
         return {
-            k: (dtype if k == "dtype" and str(v).startswith("float") else _with_dtype(v, dtype))
-            for k, v in config.items()
+            k: (dtype if k == "dtype" and str(v).startswith("float") else _with_dtype(v, dtype)) for k, v in config.items()
         }
     if isinstance(config, (list, tuple)):
         return type(config)(_with_dtype(v, dtype) for v in config)

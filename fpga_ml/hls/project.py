@@ -19,6 +19,7 @@ from fpga_ml.simulate.csim import CSim
 from fpga_ml.toolchain.gxx import build_library
 
 Array = npt.NDArray[np.float64]
+_TESTBENCH_SAMPLES = 100
 _CHECKED = ("Vitis", "Vivado")  # backends whose C++ streams and helpers our testbench speaks
 _MARKS = ("report.json", "build_prj.tcl", "build_lib.sh", "CMakeLists.txt", "Makefile")
 
@@ -41,7 +42,9 @@ def fresh_folder(target: Path) -> Iterator[Path]:
 
 
 def _check_replaceable(target: Path) -> None:
-    if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not any((target / m).exists() for m in _MARKS))):
+    if target.exists() and (
+        not target.is_dir() or (any(target.iterdir()) and not any((target / m).exists() for m in _MARKS))
+    ):
         raise FpgaMlError(
             f"'{target}' exists and is no HLS project", do="choose another folder with -o; nothing was touched"
         )
@@ -93,13 +96,16 @@ def write_project(graph: Graph, folder: Path, backend: str) -> None:
         (folder / f"{name}_test.cpp").write_text(testbench(graph.hls))
 
 
-def write_vectors(folder: Path, x: Sequence[Array], outputs: Sequence[Array]) -> None:
-    """tb_data/: one line a sample, all inputs (outputs) of a sample behind one another, in exact decimals."""
+def write_vectors(folder: Path, x: Sequence[Array], expected: Sequence[Array]) -> None:
+    """tb_data/: one line a sample, all inputs (outputs) of a sample behind one another, in exact decimals.
+
+    Without expected outputs the testbench fails, and says that it has none.
+    """
     data = folder / "tb_data"
     data.mkdir(exist_ok=True)
-    for name, arrays in (("tb_input_features.dat", x), ("tb_output_predictions.dat", outputs)):
-        rows = np.concatenate([a.reshape(len(a), -1) for a in arrays], axis=1)
-        np.savetxt(data / name, rows, fmt="%.17g")
+    for name, arrays in (("tb_input_features.dat", x), ("tb_output_predictions.dat", expected)):
+        rows = [a[:_TESTBENCH_SAMPLES].reshape(min(len(a), _TESTBENCH_SAMPLES), -1) for a in arrays]
+        np.savetxt(data / name, np.concatenate(rows, axis=1) if rows else [], fmt="%.17g")
 
 
 def build_csim(graph: Graph, folder: Path, backend: str) -> CSim:

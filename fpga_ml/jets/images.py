@@ -66,7 +66,8 @@ class Standardise:
         """(N, 33, 33, 3) raw images to uint8 codes: value = (code - 128) * lsb for an 8-bit type."""
         half = 1 << (self.width_bits - 1)
         raw = np.clip(np.rint(self.real(images) / np.float32(self.lsb)), -half, half - 1)
-        return (raw + half).astype(np.uint8)
+        codes: npt.NDArray[np.uint8] = (raw + half).astype(np.uint8)
+        return codes
 
     def decode(self, codes: npt.NDArray[np.uint8]) -> Floats:
         """uint8 codes to the exact values that the first layer receives, float32."""

@@ -68,7 +68,8 @@ def command(model: str, weights: Path | None, data: str, config: Config) -> str:
 
 def ports(graph: Graph) -> dict[str, list[dict[str, Any]]]:
     return {
-        side: [{"name": n, "type": t, "shape": list(s)} for n, t, s in getattr(graph, side)] for side in ("inputs", "outputs")
+        side: [{"name": n, "type": t, "shape": list(s)} for n, t, s in getattr(graph, side)]
+        for side in ("inputs", "outputs")
     }
 
 

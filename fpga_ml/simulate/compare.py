@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.bridge.convert import Graph
+from fpga_ml.frontend.prepare import Prepared
+from fpga_ml.frontend.reference import TABLES, Flow
+from fpga_ml.simulate.csim import CSim, Progress
 
 Array = npt.NDArray[np.float64]
+_TRACED = 32
+
+
 @dataclass(frozen=True)
 class LayerError:
     """One tensor in C-simulation beside the quantised Keras model: how many values differ and by how much at most."""
@@ -69,62 +74,97 @@ def visible(order: Sequence[tuple[str, tuple[str, ...]]], graph: Graph) -> dict[
     return shown
 
 
-def compare_layers(
+@dataclass(frozen=True)
+class Check:
+    """C-simulation beside the two references, on all samples.
+
+    outputs: of C-simulation; exact: bit for bit equal at the heads (None without a reference); layers and first: tensor
+    by tensor on a few samples; flips: decisions that differ, None where the model decides nothing.
+    """
+
+    outputs: tuple[Array, ...]
+    exact: bool | None = None
+    heads: tuple[str, ...] = ()
+    layers: tuple[LayerError, ...] = ()
+    first: Difference | None = None
+    max_abs_err_vs_float: float | None = None
+    max_abs_err_vs_quantised: float | None = None
+    flips: int | None = None
+    flips_vs_float: int | None = None
+
+
+def check_csim(csim: CSim, graph: Graph, prepared: Prepared, *, decides: bool, jobs: int, progress: Progress) -> Check:
+    """Run C-simulation on all samples and compare: outputs and heads on all of them, every layer on the first few and
+    on the first few that went wrong."""
+    reference, x = prepared.reference, prepared.x
+    if reference is None:
+        return Check(csim.run(x, jobs=jobs, progress=progress).outputs)
+    shown = visible(reference.flow.order, graph)
+    nodes = {k: shown[k] for k in reference.flow.heads if shown.get(k) in csim.layers}
+    result = csim.run(x, tuple(nodes.values()), jobs, progress)
+    wrong = np.zeros(len(x[0]), bool)
+    for i, key in enumerate(reference.flow.heads):
+        got = result.layers[nodes[key]] if key in nodes else result.outputs[i]
+        wrong |= (got.reshape(len(got), -1) != reference.heads[key].reshape(len(got), -1)).any(1)
+    rows = np.unique(np.concatenate([np.arange(min(len(wrong), _TRACED)), np.flatnonzero(wrong)[:_TRACED]]))
+    some = [a[rows] for a in x]
+    trace = csim.run(some, tuple(csim.layers), jobs).layers
+    layers, first = _compare_layers(reference.probe.layers(some), trace, shown, graph, reference.flow, rows)
+    floats, quantised, outputs = reference.float_outputs, reference.quantised_outputs, result.outputs
+    return Check(
+        outputs,
+        not wrong.any(),
+        reference.flow.heads,
+        tuple(layers),
+        first,
+        _max_abs_err(floats, outputs),
+        _max_abs_err(quantised, outputs),
+        argmax_flips(quantised[0], outputs[0]) if decides else None,
+        argmax_flips(floats[0], outputs[0]) if decides else None,
+    )
+
+
+def _compare_layers(
     reference: Mapping[str, Array],
     trace: Mapping[str, Array],
     shown: Mapping[str, str],
     graph: Graph,
-    expected_types: Mapping[str, str],
-    kinds: Mapping[str, str],
-    tables: Collection[str],
+    known: Flow,
+    samples: npt.NDArray[np.int64],
 ) -> tuple[list[LayerError], Difference | None]:
     """Every tensor that both sides show, in the order of data, and the first value that differs."""
     rows: list[LayerError] = []
     first: Difference | None = None
     for key, node_name in shown.items():
-        if key not in reference or node_name not in trace:
+        if node_name not in trace or reference[key].size != trace[node_name].size:
             continue
-        want, got = reference[key], trace[node_name]
-        want = want.reshape(len(want), -1)
-        got = got.reshape(len(got), -1)
-        if want.shape != got.shape:
-            continue
-        node = graph.node(node_name)
+        want = reference[key].reshape(len(reference[key]), -1)
+        got = trace[node_name].reshape(want.shape)
+        got_type = graph.node(node_name).types.get("result", "")
         wrong = want != got
-        got_type = node.types.get("result", "")
-        rows.append(
-            LayerError(key, node_name, got_type, want.size, int(wrong.sum()), float(np.abs(want - got).max(initial=0.0)))
-        )
+        worst = float(np.abs(want - got).max(initial=0.0))
+        rows.append(LayerError(key, node_name, got_type, want.size, int(wrong.sum()), worst))
         if first is None and wrong.any():
-            sample, place = (int(i) for i in np.argwhere(wrong)[0])
+            row, place = (int(i) for i in np.argwhere(wrong)[0])
             index = tuple(int(i) for i in np.unravel_index(place, reference[key].shape[1:]))
-            first = Difference(
-                key,
-                sample,
-                index,
-                float(want[sample, place]),
-                float(got[sample, place]),
-                expected_types.get(key, "float64, not rounded"),
-                got_type,
-                _cause(kinds.get(key, ""), tables),
-            )
+            values = float(want[row, place]), float(got[row, place])
+            types = known.types.get(key, "float64, not rounded"), got_type
+            first = Difference(key, int(samples[row]), index, *values, *types, _cause(known.kinds.get(key, "")))
     return rows, first
 
 
-def _cause(kind: str, tables: Collection[str]) -> str:
-    if kind in tables:
+def _cause(kind: str) -> str:
+    if kind in TABLES:
         return f"{kind} is a table in hls4ml's C++, with its own range and size"
     return "not a table: hls4ml's C++ rounds or overflows where the quantised model does not"
 
 
 def argmax_flips(a: Array, b: Array) -> int:
-    """How many decisions differ between two sets of class scores (N, classes) or (N, 1)."""
+    """How many decisions differ between two sets of class scores (N, ..., classes) or (N, 1)."""
     if a.shape[-1] == 1:
         return int(np.count_nonzero((a > 0.5) != (b > 0.5)))
-    return int(np.count_nonzero(a.argmax(-1) != b.argmax(-1)))
+    return int(np.count_nonzero(a.argmax(-1) != b.reshape(a.shape).argmax(-1)))
 
 
-def errors_of(want: Sequence[Array], got: Sequence[Array]) -> dict[str, Any]:
-    """Largest and root-mean-square difference over all outputs."""
-    d = np.concatenate([(w.reshape(-1) - g.reshape(-1)) for w, g in zip(want, got, strict=True)])
-    return {"max_abs_err": float(np.abs(d).max()), "rms_err": float(np.sqrt(np.mean(d**2)))}
+def _max_abs_err(want: Sequence[Array], got: Sequence[Array]) -> float:
+    return max(float(np.abs(w.reshape(-1) - g.reshape(-1)).max()) for w, g in zip(want, got, strict=True))

@@ -52,9 +52,7 @@ class CSim:
     outputs: tuple[tuple[int, ...], ...]
     layers: dict[str, tuple[int, ...]]
 
-    def run(
-        self, x: Sequence[Array], keep: Sequence[str] = (), jobs: int = 0, progress: Progress | None = None
-    ) -> Result:
+    def run(self, x: Sequence[Array], keep: Sequence[str] = (), jobs: int = 0, progress: Progress | None = None) -> Result:
         """Outputs, and the outputs of the layers named in `keep`, for inputs (N, ...); exact up to 53 bits.
 
         jobs: threads, 0 for one a core; progress(n) is called after every n samples.

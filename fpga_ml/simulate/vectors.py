@@ -87,9 +87,7 @@ def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
         raise FpgaMlError(f"'{path}' is no file of NumPy arrays: {error}", do=do) from None
 
 
-def _input(
-    arrays: dict[str, npt.NDArray[Any]], name: str, shape: tuple[int, ...], origin: str, *, alone: bool
-) -> Array:
+def _input(arrays: dict[str, npt.NDArray[Any]], name: str, shape: tuple[int, ...], origin: str, *, alone: bool) -> Array:
     key = name if name in arrays else "x" if alone else name
     if key not in arrays:
         raise FpgaMlError(

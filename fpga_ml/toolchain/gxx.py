@@ -15,7 +15,12 @@ _INCLUDES = {
     "Vitis": ("firmware/ap_types",),
     "Vivado": ("firmware/ap_types",),
     "Quartus": ("firmware/ac_types", "firmware/ap_types"),
-    "Catapult": ("firmware/ac_types/include", "firmware/ac_math/include", "firmware/ac_simutils/include", "firmware/nnet_utils"),
+    "Catapult": (
+        "firmware/ac_types/include",
+        "firmware/ac_math/include",
+        "firmware/ac_simutils/include",
+        "firmware/nnet_utils",
+    ),
 }
 # The library finds its weights by this variable, not by a path compiled in: a project is built in one folder and then
 # renamed into place.

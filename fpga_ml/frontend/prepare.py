@@ -1,0 +1,31 @@
+"""From a model that was read to one that can be built: every tensor typed, both references evaluated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fpga_ml.config import Config
+from fpga_ml.frontend.calibrate import Calibrated, calibrate
+from fpga_ml.frontend.load import Source
+from fpga_ml.frontend.rebuild import Array
+from fpga_ml.frontend.reference import Reference, evaluate
+from fpga_ml.simulate.vectors import Samples
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """x: the inputs as the hardware receives them, (N, ...) each. calibrated and reference are None for a model that
+    no longer has Keras classes."""
+
+    x: tuple[Array, ...]
+    calibrated: Calibrated | None
+    reference: Reference | None
+
+
+def prepare(source: Source, samples: Samples, config: Config) -> Prepared:
+    """Choose types on the samples and evaluate the float and the quantised model on them."""
+    if source.model is None:
+        return Prepared(samples.x, None, None)
+    calibrated = calibrate(source.model, samples.x, [name for name, _ in source.inputs], config)
+    x = tuple(t.quantise(a) for t, a in zip(calibrated.input_types, samples.x, strict=True))
+    return Prepared(x, calibrated, evaluate(calibrated.model, source.float_model, samples.x, x))

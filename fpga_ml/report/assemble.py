@@ -1,0 +1,113 @@
+"""What a build found, as the dictionary that becomes report.json."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fpga_ml.bridge.convert import Graph
+from fpga_ml.config import Config
+from fpga_ml.frontend.load import Source
+from fpga_ml.frontend.prepare import Prepared
+from fpga_ml.report import document, metrics
+from fpga_ml.simulate.compare import Check
+from fpga_ml.simulate.vectors import Samples
+
+
+@dataclass(frozen=True)
+class Build:
+    """Everything that the stages of one build made; check is None where C-simulation did not run."""
+
+    source: Source
+    samples: Samples
+    prepared: Prepared
+    graph: Graph
+    check: Check | None
+    config: Config
+    stages: dict[str, str]
+    timings_s: dict[str, float]
+
+
+def assemble(build: Build) -> dict[str, Any]:
+    """A report that is valid by report/schema.json."""
+    source, samples, calibrated = build.source, build.samples, build.prepared.calibrated
+    weights = source.legacy.weights if source.legacy and source.legacy.weights != Path(source.origin) else None
+    data = samples.origin if samples.measured and source.data is None else ""
+    report: dict[str, Any] = {
+        "schema_version": document.SCHEMA_VERSION,
+        "fpga_ml": document.versions()["fpga_ml"],
+        "command": document.command(source.origin, weights, data, build.config),
+        "versions": document.versions(),
+        "model": {
+            "name": source.name,
+            "origin": source.origin,
+            "sha256": source.sha256,
+            "kind": source.kind,
+            "parameters": None if source.model is None else int(source.model.count_params()),
+            **document.ports(build.graph),
+        },
+        "config": document.config_as_json(build.config),
+        "data": {
+            "origin": samples.origin,
+            "samples": len(samples),
+            "given": samples.measured,
+            "labels": samples.y is not None,
+        },
+        "quantisation": [dataclasses.asdict(t) for t in calibrated.tensors] if calibrated else [],
+        "layers": document.layers(build.graph),
+        "csim": _csim(build),
+        "emulator": None,
+        "rtl": None,
+        "cosim": [],
+        "synth": [],
+        "metrics": _metrics(build),
+        "stages": build.stages,
+        "notes": [*build.graph.notes, *_completed(build)],
+        "timings_s": build.timings_s,
+    }
+    if source.model is None and source.legacy is not None:
+        report["model"]["no_reference"] = source.legacy.reason
+    return report
+
+
+def _csim(build: Build) -> dict[str, Any] | None:
+    check = build.check
+    if check is None:
+        return None
+    first = None if check.first is None else dataclasses.asdict(check.first) | {"index": list(check.first.index)}
+    return {
+        "samples": len(build.samples),
+        "samples_per_s": round(len(build.samples) / max(build.timings_s["csim"], 1e-6), 1),
+        "bit_exact_vs_quantised_model": check.exact,
+        "compared_at": list(check.heads),
+        "first_difference": first,
+        "max_abs_err_vs_float": check.max_abs_err_vs_float,
+        "max_abs_err_vs_quantised": check.max_abs_err_vs_quantised,
+        "argmax_flips": check.flips,
+        "argmax_flips_vs_float": check.flips_vs_float,
+        "layers": [dataclasses.asdict(r) for r in check.layers],
+    }
+
+
+def _metrics(build: Build) -> dict[str, dict[str, float | None]]:
+    """Figures of merit by stage, where there are labels."""
+    y, reference = build.samples.y, build.prepared.reference
+    if y is None:
+        return {}
+    outputs = {"float": reference.float_outputs, "quantised": reference.quantised_outputs} if reference else {}
+    if build.check is not None:
+        outputs["csim"] = build.check.outputs
+    if build.source.decides or np.issubdtype(y.dtype, np.integer):
+        return {stage: metrics.classifier(o[0].reshape(len(y), -1), y) for stage, o in outputs.items()}
+    return {stage: {**metrics.regression(o[0], y)} for stage, o in outputs.items()}
+
+
+def _completed(build: Build) -> list[str]:
+    calibrated = build.prepared.calibrated
+    if calibrated is None or not calibrated.quantised.completed or not any(t.origin == "qkeras" for t in calibrated.tensors):
+        return []
+    return [f"layers without quantizers were given types from the data: {', '.join(calibrated.quantised.completed)}"]

@@ -6,7 +6,7 @@ import io
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,7 +128,7 @@ def check_model(model: Any | None) -> None:
                 continue
             used = type(function).__name__ if hasattr(function, "get_config") else function.__name__
             allowed = _QUANTIZERS if hasattr(function, "get_config") else ACTIVATIONS
-            if used not in allowed and not (hasattr(function, "get_config") and used in ("quantized_po2",)):
+            if used not in allowed:
                 raise FpgaMlError(
                     f"activation '{used}' of layer '{layer.name}' is not one that hls4ml computes",
                     where=where,
@@ -191,11 +191,11 @@ def listening() -> Iterator[list[str]]:
     """hls4ml prints; keep what it says that a user should know, and keep stdout clean."""
     said = io.StringIO()
     notes: list[str] = []
-    with warnings.catch_warnings(record=True) as caught, redirect_stdout(said):
+    with warnings.catch_warnings(record=True) as caught, redirect_stdout(said), redirect_stderr(io.StringIO()):
         warnings.simplefilter("always")
         yield notes
     notes += [line for line in said.getvalue().splitlines() if line.upper().startswith(("WARNING", "UNROLLED", "INVALID"))]
-    notes += [str(w.message) for w in caught if "hls4ml" in str(w.filename)]
+    notes += [str(w.message) for w in caught if "hls4ml" in w.filename and issubclass(w.category, UserWarning)]
 
 
 @contextmanager
@@ -297,12 +297,12 @@ def _described(graph: Any, notes: list[str]) -> Graph:
     for layer in graph.get_layers():
         layer.set_attr("trace", layer.class_name != "Input" and len(list(layer.get_variables())) == 1)
         types = {k.removesuffix("_t"): _cpp(v.precision) for k, v in layer.types.items()}
-        for role, t in types.items():
-            width = getattr(layer.types[f"{role}_t"].precision, "width", 1)
+        for role, named in layer.types.items():
+            width = getattr(named.precision, "width", 1)
             if width > MAX_WIDTH_BITS:
                 raise FpgaMlError(
-                    f"{t} is {width} bits wide, more than {MAX_WIDTH_BITS}",
-                    where=f"layer '{layer.name}', {role} type",
+                    f"{named.precision} is {width} bits wide, more than {MAX_WIDTH_BITS}",
+                    where=f"layer '{layer.name}', type {role}",
                     do="quantise its inputs or weights to fewer bits, or set the type in fpga_ml.toml",
                 )
         nodes.append(

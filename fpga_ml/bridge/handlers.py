@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from hls4ml.converters.keras.core import parse_layernorm_layer
 from hls4ml.converters.keras.qkeras import (
     parse_qactivation_layer,
     parse_qbatchnorm_layer,
@@ -22,7 +23,9 @@ from hls4ml.converters.keras.qkeras import (
     parse_qsepconv_layer,
 )
 from hls4ml.converters.keras_v3._base import KerasV3LayerHandler
+from hls4ml.converters.keras_v3.core import ActivationHandler
 from hls4ml.model.quantizers import QKerasQuantizer
+from hls4ml.model.types import FixedPrecisionType
 
 # Keras-2 variable name -> the names that Keras 3 gives the same variable, in order of preference.
 _ALIASES = {"depthwise_kernel": ("depthwise_kernel", "kernel")}
@@ -118,6 +121,32 @@ class QRecurrentHandler(_QKerasHandler):
 
     def _split_activation(self, layer: Any, main: dict[str, Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
         return (main,)
+
+
+class LayerNormalizationHandler(_QKerasHandler):
+    """Keras 3 gives the axis as a number, hls4ml's handler expects the list of Keras 2."""
+
+    handles = ("LayerNormalization",)
+    parse = staticmethod(parse_layernorm_layer)
+
+    def _config(self, layer: Any) -> dict[str, Any]:
+        axis = layer.axis if isinstance(layer.axis, (list, tuple)) else [layer.axis]
+        rank = len(layer.input_spec.shape) if layer.input_spec is not None else 3
+        return {**layer.get_config(), "axis": [a if a >= 0 else rank + a for a in axis]}
+
+
+class HardActivationHandler(ActivationHandler):  # type: ignore[misc]
+    """hls4ml computes hard_sigmoid with Keras 2's slope of 1/5; that of Keras 3 is 1/6. Its hard_tanh lacks a slope."""
+
+    handles = ActivationHandler.handles
+
+    def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
+        (config,) = super().handle(layer, in_tensors, out_tensors)
+        slope = {"hard_sigmoid": 1 / 6, "hard_tanh": 0.5}.get(config["activation"])
+        if slope is None:
+            return (config,)
+        kind = FixedPrecisionType(16, 0, False, "RND")
+        return ({**config, "class_name": "HardActivation", "slope": slope, "shift": 0.5, "slope_prec": kind},)
 
 
 class AffineHandler(KerasV3LayerHandler):  # type: ignore[misc]

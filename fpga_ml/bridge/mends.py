@@ -9,23 +9,30 @@ import math
 from typing import Any
 
 import numpy as np
+from hls4ml.converters.keras_v3_to_hls import KerasV3HandlerDispatcher
 from hls4ml.model.optimizer.optimizer import optimizer_map
 from hls4ml.model.optimizer.passes.infer_precision import InferPrecisionTypes
+from hls4ml.model.optimizer.passes.linear import MergeLinearActivation
+from hls4ml.model.optimizer.passes.multi_dense import ReplaceMultidimensionalDenseWithConv
 from hls4ml.model.types import (
     ExponentPrecisionType,
     ExponentWeightVariable,
     FixedPrecisionType,
     IntegerPrecisionType,
+    UnspecifiedPrecisionType,
     XnorPrecisionType,
 )
+
+from fpga_ml.errors import FpgaMlError
 
 
 class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
     """Types of 'auto' sums that lose nothing, for the weights that hls4ml gives up on.
 
     hls4ml infers the accumulator of a Dense or Conv from fixed and integer types only; with binary (xnor) or
-    power-of-two weights it falls back to the model's default, in which a sum of 32 signs and more wraps silently. And
-    an average pooling inherits its input's type, which cuts off the mean's fraction bits.
+    power-of-two weights or scales it falls back to the model's default, in which a sum of 32 signs wraps silently. An
+    average pooling inherits its input's type, which cuts off the mean's fraction bits, an average of two layers the
+    sum's, and a global pooling, an EinsumDense and an Embedding get the model's default.
     """
 
     def _infer_common_precision(self, node: Any, types_to_infer: list[str], n_ops: int) -> list[str]:
@@ -42,12 +49,76 @@ class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
                 node.types[name].precision = exact
         return inferred
 
+    def _infer_bn_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:
+        inferred: list[str] = super()._infer_bn_precision(node, types_to_infer)
+        scale = node.types["scale_t"].precision
+        if isinstance(scale, ExponentPrecisionType) and "result_t" in types_to_infer:
+            data = _value_type(node.get_input_variable().type.precision)
+            factor = _multiplier_type(scale, node.weights["scale"].data)
+            node.types["result_t"].precision = _sum_type(factor, data, node.types["bias_t"].precision, 1)
+        return inferred
+
+    def _infer_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:
+        if node.class_name in ("GlobalPooling1D", "GlobalPooling2D"):
+            return self._infer_pooling_precision(node, types_to_infer)
+        if node.class_name == "EinsumDense":
+            return self._infer_common_precision(node, types_to_infer, _contracted(node))
+        inferred: list[str] = super()._infer_precision(node, types_to_infer)
+        return inferred
+
+    def _infer_dot_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:
+        inferred: list[str] = super()._infer_dot_precision(node, ["result_t"])
+        if "accum_t" in types_to_infer:
+            node.types["accum_t"].precision = node.types["result_t"].precision
+        return [*inferred, "accum_t"]
+
+    def _infer_merge_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:
+        inferred: list[str] = super()._infer_merge_precision(node, types_to_infer)
+        if node.get_attr("op").lower() == "average":
+            whole = node.types["result_t"].precision
+            node.types["result_t"].precision = FixedPrecisionType(whole.width + 1, whole.integer, whole.signed)
+        return inferred
+
+    def _infer_embedding_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:
+        inferred: list[str] = super()._infer_embedding_precision(node, types_to_infer)
+        if "result_t" in types_to_infer:
+            node.types["result_t"].precision = node.types["embeddings_t"].precision
+        return inferred
+
     def _infer_pooling_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:
         inferred: list[str] = super()._infer_pooling_precision(node, types_to_infer)
-        if node.attributes["pool_op"].lower() == "average" and {"accum_t", "result_t"} <= set(types_to_infer):
-            node.types["result_t"].name = f"{node.name}_result_t"
-            node.types["result_t"].precision = node.types["accum_t"].precision
+        if node.attributes["pool_op"].lower() == "average":
+            exact = _mean_type(node)
+            for name in {"accum_t", "result_t"} & set(types_to_infer):
+                node.types[name].name = f"{node.name}_{name}"
+                node.types[name].precision = exact
         return inferred
+
+
+def _contracted(node: Any) -> int:
+    """How many products an element of an EinsumDense sums."""
+    left, output = node.get_attr("equation").split("->")
+    data, kernel = left.split(",")
+    sizes = dict(zip(kernel, node.get_attr("weight_data").shape, strict=True))
+    return math.prod(sizes[letter] for letter in set(data) & set(kernel) - set(output))
+
+
+def _mean_type(node: Any) -> FixedPrecisionType:
+    """A type in which the mean, cut off as the C++ division does it, rounds on as the true mean would.
+
+    The mean of n values is a multiple of 2**-f / n. Rounded next to g fraction bits, it is a tie or stays at least
+    2**-max(f, g + 1) / n away from one: so many bits, and one more, keep the cut-off mean on its side.
+    """
+    data = _value_type(node.get_input_variable().type.precision)
+    count = int(np.prod(node.get_input_variable().shape) // node.get_attr("n_filt"))
+    if node.class_name.startswith("Pooling"):
+        count = node.get_attr("pool_height", 1) * node.get_attr("pool_width")
+    growth = math.ceil(math.log2(count)) if count > 1 else 0
+    readers = [n.get_output_variable().type.precision for n in node.get_output_nodes() if n.class_name == "Activation"]
+    rounded_to = max((r.fractional + 1 for r in readers if isinstance(r, FixedPrecisionType)), default=0)
+    fraction = max(data.fractional, rounded_to) + growth + (1 if count & (count - 1) else 0)
+    integer = data.integer + growth
+    return FixedPrecisionType(integer + fraction, integer, data.signed)
 
 
 def _value_type(precision: Any) -> FixedPrecisionType:
@@ -61,7 +132,7 @@ def _value_type(precision: Any) -> FixedPrecisionType:
 
 def _multiplier_type(precision: Any, values: np.ndarray) -> FixedPrecisionType:
     if isinstance(precision, ExponentPrecisionType):
-        exponents = np.log2(np.abs(np.asarray(values, np.float64)))
+        exponents = np.rint(np.log2(np.abs(np.asarray(values, np.float64)))).astype(int)
         integer, fraction = int(exponents.max()) + 2, max(0, -int(exponents.min()))
         return FixedPrecisionType(integer + fraction, integer, True)
     return _value_type(precision)
@@ -75,12 +146,69 @@ def _sum_type(a: FixedPrecisionType, b: FixedPrecisionType, bias: Any, n_ops: in
     return FixedPrecisionType(integer + fraction, integer, True)
 
 
+class KeepQuantizers(ReplaceMultidimensionalDenseWithConv):  # type: ignore[misc]
+    """hls4ml turns a Dense over several positions into a convolution and forgets its quantizers: the weights then get
+    the model's default type, cut off."""
+
+    def transform(self, model: Any, node: Any) -> bool:
+        changed: bool = super().transform(model, node)
+        convolution = model.graph[node.name]
+        for name, var_name in (("weight", "w{index}"), ("bias", "b{index}")):
+            quantizer = node.get_attr(f"{name}_quantizer")
+            data = convolution.get_attr(f"{name}_data")
+            if quantizer is not None and data is not None:
+                convolution.set_attr(f"{name}_quantizer", quantizer)
+                convolution.add_weights_variable(name=name, var_name=var_name, data=data, quantizer=quantizer)
+        return changed
+
+
+class KeepRounding(MergeLinearActivation):  # type: ignore[misc]
+    """hls4ml merges a linear activation into the layer before it when that layer's type is 'auto'; the activation's own
+    type, all that a quantized_bits activation is, gets lost with it, and so does the rounding. Here it moves along; and
+    a layer that something else reads as well keeps its type."""
+
+    def match(self, node: Any) -> bool:
+        return bool(super().match(node)) and len(node.get_input_node().get_output_nodes()) == 1
+
+    def transform(self, model: Any, node: Any) -> bool:
+        own = node.get_output_variable().type.precision
+        if node.get_attr("quantizer") is None and not isinstance(own, UnspecifiedPrecisionType):
+            node.get_input_node().get_output_variable().type.precision = own
+        merged: bool = super().transform(model, node)
+        return merged
+
+
+def _convert_named(self: Any, layer: Any, in_tensors: Any, out_tensors: Any) -> Any:
+    """hls4ml's handlers raise bare exceptions; say which layer they speak of."""
+    try:
+        return _convert(self, layer, in_tensors, out_tensors)
+    except FpgaMlError:
+        raise
+    except Exception as error:
+        raise FpgaMlError(
+            f"hls4ml cannot convert layer '{layer.name}' ({type(layer).__name__}): {error or type(error).__name__}",
+            where=f"layer '{layer.name}'",
+            do="change the layer's options, or replace it; --debug shows hls4ml's traceback",
+        ) from error
+
+
+def _signs_and_exponents(self: Any) -> np.ndarray:
+    """ExponentWeightVariable._format cuts log2 off: 2**-9 that qkeras computed as 0.0019531249 became 2**-8."""
+    sign = (self.data >= 0).astype(int)
+    exponent = np.rint(np.log2(np.abs(np.asarray(self.data, np.float64)))).astype(int)
+    return np.stack((sign, exponent), axis=-1)
+
+
 def _iterate_exponents(self: Any) -> Any:
     """ExponentWeightVariable.__iter__ calls numpy.product, which NumPy 2 no longer has."""
-    data = self._format()
-    self._iterator = iter(data.reshape((-1, 2)))
+    self._iterator = iter(self._format().reshape((-1, 2)))
     return self
 
 
 optimizer_map["infer_precision_types"] = ExactPrecision()
+optimizer_map["replace_multidimensional_dense_with_conv"] = KeepQuantizers()
+optimizer_map["merge_linear_activation"] = KeepRounding()
+_convert = KerasV3HandlerDispatcher.__call__
+KerasV3HandlerDispatcher.__call__ = _convert_named
+ExponentWeightVariable._format = _signs_and_exponents
 ExponentWeightVariable.__iter__ = _iterate_exponents

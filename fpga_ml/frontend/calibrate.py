@@ -10,7 +10,7 @@ import numpy as np
 
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
-from fpga_ml.frontend.quantise import Quantised, Rounded, Types, is_quantised, rewrite
+from fpga_ml.frontend.quantise import Quantised, Rounded, Types, rewrite
 from fpga_ml.frontend.quantizers import type_of, weight_type
 from fpga_ml.frontend.rebuild import Array, Probe, calls
 from fpga_ml.numerics import FixedType, Overflow, Rounding
@@ -89,11 +89,6 @@ def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Conf
     _check_layer_names(model, config)
     in_types = input_types(x, names, config)
     rounded_x = [t.quantise(v) for t, v in zip(in_types, x, strict=True)]
-    if all(is_quantised(c.layer) or not c.layer.weights for c in calls(model)) and not _has_float_relu(model):
-        quantised = rewrite(model, _types({}, config))
-        if not quantised.completed and not quantised.rounded:
-            quantised = Quantised(model)
-            return Calibrated(quantised, in_types, _errors(quantised, in_types, x, rounded_x, names))
     ranges = Probe(model).ranges(rounded_x)
     for _ in range(8):
         quantised = rewrite(model, _types(ranges, config))
@@ -105,10 +100,6 @@ def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Conf
             low, high = seen[r.before]
             ranges[r.tensor] = (min(low, ranges[r.tensor][0]), max(high, ranges[r.tensor][1]))
     return Calibrated(quantised, in_types, _errors(quantised, in_types, x, rounded_x, names))
-
-
-def _has_float_relu(model: Any) -> bool:
-    return any(type(c.layer).__name__ == "ReLU" for c in calls(model))
 
 
 def _check_layer_names(model: Any, config: Config) -> None:

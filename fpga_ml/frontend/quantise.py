@@ -71,11 +71,11 @@ _EXACT = frozenset(
         "Flatten",
         "Reshape",
         "Permute",
-        "Dropout",
-        "SpatialDropout1D",
-        "SpatialDropout2D",
-        "GaussianDropout",
-        "AlphaDropout",
+        
+        
+        
+        
+        
         "ZeroPadding1D",
         "ZeroPadding2D",
         "Cropping1D",
@@ -93,6 +93,7 @@ _EXACT = frozenset(
         "QGRU",
     }
 )
+_INFERENCE_IDENTITY = frozenset({"Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "AlphaDropout"})
 _NORMALISE = ("BatchNormalization", "QBatchNormalization")
 
 
@@ -190,7 +191,7 @@ class _Rewrite:
     def __init__(self, model: Any, types: Types, round_logits: bool) -> None:
         self.model, self.types, self.round_logits = as_functional(model), types, round_logits
         self.calls = calls(self.model)
-        self.readers = consumers(self.calls)
+        self.readers = consumers(self.calls, skip=_INFERENCE_IDENTITY)
         self.weights: dict[str, list[np.ndarray]] = {}
         self.rounded: list[Rounded] = []
         self.precision: dict[str, dict[str, str]] = {}
@@ -236,7 +237,7 @@ class _Rewrite:
 
     def _make(self, layer: Any) -> Any:
         name = type(layer).__name__
-        if layer.name in self.folded:
+        if layer.name in self.folded or name in _INFERENCE_IDENTITY:
             return None
         if name in _NORMALISE:
             return self._affine(layer)
@@ -298,7 +299,7 @@ class _Rewrite:
     def _after(self, call: Call, tensor: Any) -> Any:
         """Behind a layer: its activation and the rounding of its output."""
         layer, name = call.layer, type(call.layer).__name__
-        if layer.name in self.folded.values() or name in _EXACT:
+        if layer.name in self.folded.values() or name in _EXACT | _INFERENCE_IDENTITY:
             return tensor
         relu = is_relu(layer)
         if name in _LINEAR:

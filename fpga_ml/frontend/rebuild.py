@@ -7,7 +7,7 @@ uses of a shared layer. Quantisation, calibration and the float64 references are
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -72,13 +72,14 @@ def calls(model: Any) -> list[Call]:
     return found
 
 
-def consumers(all_calls: Sequence[Call]) -> dict[str, list[Call]]:
-    """For each call's key, the calls that read what it makes."""
+def consumers(all_calls: Sequence[Call], skip: Collection[str] = ()) -> dict[str, list[Call]]:
+    """For each call's key, the calls that read what it makes; through layers of the classes in `skip`."""
     makers = {id(t): c.key for c in all_calls for t in c.outputs}
     readers: dict[str, list[Call]] = {c.key: [] for c in all_calls}
-    for c in all_calls:
+    for c in reversed(all_calls):
         for tensor in c.inputs:
-            readers[makers[id(tensor)]].append(c)
+            through = type(c.layer).__name__ in skip
+            readers[makers[id(tensor)]][:0] = readers[c.key] if through else [c]
     return readers
 
 
@@ -104,7 +105,8 @@ def rebuild(
 
     def call(new_layer: Any, *args: Any, **kwargs: Any) -> Any:
         here = next(step)
-        output = new_layer(*args, **kwargs) if new_layer is not None else args[0]
+        given = {k: v for k, v in kwargs.items() if v is not None}  # mask=None: not every layer takes one
+        output = new_layer(*args, **given) if new_layer is not None else args[0]
         return after(here, output) if after else output
 
     outputs = functional._run_through_graph(inputs, operation_fn=clone, call_fn=call)
@@ -129,10 +131,12 @@ def float64() -> Iterator[None]:
         keras.config.set_dtype_policy(policy)
 
 
-def copy_layer(layer: Any, dtype: str | None = None) -> Any:
-    """A new layer of the same configuration, without weights, in the given float type."""
-    config = layer.get_config()
-    return type(layer).from_config(_with_dtype(config, dtype) if dtype else config)
+def copy_layer(layer: Any, dtype: str | None = None, changes: Mapping[str, Any] | None = None) -> Any:
+    """A new layer of the same configuration, without weights, in the given float type, with some arguments changed."""
+    config = {**layer.get_config(), **(changes or {})}
+    copy = type(layer).from_config(_with_dtype(config, dtype) if dtype else config)
+    copy.name = layer.name  # the recurrent layers of qkeras-v3 forget it
+    return copy
 
 
 def _with_dtype(config: Any, dtype: str) -> Any:
@@ -147,22 +151,46 @@ def _with_dtype(config: Any, dtype: str) -> Any:
     return config
 
 
-def copy_weights(source: Any, target: Any) -> None:
-    """Layer by layer, by name."""
-    for layer in source.layers:
-        if layer.weights:
-            target.get_layer(layer.name).set_weights([np.asarray(w) for w in layer.weights])
-
-
 def _exact_twin(layer: Any) -> Any:
-    """A layer in float64 whose quantized_bits and quantized_relu activations round exactly: qkeras casts to float32."""
+    """A layer in float64 that rounds exactly, where qkeras-v3 casts to float32 or mixes the two.
+
+    Quantized activations of a plain fixed-point type are computed on float64; quantised weights are rounded once, in
+    float32 as hls4ml does it (see `_values`), and the twin carries no weight quantizers.
+    """
     t = type_of(getattr(layer, "activation", None))
     if type(layer).__name__ == "QActivation" and t is not None:
         return keras.layers.Activation(_rounding(t), name=layer.name, dtype="float64")
-    twin = copy_layer(layer, "float64")
+    twin = copy_layer(layer, "float64", {argument: None for argument in _weight_quantizers(layer)})
     if t is not None:
         twin.activation = _rounding(t)
     return twin
+
+
+_VARIABLES = {
+    "kernel_quantizer": "kernel",
+    "depthwise_quantizer": "depthwise_kernel",
+    "pointwise_quantizer": "pointwise_kernel",
+    "bias_quantizer": "bias",
+    "scale_quantizer": "scale",
+}
+
+
+def _weight_quantizers(layer: Any) -> dict[str, Any]:
+    """{argument: quantizer} of a layer whose weights are simply rounded before use (recurrent cells are not)."""
+    if "RNN" in type(layer).__name__ or type(layer).__name__ in ("QLSTM", "QGRU", "QBatchNormalization"):
+        return {}
+    found = {a: getattr(layer, f"{a}_internal", getattr(layer, a, None)) for a in _VARIABLES}
+    return {a: q for a, q in found.items() if q is not None}
+
+
+def _values(layer: Any) -> list[np.ndarray]:
+    """The weights that the layer computes with."""
+    rounded_by = {_VARIABLES[a]: q for a, q in _weight_quantizers(layer).items()}
+    if "depthwise_kernel" in rounded_by and "depthwise_kernel" not in {w.name for w in layer.weights}:
+        rounded_by["kernel"] = rounded_by.pop("depthwise_kernel")  # as Keras names a depthwise layer's only kernel
+    return [
+        np.asarray(rounded_by[w.name](np.asarray(w)) if w.name in rounded_by else w) for w in layer.weights
+    ]
 
 
 def _rounding(t: FixedType) -> Callable[[Any], Any]:
@@ -191,9 +219,11 @@ class Probe:
             tensors[call.key] = first
             return output
 
+        weights = {layer.name: _values(layer) for layer in as_functional(model).layers if layer.weights}
         with float64():
             twin = rebuild(model, _exact_twin, keep, dtype="float64")
-            copy_weights(model, twin)
+            for name, values in weights.items():
+                twin.get_layer(name).set_weights(values)
             inputs = {t.name: t for t in twin.inputs}
             self._tensors = {**inputs, **tensors}
             self._model = twin

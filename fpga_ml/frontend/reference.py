@@ -12,6 +12,10 @@ from fpga_ml.frontend.rebuild import Array, Call, Probe, calls
 
 # Functions that hls4ml computes through tables: behind them C-simulation and Keras are no longer the same function.
 TABLES = frozenset({"sigmoid", "tanh", "softmax", "softplus", "softsign", "selu", "elu", "hard_sigmoid", "hard_tanh"})
+# So do layers that hold such functions inside; there is no tensor before the table to compare.
+TABLE_LAYERS = frozenset(
+    {"SimpleRNN", "LSTM", "GRU", "Bidirectional", "LayerNormalization", "QSimpleRNN", "QLSTM", "QGRU"}
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Flow:
 
     @property
     def ends_in_tables(self) -> bool:
-        return any(kind in TABLES for kind in self.kinds.values())
+        return any(kind in TABLES | TABLE_LAYERS for kind in self.kinds.values())
 
 
 def kind_of(layer: Any) -> str:
@@ -38,6 +42,8 @@ def kind_of(layer: Any) -> str:
     named = {"Softmax": "softmax", "ELU": "elu"}.get(name)
     if named:
         return named
+    if name not in ("Activation", "QActivation"):
+        return name
     activation = activation_name(layer)
     if name == "QActivation":
         real = {"quantized_tanh": "use_real_tanh", "quantized_sigmoid": "use_real_sigmoid"}

@@ -91,9 +91,19 @@ def write_project(graph: Graph, folder: Path, backend: str) -> None:
                 where=f"backend {backend}",
                 do="--debug shows hls4ml's traceback",
             ) from error
+    _mend_headers(folder)
     if backend in _CHECKED:
         name = graph.hls.config.get_project_name()
         (folder / f"{name}_test.cpp").write_text(testbench(graph.hls))
+
+
+def _mend_headers(folder: Path) -> None:
+    """hls4ml 1.3.0's lstm and gru take the state for an input: a network whose state has a type other than its input's
+    does not compile (hls4ml issue 1166)."""
+    header = folder / "firmware" / "nnet_utils" / "nnet_recurrent.h"
+    if header.exists():
+        wrong, right = "nnet::dense<data_T, res_T, typename CONFIG_T::mult_config2>(h_", "nnet::dense<res_T, res_T, typename CONFIG_T::mult_config2>(h_"
+        header.write_text(header.read_text().replace(wrong, right))
 
 
 def write_vectors(folder: Path, x: Sequence[Array], expected: Sequence[Array]) -> None:

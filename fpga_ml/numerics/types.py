@@ -11,6 +11,7 @@ import math
 import re
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,9 @@ import numpy.typing as npt
 from fpga_ml.errors import FpgaMlError
 
 MAX_WIDTH_BITS = 64
+
+Truth = TypeVar("Truth", bool, npt.NDArray[np.bool_])
+Whole = TypeVar("Whole", int, npt.NDArray[np.int64])
 
 
 class Rounding(Enum):
@@ -31,19 +35,45 @@ class Rounding(Enum):
     RND_MIN_INF = "RND_MIN_INF"  # nearest, ties towards minus infinity
     RND_CONV = "RND_CONV"  # nearest, ties to even
 
+    def carries(self, half: Truth, rest: Truth, negative: Truth, odd: Truth) -> Truth:
+        """Whether a value cut off towards minus infinity then goes up by one; the one definition of each mode.
+
+        half: the highest bit cut off; rest: whether any bit below it was set; negative: the sign before the cut; odd: the
+        lowest bit kept. Source: `quantization_adjust` in ap_fixed_base.h.
+        """
+        match self:
+            case Rounding.TRN:
+                return half & False
+            case Rounding.TRN_ZERO:
+                return negative & (half | rest)
+            case Rounding.RND:
+                return half
+            case Rounding.RND_ZERO:
+                return half & (rest | negative)
+            case Rounding.RND_INF:
+                return half & (rest | (negative ^ True))
+            case Rounding.RND_MIN_INF:
+                return half & rest
+            case Rounding.RND_CONV:
+                return half & (rest | odd)
+
 
 class Overflow(Enum):
     """What happens to bits above the most significant one."""
 
-    WRAP = "WRAP"
-    SAT = "SAT"
-    SAT_ZERO = "SAT_ZERO"
-    SAT_SYM = "SAT_SYM"
+    WRAP = "WRAP"  # they are dropped
+    SAT = "SAT"  # the nearest end of the range
+    SAT_ZERO = "SAT_ZERO"  # zero
+    SAT_SYM = "SAT_SYM"  # as SAT, a signed range being -max..max
 
 
-_TYPE = re.compile(
-    r"^(?:ap_|ac_)?(?P<u>u?)(?P<kind>fixed|int)<\s*(?P<args>[^<>]*)>$",
+_MODES = "|".join(Rounding.__members__)
+_OVERFLOWS = "|".join(Overflow.__members__)
+_FIXED = re.compile(
+    r"(?:ap_|ac_)?(?P<u>u?)fixed<(?P<width>\d+),(?P<integer>-?\d+)"
+    rf"(?:,(?:AP_)?(?P<rounding>{_MODES})(?:,(?:AP_)?(?P<overflow>{_OVERFLOWS})(?:,0)?)?)?>"
 )
+_INT = re.compile(r"(?:ap_|ac_)?(?P<u>u?)int<(?P<width>\d+)>")
 
 
 @dataclass(frozen=True)
@@ -67,25 +97,28 @@ class FixedType:
     @classmethod
     def parse(cls, text: str) -> FixedType:
         """'ap_fixed<8,5,AP_RND_CONV,AP_SAT>', 'ufixed<8,0>', 'ap_int<4>', 'uint<1>' to a type."""
-        found = _TYPE.match(text.replace(" ", ""))
-        args = found["args"].split(",") if found else []
-        try:
-            assert found is not None
-            numbers = [int(a) for a in args[: 1 if found["kind"] == "int" else 2]]
-            width, integer = (numbers[0], numbers[0]) if found["kind"] == "int" else (numbers[0], numbers[1])
-            modes = [a.removeprefix("AP_") for a in args[len(numbers) :] if a != "0"]
-            rounding = Rounding[modes[0]] if modes else Rounding.TRN
-            overflow = Overflow[modes[1]] if len(modes) > 1 else Overflow.WRAP
-        except (AssertionError, ValueError, KeyError, IndexError) as error:
-            raise FpgaMlError(
-                f"'{text}' is not a fixed-point type",
-                do="write ap_fixed<width,integer[,rounding[,overflow]]>, ap_ufixed<...>, ap_int<width> or ap_uint<width>",
-            ) from error
-        return cls(not found["u"], width, integer, rounding, overflow)
+        spelling = text.replace(" ", "")
+        if found := _INT.fullmatch(spelling):
+            return cls(not found["u"], int(found["width"]), int(found["width"]))
+        if found := _FIXED.fullmatch(spelling):
+            rounding, overflow = found["rounding"] or "TRN", found["overflow"] or "WRAP"
+            return cls(not found["u"], int(found["width"]), int(found["integer"]), Rounding[rounding], Overflow[overflow])
+        raise FpgaMlError(
+            f"'{text}' is not a fixed-point type",
+            do="write ap_fixed<width,integer[,rounding[,overflow]]>, ap_ufixed<...>, ap_int<width> or ap_uint<width>",
+        )
 
     @classmethod
     def for_range(cls, low: float, high: float, width: int, *, signed: bool | None = None) -> FixedType:
-        """The finest round-to-even, saturating type of `width` bits in which neither end overflows after rounding."""
+        """The finest round-to-even, saturating type of `width` bits in which neither end overflows after rounding.
+
+        Raises FpgaMlError for an end that is not finite.
+        """
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise FpgaMlError(
+                f"no fixed-point type holds the range {low} to {high}",
+                do="remove NaN and infinite values from the weights or data it was measured on",
+            )
         is_signed = low < 0 if signed is None else signed
         reach = max(abs(low), abs(high))
         integer = (math.frexp(reach)[1] if reach > 0 else 1 - width) + is_signed
@@ -107,13 +140,25 @@ class FixedType:
 
     @property
     def min_raw(self) -> int:
+        """The least raw value; a one-bit SAT_SYM type keeps its -1, as ap_types does."""
         if not self.signed:
             return 0
-        return -(1 << (self.width - 1)) + (self.overflow is Overflow.SAT_SYM)
+        return -(1 << (self.width - 1)) + (self.overflow is Overflow.SAT_SYM and self.width > 1)
 
     @property
     def max_raw(self) -> int:
         return (1 << (self.width - self.signed)) - 1
+
+    @property
+    def ends(self) -> tuple[int, int] | None:
+        """The raw values that stand for all below and for all above the range; None where they wrap instead."""
+        match self.overflow:
+            case Overflow.WRAP:
+                return None
+            case Overflow.SAT_ZERO:
+                return 0, 0
+            case Overflow.SAT | Overflow.SAT_SYM:
+                return self.min_raw, self.max_raw
 
     @property
     def min(self) -> float:
@@ -131,14 +176,17 @@ class FixedType:
         return f"{head},AP_{self.rounding.value}>" if self.rounding is not Rounding.TRN else f"{head}>"
 
     def overflows(self, values: npt.NDArray[np.float64]) -> int:
-        """How many real values leave the type's range once rounded."""
-        rounded = _round(np.ldexp(np.asarray(values, np.float64), self.fraction), self.rounding)
-        return int(np.count_nonzero((rounded < self.min_raw) | (rounded > self.max_raw)))
+        """How many real values leave the type's range once rounded. Raises FpgaMlError for NaN."""
+        _, below, above = _whole(values, self)
+        return int(np.count_nonzero(below | above))
 
     def raw(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-        """Real values, any shape, to raw integers; exact for |value| < 2**(53 - fraction bits)."""
-        rounded = _round(np.ldexp(np.asarray(values, np.float64), self.fraction), self.rounding)
-        return _overflow(rounded, self)
+        """Real values, any shape, to raw integers; exact for every finite double.
+
+        An infinity counts as a double too large for any type: it saturates, or wraps to 0. Raises FpgaMlError for NaN, and
+        where an unsigned 64-bit result needs its highest bit.
+        """
+        return confined(*_whole(values, self), self)
 
     def real(self, raw: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Raw integers to the values they stand for; exact up to 53 bits."""
@@ -153,32 +201,67 @@ class FixedType:
         return bool(np.array_equal(self.quantise(values), values))
 
 
-def _round(scaled: npt.NDArray[np.float64], mode: Rounding) -> npt.NDArray[np.float64]:
-    floor = np.floor(scaled)
-    if mode is Rounding.TRN:
-        return floor
-    if mode is Rounding.TRN_ZERO:
-        return np.trunc(scaled)
-    if mode is Rounding.RND_CONV:
-        return np.rint(scaled)
-    rest = scaled - floor
-    up = {
-        Rounding.RND: np.True_,
-        Rounding.RND_ZERO: scaled < 0,
-        Rounding.RND_INF: scaled > 0,
-        Rounding.RND_MIN_INF: np.False_,
-    }[mode]
-    return floor + ((rest > 0.5) | ((rest == 0.5) & up))
+def wrapped(raw: Whole, signed: bool, width: int) -> Whole:
+    """The low `width` bits, read as signed or unsigned; on int64 arrays for widths under 64."""
+    bits = raw & ((1 << width) - 1)
+    sign = 1 << (width - 1)
+    return (bits ^ sign) - sign if signed else bits
 
 
-def _overflow(rounded: npt.NDArray[np.float64], t: FixedType) -> npt.NDArray[np.int64]:
-    outside = (rounded < t.min_raw) | (rounded > t.max_raw)
-    if t.overflow is Overflow.WRAP:
-        span = 2.0**t.width
-        wrapped = rounded - span * np.floor(rounded / span)
-        if t.signed:
-            wrapped = np.where(wrapped >= span / 2, wrapped - span, wrapped)
-        return np.where(outside, wrapped, rounded).astype(np.int64)
-    if t.overflow is Overflow.SAT_ZERO:
-        return np.where(outside, 0.0, rounded).astype(np.int64)
-    return np.clip(rounded, t.min_raw, t.max_raw).astype(np.int64)
+def confined(
+    raw: npt.NDArray[np.int64], below: npt.NDArray[np.bool_], above: npt.NDArray[np.bool_], target: FixedType
+) -> npt.NDArray[np.int64]:
+    """Rounded integers, given modulo 2**64, by the target's overflow mode; below, above: which left its range.
+
+    Raises FpgaMlError where an unsigned 64-bit result needs its highest bit, which int64 does not hold.
+    """
+    if target.ends is not None:
+        low, high = target.ends
+        highest = high if high < 1 << 63 else -1
+        result = np.where(above, np.int64(highest), np.where(below, np.int64(low), raw))
+    else:
+        result = np.asarray(raw if target.width == MAX_WIDTH_BITS else wrapped(raw, target.signed, target.width))
+    if not target.signed and np.any(result < 0):
+        raise FpgaMlError(
+            "a value of 2**63 or more cannot be held in int64",
+            where=f"type {target.cpp()}",
+            do="choose at most 63 unsigned bits, or cast Python integers one by one (cast_raw)",
+        )
+    return result
+
+
+def _whole(
+    values: npt.NDArray[np.float64], target: FixedType
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Real values rounded to whole multiples of the target's last bit, modulo 2**64, and which left its range."""
+    scaled = _scaled(np.asarray(values, np.float64), target)
+    cut, doubled = np.floor(scaled), np.floor(2 * scaled)
+    bits = _modulo(cut)
+    negative = np.asarray(scaled < 0)
+    carries = target.rounding.carries(doubled != 2 * cut, doubled != 2 * scaled, negative, (bits & 1) != 0)
+    bits = bits + carries
+    below = negative & ((cut < -(2.0**63)) | (bits < target.min_raw))
+    return bits, below, np.asarray(cut + carries >= float(target.max_raw + 1))
+
+
+def _scaled(values: npt.NDArray[np.float64], target: FixedType) -> npt.NDArray[np.float64]:
+    """values in units of the target's last bit, exact except far from any type's range, where only the sign matters."""
+    if np.any(np.isnan(values)):
+        raise FpgaMlError(
+            "NaN has no fixed-point value", where=f"type {target.cpp()}", do="remove NaN from the weights or data"
+        )
+    far = 2.0**1000
+    with np.errstate(over="ignore", under="ignore"):
+        scaled = np.clip(np.ldexp(values, target.fraction), -far, far)
+    lost = (scaled == 0) & (values != 0)
+    return np.where(lost, np.copysign(0.25, values), scaled)
+
+
+def _modulo(whole: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Whole numbers modulo 2**64, exactly."""
+    half, span = 2.0**63, 2.0**64
+    if np.all((whole >= -half) & (whole < half)):
+        return np.asarray(whole.astype(np.int64))
+    rest = np.fmod(whole, span)
+    rest = np.where(rest >= half, rest - span, rest)
+    return np.where(rest < -half, rest + span, rest).astype(np.int64)

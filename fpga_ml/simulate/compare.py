@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fpga_ml.bridge.convert import Graph
 from fpga_ml.frontend.prepare import Prepared
-from fpga_ml.frontend.reference import TABLES, Flow
+from fpga_ml.frontend.reference import TABLE_LAYERS, TABLES, Flow
 from fpga_ml.simulate.csim import CSim, Progress
 
 Array = npt.NDArray[np.float64]
@@ -154,8 +154,8 @@ def _compare_layers(
 
 
 def _cause(kind: str) -> str:
-    if kind in TABLES:
-        return f"{kind} is a table in hls4ml's C++, with its own range and size"
+    if kind in TABLES | TABLE_LAYERS:
+        return f"{kind} goes through a table in hls4ml's C++, with its own range and size"
     return "not a table: hls4ml's C++ rounds or overflows where the quantised model does not"
 
 

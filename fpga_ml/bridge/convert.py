@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -220,13 +221,16 @@ def _default(config: Config) -> str:
 
 
 def _target(config: Config) -> dict[str, Any]:
-    return {
+    target = {
         "project_name": config.project_name,
         "backend": config.backend,
         "part": config.part,
         "clock_period": config.clock_ns,
         "io_type": config.io_type,
     }
+    if config.backend == "Libero" and shutil.which("shls") is None:
+        target["smarthls_path"] = "SmartHLS"  # hls4ml asks the shell for it, and stops where it is not installed
+    return target
 
 
 def _settings(
@@ -245,6 +249,8 @@ def _settings(
         section["Precision"] |= calibrated.quantised.precision.get(name, {})
         if name in softmax:
             _apply_softmax(section, softmax[name])
+        elif config.backend == "Catapult" and "exp_table" in section["Precision"]:
+            section["Precision"]["result"] = "ufixed<18,1,RND,SAT>"  # its ac_math softmax takes no signed result
     for name, own in config.layers.items():
         for section in [s for n, s in layers.items() if n == name or n.startswith(f"{name}_")]:
             _apply_layer(section, own, is_main=section is layers.get(name))

@@ -71,11 +71,6 @@ _EXACT = frozenset(
         "Flatten",
         "Reshape",
         "Permute",
-        
-        
-        
-        
-        
         "ZeroPadding1D",
         "ZeroPadding2D",
         "Cropping1D",

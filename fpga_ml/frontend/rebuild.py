@@ -188,9 +188,7 @@ def _values(layer: Any) -> list[np.ndarray]:
     rounded_by = {_VARIABLES[a]: q for a, q in _weight_quantizers(layer).items()}
     if "depthwise_kernel" in rounded_by and "depthwise_kernel" not in {w.name for w in layer.weights}:
         rounded_by["kernel"] = rounded_by.pop("depthwise_kernel")  # as Keras names a depthwise layer's only kernel
-    return [
-        np.asarray(rounded_by[w.name](np.asarray(w)) if w.name in rounded_by else w) for w in layer.weights
-    ]
+    return [np.asarray(rounded_by[w.name](np.asarray(w)) if w.name in rounded_by else w) for w in layer.weights]
 
 
 def _rounding(t: FixedType) -> Callable[[Any], Any]:

@@ -102,7 +102,10 @@ def _mend_headers(folder: Path) -> None:
     does not compile (hls4ml issue 1166)."""
     header = folder / "firmware" / "nnet_utils" / "nnet_recurrent.h"
     if header.exists():
-        wrong, right = "nnet::dense<data_T, res_T, typename CONFIG_T::mult_config2>(h_", "nnet::dense<res_T, res_T, typename CONFIG_T::mult_config2>(h_"
+        wrong, right = (
+            "nnet::dense<data_T, res_T, typename CONFIG_T::mult_config2>(h_",
+            "nnet::dense<res_T, res_T, typename CONFIG_T::mult_config2>(h_",
+        )
         header.write_text(header.read_text().replace(wrong, right))
 
 

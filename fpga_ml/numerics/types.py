@@ -245,7 +245,7 @@ def _whole(
 
 
 def _scaled(values: npt.NDArray[np.float64], target: FixedType) -> npt.NDArray[np.float64]:
-    """values in units of the target's last bit, exact except far from any type's range, where only the sign matters."""
+    """values in units of the target's last bit; exact, except where so large or small that only the sign matters."""
     if np.any(np.isnan(values)):
         raise FpgaMlError(
             "NaN has no fixed-point value", where=f"type {target.cpp()}", do="remove NaN from the weights or data"

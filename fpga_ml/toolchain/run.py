@@ -52,8 +52,8 @@ def run(command: Command, *, what: str, do: str, timeout_s: float | None = None)
     return done.stdout
 
 
-def run_all(commands: Sequence[Command], *, what: str, do: str) -> None:
-    """Several commands side by side; the first failure raises."""
+def run_all(commands: Sequence[Command], *, what: str, do: str, timeout_s: float | None = None) -> list[str]:
+    """Several commands side by side, and the stdout of each; the first failure raises."""
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        for future in [pool.submit(run, c, what=what, do=do) for c in commands]:
-            future.result()
+        futures = [pool.submit(run, c, what=what, do=do, timeout_s=timeout_s) for c in commands]
+        return [future.result() for future in futures]

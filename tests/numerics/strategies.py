@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ types = st.builds(
     FixedType, st.booleans(), st.integers(1, 64), fractions, st.sampled_from(Rounding), st.sampled_from(Overflow)
 )
 
-_TIES = {
+_TIES: dict[Rounding, Callable[[int, Fraction], int]] = {
     Rounding.RND: lambda low, value: low + 1,
     Rounding.RND_MIN_INF: lambda low, value: low,
     Rounding.RND_ZERO: lambda low, value: low + (value < 0),
@@ -26,13 +27,14 @@ _TIES = {
 
 def meaning(value: Fraction, target: FixedType) -> int:
     """The raw value that UG1399 gives for `target = value`, written down without shifts and masks."""
-    whole = rounded(value * Fraction(2) ** target.fraction, target.rounding)
+    scaled: Fraction = value * Fraction(2) ** target.fraction
+    whole = rounded(scaled, target.rounding)
     if target.min_raw <= whole <= target.max_raw:
         return whole
     if target.overflow is Overflow.SAT_ZERO:
         return 0
     if target.overflow is Overflow.WRAP:
-        return (whole - target.min_raw) % 2**target.width + target.min_raw
+        return (whole - target.min_raw) % (1 << target.width) + target.min_raw
     return target.min_raw if whole < target.min_raw else target.max_raw
 
 

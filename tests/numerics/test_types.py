@@ -127,6 +127,7 @@ def test_derived_numbers() -> None:
 @example([-0.49999999999999994, 0.49999999999999994], FixedType(True, 8, 8, Rounding.RND_INF))
 @example([-5e-324, 5e-324], FixedType(True, 8, 80, Rounding.TRN))
 @example([1e300, -1e300], FixedType(True, 60, 60, Rounding.TRN, Overflow.SAT))
+@example([1e300], FixedType(False, 64, 64, Rounding.TRN, Overflow.SAT))
 @example([2.0**63 - 1024, -(2.0**63)], FixedType(True, 64, 64, Rounding.TRN, Overflow.SAT_SYM))
 def test_real_values_are_rounded_exactly(values: list[float], t: FixedType) -> None:
     expected = [meaning(Fraction(value), t) for value in values]

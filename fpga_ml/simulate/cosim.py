@@ -1,0 +1,238 @@
+"""RTL co-simulation: a top with Vitis HLS ports, under Verilator or Icarus, against expected raw integers.
+
+The testbench is tb/, driven by cocotb inside the simulator's process. One process a mode; builds are kept beside it and
+used again while sources, tools and options are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.simulate.cosim_types import (
+    MODES,
+    CosimResult,
+    Fault,
+    Mismatch,
+    Mode,
+    ModeResult,
+    Simulator,
+    Tensor,
+    Vectors,
+    load_results,
+)
+from fpga_ml.toolchain import cocotb_setup, icarus, verilator
+from fpga_ml.toolchain.run import Command, run_all
+
+if TYPE_CHECKING:
+    from tb.ports import Parallel
+
+__all__ = [
+    "MODES",
+    "CosimResult",
+    "Fault",
+    "Mismatch",
+    "Mode",
+    "ModeResult",
+    "Simulator",
+    "Tensor",
+    "Vectors",
+    "cosim",
+    "rtl_files_of",
+]
+_MEMORIES = ("*.dat", "*.mem", "*.hex")
+_TAIL_LINES = 25
+
+
+@dataclass(frozen=True)
+class _Engine:
+    """A simulator that is there: its version, how to compile into a folder, how to run what is there."""
+
+    version: str
+    build: Callable[[Path], None]
+    command: Callable[[Path], tuple[str, ...]]
+
+
+def cosim(
+    rtl_files: Sequence[Path],
+    top: str,
+    vectors: Vectors,
+    workdir: Path,
+    simulator: Simulator,
+    modes: Sequence[Mode] = MODES,
+    *,
+    seed: int = 1,
+    fixed_latency: bool = True,
+    patience_cycles: int = 10_000,
+    timeout_s: float | None = None,
+) -> CosimResult:
+    """Drive `top` with every vector in each mode and compare every output, exactly.
+
+    workdir: receives WORKDIR/SIMULATOR/, builds and results; seed: of gaps, resets and start values; fixed_latency: the
+    top promises, as our own RTL does, that all outputs come with ap_done and always as many cycles after an accepted
+    start (False for a vendor's); patience_cycles: without any progress before a run is given up; timeout_s: of each run.
+
+    Raises FpgaMlError for a missing tool, RTL that does not compile, ports that do not fit the vectors. Wrong outputs
+    are a result, not an error: see CosimResult.passed and .texts().
+    """
+    began = time.perf_counter()
+    sources = [Path(f).resolve() for f in rtl_files]
+    ports = _bind(sources, top, vectors)
+    cocotb = cocotb_setup.find()
+    engine = _engine(simulator, sources, top, ports, cocotb, seed)
+    folder = workdir.resolve() / simulator
+    folder.mkdir(parents=True, exist_ok=True)
+    built = folder / "build"
+    _build(built, _key(sources, top, ports, engine.version, cocotb.version), engine.build)
+    build_seconds = time.perf_counter() - began
+    vectors.save(folder / "vectors.json")
+    environment = {
+        **dict(cocotb.environment),
+        "COCOTB_TOPLEVEL": top,
+        "COCOTB_TEST_MODULES": "tb.test_top",
+        "COSIM_VECTORS": str(folder / "vectors.json"),
+        "COSIM_RTL": os.pathsep.join(map(str, sources)),
+        "COSIM_SEED": str(seed),
+        "COSIM_FIXED_LATENCY": str(int(fixed_latency)),
+        "COSIM_PATIENCE_CYCLES": str(patience_cycles),
+    }
+    if simulator == "verilator":
+        environment["COCOTB_TRUST_INERTIAL_WRITES"] = "1"
+    results = _run(folder, engine.command(built), environment, sources, modes, timeout_s)
+    return _together(simulator, engine.version, len(vectors), results, build_seconds, time.perf_counter() - began)
+
+
+def rtl_files_of(folder: Path) -> tuple[Path, ...]:
+    """The Verilog files of a folder, such as a vendor's syn/verilog: those with packages first, then by name."""
+    files = sorted(f for f in folder.rglob("*") if f.suffix in (".v", ".sv"))
+    if not files:
+        raise FpgaMlError("no .v or .sv file", where=str(folder), do="give a folder of RTL, such as syn/verilog")
+    return tuple(sorted(files, key=lambda f: "endpackage" not in f.read_text(errors="replace")))
+
+
+def _bind(sources: Sequence[Path], top: str, vectors: Vectors) -> Parallel:
+    """The ports that the testbench will use; raises where they do not fit."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / "tb" / "test_top.py").exists():
+        raise FpgaMlError("the testbench is not there", where=str(root / "tb"), do="run from a checkout of the project")
+    if str(root) not in sys.path:
+        sys.path.append(str(root))
+    from tb import ports, verilog
+
+    module = verilog.read_top(sources, top)
+    if ports.architecture(module) == "stream":
+        raise FpgaMlError(
+            "stream ports (TDATA, TVALID, TREADY) are not driven yet", where=f"module '{top}'", do="use --arch parallel"
+        )
+    return ports.bind(module, vectors)
+
+
+def _engine(
+    simulator: Simulator, sources: Sequence[Path], top: str, ports: Parallel, cocotb: cocotb_setup.Cocotb, seed: int
+) -> _Engine:
+    if simulator == "icarus":
+        vvp = icarus.find()
+        return _Engine(
+            vvp.version,
+            lambda folder: icarus.build(vvp, sources, top, folder),
+            lambda folder: icarus.command(vvp, folder, cocotb.icarus_module),
+        )
+    tool = verilator.find()
+    main, libraries = cocotb.verilator_main, cocotb.libraries
+    return _Engine(
+        tool.version,
+        lambda folder: verilator.build(tool, sources, top, ports.names, main, libraries, folder),
+        lambda folder: verilator.command(folder, seed),
+    )
+
+
+def _key(sources: Sequence[Path], top: str, ports: Parallel, *versions: str) -> str:
+    """What a build depends on, as one hash."""
+    made_by = [Path(m.__file__ or "").read_text() for m in (icarus, verilator)]
+    texts = [*(f"{s}\n{s.read_text(errors='replace')}" for s in sources), top, *ports.names, *versions, *made_by]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+
+
+def _build(folder: Path, key: str, make: Callable[[Path], None]) -> None:
+    """Make the folder anew unless it was made from the same; a build that fails leaves nothing half done."""
+    mark = folder / "key"
+    if mark.exists() and mark.read_text() == key:
+        return
+    beside = folder.with_name(f"{folder.name}.{os.getpid()}")
+    beside.mkdir()
+    try:
+        make(beside)
+        (beside / "key").write_text(key)
+        shutil.rmtree(folder, ignore_errors=True)
+        beside.rename(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _run(
+    folder: Path,
+    program: Sequence[str],
+    environment: dict[str, str],
+    sources: Sequence[Path],
+    modes: Sequence[Mode],
+    timeout_s: float | None,
+) -> tuple[ModeResult, ...]:
+    """Each mode in a process and a folder of its own, side by side."""
+    commands = []
+    for mode in modes:
+        place = folder / mode
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        _link_memories(sources, place)
+        only = {"COCOTB_TEST_FILTER": f"{mode}$", "COSIM_RESULTS": str(place / "results.json")}
+        commands.append(Command(program, place, {**environment, **only}))
+    what, do = "RTL simulation", "see the simulator's message"
+    said = run_all(commands, what=what, do=do, timeout_s=timeout_s)
+    for mode, text in zip(modes, said, strict=True):
+        (folder / mode / "log.txt").write_text(text)
+        if not (folder / mode / "results.json").exists():
+            tail = "\n    ".join(text.splitlines()[-_TAIL_LINES:])
+            raise FpgaMlError(f"{what} ended without a result ({mode}):\n    {tail}", where=str(folder / mode), do=do)
+    return tuple(result for mode in modes for result in load_results(folder / mode / "results.json"))
+
+
+def _link_memories(sources: Sequence[Path], place: Path) -> None:
+    """Vitis HLS's ROMs read their contents from the folder in which the simulator runs ($readmemh("./name.dat"))."""
+    for folder in dict.fromkeys(s.parent for s in sources):
+        for pattern in _MEMORIES:
+            for file in folder.glob(pattern):
+                if not (place / file.name).exists():
+                    (place / file.name).symlink_to(file)
+
+
+def _together(
+    simulator: Simulator,
+    version: str,
+    vectors: int,
+    modes: tuple[ModeResult, ...],
+    build_seconds: float,
+    seconds: float,
+) -> CosimResult:
+    return CosimResult(
+        simulator,
+        version,
+        vectors,
+        tuple(m for mode in modes for m in mode.mismatches),
+        sum(mode.mismatch_count for mode in modes),
+        tuple(f for mode in modes for f in mode.faults),
+        next((m.latency_cycles for m in modes if m.latency_cycles is not None), None),
+        next((m.interval_cycles for m in modes if m.interval_cycles is not None), None),
+        sum(m.stalls for m in modes),
+        sum(m.x_values for m in modes),
+        modes,
+        build_seconds,
+        seconds,
+    )

@@ -1,0 +1,227 @@
+"""What goes into an RTL co-simulation and what comes out: raw integers in, differences out.
+
+The testbench in tb/ runs inside the simulator's process and reads and writes these as JSON: Python integers, so that no
+width is too wide. Nothing here needs NumPy.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+from fpga_ml.errors import FpgaMlError
+
+Simulator: TypeAlias = Literal["verilator", "icarus"]
+Mode: TypeAlias = Literal["back_to_back", "random_gaps", "reset_mid_run"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """The raw integers of one model input or output.
+
+    name: as in the port names; shape: of one sample, channels last; width_bits, signed: of one element;
+    values: one row a sample, its elements in row-major order.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    width_bits: int
+    signed: bool
+    values: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        low = -(1 << (self.width_bits - 1)) if self.signed else 0
+        high = low + (1 << self.width_bits) - 1
+        for sample, row in enumerate(self.values):
+            if len(row) != self.elements:
+                raise FpgaMlError(
+                    f"{len(row)} values, but shape {self.shape} has {self.elements} elements",
+                    where=f"tensor '{self.name}', vector {sample}",
+                    do="give one raw integer per element",
+                )
+            if row and not low <= min(row) <= max(row) <= high:
+                element = next(i for i, v in enumerate(row) if not low <= v <= high)
+                raise FpgaMlError(
+                    f"raw value {row[element]} is outside {low}..{high} "
+                    f"({self.width_bits} bits, {'signed' if self.signed else 'unsigned'})",
+                    where=f"tensor '{self.name}', vector {sample}, element {element}",
+                    do="give raw integers of the port's type",
+                )
+
+    @property
+    def elements(self) -> int:
+        """Elements of one sample."""
+        return math.prod(self.shape)
+
+    @classmethod
+    def of(cls, name: str, raw: Any, *, width_bits: int, signed: bool) -> Tensor:
+        """From an integer array (N, ...): a NumPy array or nested lists."""
+        nested = raw.tolist() if hasattr(raw, "tolist") else list(raw)
+        shape, inner = [], nested[0] if nested else []
+        while isinstance(inner, (list, tuple)):
+            shape.append(len(inner))
+            inner = inner[0] if inner else 0
+        rows = tuple(tuple(_flat(sample)) for sample in nested)
+        return cls(name, tuple(shape) or (1,), width_bits, signed, rows)
+
+
+def _flat(nested: Any) -> Iterable[int]:
+    if not isinstance(nested, (list, tuple)):
+        if nested != int(nested):
+            raise FpgaMlError(f"{nested} is no raw integer", do="quantise first: co-simulation takes raw integers")
+        return (int(nested),)
+    return (value for part in nested for value in _flat(part))
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """The inputs that are driven and the outputs that are expected for them: tensors of the same number of samples."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+    def __post_init__(self) -> None:
+        lengths = {t.name: len(t.values) for t in (*self.inputs, *self.outputs)}
+        if not self.inputs or not self.outputs or len(set(lengths.values())) != 1 or not len(self):
+            told = ", ".join(f"{name}: {n}" for name, n in lengths.items()) or "none"
+            raise FpgaMlError(
+                f"vectors need inputs and outputs of one length, at least one sample ({told})",
+                do="give the same number of samples for every input and output",
+            )
+
+    def __len__(self) -> int:
+        return len(self.inputs[0].values)
+
+    def save(self, path: Path) -> None:
+        """As JSON."""
+        path.write_text(json.dumps(asdict(self)))
+
+    @classmethod
+    def load(cls, path: Path) -> Vectors:
+        raw = json.loads(path.read_text())
+        return cls(*(tuple(_tensor(t) for t in raw[side]) for side in ("inputs", "outputs")))
+
+
+def _tensor(raw: dict[str, Any]) -> Tensor:
+    rows = tuple(tuple(row) for row in raw["values"])
+    return Tensor(raw["name"], tuple(raw["shape"]), raw["width_bits"], raw["signed"], rows)
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One output value that is not what was expected.
+
+    vector: row of the vectors, None for an output that nothing asked for; output, element: tensor and index in it;
+    cycle: clock cycles since the mode began; expected: raw integer, None for nothing; got: a raw integer, the bits of
+    a value that holds X or Z, or 'nothing'.
+    """
+
+    mode: Mode
+    vector: int | None
+    output: str
+    element: int
+    port: str
+    cycle: int
+    expected: int | None
+    got: str
+
+    @property
+    def text(self) -> str:
+        expected = "nothing" if self.expected is None else str(self.expected)
+        vector = "" if self.vector is None else f", vector {self.vector}"
+        where = f"{self.output}, element {self.element}{vector}, cycle {self.cycle} ({self.mode})"
+        return f"{where}: expected {expected}, got {self.got}"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A broken rule of the interface: which signal, in which cycle first, how often."""
+
+    mode: Mode
+    signal: str
+    cycle: int
+    what: str
+    count: int
+
+    @property
+    def text(self) -> str:
+        often = f" ({self.count} times)" if self.count > 1 else ""
+        return f"{self.signal}, cycle {self.cycle} ({self.mode}): {self.what}{often}"
+
+
+@dataclass(frozen=True)
+class ModeResult:
+    """What one run of the testbench saw.
+
+    completed: vectors whose outputs all came; mismatches: the first of them, mismatch_count: all of them;
+    x_values: valid outputs that held X or Z; latency_cycles: from start to valid outputs; interval_cycles: the longest
+    between two starts when offered one a cycle (back_to_back only); stalls: cycles in which the driver held back;
+    resets, discarded: resets in mid-run and vectors lost to them (these are sent again); cycles: of the whole run.
+    """
+
+    mode: Mode
+    completed: int
+    mismatches: tuple[Mismatch, ...]
+    mismatch_count: int
+    faults: tuple[Fault, ...]
+    x_values: int
+    latency_cycles: int | None
+    interval_cycles: int | None
+    stalls: int
+    resets: int
+    discarded: int
+    cycles: int
+
+
+def save_results(results: Iterable[ModeResult], path: Path) -> None:
+    """As JSON, one object a mode."""
+    path.write_text(json.dumps([asdict(r) for r in results], indent=1))
+
+
+def load_results(path: Path) -> tuple[ModeResult, ...]:
+    def one(raw: dict[str, Any]) -> ModeResult:
+        mismatches = tuple(Mismatch(**m) for m in raw.pop("mismatches"))
+        faults = tuple(Fault(**f) for f in raw.pop("faults"))
+        return ModeResult(**raw, mismatches=mismatches, faults=faults)
+
+    return tuple(one(raw) for raw in json.loads(path.read_text()))
+
+
+@dataclass(frozen=True)
+class CosimResult:
+    """One design under one simulator, all modes together.
+
+    vectors: how many were given; every mode sends each at least once. latency_cycles: from an accepted start to valid
+    outputs; interval_cycles: between two starts; stalls: cycles in which inputs were held back, over all modes;
+    build_seconds: compilation (0 when an earlier one was used again); seconds: compilation and all runs.
+    """
+
+    simulator: Simulator
+    version: str
+    vectors: int
+    mismatches: tuple[Mismatch, ...]
+    mismatch_count: int
+    faults: tuple[Fault, ...]
+    latency_cycles: int | None
+    interval_cycles: int | None
+    stalls: int
+    x_values: int
+    modes: tuple[ModeResult, ...]
+    build_seconds: float
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """No difference, no broken rule, and every vector compared in every mode."""
+        return not self.mismatch_count and not self.faults and all(m.completed == self.vectors for m in self.modes)
+
+    def texts(self, limit: int = 10) -> list[str]:
+        """What went wrong, the first `limit` of each kind; empty where all agreed."""
+        lines = [f.text for f in self.faults[:limit]] + [m.text for m in self.mismatches[:limit]]
+        hidden = len(self.faults) + self.mismatch_count - len(lines)
+        return lines + [f"... and {hidden} more"] * bool(hidden)

@@ -1,0 +1,62 @@
+"""Where cocotb is, and what a simulator needs in its environment to load it.
+
+The simulators are run by our own commands, not by cocotb's runner: a failure then reads like that of any other tool.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from fpga_ml.errors import FpgaMlError
+
+_OLDEST = (2, 1)
+_GET = "pip install 'cocotb>=2.1'"
+
+
+@dataclass(frozen=True)
+class Cocotb:
+    """libraries: folder of the simulator interfaces; icarus_module: what vvp loads; verilator_main: C++ main()."""
+
+    version: str
+    libraries: Path
+    icarus_module: str
+    verilator_main: Path
+    environment: tuple[tuple[str, str], ...]
+
+
+def find() -> Cocotb:
+    """The installed cocotb; raises where it is missing or too old."""
+    try:
+        version = importlib.metadata.version("cocotb")
+    except importlib.metadata.PackageNotFoundError:
+        raise FpgaMlError("RTL co-simulation needs cocotb, which is not installed", do=_GET) from None
+    if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
+        raise FpgaMlError(f"cocotb {version} is older than {'.'.join(map(str, _OLDEST))}", do=_GET)
+    from cocotb_tools import config
+    from find_libpython import find_libpython
+
+    python = find_libpython()
+    if python is None:
+        raise FpgaMlError(
+            "cocotb needs Python as a shared library (libpython), which was not found",
+            where=sys.executable,
+            do="apt-get install libpython3-dev, or build Python with --enable-shared",
+        )
+    environment = {
+        "GPI_USERS": f"{python};{config.pygpi_entry_point()}",
+        "PYGPI_PYTHON_BIN": sys.executable,
+        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+        "TOPLEVEL_LANG": "verilog",
+        "COCOTB_ANSI_OUTPUT": "0",
+    }
+    return Cocotb(
+        version,
+        config.libs_dir,
+        config.lib_entry("vpi", "icarus"),
+        config.share_dir / "lib" / "verilator" / "verilator.cpp",
+        tuple(environment.items()),
+    )

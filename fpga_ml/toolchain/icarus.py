@@ -1,0 +1,57 @@
+"""Icarus Verilog: the four-state simulator of the co-simulation (it sees X; Verilator does not)."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.toolchain.run import Command, run
+
+_OLDEST_MAJOR = 11
+_GET = "apt-get install iverilog (brew install icarus-verilog), and put iverilog and vvp on PATH"
+_PROGRAM = "design.vvp"
+
+
+@dataclass(frozen=True)
+class Icarus:
+    """compiler, runner: the programs iverilog and vvp."""
+
+    compiler: Path
+    runner: Path
+    version: str
+
+
+def find() -> Icarus:
+    """The installed Icarus Verilog; raises where it is missing or too old."""
+    paths = [shutil.which(name) for name in ("iverilog", "vvp")]
+    for name, path in zip(("iverilog", "vvp"), paths, strict=True):
+        if path is None:
+            raise FpgaMlError(f"RTL simulation needs Icarus Verilog, and '{name}' was not found", do=_GET)
+    compiler, runner = (Path(str(path)) for path in paths)
+    said = run(Command([str(compiler), "-V"], Path.cwd()), what="Icarus Verilog", do=_GET, timeout_s=60)
+    version = re.search(r"Icarus Verilog version (\d+)(\.\d+)?", said)
+    if version is None or int(version[1]) < _OLDEST_MAJOR:
+        first = next(iter(said.splitlines()), "(it does not tell its version)")
+        raise FpgaMlError(f"Icarus Verilog {_OLDEST_MAJOR} or newer is needed, found: {first}", where=str(compiler), do=_GET)
+    return Icarus(compiler, runner, version[0].removeprefix("Icarus Verilog version "))
+
+
+def build(tool: Icarus, sources: Sequence[Path], top: str, folder: Path) -> None:
+    """Compile into `folder`. Files without a timescale get 1 ns / 1 ps, which cocotb needs."""
+    (folder / "settings.f").write_text("+timescale+1ns/1ps\n")
+    includes = [f"-I{d}" for d in dict.fromkeys(s.parent for s in sources)]
+    arguments = ["-g2012", "-s", top, "-f", "settings.f", *includes, "-o", _PROGRAM, *map(str, sources)]
+    run(
+        Command([str(tool.compiler), *arguments], folder),
+        what=f"compiling '{top}' with Icarus Verilog",
+        do="see its message: the RTL must be Verilog-2001 or the subset of SystemVerilog that Icarus 11 reads",
+    )
+
+
+def command(tool: Icarus, folder: Path, module: str) -> tuple[str, ...]:
+    """How to run what `build` made, with the VPI module loaded; no waveform."""
+    return (str(tool.runner), "-n", "-m", module, str(folder / _PROGRAM), "-none")

@@ -1,0 +1,1 @@
+"""The cocotb testbench for any top with the ports that Vitis HLS gives an hls4ml project."""

@@ -1,0 +1,201 @@
+"""What should come out, and when: compares every output with what is expected. Knows nothing of simulators.
+
+A vector is in flight from the cycle in which it is first offered until all of its outputs came. Outputs of one port come
+in the order of the vectors; each port has its own place in that order, so that a top may write them in different cycles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from fpga_ml.simulate.cosim_types import Fault, Mismatch, Mode, ModeResult, Vectors
+from tb.ports import OutputPort
+
+_KEPT_MISMATCHES = 1000
+
+
+@dataclass
+class Flight:
+    """A vector on its way: cycles of its first offer, of its accepted start, of its last output; outputs seen."""
+
+    vector: int
+    offered: int
+    accepted: int | None = None
+    completed: int | None = None
+    outputs: int = 0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the monitor saw in one cycle: (index of the output port, its bits) for each valid one; ap_done; ap_idle."""
+
+    cycle: int
+    valid: tuple[tuple[int, str], ...]
+    done: bool
+    idle: bool
+
+
+class Scoreboard:
+    """fixed_latency: the top promises that all outputs and ap_done come in one cycle, always as long after the start."""
+
+    def __init__(self, mode: Mode, vectors: Vectors, outputs: Sequence[OutputPort], *, fixed_latency: bool) -> None:
+        self.mode: Mode = mode
+        self.fixed_latency = fixed_latency
+        self.outputs = tuple(outputs)
+        rows = {t.name: t.values for t in vectors.outputs}
+        self._expected = [(rows[o.tensor], o.element) for o in outputs]
+        self._flights: list[Flight] = []
+        self._next = [0] * len(self.outputs)
+        self._faults: dict[tuple[str, str], Fault] = {}
+        self._mismatches: list[Mismatch] = []
+        self._first: Flight | None = None
+        self._last_start: int | None = None
+        self._dones = 0
+        self.mismatch_count = 0
+        self.x_values = 0
+        self.completed = 0
+        self.accepted = 0
+        self.interval_cycles: int | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether an offered vector still misses outputs."""
+        return any(flight.completed is None for flight in self._flights)
+
+    @property
+    def latency_cycles(self) -> int | None:
+        """Of the first vector: from its start to its last output.
+
+        A top without fixed latency may accept a start at its end (Vitis HLS does for intervals above 1): there the
+        start is the first offer.
+        """
+        if self._first is None or self._first.completed is None or self._first.accepted is None:
+            return None
+        return self._first.completed - (self._first.accepted if self.fixed_latency else self._first.offered)
+
+    def offered(self, vector: int, cycle: int) -> None:
+        self._flights.append(Flight(vector, cycle))
+
+    def accept(self, cycle: int) -> None:
+        """The start of the vector offered last is taken."""
+        self._flights[-1].accepted = cycle
+        self.accepted += 1
+        if self._last_start is not None:
+            self.interval_cycles = max(self.interval_cycles or 0, cycle - self._last_start)
+        self._last_start = cycle
+
+    def sample(self, seen: Sample) -> None:
+        """Everything that is valid in this cycle."""
+        for k, bits in seen.valid:
+            self._output(k, bits, seen.cycle)
+        self._dones += seen.done
+        if self.fixed_latency:
+            self._together(seen)
+        if seen.idle and any(
+            f.accepted is not None and f.accepted < seen.cycle and f.completed is None for f in self._flights
+        ):
+            self.fault("ap_idle", seen.cycle, "high while a vector is being processed")
+        while self._flights and self._flights[0].completed is not None:
+            self._retire()
+
+    def reset(self) -> list[int]:
+        """Forget what is in flight and give its vectors: nothing of them may come any more."""
+        lost = [flight.vector for flight in self._flights]
+        self._flights.clear()
+        self._next = [0] * len(self.outputs)
+        self._last_start = None
+        self._dones = self.completed
+        return lost
+
+    def fault(self, signal: str, cycle: int, what: str) -> None:
+        """A broken rule; the first of its kind is kept, the others are counted."""
+        known = self._faults.get((signal, what))
+        self._faults[signal, what] = (
+            replace(known, count=known.count + 1) if known else Fault(self.mode, signal, cycle, what, 1)
+        )
+
+    def finish(self, cycle: int, unsent: int) -> None:
+        """The end: what still misses is a mismatch; unsent: vectors that were never offered."""
+        for index, flight in enumerate(self._flights):
+            for k in (k for k, place in enumerate(self._next) if place <= index):
+                self._mismatch(k, flight.vector, cycle, "nothing")
+        if unsent:
+            self.fault("ap_ready", cycle, f"{unsent} vectors were never sent: no start is accepted any more")
+        if not self.fixed_latency and self._dones != self.completed and not self._flights:
+            self.fault("ap_done", cycle, f"{self._dones} pulses for {self.completed} vectors")
+
+    def result(self, *, stalls: int, resets: int, discarded: int, cycles: int) -> ModeResult:
+        return ModeResult(
+            self.mode,
+            self.completed,
+            tuple(self._mismatches),
+            self.mismatch_count,
+            tuple(self._faults.values()),
+            self.x_values,
+            self.latency_cycles,
+            self.interval_cycles if self.mode == "back_to_back" else None,
+            stalls,
+            resets,
+            discarded,
+            cycles,
+        )
+
+    def _output(self, k: int, bits: str, cycle: int) -> None:
+        got = raw_of(bits, signed=self.outputs[k].signed)
+        self.x_values += got is None
+        told = f"{bits} (bits)" if got is None else str(got)
+        if self._next[k] >= len(self._flights):
+            self._mismatch(k, None, cycle, told)
+            return
+        flight = self._flights[self._next[k]]
+        self._next[k] += 1
+        rows, element = self._expected[k]
+        if got != rows[flight.vector][element]:
+            self._mismatch(k, flight.vector, cycle, told)
+        flight.outputs += 1
+        if flight.outputs == len(self.outputs):
+            flight.completed = cycle
+            self._complete(flight)
+
+    def _complete(self, flight: Flight) -> None:
+        self.completed += 1
+        assert flight.completed is not None
+        if self._first is None:
+            self._first = flight
+        if not self.fixed_latency:
+            return
+        if flight.accepted is None:
+            self.fault("ap_done", flight.completed, "outputs before the start was accepted")
+            return
+        took, first = flight.completed - flight.accepted, self.latency_cycles
+        if first is not None and took != first:
+            self.fault("ap_done", flight.completed, f"outputs {took} cycles after the start, {first} for the first vector")
+
+    def _retire(self) -> None:
+        self._flights.pop(0)
+        self._next = [place - 1 for place in self._next]
+
+    def _together(self, seen: Sample) -> None:
+        here = {k for k, _ in seen.valid}
+        if seen.done and len(here) < len(self.outputs):
+            absent = next(o for k, o in enumerate(self.outputs) if k not in here)
+            self.fault(absent.data, seen.cycle, "not valid in a cycle with ap_done")
+        elif here and not seen.done:
+            self.fault(self.outputs[min(here)].data, seen.cycle, "valid in a cycle without ap_done")
+
+    def _mismatch(self, k: int, vector: int | None, cycle: int, got: str) -> None:
+        self.mismatch_count += 1
+        if len(self._mismatches) >= _KEPT_MISMATCHES:
+            return
+        port, (rows, element) = self.outputs[k], self._expected[k]
+        expected = None if vector is None else rows[vector][element]
+        self._mismatches.append(Mismatch(self.mode, vector, port.tensor, element, port.data, cycle, expected, got))
+
+
+def raw_of(bits: str, *, signed: bool) -> int | None:
+    """The raw integer of a string of bits, most significant first; None where one is X or Z."""
+    if bits.strip("01"):
+        return None
+    raw = int(bits, 2)
+    return raw - (1 << len(bits)) if signed and bits[0] == "1" else raw

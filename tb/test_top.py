@@ -1,0 +1,164 @@
+"""The testbench: one cocotb test a mode. README.md says how to run it by hand."""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import FallingEdge, ReadOnly
+
+from fpga_ml.simulate.cosim_types import Mode, ModeResult, Vectors, save_results
+from tb.drivers import Agent, ResetDriver, StartDriver
+from tb.monitors import OutputMonitor
+from tb.ports import bind
+from tb.scoreboard import Scoreboard
+from tb.verilog import read_top
+
+_CLOCK_PERIOD_NS = 10
+_RESET_CYCLES = 5
+_RESETS = 3
+_DRAIN_CYCLES = 16
+_results: list[ModeResult] = []
+
+
+@dataclass(frozen=True)
+class Settings:
+    """From the environment: see README.md."""
+
+    vectors: Vectors
+    rtl: tuple[Path, ...]
+    top: str
+    results: Path
+    seed: int
+    fixed_latency: bool
+    patience_cycles: int
+
+    @classmethod
+    def read(cls) -> Settings:
+        given = os.environ
+        return cls(
+            Vectors.load(Path(given["COSIM_VECTORS"])),
+            tuple(map(Path, given["COSIM_RTL"].split(os.pathsep))),
+            given["COCOTB_TOPLEVEL"],
+            Path(given.get("COSIM_RESULTS", "results.json")),
+            int(given.get("COSIM_SEED", "1")),
+            given.get("COSIM_FIXED_LATENCY", "1") == "1",
+            int(given.get("COSIM_PATIENCE_CYCLES", "10000")),
+        )
+
+
+class Bench:
+    """The agents of one run, and the cycles in which they act."""
+
+    def __init__(self, dut: Any, mode: Mode, settings: Settings) -> None:
+        vectors = settings.vectors
+        ports = bind(read_top(settings.rtl, settings.top), vectors)
+        self.clock = getattr(dut, ports.control.clock)
+        self.board = Scoreboard(mode, vectors, ports.outputs, fixed_latency=settings.fixed_latency)
+        gaps = mode == "random_gaps"
+        self.driver = StartDriver(dut, ports, vectors, self.board, gaps=gaps, seed=settings.seed)
+        self.monitor = OutputMonitor(dut, ports, self.board)
+        self.agents: tuple[Agent, ...] = (self.driver, self.monitor)
+        self.reset = ResetDriver(dut, ports.control)
+        self.mode: Mode = mode
+        self.patience_cycles = settings.patience_cycles
+        self.cycle = 0
+        self.resets = 0
+        self.discarded = 0
+
+    async def step(self, *, reset: bool = False) -> None:
+        """One clock cycle: inputs change at the falling edge, everything is read before the rising edge."""
+        await FallingEdge(self.clock)
+        self.reset.drive(active=reset)
+        for agent in self.agents:
+            agent.present(self.cycle)
+        await ReadOnly()
+        for agent in self.agents:
+            agent.observe(self.cycle)
+        self.cycle += 1
+
+    async def do_reset(self) -> None:
+        """What is valid in the first cycle of the reset still counts; after it, nothing may be."""
+        self.driver.paused = True
+        await self.step(reset=True)
+        lost = self.board.reset()
+        self.driver.queue.extend(lost)
+        self.monitor.armed = True
+        for _ in range(_RESET_CYCLES - 1):
+            await self.step(reset=True)
+        self.driver.paused = False
+        self.discarded += len(lost)
+
+    async def send(self, until_accepted: int | None = None) -> None:
+        """Until all vectors are through, or `until_accepted` starts; gives up after patience_cycles without progress."""
+        progress, since = self._progress(), self.cycle
+        while self.driver.queue or self.board.pending:
+            await self.step()
+            if self._progress() != progress:
+                progress, since = self._progress(), self.cycle
+            elif self.cycle - since > self.patience_cycles:
+                return
+            if until_accepted is not None and self.board.accepted >= until_accepted:
+                return
+
+    def _progress(self) -> tuple[int, int, int]:
+        return self.board.accepted, self.board.completed, len(self.driver.queue)
+
+    async def reset_in_between(self, seed: int) -> None:
+        """Some resets at random places, each while vectors are in flight."""
+        chosen, count = random.Random(seed), len(self.driver.queue)
+        for accepted in sorted(chosen.sample(range(1, count + 1), min(_RESETS, count))):
+            await self.send(until_accepted=accepted)
+            for _ in range(chosen.randint(0, 2)):
+                await self.step()
+            await self.do_reset()
+            self.resets += 1
+
+    async def drain(self) -> None:
+        """Long enough to see an output too many; then the top must be idle."""
+        for _ in range(_DRAIN_CYCLES + 2 * (self.board.latency_cycles or 0)):
+            await self.step()
+        if not self.monitor.idle and not self.board.pending:
+            self.board.fault("ap_idle", self.cycle, "low although every vector is through")
+
+    def result(self) -> ModeResult:
+        self.board.finish(self.cycle, len(self.driver.queue))
+        return self.board.result(stalls=self.driver.stalls, resets=self.resets, discarded=self.discarded, cycles=self.cycle)
+
+
+async def _run(dut: Any, mode: Mode) -> None:
+    settings = Settings.read()
+    bench = Bench(dut, mode, settings)
+    Clock(bench.clock, _CLOCK_PERIOD_NS, unit="ns", impl="gpi").start(start_high=False)
+    await bench.do_reset()
+    if mode == "reset_mid_run":
+        await bench.reset_in_between(settings.seed)
+    await bench.send()
+    await bench.drain()
+    _results.append(bench.result())
+    save_results(_results, settings.results)
+    wrong = [f.text for f in _results[-1].faults] + [m.text for m in _results[-1].mismatches[:10]]
+    assert not wrong, "\n".join(wrong)
+
+
+@cocotb.test()
+async def back_to_back(dut: Any) -> None:
+    """A vector is offered in every cycle."""
+    await _run(dut, "back_to_back")
+
+
+@cocotb.test()
+async def random_gaps(dut: Any) -> None:
+    """Between vectors, random numbers of cycles without a start."""
+    await _run(dut, "random_gaps")
+
+
+@cocotb.test()
+async def reset_mid_run(dut: Any) -> None:
+    """Resets while vectors are in flight: nothing of them comes out, and the restart is clean."""
+    await _run(dut, "reset_mid_run")

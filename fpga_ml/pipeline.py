@@ -102,7 +102,7 @@ def compile(
     with fresh_folder(target) as folder:
         with clock.stage("convert"):
             graph = convert(source, prepared, config, folder)
-            write_project(graph, folder, config.backend)
+            write_project(graph, folder, target, config.backend)
         if stages["csim"] == "ran":
             with clock.stage("build csim"):
                 csim = build_csim(graph, folder, config.backend)

@@ -37,7 +37,7 @@ def pack(row: Iterable[int], width_bits: int) -> int:
 class StartDriver:
     """Offers vectors by ap_start and holds each until ap_ready.
 
-    Between vectors the data are random: a top that samples them without a start shows it. While `paused` (a reset) it
+    Between vectors the data are random, anew for each gap: a top that samples them without a start shows it. While `paused` (a reset) it
     offers nothing; a vector that waits is then forgotten here, the scoreboard knows it.
     """
 
@@ -82,6 +82,8 @@ class StartDriver:
             self._gap = self._random.choice(_GAPS) or self._random.randint(*_LONG)
 
     def _idle(self) -> None:
+        if self._driven == 0:
+            return
         for handle, tensor, width_bits in self._data:
             handle.value = self._random.getrandbits(tensor.elements * width_bits)
         self._drive(0)

@@ -22,6 +22,7 @@ from hls4ml.model.types import (
     UnspecifiedPrecisionType,
     XnorPrecisionType,
 )
+from hls4ml.writer.libero_writer import LiberoWriter
 
 from fpga_ml.errors import FpgaMlError
 
@@ -192,6 +193,16 @@ def _convert_named(self: Any, layer: Any, in_tensors: Any, out_tensors: Any) -> 
         ) from error
 
 
+def _write_libero_scripts(self: Any, model: Any) -> None:
+    """The wheel of hls4ml 1.3.0 lacks templates/libero/build_lib.sh, the last of the scripts written: a helper for its
+    own C-simulation, which needs the vendor's compiler anyway."""
+    try:
+        _libero_scripts(self, model)
+    except FileNotFoundError as error:
+        if not str(error.filename).endswith("templates/libero/build_lib.sh"):
+            raise
+
+
 def _signs_and_exponents(self: Any) -> np.ndarray:
     """ExponentWeightVariable._format cuts log2 off: 2**-9 that qkeras computed as 0.0019531249 became 2**-8."""
     sign = (self.data >= 0).astype(int)
@@ -208,6 +219,8 @@ def _iterate_exponents(self: Any) -> Any:
 optimizer_map["infer_precision_types"] = ExactPrecision()
 optimizer_map["replace_multidimensional_dense_with_conv"] = KeepQuantizers()
 optimizer_map["merge_linear_activation"] = KeepRounding()
+_libero_scripts = LiberoWriter.write_build_script
+LiberoWriter.write_build_script = _write_libero_scripts
 _convert = KerasV3HandlerDispatcher.__call__
 KerasV3HandlerDispatcher.__call__ = _convert_named
 ExponentWeightVariable._format = _signs_and_exponents

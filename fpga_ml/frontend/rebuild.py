@@ -160,7 +160,7 @@ def _exact_twin(layer: Any) -> Any:
     t = type_of(getattr(layer, "activation", None))
     if type(layer).__name__ == "QActivation" and t is not None:
         return keras.layers.Activation(_rounding(t), name=layer.name, dtype="float64")
-    twin = copy_layer(layer, "float64", {argument: None for argument in _weight_quantizers(layer)})
+    twin = copy_layer(layer, "float64", dict.fromkeys(_weight_quantizers(layer)))
     if t is not None:
         twin.activation = _rounding(t)
     return twin

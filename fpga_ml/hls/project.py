@@ -77,8 +77,8 @@ def disk_errors(target: Path) -> Iterator[None]:
         ) from error
 
 
-def write_project(graph: Graph, folder: Path, backend: str) -> None:
-    """hls4ml's files into `folder`, the folder that the graph was converted for."""
+def write_project(graph: Graph, folder: Path, target: Path, backend: str) -> None:
+    """hls4ml's files into `folder`, the folder that the graph was converted for; it will be renamed to `target`."""
     with listening():
         graph.hls.config.trace_output = True
         try:
@@ -92,9 +92,18 @@ def write_project(graph: Graph, folder: Path, backend: str) -> None:
                 do="--debug shows hls4ml's traceback",
             ) from error
     _mend_headers(folder)
+    _forget(folder, target)
     if backend in _CHECKED:
         name = graph.hls.config.get_project_name()
         (folder / f"{name}_test.cpp").write_text(testbench(graph.hls))
+
+
+def _forget(folder: Path, target: Path) -> None:
+    """hls4ml writes the folder's own path into a few scripts; the folder is about to be renamed."""
+    for file in [f for f in folder.iterdir() if f.is_file() and f.suffix not in (".keras", ".h5")]:
+        text = file.read_text(errors="surrogateescape")
+        if str(folder) in text:
+            file.write_text(text.replace(str(folder), str(target.resolve())), errors="surrogateescape")
 
 
 def _mend_headers(folder: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,33 +26,70 @@ class Command:
     environment: Mapping[str, str] | None = None
 
 
-def run(command: Command, *, what: str, do: str, timeout_s: float | None = None) -> str:
-    """Run to the end and give stdout; a failure raises with the tool's own last lines."""
-    try:
-        done = subprocess.run(
-            list(command.arguments),
-            cwd=command.cwd,
-            env={**os.environ, **(command.environment or {})},
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            errors="replace",
-            timeout=timeout_s,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise FpgaMlError(f"{what}: '{command.arguments[0]}' not found", do=do) from None
-    except subprocess.TimeoutExpired:
-        raise FpgaMlError(f"{what}: no end after {timeout_s:.0f} s", where=str(command.cwd), do=do) from None
-    if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip() or "(it said nothing)").splitlines()
-        tail = "\n    ".join(said[-_TAIL_LINES:])
-        raise FpgaMlError(
-            f"{what}: {command.arguments[0]} failed with exit code {done.returncode}:\n    {tail}",
-            where=str(command.cwd),
-            do=do,
-        )
-    return done.stdout
+def run(
+    command: Command,
+    *,
+    what: str,
+    do: str,
+    timeout_s: float | None = None,
+    on_line: Callable[[str], None] | None = None,
+) -> str:
+    """Run to the end and give stdout; a failure raises with the tool's own last lines.
+
+    on_line: called with each line of stdout as it comes, without its end.
+    """
+    with tempfile.TemporaryFile("w+", errors="replace") as errors:
+        try:
+            process = subprocess.Popen(
+                list(command.arguments),
+                cwd=command.cwd,
+                env={**os.environ, **(command.environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                errors="replace",
+            )
+        except FileNotFoundError:
+            raise FpgaMlError(f"{what}: '{command.arguments[0]}' not found", do=do) from None
+        late = threading.Event()
+        timer = threading.Timer(timeout_s or 0, lambda: (late.set(), process.kill()))
+        if timeout_s:
+            timer.start()
+        try:
+            lines = []
+            for line in process.stdout or ():
+                lines.append(line)
+                if on_line:
+                    on_line(line.rstrip("\n"))
+            process.wait()
+        finally:
+            timer.cancel()
+            if process.poll() is None:  # interrupted
+                process.kill()
+                process.wait()
+        errors.seek(0)
+        if late.is_set():
+            raise FpgaMlError(f"{what}: no end after {timeout_s:.0f} s", where=str(command.cwd), do=do)
+        if process.returncode != 0:
+            said = errors.read().strip() or "".join(lines).strip() or "(it said nothing)"
+            raise FpgaMlError(
+                f"{what}: {command.arguments[0]} {_ending(process.returncode)}:\n    {_last_words(said)}",
+                where=str(command.cwd),
+                do=do,
+            )
+        return "".join(lines)
+
+
+def _ending(code: int) -> str:
+    return f"crashed ({signal.Signals(-code).name})" if code < 0 else f"failed with exit code {code}"
+
+
+def _last_words(said: str) -> str:
+    """A compiler's errors stand among pages of template context; another tool's last words are its end."""
+    lines = said.splitlines()
+    complaints = [line for line in lines if "error" in line.lower()]
+    return "\n    ".join((complaints or lines)[-_TAIL_LINES:])
 
 
 def run_all(commands: Sequence[Command], *, what: str, do: str, timeout_s: float | None = None) -> list[str]:

@@ -71,8 +71,8 @@ class Parallel:
     @property
     def names(self) -> tuple[str, ...]:
         """All ports that the testbench reads or writes."""
-        data = [name for p in (*self.inputs, *self.outputs) for name in (p.data, p.valid) if name is not None]
-        return (*self.control.names, *data)
+        pairs = [(p.data, p.valid) for p in self.inputs] + [(p.data, p.valid) for p in self.outputs]
+        return (*self.control.names, *(name for pair in pairs for name in pair if name is not None))
 
 
 @dataclass(frozen=True)

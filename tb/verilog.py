@@ -144,7 +144,8 @@ def _old_style(names: list[str], body: str, known: dict[str, int], place: str) -
 
 def _ports(items: list[str], known: dict[str, int], place: str) -> Iterator[Port]:
     """Ports of one declaration list; an item without a direction has the direction and range of the one before."""
-    direction, width = cast(Direction, "input"), 1
+    direction: Direction = "input"
+    width = 1
     for item in items:
         found = _PORT.match(item.strip())
         if found is None or found["rest"].partition("=")[0].strip():
@@ -155,7 +156,7 @@ def _ports(items: list[str], known: dict[str, int], place: str) -> Iterator[Port
             )
         if found["direction"] or found["ranges"]:
             width = math.prod(_width(r, known, place) for r in re.findall(r"\[([^]]*)\]", found["ranges"]))
-        direction = cast(Direction, found["direction"] or direction)
+        direction = cast(Direction, found["direction"]) if found["direction"] else direction
         yield Port(found["name"], direction, width)
 
 

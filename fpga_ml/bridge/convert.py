@@ -57,7 +57,7 @@ ACTIVATIONS = frozenset(
         "ternary_tanh",
     ]
 )
-_QUANTIZERS = frozenset(
+QUANTIZERS = frozenset(
     [
         "quantized_bits",
         "quantized_relu",
@@ -128,7 +128,7 @@ def check_model(model: Any | None) -> None:
             if function is None:
                 continue
             used = type(function).__name__ if hasattr(function, "get_config") else function.__name__
-            allowed = _QUANTIZERS if hasattr(function, "get_config") else ACTIVATIONS
+            allowed = QUANTIZERS if hasattr(function, "get_config") else ACTIVATIONS
             if used not in allowed:
                 raise FpgaMlError(
                     f"activation '{used}' of layer '{layer.name}' is not one that hls4ml computes",

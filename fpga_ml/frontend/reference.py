@@ -61,7 +61,11 @@ def flow(model: Any) -> Flow:
             types[c.key] = t.cpp()
     order = tuple((c.key, tuple(maker[id(t)].key for t in c.inputs)) for c in every)
     heads = tuple(_head(maker[id(t)], maker) for t in model.outputs)
-    return Flow(order, {c.key: kind_of(c.layer) for c in every}, types, heads)
+    kinds = {c.key: kind_of(c.layer) for c in every}
+    for key, reads in order:
+        if kinds[key] == "QActivation" and kinds[reads[0]] in TABLES | TABLE_LAYERS:
+            kinds[key] = kinds[reads[0]]  # the rounding of a table's values
+    return Flow(order, kinds, types, heads)
 
 
 def _head(last: Call, maker: dict[int, Call]) -> str:

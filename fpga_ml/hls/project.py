@@ -42,9 +42,12 @@ def fresh_folder(target: Path) -> Iterator[Path]:
 
 
 def _check_replaceable(target: Path) -> None:
-    if target.exists() and (
-        not target.is_dir() or (any(target.iterdir()) and not any((target / m).exists() for m in _MARKS))
-    ):
+    """Refuse to put a project where a file, or a folder that is no project, stands."""
+    above = next(p for p in target.absolute().parents if p.exists())
+    if not above.is_dir():
+        raise FpgaMlError(f"'{above}' is no folder", where=str(target), do="choose another folder with -o")
+    is_project = target.is_dir() and (not any(target.iterdir()) or any((target / m).exists() for m in _MARKS))
+    if target.exists() and not is_project:
         raise FpgaMlError(
             f"'{target}' exists and is no HLS project", do="choose another folder with -o; nothing was touched"
         )

@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ __all__ = [
     "Simulator",
     "Tensor",
     "Vectors",
+    "bench_folder",
     "cosim",
     "rtl_files_of",
 ]
@@ -72,7 +74,7 @@ def cosim(
     seed: int = 1,
     fixed_latency: bool = True,
     patience_cycles: int = 10_000,
-    timeout_s: float | None = None,
+    timeout_s: float = 3600,
 ) -> CosimResult:
     """Drive `top` with every vector in each mode and compare every output, exactly.
 
@@ -118,13 +120,19 @@ def rtl_files_of(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(files, key=lambda f: "endpackage" not in f.read_text(errors="replace")))
 
 
+def bench_folder() -> Path:
+    """The folder tb/, importable from now on as `tb`, here and in the simulators; raises where it is not there."""
+    folder = Path(__file__).resolve().parents[2] / "tb"
+    if not (folder / "test_top.py").exists():
+        raise FpgaMlError("the testbench is not there", where=str(folder), do="run from a checkout of the project")
+    if str(folder.parent) not in sys.path:
+        sys.path.append(str(folder.parent))
+    return folder
+
+
 def _bind(sources: Sequence[Path], top: str, vectors: Vectors) -> Parallel:
     """The ports that the testbench will use; raises where they do not fit."""
-    root = Path(__file__).resolve().parents[2]
-    if not (root / "tb" / "test_top.py").exists():
-        raise FpgaMlError("the testbench is not there", where=str(root / "tb"), do="run from a checkout of the project")
-    if str(root) not in sys.path:
-        sys.path.append(str(root))
+    bench_folder()
     from tb import ports, verilog
 
     module = verilog.read_top(sources, top)
@@ -166,8 +174,7 @@ def _build(folder: Path, key: str, make: Callable[[Path], None]) -> None:
     mark = folder / "key"
     if mark.exists() and mark.read_text() == key:
         return
-    beside = folder.with_name(f"{folder.name}.{os.getpid()}")
-    beside.mkdir()
+    beside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
     try:
         make(beside)
         (beside / "key").write_text(key)
@@ -183,7 +190,7 @@ def _run(
     environment: dict[str, str],
     sources: Sequence[Path],
     modes: Sequence[Mode],
-    timeout_s: float | None,
+    timeout_s: float,
 ) -> tuple[ModeResult, ...]:
     """Each mode in a process and a folder of its own, side by side."""
     commands = []

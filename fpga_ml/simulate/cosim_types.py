@@ -86,9 +86,9 @@ class Vectors:
     outputs: tuple[Tensor, ...]
 
     def __post_init__(self) -> None:
-        lengths = {t.name: len(t.values) for t in (*self.inputs, *self.outputs)}
-        if not self.inputs or not self.outputs or len(set(lengths.values())) != 1 or not len(self):
-            told = ", ".join(f"{name}: {n}" for name, n in lengths.items()) or "none"
+        tensors = (*self.inputs, *self.outputs)
+        if not self.inputs or not self.outputs or len({len(t.values) for t in tensors}) != 1 or not len(self):
+            told = ", ".join(f"{t.name}: {len(t.values)}" for t in tensors) or "none"
             raise FpgaMlError(
                 f"vectors need inputs and outputs of one length, at least one sample ({told})",
                 do="give the same number of samples for every input and output",
@@ -159,7 +159,7 @@ class ModeResult:
     """What one run of the testbench saw.
 
     completed: vectors whose outputs all came; mismatches: the first of them, mismatch_count: all of them;
-    x_values: valid outputs that held X or Z; latency_cycles: from start to valid outputs; interval_cycles: the longest
+    x_values: valid outputs and handshake signals that held X or Z, each cycle counted; latency_cycles: from start to valid outputs; interval_cycles: the longest
     between two starts when offered one a cycle (back_to_back only); stalls: cycles in which the driver held back;
     resets, discarded: resets in mid-run and vectors lost to them (these are sent again); cycles: of the whole run.
     """
@@ -218,7 +218,8 @@ class CosimResult:
     @property
     def passed(self) -> bool:
         """No difference, no broken rule, and every vector compared in every mode."""
-        return not self.mismatch_count and not self.faults and all(m.completed == self.vectors for m in self.modes)
+        complete = bool(self.modes) and all(m.completed == self.vectors for m in self.modes)
+        return complete and not self.mismatch_count and not self.faults
 
     def texts(self, limit: int = 10) -> list[str]:
         """What went wrong, the first `limit` of each kind; empty where all agreed."""

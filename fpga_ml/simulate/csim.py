@@ -7,6 +7,7 @@ message, not as the end of the user's session.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -68,10 +69,19 @@ class CSim:
                 Command([sys.executable, "-m", "fpga_ml.simulate.csim_worker", str(folder)], folder),
                 what="C-simulation",
                 do="the generated C++ crashed: try other types or another backend, and report it to hls4ml",
-                on_line=(lambda line: progress(int(line.split()[1])) if line.startswith("done ") else None)
-                if progress
-                else None,
+                on_line=_counted(progress),
             )
             with np.load(folder / "results.npz") as results:
                 outputs = tuple(results[f"output{i}"] for i in range(len(self.outputs)))
                 return Result(outputs, {name: results[f"layer:{name}"] for name in keep})
+
+
+def _counted(progress: Progress | None) -> Callable[[str], None]:
+    """What the worker's lines mean; the C++ itself may print others."""
+
+    def on_line(line: str) -> None:
+        found = re.fullmatch(r"done (\d+)", line)
+        if found and progress:
+            progress(int(found[1]))
+
+    return on_line

@@ -9,9 +9,11 @@ import importlib.metadata
 import os
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.toolchain.run import Command, run
 
 _OLDEST = (2, 1)
 _GET = "pip install 'cocotb>=2.1'"
@@ -37,17 +39,9 @@ def find() -> Cocotb:
     if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
         raise FpgaMlError(f"cocotb {version} is older than {'.'.join(map(str, _OLDEST))}", do=_GET)
     from cocotb_tools import config
-    from find_libpython import find_libpython
 
-    python = find_libpython()
-    if python is None:
-        raise FpgaMlError(
-            "cocotb needs Python as a shared library (libpython), which was not found",
-            where=sys.executable,
-            do="apt-get install libpython3-dev, or build Python with --enable-shared",
-        )
     environment = {
-        "GPI_USERS": f"{python};{config.pygpi_entry_point()}",
+        "GPI_USERS": f"{_libpython()};{config.pygpi_entry_point()}",
         "PYGPI_PYTHON_BIN": sys.executable,
         "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
         "TOPLEVEL_LANG": "verilog",
@@ -60,3 +54,14 @@ def find() -> Cocotb:
         config.share_dir / "lib" / "verilator" / "verilator.cpp",
         tuple(environment.items()),
     )
+
+
+@cache
+def _libpython() -> str:
+    """Python as a shared library, which the simulator loads; found by the package that cocotb itself uses."""
+    do = "apt-get install libpython3-dev, or build Python with --enable-shared"
+    command = Command([sys.executable, "-m", "find_libpython"], Path.cwd())
+    found = run(command, what="looking for libpython", do=do, timeout_s=60).strip()
+    if not found:
+        raise FpgaMlError("cocotb needs Python as a shared library, which was not found", where=sys.executable, do=do)
+    return found

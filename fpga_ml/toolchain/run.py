@@ -53,21 +53,25 @@ def run(
         except FileNotFoundError:
             raise FpgaMlError(f"{what}: '{command.arguments[0]}' not found", do=do) from None
         late = threading.Event()
-        timer = threading.Timer(timeout_s or 0, lambda: (late.set(), process.kill()))
+
+        def give_up() -> None:
+            late.set()
+            process.kill()
+
+        timer = threading.Timer(timeout_s or 0, give_up)
         if timeout_s:
             timer.start()
-        try:
-            lines = []
-            for line in process.stdout or ():
-                lines.append(line)
-                if on_line:
-                    on_line(line.rstrip("\n"))
-            process.wait()
-        finally:
-            timer.cancel()
-            if process.poll() is None:  # interrupted
-                process.kill()
+        lines = []
+        with process:
+            try:
+                for line in process.stdout or ():
+                    lines.append(line)
+                    if on_line:
+                        on_line(line.rstrip("\n"))
                 process.wait()
+            finally:
+                timer.cancel()
+                process.kill()  # does nothing to one that has ended; ends one that was interrupted
         errors.seek(0)
         if late.is_set():
             raise FpgaMlError(f"{what}: no end after {timeout_s:.0f} s", where=str(command.cwd), do=do)

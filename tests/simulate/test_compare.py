@@ -1,0 +1,95 @@
+"""A planted fault is found, and its place is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.testing import assert_equal
+from zoo import ZOO, samples
+
+import fpga_ml
+from fpga_ml import pipeline
+from fpga_ml.bridge.softmax import choose, evaluate
+from fpga_ml.config import Config
+from fpga_ml.report.metrics import classifier
+from fpga_ml.simulate.compare import argmax_flips
+
+
+def _flip_one_weight(folder: Path, name: str) -> None:
+    file = folder / "firmware" / "weights" / f"{name}.txt"
+    values = file.read_text().split(", ")
+    values[5] = str(float(values[5]) + 2.0**-5)
+    file.write_text(", ".join(values))
+
+
+def test_one_wrong_weight_bit_is_found(tmp_path: Path, monkeypatch: object) -> None:
+    """One weight of the second layer, off by its last bit, between writing the project and simulating it."""
+    model = ZOO["tagger_6bit"]()
+    build = pipeline.build_csim
+
+    def sabotage(graph: object, folder: Path, backend: str) -> object:
+        _flip_one_weight(folder, "w4")
+        return build(graph, folder, backend)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline, "build_csim", sabotage)  # type: ignore[attr-defined]
+    project = fpga_ml.compile(model, data=samples(model), output=tmp_path / "p")
+    csim = project.report["csim"]
+    assert csim["bit_exact_vs_quantised_model"] is False
+    assert not project.agrees
+    assert csim["first_difference"]["layer"] == "fc2"
+    assert csim["first_difference"]["index"] == [5]
+    step = abs(csim["first_difference"]["got"] - csim["first_difference"]["expected"])
+    assert step == 2.0**-5 * round(step * 2**5 * 16) / 16  # the weight's last bit times a 6-bit activation
+    untouched = [row for row in csim["layers"] if row["layer"] in ("fc1", "relu1")]
+    assert [row["different"] for row in untouched] == [0, 0]
+
+
+def test_narrow_accumulator_is_named(tmp_path: Path) -> None:
+    """The user's own accumulator type, too narrow: the report names the layer, both values and both types."""
+    path = tmp_path / "fpga_ml.toml"
+    path.write_text("[layers.fc2.precision]\naccum = 'ap_fixed<8,2>'\n")
+    model = ZOO["tagger_6bit"]()
+    project = fpga_ml.compile(model, data=samples(model), config=Config.read(path), output=tmp_path / "p")
+    first = project.report["csim"]["first_difference"]
+    assert first["layer"] == "fc2"
+    assert "rounds or overflows" in first["cause"]
+    assert next(row for row in project.report["layers"] if row["name"] == "fc2")["types"]["accum"] == "ap_fixed<8,2>"
+
+
+def test_flips_are_counted() -> None:
+    a = np.array([[0.6, 0.4], [0.2, 0.8], [0.5, 0.5]])
+    assert argmax_flips(a, a) == 0
+    assert argmax_flips(a, a[:, ::-1]) == 2
+    assert argmax_flips(np.array([[0.4], [0.6]]), np.array([[0.6], [0.6]])) == 1
+
+
+def test_softmax_tables_grow_until_no_decision_flips() -> None:
+    """Two logits a hair apart: small tables cannot tell them, larger ones can."""
+    rng = np.random.default_rng(3)
+    logits = rng.normal(size=(4000, 5)) * 3
+    logits[:50, 1] = logits[:50].max(1) + 2.0**-10
+    found = choose(logits, table_bits=6)
+    assert found.flips == 0
+    assert found.difference.width > 6
+    probabilities = evaluate(logits, found)
+    exact = np.exp(logits - logits.max(1, keepdims=True))
+    assert np.abs(probabilities - exact / exact.sum(1, keepdims=True)).max() < 5e-3
+
+
+def test_default_softmax_of_hls4ml_flips_where_ours_does_not(tmp_path: Path) -> None:
+    """hls4ml issue 1512: the same logits through its default tables and through ours, in C-simulation."""
+    model = ZOO["tagger_float"]()
+    x = [samples(model, 4000)[0] * 0.5]
+    ours = fpga_ml.compile(model, data=x, config=Config(vectors=4000), output=tmp_path / "ours")
+    path = tmp_path / "fpga_ml.toml"
+    path.write_text("vectors = 4000\n[layers.softmax]\nsoftmax = 'stable'\n")
+    theirs = fpga_ml.compile(model, data=x, config=Config.read(path), output=tmp_path / "theirs")
+    assert ours.report["csim"]["argmax_flips"] == 0
+    assert theirs.report["csim"]["argmax_flips"] > 0
+
+
+def test_auc_by_hand() -> None:
+    """Four samples: of the four (signal, background) pairs three are in order."""
+    scores = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.1, 0.9]])
+    assert_equal(classifier(scores, np.array([0, 0, 1, 1]))["auc"], 0.75)

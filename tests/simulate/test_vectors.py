@@ -1,0 +1,45 @@
+"""Samples: what a file may hold, and what becomes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.testing import assert_equal
+
+from fpga_ml.simulate.vectors import load_samples
+
+ONE = [("x", (3,))]
+
+
+def test_codes_become_values(tmp_path: Path) -> None:
+    codes = np.arange(12, dtype=np.uint8).reshape(4, 3)
+    np.savez(tmp_path / "d.npz", x=codes, x_scale=0.125, x_offset=-16.0, y=np.array([0, 1, 1, 0]))
+    found = load_samples(tmp_path / "d.npz", ONE, seed=1)
+    assert_equal(found.x[0], codes * 0.125 - 16.0)
+    assert_equal(found.y, [0, 1, 1, 0])
+
+
+def test_inputs_by_name_in_the_models_order() -> None:
+    a, b = np.ones((2, 3)), np.zeros((2, 1))
+    found = load_samples({"b": b, "a": a}, [("a", (3,)), ("b", (1,))], seed=1)
+    assert_equal(found.x[0], a)
+    assert_equal(found.x[1], b)
+
+
+def test_one_hot_labels_become_numbers() -> None:
+    y = np.eye(3)[[2, 0, 1]]
+    assert_equal(load_samples({"x": np.ones((3, 3)), "y": y}, ONE, seed=1).y, [2, 0, 1])
+
+
+def test_targets_stay_as_they_are() -> None:
+    y = np.array([[0.5, 0.5], [1.0, 0.0]])
+    assert_equal(load_samples({"x": np.ones((2, 3)), "y": y}, ONE, seed=1).y, y)
+
+
+def test_without_data_random_and_said_so() -> None:
+    first, again, other = (load_samples(None, ONE, seed=s) for s in (1, 1, 2))
+    assert not first.measured
+    assert "no data given" in first.origin
+    assert_equal(first.x[0], again.x[0])
+    assert (first.x[0] != other.x[0]).any()

@@ -1,0 +1,90 @@
+"""The command line: what it prints, where, and its exit code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from zoo import ZOO, samples
+
+from fpga_ml.report.document import read, schema
+
+
+def run(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fpga_ml.cli", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli")
+    model = ZOO["tagger_6bit"]()
+    model.save(folder / "tagger.keras")
+    x = samples(model)[0]
+    np.savez(folder / "jets.npz", x=x, y=model.predict(x, verbose=0).argmax(1))
+    return folder
+
+
+def test_compile_prints_json_and_nothing_else(files: Path) -> None:
+    done = run("compile", files / "tagger.keras", "--data", files / "jets.npz", "-o", files / "p", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    jsonschema.validate(report, schema())
+    assert report == read(files / "p")
+    assert report["csim"]["bit_exact_vs_quantised_model"] is True
+    assert report["metrics"]["csim"]["accuracy"] == 1.0
+    assert list(report["metrics"]) == ["float", "quantised", "csim"]
+    assert "Traceback" not in done.stderr
+
+
+def test_convert_then_report(files: Path) -> None:
+    assert run("convert", files / "tagger.keras", "--data", files / "jets.npz", "-o", files / "q").returncode == 0
+    shown = run("report", files / "q")
+    assert shown.returncode == 0
+    assert "not asked for (--until convert)" in shown.stdout
+
+
+def test_an_error_is_one_message(files: Path) -> None:
+    done = run("compile", files / "tagger.keras", "--backend", "Quatus")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == "error: unknown backend 'Quatus'\n  do:    did you mean 'Quartus'?\n"
+    assert "Traceback" in run("--debug", "compile", files / "tagger.keras", "--backend", "Quatus").stderr
+
+
+def test_a_difference_ends_in_exit_code_1(files: Path) -> None:
+    (files / "narrow.toml").write_text("[layers.fc2.precision]\naccum = 'ap_fixed<8,2>'\n")
+    done = run(
+        "csim", files / "tagger.keras", "--data", files / "jets.npz", "--config", files / "narrow.toml", "-o", files / "n"
+    )
+    assert done.returncode == 1
+    assert "differs from the quantised model" in done.stdout
+    assert "layer fc2" in done.stdout
+
+
+def test_doctor_lists_tools_and_layers() -> None:
+    done = run("doctor")
+    assert done.returncode == 0
+    for tool in ("g++", "hls4ml", "keras", "vivado"):
+        assert tool in done.stdout
+    layers = run("doctor", "--layers").stdout.split()
+    assert {"Dense", "QDense", "QConv2D", "LSTM", "Concatenate"} <= set(layers)
+    assert "GarNet" not in layers
+
+
+def test_models_are_listed(repository: Path) -> None:
+    done = run("models", cwd=repository)
+    assert done.returncode == 0
+    assert "models/jet_cnn: jet_cnn: quark or gluon" in done.stdout
+    assert "no models/ folder here" in run("models", cwd=repository / "tests").stderr
+
+
+def test_report_of_no_project(tmp_path: Path) -> None:
+    assert "holds no report.json" in run("report", tmp_path).stderr
+    (tmp_path / "report.json").write_text('{"schema_version": 99}')
+    assert "the report is of version 99" in run("report", tmp_path).stderr

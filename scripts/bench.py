@@ -7,6 +7,7 @@ import statistics
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -46,10 +47,11 @@ def main() -> None:
     for name, model, x, arch in cases:
         with tempfile.TemporaryDirectory() as folder:
             project = fpga_ml.compile(model, data=x, config=Config(arch=arch, vectors=50), output=f"{folder}/p")
-            assert project.simulator is not None
+            simulator = project.simulator
+            assert simulator is not None
             assert project.report["csim"]["bit_exact_vs_quantised_model"]
             t = project.report["timings_s"]
-            rates = [len(x[0]) / median_seconds(lambda j=j: project.simulator.run(x, jobs=j)) for j in (1, 2)]
+            rates = [len(x[0]) / median_seconds(partial(simulator.run, x, jobs=j)) for j in (1, 2)]
             row = (f"{t['convert']:.1f}", f"{t['build csim']:.1f}", *(f"{r:,.0f}" for r in rates))
             print(f"| {name} | {arch} | {' | '.join(row)} |", flush=True)
 

@@ -1,0 +1,361 @@
+"""The hls4ml graph as typed layers: no strings, no attributes beyond this point.
+
+Every type that the C++ would use (accumulator, product, table, result) is carried exactly; weights become raw integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from hls4ml.model.types import ExponentPrecisionType, XnorPrecisionType
+
+from fpga_ml.bridge.convert import Graph
+from fpga_ml.errors import FpgaMlError, suggest
+from fpga_ml.layers import elementwise, tables
+from fpga_ml.layers.base import Input, Layer
+from fpga_ml.layers.gather import Gather
+from fpga_ml.layers.linear import Affine, Linear
+from fpga_ml.layers.pooling import AveragePool, MaxPool
+from fpga_ml.numerics import FixedType
+
+Index = npt.NDArray[np.int64]
+Reader = Callable[[Any], Layer]
+READERS: dict[str, Reader] = {}
+
+
+def reads(*classes: str) -> Callable[[Reader], Reader]:
+    """Registers what reads hls4ml layers of these classes; a second one for a class is an error."""
+
+    def register(reader: Reader) -> Reader:
+        for name in classes:
+            if name in READERS:
+                raise ValueError(f"{name} is read already")
+            READERS[name] = reader
+        return reader
+
+    return register
+
+
+def read_graph(graph: Graph) -> tuple[Layer, ...]:
+    """Typed layers in the order of data. Raises FpgaMlError for the first layer that our RTL does not have yet."""
+    return tuple(_read(node) for node in graph.hls.get_layers())
+
+
+def _read(node: Any) -> Layer:
+    reader = READERS.get(node.class_name)
+    if reader is None:
+        raise _unsupported(
+            node, f"layer '{node.name}' ({node.class_name}) has no RTL yet", suggest(node.class_name, READERS)
+        )
+    for tensor in node.inputs:
+        source = node.model.output_vars.get(tensor)
+        if source is not None and isinstance(source.type.precision, XnorPrecisionType):
+            raise _unsupported(node, f"layer '{node.name}' reads values of one bit (xnor), which our RTL has not yet", "")
+    return reader(node)
+
+
+def _unsupported(node: Any, what: str, do: str) -> FpgaMlError:
+    return FpgaMlError(what, where=f"layer '{node.name}'", do=f"stop at C-simulation (--until csim) {do}".strip())
+
+
+def _type(named: Any) -> FixedType:
+    return FixedType.parse(str(named.precision))
+
+
+def _common(node: Any) -> dict[str, Any]:
+    sources = {out: n.name for n in node.model.get_layers() for out in n.outputs}
+    return {
+        "name": node.name,
+        "reads": tuple(sources[t] for t in node.inputs if t in sources),
+        "shape": tuple(int(d) for d in node.get_output_variable().shape),
+        "result": _type(node.get_output_variable().type),
+    }
+
+
+def _raw(variable: Any) -> tuple[npt.NDArray[np.int64], int, FixedType | None]:
+    """(raw values, fraction bits, type) of weights; the type is None where a bit stands for a sign or an exponent."""
+    precision, data = variable.type.precision, np.asarray(variable.data, np.float64)
+    if isinstance(precision, XnorPrecisionType):
+        return (2 * data - 1).astype(np.int64), 0, None
+    if isinstance(precision, ExponentPrecisionType):
+        exponents = np.rint(np.log2(np.abs(data))).astype(np.int64)
+        fraction = max(0, -int(exponents.min()))
+        return (np.where(data < 0, -1, 1) << (exponents + fraction)).astype(np.int64), fraction, None
+    t = FixedType.parse(str(precision))
+    return t.raw(data), t.fraction, t
+
+
+def _product(node: Any, variable: Any) -> FixedType | None:
+    """The type that a product with a power of two passes through (nnet_mult.h: weight_exponential)."""
+    precision = variable.type.precision
+    if not isinstance(precision, ExponentPrecisionType):
+        return None
+    width = precision.width + _type(node.get_input_variable().type).width
+    return FixedType(True, 2 * width, width)
+
+
+@reads("Input")
+def _input(node: Any) -> Layer:
+    return Input(**{**_common(node), "reads": ()})
+
+
+def _linear(node: Any, index: Index, weights: npt.NDArray[np.int64], fraction: int, product: FixedType | None) -> Layer:
+    bias, bias_fraction, _ = _raw(node.weights["bias"])
+    if product is not None and product.fraction >= _type(node.get_input_variable().type).fraction + fraction:
+        product = None  # loses nothing
+    accum = _type(node.types["accum_t"])
+    return Linear(**_common(node), index=index, weights=weights, weight_fraction=fraction, bias=bias.reshape(-1),
+                  bias_fraction=bias_fraction, accum=accum, product=product)  # fmt: skip
+
+
+@reads("Dense")
+def _dense(node: Any) -> Layer:
+    weights, fraction, _ = _raw(node.weights["weight"])
+    if node.get_attr("_weights_transposed"):
+        weights = weights.T
+    index = np.arange(weights.shape[0]).reshape(1, 1, -1)
+    return _linear(node, index, weights[None], fraction, _product(node, node.weights["weight"]))
+
+
+def _windows(node: Any, prefix: str = "filt") -> Index:
+    """(pixels, window) numbers of the input pixels under each window, -1 in the padding."""
+    a = node.get_attr
+    two = a("in_height") is not None and a(f"{prefix}_height") is not None
+    width = a("in_width") if a("in_width") is not None else a("n_in")
+    out_width = a("out_width") if a("out_width") is not None else a("n_out")
+    rows = (
+        [(a("in_height"), a("out_height"), a(f"{prefix}_height"), a("stride_height"), a("pad_top"))]
+        if two
+        else [(1, 1, 1, 1, 0)]
+    )
+    columns = (width, out_width, a(f"{prefix}_width"), a("stride_width"), a("pad_left"))
+
+    def axis(size: int, out: int, window: int, stride: int, pad: int) -> Index:
+        at = np.arange(out)[:, None] * stride - pad + np.arange(window)
+        return np.where((at >= 0) & (at < size), at, -1)
+
+    y, x = axis(*rows[0]), axis(*columns)
+    both = y[:, None, :, None] * int(width) + x[None, :, None, :]
+    both = np.where((y[:, None, :, None] < 0) | (x[None, :, None, :] < 0), -1, both)
+    return both.reshape(y.shape[0] * x.shape[0], -1)
+
+
+def _channels(pixels: Index, channels: int) -> Index:
+    """(..., channels) element numbers of pixels, channels last."""
+    return np.where(pixels[..., None] < 0, -1, pixels[..., None] * channels + np.arange(channels))
+
+
+def _kernel(node: Any) -> tuple[npt.NDArray[np.int64], int]:
+    """Weights (window, channels, filters), whatever the strategy did to their order."""
+    weights, fraction, _ = _raw(node.weights["weight"])
+    if node.get_attr("_weights_transposed"):
+        weights = np.moveaxis(weights, 0, -1)
+    return weights.reshape(-1, weights.shape[-2], weights.shape[-1]), fraction
+
+
+@reads("Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D")
+def _convolution(node: Any) -> Layer:
+    weights, fraction = _kernel(node)
+    channels = int(node.get_attr("n_chan"))
+    index = _channels(_windows(node), channels)
+    flat = index.reshape(len(index), 1, -1)
+    return _linear(node, flat, weights.reshape(1, -1, weights.shape[-1]), fraction, _product(node, node.weights["weight"]))
+
+
+@reads("DepthwiseConv1D", "DepthwiseConv2D")
+def _depthwise(node: Any) -> Layer:
+    weights, fraction = _kernel(node)
+    index = np.moveaxis(_channels(_windows(node), int(node.get_attr("n_chan"))), -1, 1)
+    return _linear(node, index, np.moveaxis(weights, 1, 0), fraction, _product(node, node.weights["weight"]))
+
+
+@reads("BatchNormalization", "ApplyAlpha")
+def _affine(node: Any) -> Layer:
+    common = _common(node)
+    size = int(np.prod(common["shape"]))
+    (scale, scale_fraction, _), (bias, bias_fraction, _) = (_raw(node.weights[n]) for n in ("scale", "bias"))
+    scale, bias = (np.resize(v.reshape(-1), size) for v in (scale, bias))
+    product = _product(node, node.weights["scale"])
+    return Affine(
+        **common, scale=scale, scale_fraction=scale_fraction, bias=bias, bias_fraction=bias_fraction, product=product
+    )
+
+
+@reads("BatchNormalizationQuantizedTanh")
+def _quantized_tanh(node: Any) -> Layer:
+    common = _common(node)
+    names = ("threshold",) if node.get_attr("quantize") == 2 else ("threshold_lo", "threshold_hi")
+    t = _type(node.get_input_variable().type)
+    size = int(np.prod(common["shape"]))
+    rows = [np.resize(t.raw(np.asarray(node.weights[n].data, np.float64)).reshape(-1), size) for n in names]
+    if len(names) == 1:
+        raise _unsupported(node, f"layer '{node.name}' yields values of one bit (xnor), which our RTL has not yet", "")
+    return elementwise.Steps(
+        **common, thresholds=np.stack(rows, axis=1), fraction=t.fraction, inclusive=(False, False), values=(-1, 0, 1)
+    )
+
+
+@reads("TernaryTanh")
+def _ternary_tanh(node: Any) -> Layer:
+    common = _common(node)
+    thresholds = np.tile(np.array([-1, 1]), (int(np.prod(common["shape"])), 1))
+    return elementwise.Steps(**common, thresholds=thresholds, fraction=1, inclusive=(False, False), values=(-1, 0, 1))
+
+
+def _pool(node: Any, pixels: Index) -> Layer:
+    channels = int(node.get_attr("n_filt"))
+    index = np.moveaxis(_channels(pixels, channels), -1, 1).reshape(len(pixels) * channels, -1)
+    kind = AveragePool if node.get_attr("pool_op").lower() == "average" else MaxPool
+    if kind is AveragePool and node.get_attr("count_pad"):
+        raise _unsupported(node, f"layer '{node.name}' counts padding in its mean, which our RTL does not", "")
+    return kind(**_common(node), index=index, accum=_type(node.types["accum_t"]))
+
+
+@reads("Pooling1D", "Pooling2D")
+def _pooling(node: Any) -> Layer:
+    return _pool(node, _windows(node, "pool"))
+
+
+@reads("GlobalPooling1D", "GlobalPooling2D")
+def _global_pooling(node: Any) -> Layer:
+    elements = int(np.prod(node.get_input_variable().shape))
+    return _pool(node, np.arange(elements // int(node.get_attr("n_filt")))[None])
+
+
+@reads("Activation")
+def _activation(node: Any) -> Layer:
+    name, common = node.get_attr("activation").lower(), _common(node)
+    simple: dict[str, Callable[[], Layer]] = {
+        "linear": lambda: elementwise.Linear(**common),
+        "relu": lambda: elementwise.Relu(**common),
+        "relu6": lambda: elementwise.Relu(**common, ceiling=6),
+        "relu1": lambda: elementwise.Relu(**common, ceiling=1),
+        "binary_tanh": lambda: elementwise.Steps(
+            **common,
+            thresholds=np.zeros((int(np.prod(common["shape"])), 1), np.int64),
+            fraction=0,
+            inclusive=(True,),
+            values=(-1, 1),
+        ),
+    }
+    if name in simple:
+        return simple[name]()
+    if name in tables.FUNCTIONS:
+        return tables.Table(
+            **common, function=name, table_size=int(node.get_attr("table_size")), table=_type(node.types["table_t"])
+        )
+    raise _unsupported(
+        node, f"activation '{name}' of layer '{node.name}' has no RTL yet", suggest(name, [*simple, *tables.FUNCTIONS])
+    )
+
+
+@reads("HardActivation")
+def _hard(node: Any) -> Layer:
+    slope_t, shift_t = (_type(node.types[f"{n}_t"]) for n in ("slope", "shift"))
+    slope, shift = (int(t.raw(np.array(float(node.get_attr(n))))) for n, t in (("slope", slope_t), ("shift", shift_t)))
+    return elementwise.HardSigmoid(**_common(node), slope=slope, slope_fraction=slope_t.fraction, shift=shift,
+                                   shift_fraction=shift_t.fraction, symmetric="tanh" in node.get_attr("activation"))  # fmt: skip
+
+
+@reads("ParametrizedActivation")
+def _parametrized(node: Any) -> Layer:
+    common, kind = _common(node), node._get_act_function_name()
+    t = _type(node.types["param_t"])
+    value = int(t.raw(np.array(float(node.get_attr("activ_param", 1.0)))))
+    size = int(np.prod(common["shape"]))
+    if kind == "leaky_relu":
+        return elementwise.Slope(**common, slope=np.full(size, value), slope_fraction=t.fraction)
+    if kind == "thresholded_relu":
+        return elementwise.Threshold(**common, threshold=value, fraction=t.fraction)
+    raise _unsupported(node, f"activation '{kind}' of layer '{node.name}' has no RTL yet", "")
+
+
+@reads("PReLU")
+def _prelu(node: Any) -> Layer:
+    slope, fraction, _ = _raw(node.weights["param"])
+    return elementwise.Slope(**_common(node), slope=slope.reshape(-1), slope_fraction=fraction)
+
+
+@reads("Softmax")
+def _softmax(node: Any) -> Layer:
+    if node.get_attr("implementation") != "stable":
+        raise _unsupported(node, f"softmax '{node.name}' of kind {node.get_attr('implementation')} has no RTL yet", "")
+    norm = node.types.get("inp_norm_t")
+    if norm is None:
+        raise _unsupported(node, f"softmax '{node.name}' with hls4ml's own tables has no RTL yet", "(leave them to us)")
+    names = ("exp_table", "inv_table", "inv_inp", "accum")
+    exp, inverse, total, accum = (_type(node.types[f"{n}_t"]) for n in names)
+    return tables.Softmax(**_common(node), difference=_type(norm), exp=exp, inverse=inverse, total=total, accum=accum,
+                          exp_size=int(node.get_attr("exp_table_size")), inverse_size=int(node.get_attr("inv_table_size")),
+                          outer=int(node.get_attr("n_outer", 1)), inner=int(node.get_attr("n_inner", 1)))  # fmt: skip
+
+
+@reads("Merge")
+def _merge(node: Any) -> Layer:
+    common, op = _common(node), node.get_attr("op").lower()
+    shapes = [tuple(node.model.output_vars[t].shape) for t in node.inputs]
+    index = [np.broadcast_to(np.arange(int(np.prod(s))).reshape(s), common["shape"]).reshape(-1) for s in shapes]
+    return elementwise.Merge(**common, op=op, index=(index[0], index[1]))
+
+
+@reads("Dot")
+def _dot(node: Any) -> Layer:
+    return elementwise.Dot(**_common(node), accum=_type(node.types["accum_t"]))
+
+
+@reads("Concatenate")
+def _concatenate(node: Any) -> Layer:
+    shapes = [tuple(node.model.output_vars[t].shape) for t in node.inputs]
+    starts = np.cumsum([0, *(int(np.prod(s)) for s in shapes)])
+    parts = [start + np.arange(int(np.prod(s))).reshape(s) for s, start in zip(shapes, starts, strict=False)]
+    axis = int(node.get_attr("axis"))
+    return Gather(**_common(node), index=np.concatenate(parts, axis=axis - 1 if axis > 0 else axis).reshape(-1))
+
+
+@reads("Reshape")
+def _reshape(node: Any) -> Layer:
+    return Gather(**_common(node), index=np.arange(int(np.prod(node.get_output_variable().shape))))
+
+
+@reads("Transpose")
+def _transpose(node: Any) -> Layer:
+    shape = tuple(node.get_input_variable().shape)
+    index = np.arange(int(np.prod(shape))).reshape(shape).transpose([int(p) for p in node.get_attr("perm")])
+    return Gather(**_common(node), index=index.reshape(-1))
+
+
+def _image(node: Any) -> Index:
+    """Element numbers (height, width, channels) of the input; height 1 for a series."""
+    height = int(node.get_attr("in_height") or 1)
+    return np.arange(height * int(node.get_attr("in_width")) * int(node.get_attr("n_chan"))).reshape(
+        height, int(node.get_attr("in_width")), -1
+    )
+
+
+def _sides(node: Any, prefix: str) -> Sequence[tuple[int, int]]:
+    names = (("top", "bottom"), ("left", "right"))
+    return [tuple(int(node.get_attr(f"{prefix}_{n}") or 0) for n in pair) for pair in names]  # type: ignore[misc]
+
+
+@reads("ZeroPadding1D", "ZeroPadding2D")
+def _padding(node: Any) -> Layer:
+    padded = np.pad(_image(node), [*_sides(node, "pad"), (0, 0)], constant_values=-1)
+    return Gather(**_common(node), index=padded.reshape(-1))
+
+
+@reads("Cropping1D", "Cropping2D")
+def _cropping(node: Any) -> Layer:
+    (top, bottom), (left, right) = _sides(node, "crop")
+    image = _image(node)
+    return Gather(**_common(node), index=image[top : image.shape[0] - bottom, left : image.shape[1] - right].reshape(-1))
+
+
+@reads("Resize")
+def _resize(node: Any) -> Layer:
+    image = _image(node)
+    rows = int(node.get_attr("out_height") or 1) // image.shape[0] if image.shape[0] > 1 else 1
+    columns = int(node.get_attr("out_width")) // image.shape[1]
+    return Gather(**_common(node), index=image.repeat(rows, 0).repeat(columns, 1).reshape(-1))

@@ -1,0 +1,1 @@
+"""The fixed-point dataflow graph: kernels (pure functions of scalars) and networks (processes joined by channels)."""

@@ -1,0 +1,128 @@
+"""Making kernels: constants are folded, equal values are made once, and what does nothing is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from fpga_ml.ir.kernel.kernel import Kernel, Value
+from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Min, Mul, Op, Scale, Select, Sub
+from fpga_ml.ir.kernel.wire import Wire
+from fpga_ml.numerics import FixedType
+
+
+class Builder:
+    """Values are plain numbers; each method makes one (or finds the one that is there) and gives its number."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._values: list[Value] = []
+        self._known: dict[tuple[Op, tuple[int, ...]], int] = {}
+        self._inputs: list[int] = []
+
+    def wire(self, value: int) -> Wire:
+        return self._values[value].wire
+
+    def input(self, wire: Wire) -> int:
+        number = self._make(Input(len(self._inputs), wire))
+        self._inputs.append(number)
+        return number
+
+    def const(self, raw: int, fraction: int) -> int:
+        while raw and raw % 2 == 0:
+            raw, fraction = raw // 2, fraction - 1
+        return self._make(Const(raw, fraction if raw else 0))
+
+    def add(self, a: int, b: int) -> int:
+        if self._is(a, 0):
+            return b
+        return a if self._is(b, 0) else self._make(Add(), a, b)
+
+    def sub(self, a: int, b: int) -> int:
+        return a if self._is(b, 0) else self._make(Sub(), a, b)
+
+    def mul(self, a: int, b: int) -> int:
+        for one, other in ((a, b), (b, a)):
+            op = self._values[one].op
+            if isinstance(op, Const) and op.raw in (0, 1):
+                return self.scale(other, -op.fraction) if op.raw else self.const(0, 0)
+        return self._make(Mul(), a, b)
+
+    def scale(self, a: int, bits: int) -> int:
+        op = self._values[a].op
+        if isinstance(op, Scale):
+            return self.scale(self._values[a].operands[0], bits + op.bits)
+        return a if bits == 0 else self._make(Scale(bits), a)
+
+    def cast(self, a: int, target: FixedType) -> int:
+        """To a type; nothing if every value is one of the type's already (the finer binary point stays)."""
+        w = self.wire(a)
+        if w.fraction <= target.fraction:
+            reach = w.at(target.fraction)
+            if target.min_raw <= reach.low and reach.high <= target.max_raw:
+                return a
+        return self._make(Cast(target), a)
+
+    def less(self, a: int, b: int) -> int:
+        return self._make(Less(), a, b)
+
+    def select(self, condition: int, a: int, b: int) -> int:
+        op = self._values[condition].op
+        if isinstance(op, Const):
+            return a if op.raw else b
+        return a if a == b else self._make(Select(), condition, a, b)
+
+    def max(self, a: int, b: int) -> int:
+        return self._ordered(Max(), a, b, lambda low, high: low >= high)
+
+    def min(self, a: int, b: int) -> int:
+        return self._ordered(Min(), a, b, lambda low, high: low <= high)
+
+    def lookup(self, a: int, table: Sequence[int], low: int, fraction: int) -> int:
+        return self._make(Lookup(tuple(int(t) for t in table), low, fraction), a)
+
+    def tree(self, combine: Callable[[int, int], int], values: Sequence[int]) -> int:
+        """A balanced tree of a two-operand method."""
+        level = list(values)
+        while len(level) > 1:
+            pairs = [combine(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+            level = pairs + level[len(level) - len(level) % 2 :]
+        return level[0]
+
+    def build(self, outputs: Sequence[int]) -> Kernel:
+        """The kernel of these outputs, without values that none of them needs."""
+        needed = set(outputs) | set(self._inputs)
+        for number in range(len(self._values) - 1, -1, -1):
+            if number in needed:
+                needed.update(self._values[number].operands)
+        order = sorted(needed)
+        new = {old: k for k, old in enumerate(order)}
+        values = [Value(v.op, tuple(new[k] for k in v.operands), v.wire) for v in (self._values[n] for n in order)]
+        return Kernel(self.name, tuple(values), tuple(new[k] for k in self._inputs), tuple(new[k] for k in outputs))
+
+    def _is(self, value: int, raw: int) -> bool:
+        op = self._values[value].op
+        return isinstance(op, Const) and op.raw == raw
+
+    def _ordered(self, op: Op, a: int, b: int, wins: Callable[[int, int], bool]) -> int:
+        """Max or min; decided already where the intervals do not overlap."""
+        fraction = max(self.wire(a).fraction, self.wire(b).fraction)
+        i, j = self.wire(a).at(fraction), self.wire(b).at(fraction)
+        worst = (i.low, j.high) if isinstance(op, Max) else (i.high, j.low)
+        if wins(*worst):
+            return a
+        best = (j.low, i.high) if isinstance(op, Max) else (j.high, i.low)
+        return b if wins(*best) else self._make(op, a, b)
+
+    def _make(self, op: Op, *operands: int) -> int:
+        if op.commutative:
+            operands = tuple(sorted(operands))
+        key = (op, operands)
+        if key in self._known:
+            return self._known[key]
+        wires = tuple(self.wire(k) for k in operands)
+        wire = op.rule(*wires)
+        if not isinstance(op, (Const, Input)) and wire.interval.low == wire.interval.high:
+            return self.const(wire.interval.low, wire.fraction)
+        self._values.append(Value(op, operands, wire))
+        self._known[key] = len(self._values) - 1
+        return len(self._values) - 1

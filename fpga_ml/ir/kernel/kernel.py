@@ -1,0 +1,77 @@
+"""A kernel: a pure function of fixed-point scalars, as a list of values in the order of their making."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fpga_ml.ir.kernel.ops import Input, Op
+from fpga_ml.ir.kernel.wire import Wire
+
+
+@dataclass(frozen=True)
+class Value:
+    """One value: the operation that makes it and the numbers of its operands, all smaller than its own."""
+
+    op: Op
+    operands: tuple[int, ...]
+    wire: Wire
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """values in order; inputs: their numbers by index; outputs: numbers, in the order of the result."""
+
+    name: str
+    values: tuple[Value, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    def wires(self, number: int) -> tuple[Wire, ...]:
+        """Of a value's operands."""
+        return tuple(self.values[k].wire for k in self.values[number].operands)
+
+    def text(self) -> str:
+        """One line a value: what it is and what it can hold."""
+        lines = [f"kernel {self.name}({len(self.inputs)}) -> {len(self.outputs)}"]
+        for number, v in enumerate(self.values):
+            arguments = ", ".join(f"%{k}" for k in v.operands)
+            brackets = f"[{v.op.parameters()}]" if v.op.parameters() else ""
+            i = v.wire.interval
+            lines.append(f"  %{number} = {v.op.name}{brackets}({arguments}) : f{v.wire.fraction} {i.low}..{i.high}")
+        lines.append(f"  return {', '.join(f'%{k}' for k in self.outputs)}")
+        return "\n".join(lines) + "\n"
+
+    def evaluate(self, *raw: Any) -> list[Any]:
+        """Raw outputs for raw inputs, integers or int64 arrays of one shape; the exact meaning of the kernel."""
+        wide = any(max(abs(v.wire.interval.low), v.wire.interval.high) >= 1 << 62 for v in self.values)
+        found: list[Any] = []
+        for v in self.values:
+            if isinstance(v.op, Input):
+                x = raw[v.op.index]
+                found.append(x.astype(object) if wide and isinstance(x, np.ndarray) else x)
+            else:
+                wires = tuple(self.values[k].wire for k in v.operands)
+                found.append(v.op.evaluate(wires, *(found[k] for k in v.operands)))
+        return [found[k] for k in self.outputs]
+
+
+def verify(kernel: Kernel) -> list[str]:
+    """Every fault of a kernel, none if it is sound."""
+    faults = []
+    for number, v in enumerate(kernel.values):
+        where = f"{kernel.name} %{number} ({v.op.name})"
+        if len(v.operands) != v.op.arity:
+            faults.append(f"{where}: {len(v.operands)} operands, not {v.op.arity}")
+        elif any(not 0 <= k < number for k in v.operands):
+            faults.append(f"{where}: reads {v.operands}, not only values before it")
+        elif v.op.rule(*kernel.wires(number)) != v.wire:
+            faults.append(f"{where}: holds {v.wire}, its operation gives {v.op.rule(*kernel.wires(number))}")
+    for index, number in enumerate(kernel.inputs):
+        op = kernel.values[number].op
+        if not isinstance(op, Input) or op.index != index:
+            faults.append(f"{kernel.name}: input {index} is %{number}, which is no such input")
+    faults += [f"{kernel.name}: output %{k} does not exist" for k in kernel.outputs if not 0 <= k < len(kernel.values)]
+    return faults

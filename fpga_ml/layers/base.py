@@ -1,0 +1,67 @@
+"""What every layer is: a name, the tensors it reads, the shape and type of its result, and two meanings of one function.
+
+`evaluate` computes raw integers of whole batches, `lower` builds the same function of scalars in the kernel IR. The two
+are written independently and must agree bit for bit, with each other and with hls4ml's C++.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fpga_ml.ir.kernel import Builder
+from fpga_ml.numerics import FixedType, cast_array
+
+Raw = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """Raw integers (N, elements), elements in C order of the layer's shape, and their type."""
+
+    raw: Raw
+    type: FixedType
+
+    def cast(self, t: FixedType) -> Tensor:
+        return Tensor(cast_array(self.raw, self.type.fraction, t), t)
+
+
+@dataclass(frozen=True)
+class Layer(ABC):
+    """name: hls4ml's; reads: names of the layers whose results it reads; result: type of every element."""
+
+    name: str
+    reads: tuple[str, ...]
+    shape: tuple[int, ...]
+    result: FixedType
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape))
+
+    @abstractmethod
+    def evaluate(self, *x: Tensor) -> Tensor:
+        """The result for whole batches."""
+
+    @abstractmethod
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        """The result's elements from those of the tensors read."""
+
+    def _result(self, raw: Raw, fraction: int) -> Tensor:
+        """Raw values with that many fraction bits, assigned to the result's type."""
+        return Tensor(cast_array(raw, fraction, self.result), self.result)
+
+
+@dataclass(frozen=True)
+class Input(Layer):
+    """A tensor from outside."""
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        raise TypeError("an input is given, not computed")
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        raise TypeError("an input is given, not computed")

@@ -1,0 +1,188 @@
+"""Activations without tables, and sums, products and extremes of two tensors, element by element."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fpga_ml.ir.kernel import Builder
+from fpga_ml.layers.base import Layer, Raw, Tensor
+from fpga_ml.numerics import FixedType, cast_array
+
+
+@dataclass(frozen=True)
+class Linear(Layer):
+    """The value itself, assigned to the result's type."""
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        return x[0].cast(self.result)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        return [b.cast(v, self.result) for v in x[0]]
+
+
+@dataclass(frozen=True)
+class Relu(Layer):
+    """max(x, 0), not above `ceiling` where there is one (relu6: 6)."""
+
+    ceiling: int | None = None
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        raw = np.maximum(x[0].raw, 0)
+        if self.ceiling is not None and self.ceiling <= x[0].type.max:
+            raw = np.minimum(raw, int(self.ceiling / x[0].type.lsb))
+        return self._result(raw, x[0].type.fraction)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        zero = b.const(0, 0)
+        positive = [b.max(v, zero) for v in x[0]]
+        if self.ceiling is not None:
+            positive = [b.min(v, b.const(self.ceiling, 0)) for v in positive]
+        return [b.cast(v, self.result) for v in positive]
+
+
+@dataclass(frozen=True)
+class Slope(Layer):
+    """x where it is above 0, slope * x elsewhere; one slope an element, raw (leaky_relu, prelu)."""
+
+    slope: Raw
+    slope_fraction: int
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        raw = np.where(x[0].raw > 0, x[0].raw << self.slope_fraction, x[0].raw * self.slope)
+        return self._result(raw, x[0].type.fraction + self.slope_fraction)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        out = []
+        for v, slope in zip(x[0], self.slope, strict=True):
+            scaled = b.mul(v, b.const(int(slope), self.slope_fraction))
+            chosen = b.select(b.less(b.const(0, 0), v), b.cast(v, self.result), b.cast(scaled, self.result))
+            out.append(chosen)
+        return out
+
+
+@dataclass(frozen=True)
+class Steps(Layer):
+    """A staircase: values[k] where x has passed k of the rising thresholds. thresholds (elements, steps) raw with
+    `fraction`; `inclusive` says of each step whether x equal to the threshold has passed it."""
+
+    thresholds: Raw
+    fraction: int
+    inclusive: tuple[bool, ...]
+    values: tuple[int, ...]
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        common = max(self.fraction, x[0].type.fraction)
+        value = (x[0].raw << (common - x[0].type.fraction))[:, :, None]
+        at = self.thresholds << (common - self.fraction)
+        passed = np.where(np.array(self.inclusive), value >= at, value > at).sum(-1)
+        return self._result(np.asarray(self.values)[passed], 0)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        out = []
+        for v, row in zip(x[0], self.thresholds, strict=True):
+            chosen = b.const(self.values[0], 0)
+            for k, (threshold, inclusive) in enumerate(zip(row, self.inclusive, strict=True), start=1):
+                at = b.const(int(threshold), self.fraction)
+                above, below = b.const(self.values[k], 0), chosen
+                chosen = b.select(b.less(v, at), below, above) if inclusive else b.select(b.less(at, v), above, below)
+            out.append(b.cast(chosen, self.result))
+        return out
+
+
+@dataclass(frozen=True)
+class HardSigmoid(Layer):
+    """clip(slope * x + shift, 0, 1); 2 * that - 1 where `symmetric` (hard_tanh). slope and shift are raw."""
+
+    slope: int
+    slope_fraction: int
+    shift: int
+    shift_fraction: int
+    symmetric: bool
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        fraction = max(x[0].type.fraction + self.slope_fraction, self.shift_fraction)
+        raw = x[0].raw * self.slope << (fraction - x[0].type.fraction - self.slope_fraction)
+        raw = np.clip(raw + (self.shift << (fraction - self.shift_fraction)), 0, 1 << fraction)
+        return self._result(2 * raw - (1 << fraction) if self.symmetric else raw, fraction)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        out, one = [], b.const(1, 0)
+        for v in x[0]:
+            line = b.add(b.mul(v, b.const(self.slope, self.slope_fraction)), b.const(self.shift, self.shift_fraction))
+            clipped = b.min(b.max(line, b.const(0, 0)), one)
+            out.append(b.cast(b.sub(b.scale(clipped, 1), one) if self.symmetric else clipped, self.result))
+        return out
+
+
+_ARRAYS: dict[str, Callable[[Raw, Raw], Raw]] = {
+    "add": np.add,
+    "subtract": np.subtract,
+    "average": np.add,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+}
+
+
+@dataclass(frozen=True)
+class Merge(Layer):
+    """Two tensors, element by element; operand k of element i is index[k][i] of its tensor (broadcasting)."""
+
+    op: str
+    index: tuple[Raw, Raw]
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        a, c = (t.raw[:, i] for t, i in zip(x, self.index, strict=True))
+        if self.op == "multiply":
+            return self._result(a * c, x[0].type.fraction + x[1].type.fraction)
+        fraction = max(t.type.fraction for t in x)
+        a, c = (r << (fraction - t.type.fraction) for r, t in zip((a, c), x, strict=True))
+        return self._result(_ARRAYS[self.op](a, c), fraction + (self.op == "average"))
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        methods = {"add": b.add, "average": b.add, "subtract": b.sub, "multiply": b.mul, "maximum": b.max, "minimum": b.min}
+        out = []
+        for i, j in zip(*self.index, strict=True):
+            value = methods[self.op](x[0][i], x[1][j])
+            out.append(b.cast(b.scale(value, -1) if self.op == "average" else value, self.result))
+        return out
+
+
+@dataclass(frozen=True)
+class Dot(Layer):
+    """The scalar product of two vectors, in accum (nnet_merge.h: dot1d)."""
+
+    accum: FixedType
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        fraction = sum(t.type.fraction for t in x)
+        total = np.zeros(len(x[0].raw), np.int64)
+        for a, c in zip(x[0].raw.T, x[1].raw.T, strict=True):
+            product = cast_array(a * c, fraction, self.accum)
+            total = cast_array(total + product, self.accum.fraction, self.accum)
+        return self._result(total[:, None], self.accum.fraction)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        total = b.const(0, 0)
+        for a, c in zip(x[0], x[1], strict=True):
+            total = b.cast(b.add(total, b.cast(b.mul(a, c), self.accum)), self.accum)
+        return [b.cast(total, self.result)]
+
+
+@dataclass(frozen=True)
+class Threshold(Layer):
+    """x where it is above the threshold (raw), 0 elsewhere."""
+
+    threshold: int
+    fraction: int
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        common = max(self.fraction, x[0].type.fraction)
+        above = (x[0].raw << (common - x[0].type.fraction)) > (self.threshold << (common - self.fraction))
+        return self._result(np.where(above, x[0].raw, 0), x[0].type.fraction)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        zero, at = b.const(0, 0), b.const(self.threshold, self.fraction)
+        return [b.select(b.less(at, v), b.cast(v, self.result), zero) for v in x[0]]

@@ -1,0 +1,29 @@
+"""Layers that move values: reshape, transpose, padding, cropping, upsampling, concatenation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fpga_ml.ir.kernel import Builder
+from fpga_ml.layers.base import Layer, Tensor
+
+
+@dataclass(frozen=True)
+class Gather(Layer):
+    """Element i is element index[i] of all inputs' elements behind one another, 0 where it is -1; then assigned to the
+    result's type."""
+
+    index: npt.NDArray[np.int64]
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        cast = [t.cast(self.result).raw for t in x]
+        everything = np.concatenate([*cast, np.zeros((len(cast[0]), 1), np.int64)], axis=1)
+        return Tensor(everything[:, self.index], self.result)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        everything = [b.cast(v, self.result) for tensor in x for v in tensor] + [b.const(0, 0)]
+        return [everything[i] for i in self.index]

@@ -1,0 +1,146 @@
+"""Sums of products with constants: dense layers and convolutions of every kind.
+
+One layer type for all: outputs are grouped by position P and group G; each sums K products for M outputs. A dense layer
+has P = G = 1, a convolution P = pixels, a depthwise one G = channels besides. `index` says which input element feeds
+each product, -1 is the zero of padding. C++: nnet_dense_latency.h (and its convolutions): each product is assigned to
+accum_t, the bias is where the sum begins, the sum is assigned to the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fpga_ml.ir.kernel import Builder
+from fpga_ml.layers.base import Layer, Raw, Tensor
+from fpga_ml.numerics import FixedType, Overflow, cast_array, cast_raw
+from fpga_ml.passes.cmvm import apply, solve
+
+
+@dataclass(frozen=True)
+class Linear(Layer):
+    """index (P, G, K) into the input's elements; weights (G, K, M) raw with `weight_fraction`; bias (G * M,) raw with
+    `bias_fraction`; product: the type that data times |weight| passes through before its sign and accum, if it loses bits
+    there (powers of two: nnet_mult.h, weight_exponential)."""
+
+    index: npt.NDArray[np.int64]
+    weights: Raw
+    weight_fraction: int
+    bias: Raw
+    bias_fraction: int
+    accum: FixedType
+    product: FixedType | None = None
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        n = len(x[0].raw)
+        positions, groups, k = self.index.shape
+        padded = np.concatenate([x[0].raw, np.zeros((n, 1), np.int64)], axis=1)
+        patches = padded[:, self.index.reshape(-1)].reshape(n, positions, groups, k)
+        fraction = x[0].type.fraction + self.weight_fraction
+        start = np.array([cast_raw(int(v), self.bias_fraction, self.accum) for v in self.bias], np.int64)
+        if self._is_plain(fraction):
+            total = self._products(patches, x[0].type).reshape(n, positions, -1)
+            total = (total << (self.accum.fraction - fraction)) + start
+            total = cast_array(total, self.accum.fraction, self.accum)
+        else:
+            total = self._step_by_step(patches, fraction, start)
+        return self._result(total.reshape(n, -1), self.accum.fraction)
+
+    def _is_plain(self, fraction: int) -> bool:
+        """True if no product and no partial sum is rounded, and overflow, if any, wraps: then the order is free."""
+        return self.product is None and self.accum.fraction >= fraction and self.accum.overflow is Overflow.WRAP
+
+    def _products(self, patches: Raw, t: FixedType) -> Raw:
+        """Sums of products, exact: on floats where every partial sum is an integer that a float holds."""
+        n, positions, groups, k = patches.shape
+        reach = max(abs(t.min_raw), t.max_raw) * int(np.abs(self.weights).sum(axis=1).max(initial=0))
+        kind = np.float32 if reach < 1 << 24 else np.float64 if reach < 1 << 53 else np.int64
+        weights = self.weights.astype(kind)
+        out = np.empty((n, positions, groups, self.weights.shape[2]), np.int64)
+        for g in range(groups):
+            flat = np.ascontiguousarray(patches[:, :, g]).reshape(n * positions, k).astype(kind)
+            out[:, :, g] = (flat @ weights[g]).astype(np.int64).reshape(n, positions, -1)
+        return out
+
+    def _step_by_step(self, patches: Raw, fraction: int, start: Raw) -> Raw:
+        """As the C++ loops: every product and every partial sum is assigned to its type."""
+        n, positions, groups, k = patches.shape
+        total = np.broadcast_to(start.reshape(groups, -1), (n, positions, groups, start.size // groups)).copy()
+        for i in range(k):
+            weight, at = self.weights[:, i], fraction
+            product = patches[:, :, :, i, None] * np.abs(weight)
+            if self.product is not None:
+                product, at = cast_array(product, fraction, self.product), self.product.fraction
+            product = cast_array(product * np.sign(weight), at, self.accum)
+            total = cast_array(total + product, self.accum.fraction, self.accum)
+        return total
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        positions, groups, _ = self.index.shape
+        elements = [*x[0], b.const(0, 0)]
+        fraction = max(b.wire(v).fraction for v in x[0]) + self.weight_fraction
+        starts = [b.const(cast_raw(int(v), self.bias_fraction, self.accum), self.accum.fraction) for v in self.bias]
+        per_group = len(starts) // groups
+        out = []
+        plain = self._is_plain(fraction)
+        programs = [
+            solve(self.weights[g], [b.wire(elements[i]).type for i in self.index[0, g]])
+            for g in range(groups if plain else 0)
+        ]
+        for p in range(positions):
+            for g in range(groups):
+                data = [elements[i] for i in self.index[p, g]]
+                own = starts[g * per_group : (g + 1) * per_group]
+                if plain:
+                    sums = [b.scale(s, -self.weight_fraction) for s in apply(b, programs[g], data)]
+                    totals = [b.cast(b.add(s, start), self.accum) for s, start in zip(sums, own, strict=True)]
+                else:
+                    totals = [self._lower_steps(b, data, g, m, start) for m, start in enumerate(own)]
+                out += [b.cast(t, self.result) for t in totals]
+        return out
+
+    def _lower_steps(self, b: Builder, data: Sequence[int], g: int, m: int, start: int) -> int:
+        total = start
+        for i, value in enumerate(data):
+            weight = int(self.weights[g, i, m])
+            product = b.mul(value, b.const(abs(weight), self.weight_fraction))
+            if self.product is not None:
+                product = b.cast(product, self.product)
+            if weight < 0:
+                product = b.sub(b.const(0, 0), product)
+            total = b.cast(b.add(total, b.cast(product, self.accum)), self.accum)
+        return total
+
+
+@dataclass(frozen=True)
+class Affine(Layer):
+    """scale * x + bias, element by element (nnet_batchnorm.h: normalize); scale and bias are raw, one an element."""
+
+    scale: Raw
+    scale_fraction: int
+    bias: Raw
+    bias_fraction: int
+    product: FixedType | None = None
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        product, fraction = x[0].raw * np.abs(self.scale), x[0].type.fraction + self.scale_fraction
+        if self.product is not None:
+            product, fraction = cast_array(product, fraction, self.product), self.product.fraction
+        product = product * np.sign(self.scale)
+        common = max(fraction, self.bias_fraction)
+        total = (product << (common - fraction)) + (self.bias << (common - self.bias_fraction))
+        return self._result(total, common)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        out = []
+        for value, scale, bias in zip(x[0], self.scale, self.bias, strict=True):
+            product = b.mul(value, b.const(abs(int(scale)), self.scale_fraction))
+            if self.product is not None:
+                product = b.cast(product, self.product)
+            if scale < 0:
+                product = b.sub(b.const(0, 0), product)
+            out.append(b.cast(b.add(product, b.const(int(bias), self.bias_fraction)), self.result))
+        return out

@@ -1,0 +1,193 @@
+"""Activations that hls4ml computes through tables, and softmax. Every table is made here, for emulator and RTL alike.
+
+The C++ (nnet_activation.h) fills its tables with the C library's float functions; so do we, through ctypes, for NumPy's
+own differ in the last place.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from fpga_ml.ir.kernel import Builder
+from fpga_ml.layers.base import Layer, Raw, Tensor
+from fpga_ml.numerics import FixedType, Overflow, Rounding
+
+Table1 = tuple[int, ...]
+f32 = np.float32
+
+
+@cache
+def _libm(name: str, *, single: bool) -> Callable[[float], float]:
+    function = getattr(ctypes.CDLL(ctypes.util.find_library("m")), name)
+    kind = ctypes.c_float if single else ctypes.c_double
+    function.restype, function.argtypes = kind, [kind]
+    return function  # type: ignore[no-any-return]
+
+
+def _expf(x: f32) -> f32:
+    return f32(_libm("expf", single=True)(float(x)))
+
+
+def _exp_float(x: f32) -> float:
+    """std::exp of a float, used in a double expression."""
+    return float(_expf(x))
+
+
+# name -> (range: the table spans x in [-range, range), the function of a float as the C++ writes it)
+FUNCTIONS: dict[str, tuple[float, Callable[[f32], float]]] = {
+    "sigmoid": (8.0, lambda x: float(f32(1.0 / (f32(1) + _expf(f32(-x)))))),
+    "tanh": (4.0, lambda x: float(f32(_libm("tanhf", single=True)(float(x))))),
+    "softplus": (8.0, lambda x: float(f32(_libm("log", single=False)(_exp_float(x) + 1.0)))),
+    "softsign": (8.0, lambda x: float(f32(float(x) / (abs(float(x)) + 1.0)))),
+}
+
+
+def _entries(table: FixedType, values: Sequence[float]) -> Table1:
+    return tuple(int(v) for v in table.raw(np.asarray(values, np.float64)))
+
+
+def _index_type(size: int) -> FixedType:
+    """Truncation towards zero to a whole number, held between -size/2 and size/2 - 1: the C++'s int and its clamps."""
+    bits = int(math.log2(size))
+    return FixedType(True, bits, bits, Rounding.TRN_ZERO, Overflow.SAT)
+
+
+@dataclass(frozen=True)
+class Table(Layer):
+    """A function of one value by a table of `table_size` entries of type `table` over a symmetric range."""
+
+    function: str
+    table_size: int
+    table: FixedType
+
+    @property
+    def entries(self) -> Table1:
+        reach, function = FUNCTIONS[self.function]
+        x = [f32(2 * reach * float(f32(f32(i) - f32(self.table_size) / f32(2))) / float(f32(self.table_size))) for i in range(self.table_size)]
+        return _entries(self.table, [function(v) for v in x])
+
+    @property
+    def _bits(self) -> int:
+        return int(math.log2(self.table_size / (2 * FUNCTIONS[self.function][0])))
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        t = _index_type(self.table_size)
+        scaled = Tensor(x[0].raw, FixedType(x[0].type.signed, x[0].type.width, x[0].type.integer + self._bits))
+        index = scaled.cast(t).raw + self.table_size // 2
+        return self._result(np.asarray(self.entries, np.int64)[index], self.table.fraction)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        entries, t = self.entries, _index_type(self.table_size)
+        out = []
+        for v in x[0]:
+            index = b.cast(b.scale(v, self._bits), t)
+            if b.wire(index).fraction > 0:
+                raise AssertionError("an index has no fraction bits")
+            out.append(b.cast(b.lookup(_whole(b, index), entries, -self.table_size // 2, self.table.fraction), self.result))
+        return out
+
+
+def _whole(b: Builder, value: int) -> int:
+    """The value with no fraction bits, as a table is addressed; its own binary point may stand higher."""
+    w = b.wire(value)
+    return value if w.fraction == 0 else b.mul(b.scale(value, w.fraction), b.const(1 << -w.fraction, 0))
+
+
+@dataclass(frozen=True)
+class Softmax(Layer):
+    """nnet_activation.h: softmax_stable, over the middle axis of (outer, classes, inner)."""
+
+    difference: FixedType
+    exp: FixedType
+    inverse: FixedType
+    total: FixedType
+    accum: FixedType
+    exp_size: int
+    inverse_size: int
+    outer: int = 1
+    inner: int = 1
+
+    @property
+    def exp_entries(self) -> Table1:
+        values = _addresses(self.difference, self.exp_size)
+        return _entries(self.exp, [_exp_float(f32(-v)) for v in values])
+
+    @property
+    def inverse_entries(self) -> Table1:
+        values = _addresses(self.total, self.inverse_size)
+        return _entries(self.inverse, [float(f32(1) / v) if v else math.inf for v in values])
+
+    def _slices(self) -> npt.NDArray[np.int64]:
+        """(slices, classes) element numbers."""
+        grid = np.arange(self.size).reshape(self.outer, -1, self.inner)
+        return np.moveaxis(grid, 1, 2).reshape(self.outer * self.inner, -1)
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        t, slices = x[0].type, self._slices()
+        logits = x[0].raw[:, slices]
+        d = Tensor(logits.max(-1, keepdims=True) - logits, FixedType(False, t.width + 1, t.integer + 1)).cast(
+            self.difference
+        )
+        e = np.asarray(self.exp_entries, np.int64)[d.raw >> (self.difference.width - _bits(self.exp_size))]
+        terms = Tensor(e, self.exp).cast(self.accum)
+        total = Tensor(_sum(terms.raw, self.accum), self.accum).cast(self.total)
+        address = total.raw >> (self.total.width - _bits(self.inverse_size))
+        inverse = np.asarray(self.inverse_entries, np.int64)[address]
+        raw = np.empty_like(x[0].raw)
+        raw[:, slices] = terms.raw * inverse[..., None]
+        return self._result(raw, self.accum.fraction + self.inverse.fraction)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        out = [0] * self.size
+        exp_entries, inverse_entries = self.exp_entries, self.inverse_entries
+        for row in self._slices():
+            logits = [x[0][i] for i in row]
+            largest = b.tree(b.max, logits)
+            differences = [b.cast(b.sub(largest, v), self.difference) for v in logits]
+            e = [
+                b.lookup(_address(b, d, self.difference, self.exp_size), exp_entries, 0, self.exp.fraction)
+                for d in differences
+            ]
+            terms = [b.cast(v, self.accum) for v in e]
+            total = b.cast(b.tree(lambda p, q: b.cast(b.add(p, q), self.accum), terms), self.total)
+            address = _address(b, total, self.total, self.inverse_size)
+            inverse = b.lookup(address, inverse_entries, 0, self.inverse.fraction)
+            for i, term in zip(row, terms, strict=True):
+                out[i] = b.cast(b.mul(term, inverse), self.result)
+        return out
+
+
+def _bits(size: int) -> int:
+    return int(math.log2(size))
+
+
+def _addresses(t: FixedType, size: int) -> list[f32]:
+    """The value that each address stands for: its bits as the highest of the type's."""
+    shift = t.width - _bits(size)
+    return [f32(math.ldexp(i << shift, -t.fraction)) for i in range(size)]
+
+
+def _address(b: Builder, value: int, t: FixedType, size: int) -> int:
+    """The highest bits of an unsigned value of type t, as a whole number."""
+    bits = _bits(size)
+    return _whole(b, b.cast(b.scale(value, bits - t.integer), FixedType(False, bits, bits)))
+
+
+def _sum(raw: Raw, t: FixedType) -> Raw:
+    """hls4ml's reduce: a balanced tree whose every node is assigned to the type."""
+    level = [Tensor(raw[..., i], t) for i in range(raw.shape[-1])]
+    while len(level) > 1:
+        pairs = [
+            Tensor(level[i].raw + level[i + 1].raw, FixedType(t.signed, t.width + 1, t.integer + 1)).cast(t)
+            for i in range(0, len(level) - 1, 2)
+        ]
+        level = pairs + level[len(level) - len(level) % 2 :]
+    return level[0].raw

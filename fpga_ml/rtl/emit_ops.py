@@ -1,0 +1,152 @@
+"""One emitter an operation: SystemVerilog of exactly the result's bits.
+
+Adders work modulo two to the result's width, so operands are brought to just that width and signs do not matter; only
+comparisons and products of values below zero are written as signed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fpga_ml.ir.kernel.kernel import Value
+from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Min, Mul, Op, Scale, Select, Sub
+from fpga_ml.ir.kernel.wire import Wire
+from fpga_ml.numerics import Interval
+from fpga_ml.rtl.emit_cast import cast_items
+from fpga_ml.rtl.signal import Signal
+from fpga_ml.rtl.sv import Item, Net, Rom, literal
+from fpga_ml.schedule.cast_logic import width_bits
+
+
+@dataclass(frozen=True)
+class Operand:
+    """What an emitter reads: the bits and what they stand for."""
+
+    signal: Signal
+    wire: Wire
+
+    def at(self, fraction: int, width: int) -> str:
+        return self.signal.bits(width, fraction - self.wire.fraction)
+
+
+Emitter = Callable[[str, Value, Sequence[Operand]], list[Item]]
+
+
+def emit(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+    """The items that make a value in a signal `name`; helpers are called `name_...`. None for a wire of another name."""
+    return EMITTERS[type(value.op)](name, value, operands)
+
+
+def _net(name: str, value: Value, expression: str, comment: str = "") -> list[Item]:
+    t = value.wire.type
+    return [Net(name, t.width, t.signed, expression, comment)]
+
+
+def _nothing(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+    """Inputs are slices of ports, constants are written where they are read, a scaled value is its operand."""
+    return []
+
+
+def _sum(operator: str) -> Emitter:
+    def emitter(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+        a, b = (o.at(value.wire.fraction, value.wire.type.width) for o in operands)
+        return _net(name, value, f"{a} {operator} {b}")
+
+    return emitter
+
+
+def _product(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+    width = value.wire.type.width
+    if any(o.wire.interval.low < 0 for o in operands):
+        a, b = (_signed_factor(o, width) for o in operands)
+    else:
+        a, b = (o.signal.bits(width) for o in operands)
+    return _net(name, value, f"{a} * {b}")
+
+
+def _signed_factor(operand: Operand, width: int) -> str:
+    if operand.signal.constant is not None:
+        return operand.signal.bits(width)
+    return operand.signal.signed_bits(width)
+
+
+def _comparison(a: Operand, b: Operand) -> str:
+    """a < b; a known answer as a constant."""
+    fraction = max(a.wire.fraction, b.wire.fraction)
+    i, j = a.wire.at(fraction), b.wire.at(fraction)
+    if i.high < j.low or i.low >= j.high:
+        return literal(int(i.high < j.low), 1)
+    both = i.union(j)
+    width = width_bits(both)
+    if both.low < 0:
+        return " < ".join(o.signal.signed_bits(width, fraction - o.wire.fraction) for o in (a, b))
+    return " < ".join(o.at(fraction, width) for o in (a, b))
+
+
+def _less(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+    return _net(name, value, _comparison(*operands))
+
+
+def _choice(name: str, value: Value, condition: str, a: Operand, b: Operand) -> list[Item]:
+    width, fraction = value.wire.type.width, value.wire.fraction
+    return _net(name, value, f"{condition} ? {a.at(fraction, width)} : {b.at(fraction, width)}")
+
+
+def _select(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+    condition, a, b = operands
+    if condition.signal.constant is not None:
+        return _choice(name, value, literal(int(condition.signal.constant != 0), 1), a, b)
+    width = condition.signal.width_bits
+    return _choice(name, value, condition.signal.name if width == 1 else f"(|{condition.signal.name})", a, b)
+
+
+def _max(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+    a, b = operands
+    return _choice(name, value, f"({_comparison(a, b)})", b, a)
+
+
+def _min(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+    a, b = operands
+    return _choice(name, value, f"({_comparison(a, b)})", a, b)
+
+
+def _lookup(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+    """The content that occurs most often is the default; addresses are the raw bits of the operand."""
+    assert isinstance(value.op, Lookup)
+    op, (address,), t = value.op, operands, value.wire.type
+    reach: Interval = address.wire.interval
+    if address.signal.constant is not None:
+        return _net(name, value, literal(op.table[address.signal.constant - op.low], t.width))
+    contents = {raw: op.table[raw - op.low] for raw in range(reach.low, reach.high + 1)}
+    common = min(Counter(contents.values()).items(), key=lambda found: (-found[1], found[0]))[0]
+    width, signed = address.signal.width_bits, address.signal.signed
+    cases = tuple(
+        (literal(raw, width, signed=signed), literal(content, t.width, signed=t.signed))
+        for raw, content in contents.items()
+        if content != common
+    )
+    otherwise = literal(common, t.width, signed=t.signed)
+    return [Rom(name, t.width, t.signed, address.signal.name, cases, otherwise, value.op.parameters())]
+
+
+def _cast(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+    assert isinstance(value.op, Cast)
+    return cast_items(name, value.op.target, operands[0].signal, operands[0].wire, value.wire)
+
+
+EMITTERS: dict[type[Op], Emitter] = {
+    Input: _nothing,
+    Const: _nothing,
+    Scale: _nothing,
+    Add: _sum("+"),
+    Sub: _sum("-"),
+    Mul: _product,
+    Cast: _cast,
+    Less: _less,
+    Select: _select,
+    Max: _max,
+    Min: _min,
+    Lookup: _lookup,
+}

@@ -1,0 +1,211 @@
+"""A layer of the parallel architecture as one module: packed tensors in, packed tensors out, datapath registers between.
+
+`v<number>_s<stage>` is a value of the kernel as stage <stage> sees it, `<tensor>_<index>` an element of an output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.ir.kernel import Kernel, Wire
+from fpga_ml.ir.kernel.ops import Const, Input, Scale
+from fpga_ml.numerics import FixedType
+from fpga_ml.rtl.emit_ops import Operand, emit
+from fpga_ml.rtl.names import Names
+from fpga_ml.rtl.signal import Signal
+from fpga_ml.rtl.sv import Assign, Comment, Item, Module, Net, Port, Register, Registers, literal
+from fpga_ml.schedule.pipeline import Schedule, carriers
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """The elements of one input or output in row-major order, packed with element 0 in the least significant bits."""
+
+    name: str
+    types: tuple[FixedType, ...]
+
+    @property
+    def width_bits(self) -> int:
+        return sum(t.width for t in self.types)
+
+    def slices(self) -> Iterator[tuple[int, int, FixedType]]:
+        """(number, lowest bit, type) of each element."""
+        low = 0
+        for k, t in enumerate(self.types):
+            yield k, low, t
+            low += t.width
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A kernel whose inputs are the elements of `reads` one after the other, and whose outputs are those of `writes`.
+
+    A kernel's wires may be narrower than the tensors' types, never the other way round for outputs.
+    """
+
+    kernel: Kernel
+    reads: tuple[Tensor, ...]
+    writes: tuple[Tensor, ...]
+
+    @property
+    def name(self) -> str:
+        return self.kernel.name
+
+    def check(self) -> None:
+        """Raises FpgaMlError where kernel and tensors do not fit."""
+        for side, ports, count in (("input", self.reads, self.kernel.inputs), ("output", self.writes, self.kernel.outputs)):
+            elements = sum(len(t.types) for t in ports)
+            if elements != len(count):
+                raise FpgaMlError(
+                    f"the kernel has {len(count)} {side}s, its tensors {elements} elements",
+                    where=f"layer '{self.name}'",
+                    do="give tensors with one element a kernel " + side,
+                )
+        types = [(t.name, k, declared) for t in self.writes for k, _, declared in t.slices()]
+        for number, (name, k, declared) in zip(self.kernel.outputs, types, strict=True):
+            wire = self.kernel.values[number].wire
+            if not _holds(declared, wire):
+                i = wire.interval
+                raise FpgaMlError(
+                    f"the kernel gives {i.low}..{i.high} with {wire.fraction} fraction bits, not all of which "
+                    f"{declared.cpp()} holds",
+                    where=f"layer '{self.name}', tensor '{name}', element {k}",
+                    do="cast the kernel's output to the tensor's type",
+                )
+
+
+def _holds(declared: FixedType, wire: Wire) -> bool:
+    if wire.interval.low == wire.interval.high == 0:
+        return True
+    if wire.fraction > declared.fraction:
+        return False
+    reach = wire.at(declared.fraction)
+    return declared.min_raw <= reach.low and reach.high <= declared.max_raw
+
+
+def emit_layer(module: str, layer: Layer, schedule: Schedule) -> str:
+    """The module's text; it has a port `clk` only if it has registers."""
+    return _Emission(module, layer, schedule).module().text
+
+
+class _Emission:
+    def __init__(self, module: str, layer: Layer, schedule: Schedule) -> None:
+        self.name, self.layer, self.schedule, self.kernel = module, layer, schedule, layer.kernel
+        self.carrier = carriers(layer.kernel)
+        self.last = self._last_uses()
+        self.names = Names(module)
+        self.ports = {name: self.names.port(name) for name in self._port_names()}
+        self.signals: dict[tuple[int, int], str] = {}
+
+    def module(self) -> Module:
+        items: list[Item] = []
+        for stage in range(self.schedule.latency_cycles + 1):
+            registers, made = self._registers(stage), self._made(stage)
+            items += [Comment(f"stage {stage}")] if registers or made else []
+            items += [Registers("clk", tuple(registers))] if registers else []
+            items += made
+        items += self._outputs()
+        latency = self.schedule.latency_cycles
+        what = f"Layer '{self.layer.name}', {latency} clock cycle{'s' * (latency != 1)}."
+        return Module(self.name, self._ports(), items, what)
+
+    def _port_names(self) -> list[str]:
+        tensors = dict.fromkeys(t.name for t in (*self.layer.reads, *self.layer.writes))
+        return ["clk"] * bool(self.schedule.register_bits) + list(tensors)
+
+    def _ports(self) -> tuple[Port, ...]:
+        reads = {t.name: Port("input", self.ports[t.name], t.width_bits) for t in self.layer.reads}
+        writes = {t.name: Port("output", self.ports[t.name], t.width_bits) for t in self.layer.writes}
+        clock = [Port("input", "clk")] if "clk" in self.ports else []
+        return (*clock, *reads.values(), *writes.values())
+
+    def _last_uses(self) -> list[int]:
+        """The last stage in which each carrier is read; -1 if it never is."""
+        last = [-1] * len(self.kernel.values)
+        for number, v in enumerate(self.kernel.values):
+            stage = self.schedule.stages[number]
+            if stage is not None and not isinstance(v.op, Scale):
+                for k in v.operands:
+                    last[self.carrier[k]] = max(last[self.carrier[k]], stage)
+        for k in self.kernel.outputs:
+            last[self.carrier[k]] = self.schedule.latency_cycles
+        return last
+
+    def _is_made(self, number: int, stage: int) -> bool:
+        return self.carrier[number] == number and self.schedule.stages[number] == stage
+
+    def _registers(self, stage: int) -> list[Register]:
+        found = []
+        for number, v in enumerate(self.kernel.values):
+            made = self.schedule.stages[number]
+            if self.carrier[number] == number and made is not None and made < stage <= self.last[number]:
+                t = v.wire.type
+                found.append(Register(self._new(number, stage), t.width, t.signed, self.signals[number, stage - 1]))
+        return found
+
+    def _made(self, stage: int) -> list[Item]:
+        inputs = self._inputs() if stage == 0 else {}
+        items: list[Item] = []
+        for number, v in enumerate(self.kernel.values):
+            if not self._is_made(number, stage):
+                continue
+            if isinstance(v.op, Input):
+                if self.last[number] >= 0:
+                    t = v.wire.type
+                    items.append(Net(self._new(number, stage), t.width, t.signed, inputs[v.op.index]))
+            else:
+                operands = [Operand(self._signal(k, stage), self.kernel.values[k].wire) for k in v.operands]
+                items += emit(self._new(number, stage), v, operands)
+        return items
+
+    def _new(self, number: int, stage: int) -> str:
+        return self.signals.setdefault((number, stage), self.names.free(f"v{number}_s{stage}"))
+
+    def _signal(self, number: int, stage: int) -> Signal:
+        carrier = self.carrier[number]
+        v = self.kernel.values[carrier]
+        t = v.wire.type
+        if isinstance(v.op, Const):
+            return Signal("", t.width, t.signed, v.op.raw)
+        return Signal(self.signals[carrier, stage], t.width, t.signed)
+
+    def _inputs(self) -> dict[int, str]:
+        """For each kernel input, its bits of the port."""
+        elements = [(t, low, declared) for t in self.layer.reads for _, low, declared in t.slices()]
+        wires = [self.kernel.values[k].wire for k in self.kernel.inputs]
+        return {
+            k: _element(self.ports[tensor.name], low, declared, wire)
+            for k, ((tensor, low, declared), wire) in enumerate(zip(elements, wires, strict=True))
+        }
+
+    def _outputs(self) -> list[Item]:
+        items: list[Item] = [Comment("outputs")]
+        numbers = iter(self.kernel.outputs)
+        for tensor in self.layer.writes:
+            for k, low, declared in tensor.slices():
+                number = next(numbers)
+                wire, signal = self.kernel.values[number].wire, self._signal(number, self.schedule.latency_cycles)
+                name = self.names.free(f"{tensor.name}_{k}")
+                bits = signal.bits(declared.width, declared.fraction - wire.fraction)
+                items.append(Net(name, declared.width, declared.signed, bits))
+                items.append(Assign(f"{self.ports[tensor.name]}[{low + declared.width - 1}:{low}]", name))
+        return items
+
+
+def _element(port: str, low: int, declared: FixedType, wire: Wire) -> str:
+    """Of a packed tensor, the element from bit `low` on as a kernel's input wire."""
+    width, shift = wire.type.width, wire.fraction - declared.fraction
+    if shift > 0:
+        kept = width - shift
+        return f"{{{_part(port, low, declared, kept)}, {shift}'d0}}" if kept > 0 else literal(0, width)
+    cut = min(-shift, declared.width - 1)
+    return _part(port, low + cut, FixedType(declared.signed, declared.width - cut, declared.width - cut), width)
+
+
+def _part(port: str, low: int, declared: FixedType, width: int) -> str:
+    part = f"{port}[{low + min(width, declared.width) - 1}:{low}]"
+    if width <= declared.width:
+        return part
+    return f"{width}'($signed({part}))" if declared.signed else f"{width}'({part})"

@@ -1,0 +1,153 @@
+"""How long an operation takes, routing included: estimates in ns, one coefficient set a device family.
+
+A coefficient set is calibrated against place and route of single operations; GENERIC is a 16 nm device with six-input
+LUTs and carry chains (UltraScale+ class).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fpga_ml.ir.kernel.kernel import Value
+from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Min, Mul, Op, Scale, Select, Sub
+from fpga_ml.ir.kernel.wire import Wire
+from fpga_ml.schedule.cast_logic import CastLogic, width_bits
+
+
+@dataclass(frozen=True)
+class DelayModel:
+    """register_ns: clock to output, setup and clock uncertainty, taken from every period; lut_ns: one level of logic.
+
+    adder, compare: a carry chain of so many bits; multiply: of two operands with so many bits together, not by a constant;
+    a level of logic has lut_inputs inputs; a table doubles its multiplexers with each address bit beyond those.
+    """
+
+    name: str
+    register_ns: float = 0.15
+    lut_ns: float = 0.35
+    lut_inputs: int = 6
+    adder_base_ns: float = 0.56
+    adder_per_bit_ns: float = 0.02
+    compare_base_ns: float = 0.56
+    compare_per_bit_ns: float = 0.01
+    multiply_base_ns: float = 0.9
+    multiply_per_bit_ns: float = 0.06
+    lookup_per_address_bit_ns: float = 0.2
+
+    def delay_ns(self, value: Value, operands: Sequence[Wire]) -> float:
+        """From the last operand to the result; 0 for what is only wires."""
+        return DELAYS[type(value.op)](self, value, operands)
+
+    def budget_ns(self, clock_ns: float) -> float:
+        """What of a clock period is left for logic."""
+        return clock_ns - self.register_ns
+
+    def adder_ns(self, width: int) -> float:
+        return self.adder_base_ns + self.adder_per_bit_ns * width
+
+    def compare_ns(self, width: int) -> float:
+        return self.compare_base_ns + self.compare_per_bit_ns * width
+
+    def logic_ns(self, inputs: int) -> float:
+        """A function of so many bits that is a tree of LUTs, such as an OR of all."""
+        return self.lut_ns * max(math.ceil(math.log(max(inputs, 1), self.lut_inputs) - 1e-9), 1 if inputs > 1 else 0)
+
+
+def _free(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
+    return 0.0
+
+
+def _is_constant(wire: Wire) -> bool:
+    return wire.interval.low == wire.interval.high
+
+
+def _sum(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
+    """Bits of one operand below the other's last one pass by, except those of a subtrahend."""
+    a, b = operands
+    if sum(w.type.width for w in operands if not _is_constant(w)) <= model.lut_inputs:
+        return model.lut_ns
+    passing = max(a.fraction - b.fraction, 0 if isinstance(value.op, Sub) else b.fraction - a.fraction, 0)
+    return model.adder_ns(max(value.wire.type.width - passing, 1))
+
+
+def _compare(model: DelayModel, operands: Sequence[Wire]) -> float:
+    if sum(w.type.width for w in operands if not _is_constant(w)) <= model.lut_inputs:
+        return model.lut_ns
+    fraction = max(w.fraction for w in operands)
+    return model.compare_ns(max(width_bits(w.at(fraction)) for w in operands))
+
+
+def _less(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
+    return _compare(model, operands)
+
+
+def _extreme(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
+    """A comparison with zero is only the sign bit, and the multiplexer then an AND."""
+    if any(w.interval.low == w.interval.high == 0 for w in operands):
+        return model.lut_ns
+    return _compare(model, operands) + model.lut_ns
+
+
+def _select(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
+    return model.lut_ns + (model.logic_ns(operands[0].type.width) if operands[0].type.width > 1 else 0.0)
+
+
+def _product(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
+    """By a constant: as many adders deep as a balanced sum of its signed digits."""
+    if sum(w.type.width for w in operands) <= model.lut_inputs:
+        return model.lut_ns
+    for wire in operands:
+        if _is_constant(wire):
+            digits = signed_digits(wire.interval.low)
+            depth = max(math.ceil(math.log2(digits)) if digits else 0, int(wire.interval.low < 0))
+            return depth * model.adder_ns(value.wire.type.width)
+    return model.multiply_base_ns + model.multiply_per_bit_ns * sum(w.type.width for w in operands)
+
+
+def signed_digits(number: int) -> int:
+    """Digits +1 and -1 in the canonical signed-digit form."""
+    return (number ^ 3 * number).bit_count() if number >= 0 else signed_digits(-number)
+
+
+def _lookup(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
+    beyond = max(operands[0].type.width - model.lut_inputs, 0)
+    return model.lut_ns + model.lookup_per_address_bit_ns * beyond
+
+
+def _cast(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
+    assert isinstance(value.op, Cast)
+    target, source = value.op.target, operands[0]
+    if source.type.width <= model.lut_inputs:
+        return model.lut_ns if _needs_logic(source, value.op) else 0.0
+    logic = CastLogic.of(source, target)
+    delay = 0.0
+    if logic.carries:
+        delay += model.adder_ns(width_bits(logic.whole))
+    if logic.overflows and target.ends is not None:
+        delay += model.lut_ns + model.logic_ns(max(width_bits(logic.whole) - target.width + 1, 2))
+    return delay
+
+
+def _needs_logic(source: Wire, op: Cast) -> bool:
+    logic = CastLogic.of(source, op.target)
+    return logic.carries or (logic.overflows and op.target.ends is not None)
+
+
+DELAYS: dict[type[Op], Callable[[DelayModel, Value, Sequence[Wire]], float]] = {
+    Input: _free,
+    Const: _free,
+    Scale: _free,
+    Add: _sum,
+    Sub: _sum,
+    Mul: _product,
+    Cast: _cast,
+    Less: _less,
+    Select: _select,
+    Max: _extreme,
+    Min: _extreme,
+    Lookup: _lookup,
+}
+
+GENERIC = DelayModel("generic 16 nm")

@@ -169,6 +169,13 @@ def _build(
 
 
 @main.command()
+@_build_options
+def emulate(**options: Any) -> None:
+    """Build MODEL up to the emulator and compare it with C-simulation."""
+    _build(**options, until="emulate")
+
+
+@main.command()
 @click.argument("project", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print report.json.")
 def report(project: Path, as_json: bool) -> None:

@@ -16,7 +16,7 @@ from fpga_ml.numerics import FixedType
 
 ARCHITECTURES = {"parallel": "io_parallel", "stream": "io_stream"}
 STRATEGIES = ("latency", "resource", "resource_unrolled", "distributed_arithmetic")
-STAGES = ("convert", "csim")
+STAGES = ("convert", "csim", "emulate")
 _TYPE_NAMES = ("result", "weight", "bias", "accum", "table", "exp_table", "inv_table", "inv_inp", "inp_norm")
 
 
@@ -57,7 +57,7 @@ class Config:
     softmax_table_bits: int = 12
     vectors: int = 2000
     jobs: int = 0
-    until: str = "csim"
+    until: str = "emulate"
     seed: int = 1
     project_name: str = "myproject"
     layers: Mapping[str, LayerConfig] = field(default_factory=lambda: MappingProxyType({}))

@@ -23,6 +23,7 @@ def test_jet_cnn_equals_csim_on_2000_real_images(project: fpga_ml.Project) -> No
     assert csim["bit_exact_vs_quantised_model"] is True
     assert csim["compared_at"] == ["logits"]
     assert csim["argmax_flips"] == 0
+    assert project.report["emulator"]["mismatches"] == 0
     exact = [row for row in csim["layers"] if row["layer"] != "softmax"]
     assert {row["layer"] for row in exact} >= {"conv1", "relu1", "pool1", "conv2", "conv3", "pool3", "dense", "logits"}
     assert all(row["different"] == 0 for row in exact)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ladder import lowered_equals
 from zoo import ZOO, samples
 
 import fpga_ml
@@ -26,6 +27,9 @@ def test_equals_bit_for_bit(name: str, arch: str, tmp_path: Path) -> None:
     model = ZOO[name]()
     project = fpga_ml.compile(model, data=samples(model), config=Config(arch=arch), output=tmp_path / "p")
     csim = project.report["csim"]
+    assert project.report["emulator"]["mismatches"] == 0
+    if arch == "parallel":
+        lowered_equals(project, samples(model))
     if name in INEXACT:
         assert csim["bit_exact_vs_quantised_model"] is False
         assert csim["first_difference"]["layer"] == INEXACT[name]

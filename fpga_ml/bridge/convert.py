@@ -89,13 +89,15 @@ class Node:
 class Graph:
     """The hls4ml ModelGraph (opaque) with what later stages need of it.
 
-    inputs, outputs: (C++ name, type, shape); notes: what hls4ml said while converting.
+    inputs, outputs: (C++ name, type, shape); heads: the layers whose results are the outputs; notes: what hls4ml said
+    while converting.
     """
 
     hls: Any
     nodes: tuple[Node, ...]
     inputs: tuple[tuple[str, str, tuple[int, ...]], ...]
     outputs: tuple[tuple[str, str, tuple[int, ...]], ...]
+    heads: tuple[str, ...]
     notes: tuple[str, ...]
 
     def node(self, name: str) -> Node:
@@ -325,7 +327,8 @@ def _described(graph: Any, notes: list[str]) -> Graph:
         tuple((v.name, _cpp(v.type.precision), tuple(int(d) for d in v.shape)) for v in variables)
         for variables in (graph.get_input_variables(), graph.get_output_variables())
     ]
-    return Graph(graph, tuple(nodes), ports[0], ports[1], tuple(dict.fromkeys(notes)))
+    heads = tuple(next(n.name for n in graph.get_layers() if o in n.outputs) for o in graph.outputs)
+    return Graph(graph, tuple(nodes), ports[0], ports[1], heads, tuple(dict.fromkeys(notes)))
 
 
 def _cpp(precision: Any) -> str:

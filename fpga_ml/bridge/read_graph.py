@@ -5,6 +5,7 @@ Every type that the C++ would use (accumulator, product, table, result) is carri
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from fpga_ml.numerics import FixedType
 
 Index = npt.NDArray[np.int64]
 Reader = Callable[[Any], Layer]
+EMULATED = ("Vitis", "Vivado")  # the C++ that the layers' meanings follow
 READERS: dict[str, Reader] = {}
 
 
@@ -123,7 +125,7 @@ def _dense(node: Any) -> Layer:
 def _windows(node: Any, prefix: str = "filt") -> Index:
     """(pixels, window) numbers of the input pixels under each window, -1 in the padding."""
     a = node.get_attr
-    two = a("in_height") is not None and a(f"{prefix}_height") is not None
+    two = len(node.get_input_variable().shape) == 3
     width = a("in_width") if a("in_width") is not None else a("n_in")
     out_width = a("out_width") if a("out_width") is not None else a("n_out")
     rows = (
@@ -243,6 +245,8 @@ def _activation(node: Any) -> Layer:
     }
     if name in simple:
         return simple[name]()
+    if name in tables.BENDS:
+        return _bent(node, name, 1, 0)
     if name in tables.FUNCTIONS:
         return tables.Table(
             **common, function=name, table_size=int(node.get_attr("table_size")), table=_type(node.types["table_t"])
@@ -270,7 +274,44 @@ def _parametrized(node: Any) -> Layer:
         return elementwise.Slope(**common, slope=np.full(size, value), slope_fraction=t.fraction)
     if kind == "thresholded_relu":
         return elementwise.Threshold(**common, threshold=value, fraction=t.fraction)
+    if kind == "elu":
+        return _bent(node, "elu", value, t.fraction)
     raise _unsupported(node, f"activation '{kind}' of layer '{node.name}' has no RTL yet", "")
+
+
+def _bent(node: Any, name: str, alpha: int, fraction: int) -> Layer:
+    table, size = _type(node.types["table_t"]), int(node.get_attr("table_size"))
+    return tables.Bent(**_common(node), function=name, table_size=size, table=table, alpha=alpha, alpha_fraction=fraction)
+
+
+@reads("EinsumDense")
+def _einsum_dense(node: Any) -> Layer:
+    """einsum over one contraction: every output element sums products of input and kernel elements (nnet_einsum_dense.h)."""
+    left, out = node.get_attr("equation").replace(" ", "").split("->")
+    data, kernel = left.split(",")
+    original = node.get_attr("to_original_kernel")(_raw(node.weights["weight"])[0])
+    fraction = _raw(node.weights["weight"])[1]
+    shape = {
+        **dict(zip(data, node.get_input_variable().shape, strict=True)),
+        **dict(zip(kernel, original.shape, strict=True)),
+    }
+    inside = [letter for letter in data if letter in kernel and letter not in out]
+    free = [letter for letter in out if letter in kernel and letter not in data]
+    rows = [letter for letter in out if letter not in free]
+    if free != list(out[len(rows) :]) or any(letter in kernel for letter in rows):
+        raise _unsupported(node, f"equation '{node.get_attr('equation')}' of layer '{node.name}' has no RTL yet", "")
+    elements = np.arange(int(np.prod(node.get_input_variable().shape))).reshape([shape[letter] for letter in data])
+    order = [data.index(letter) for letter in [*rows, *inside]]
+    index = elements.transpose(order).reshape(-1, 1, int(np.prod([shape[letter] for letter in inside])))
+    weights = original.transpose([kernel.index(letter) for letter in [*inside, *free]]).reshape(1, index.shape[2], -1)
+    bias = np.asarray(node.weights["bias"].data)
+    if bias.size != weights.shape[2]:
+        flat = bias.reshape(-1, weights.shape[2])
+        if not (flat == flat[0]).all():
+            raise _unsupported(node, f"the bias of layer '{node.name}' differs from position to position", "")
+    layer = _linear(node, index, weights, fraction, None)
+    assert isinstance(layer, Linear)
+    return dataclasses.replace(layer, bias=layer.bias[: weights.shape[2]])
 
 
 @reads("PReLU")
@@ -315,7 +356,13 @@ def _concatenate(node: Any) -> Layer:
     return Gather(**_common(node), index=np.concatenate(parts, axis=axis - 1 if axis > 0 else axis).reshape(-1))
 
 
-@reads("Reshape")
+@reads("Clone")
+def _clone(node: Any) -> Layer:
+    """A stream read twice: in meaning, the value itself."""
+    return elementwise.Linear(**_common(node))
+
+
+@reads("Reshape", "Repack")
 def _reshape(node: Any) -> Layer:
     return Gather(**_common(node), index=np.arange(int(np.prod(node.get_output_variable().shape))))
 

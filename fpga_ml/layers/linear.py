@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ from fpga_ml.ir.kernel import Builder
 from fpga_ml.layers.base import Layer, Raw, Tensor
 from fpga_ml.numerics import FixedType, Overflow, cast_array, cast_raw
 from fpga_ml.passes.cmvm import apply, solve
+
+_MAX_PATCH_ELEMENTS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -35,34 +38,39 @@ class Linear(Layer):
     product: FixedType | None = None
 
     def evaluate(self, *x: Tensor) -> Tensor:
-        n = len(x[0].raw)
-        positions, groups, k = self.index.shape
-        padded = np.concatenate([x[0].raw, np.zeros((n, 1), np.int64)], axis=1)
-        patches = padded[:, self.index.reshape(-1)].reshape(n, positions, groups, k)
-        fraction = x[0].type.fraction + self.weight_fraction
+        n, fraction = len(x[0].raw), x[0].type.fraction + self.weight_fraction
         start = np.array([cast_raw(int(v), self.bias_fraction, self.accum) for v in self.bias], np.int64)
         if self._is_plain(fraction):
-            total = self._products(patches, x[0].type).reshape(n, positions, -1)
-            total = (total << (self.accum.fraction - fraction)) + start
+            total = np.concatenate([self._products(part, x[0].type) for part in self._parts(x[0].raw)])
+            total = (total.reshape(n, len(self.index), -1) << (self.accum.fraction - fraction)) + start
             total = cast_array(total, self.accum.fraction, self.accum)
         else:
-            total = self._step_by_step(patches, fraction, start)
+            total = self._step_by_step(self._patches(x[0].raw), fraction, start)
         return self._result(total.reshape(n, -1), self.accum.fraction)
+
+    def _parts(self, raw: Raw) -> list[Raw]:
+        """The batch in parts whose patches stay small."""
+        return np.array_split(raw, max(1, len(raw) * self.index.size // _MAX_PATCH_ELEMENTS))
+
+    def _patches(self, raw: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """(N, P, G, K): what each product reads."""
+        padded = np.concatenate([raw, np.zeros((len(raw), 1), raw.dtype)], axis=1) if self.index.min() < 0 else raw
+        return np.take(padded, self.index.reshape(-1), axis=1, mode="wrap").reshape(len(raw), *self.index.shape)
 
     def _is_plain(self, fraction: int) -> bool:
         """True if no product and no partial sum is rounded, and overflow, if any, wraps: then the order is free."""
         return self.product is None and self.accum.fraction >= fraction and self.accum.overflow is Overflow.WRAP
 
-    def _products(self, patches: Raw, t: FixedType) -> Raw:
+    def _products(self, raw: Raw, t: FixedType) -> Raw:
         """Sums of products, exact: on floats where every partial sum is an integer that a float holds."""
-        n, positions, groups, k = patches.shape
+        positions, groups, k = self.index.shape
         reach = max(abs(t.min_raw), t.max_raw) * int(np.abs(self.weights).sum(axis=1).max(initial=0))
         kind = np.float32 if reach < 1 << 24 else np.float64 if reach < 1 << 53 else np.int64
-        weights = self.weights.astype(kind)
-        out = np.empty((n, positions, groups, self.weights.shape[2]), np.int64)
+        weights, patches = self.weights.astype(kind), self._patches(raw.astype(kind))
+        out = np.empty((len(raw), positions, groups, self.weights.shape[2]), np.int64)
         for g in range(groups):
-            flat = np.ascontiguousarray(patches[:, :, g]).reshape(n * positions, k).astype(kind)
-            out[:, :, g] = (flat @ weights[g]).astype(np.int64).reshape(n, positions, -1)
+            flat = np.ascontiguousarray(patches[:, :, g]).reshape(-1, k)
+            out[:, :, g] = (flat @ weights[g]).reshape(len(raw), positions, -1)
         return out
 
     def _step_by_step(self, patches: Raw, fraction: int, start: Raw) -> Raw:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.layers.base import Layer, Tensor
 from fpga_ml.numerics import FixedType, cast_array
@@ -53,13 +52,25 @@ class AveragePool(Layer):
         out = []
         for window in self.index:
             inside = [x[0][i] for i in window if i >= 0]
-            if len(inside) & (len(inside) - 1):
-                raise FpgaMlError(
-                    f"a mean over {len(inside)} values needs a division, which our RTL does not have yet",
-                    where=f"layer '{self.name}'",
-                    do="pool over a power of two, or use the HLS project",
-                )
             total = b.cast(b.tree(b.add, inside), self.accum)
-            mean = b.cast(b.scale(total, -(len(inside).bit_length() - 1)), self.accum)
-            out.append(b.cast(mean, self.result))
+            out.append(b.cast(_divide(b, total, len(inside), self.accum), self.result))
         return out
+
+
+def _divide(b: Builder, total: int, count: int, accum: FixedType) -> int:
+    """total / count, cut off downwards to the accumulator's fraction bits, exact.
+
+    For a power of two the binary point moves. Otherwise a product with a rounded-up reciprocal: for whole t from 0 to
+    2**w, floor(t * ceil(2**s / n) / 2**s) = floor(t / n) if 2**s >= 2**w * n (Granlund, Montgomery, PLDI 1994); an
+    offset of n * 2**k, taken off again behind, makes t non-negative.
+    """
+    if count & (count - 1) == 0:
+        return b.cast(b.scale(total, -(count.bit_length() - 1)), accum)
+    reach = b.wire(total).at(max(accum.fraction, b.wire(total).fraction))
+    offset = 1 << max(0, -reach.low).bit_length()
+    width = (reach.high + count * offset).bit_length()
+    shift = width + count.bit_length()
+    shifted = b.add(total, b.const(count * offset, accum.fraction))
+    quotient = b.mul(shifted, b.const(-(-(1 << shift) // count), shift))
+    whole = FixedType(False, width, width - accum.fraction)
+    return b.sub(b.cast(quotient, whole), b.const(offset, accum.fraction))

@@ -15,18 +15,20 @@ from fpga_ml.frontend.load import Source
 from fpga_ml.frontend.prepare import Prepared
 from fpga_ml.report import document, metrics
 from fpga_ml.simulate.compare import Check
+from fpga_ml.simulate.emulate import Emulation
 from fpga_ml.simulate.vectors import Samples
 
 
 @dataclass(frozen=True)
 class Build:
-    """Everything that the stages of one build made; check is None where C-simulation did not run."""
+    """Everything that the stages of one build made; check and emulation are None where those did not run."""
 
     source: Source
     samples: Samples
     prepared: Prepared
     graph: Graph
     check: Check | None
+    emulation: Emulation | None
     config: Config
     stages: dict[str, str]
     timings_s: dict[str, float]
@@ -60,7 +62,7 @@ def assemble(build: Build) -> dict[str, Any]:
         "quantisation": [dataclasses.asdict(t) for t in calibrated.tensors] if calibrated else [],
         "layers": document.layers(build.graph),
         "csim": _csim(build),
-        "emulator": None,
+        "emulator": None if build.emulation is None else dataclasses.asdict(build.emulation),
         "rtl": None,
         "cosim": [],
         "synth": [],

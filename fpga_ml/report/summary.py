@@ -16,6 +16,10 @@ def show(report: dict[str, Any], console: Console) -> None:
     console.print(f"\n[bold]{escape(model['name'])}[/bold]  {escape(model['origin'])}")
     for line in _verdict(csim):
         console.print(f"  {line}")
+    if report["emulator"]:
+        wrong, rate = report["emulator"]["mismatches"], report["emulator"]["samples_per_s"]
+        verdict = "[green]equals C-simulation[/green]" if wrong == 0 else f"[red]differs in {wrong} values[/red]"
+        console.print(f"  emulator {verdict}, {rate:,.0f} samples/s")
     if model.get("no_reference"):
         console.print(f"  no Keras reference: {escape(model['no_reference'])}")
     if report["metrics"]:

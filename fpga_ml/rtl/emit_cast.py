@@ -14,27 +14,30 @@ from fpga_ml.schedule.cast_logic import CastLogic, width_bits
 def cast_items(name: str, target: FixedType, operand: Signal, source: Wire, result: Wire) -> list[Item]:
     """The value `name` of `result`: operand, a `source` value, assigned to the target type."""
     logic = CastLogic.of(source, target)
-    width, signed = result.type.width, result.type.signed
-    comment = target.cpp()
+    width, comment = result.type.width, target.cpp()
+    carry = _carry(operand, source, target, logic.shift) if logic.carries else Bit("0")
+    items: list[Item] = []
+    if carry.known is None:
+        # Named, since a size cast of an expression would widen its operands.
+        items.append(Net(f"{name}_up", 1, False, carry.bare, f"{target.rounding.value}: one more"))
+        carry = Bit(f"{name}_up")
     if not logic.overflows or target.ends is None:
-        return [Net(name, width, signed, _rounded(operand, source, target, logic, width), comment)]
+        return [*items, Net(name, width, result.type.signed, _rounded(operand, logic.shift, carry, width), comment)]
     whole = Signal(f"{name}_whole", width_bits(logic.whole), logic.whole.low < 0)
-    rounded = _rounded(operand, source, target, logic, whole.width_bits)
-    ends = _clamped(whole, target, logic, width)
+    rounded = _rounded(operand, logic.shift, carry, whole.width_bits)
     return [
-        Net(whole.name, whole.width_bits, whole.signed, rounded, f"{comment}, before overflow"),
-        Net(name, width, signed, ends, comment),
+        *items,
+        Net(whole.name, whole.width_bits, whole.signed, rounded, "before overflow"),
+        Net(name, width, result.type.signed, _clamped(whole, target, logic, width), comment),
     ]
 
 
-def _rounded(operand: Signal, source: Wire, target: FixedType, logic: CastLogic, width: int) -> str:
+def _rounded(operand: Signal, shift: int, carry: Bit, width: int) -> str:
     """The low `width` bits of the rounded value."""
-    cut = operand.bits(width, -logic.shift)
-    carry = _carry(operand, source, target, logic.shift) if logic.carries else Bit("0")
+    cut = operand.bits(width, -shift)
     if carry.known is not None:
         return f"{cut} + {literal(1, width)}" if carry.known else cut
-    text = carry.text[1:-1] if carry.text.startswith("(") else carry.text
-    return f"{cut} + {width}'({text})"
+    return f"{cut} + {carry.text}" if width == 1 else f"{cut} + {width}'({carry.text})"
 
 
 def _carry(operand: Signal, source: Wire, target: FixedType, shift: int) -> Bit:

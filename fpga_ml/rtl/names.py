@@ -26,7 +26,12 @@ _KEYWORDS = """
     trior trireg type typedef union unique unique0 unsigned until until_with untyped use uwire var vectored virtual void
     wait wait_order wand weak weak0 weak1 while wildcard wire with within wor xnor xor
 """
-KEYWORDS = frozenset(_KEYWORDS.split())
+# of C++, into which Verilator translates
+_CPP = """
+    asm auto bool catch char delete double explicit export float friend goto inline long mutable namespace operator
+    private public register short sizeof switch template throw true false try typename volatile wchar_t
+"""
+KEYWORDS = frozenset((_KEYWORDS + _CPP).split())
 
 
 def identifier(name: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from fpga_ml.errors import FpgaMlError, suggest
+from fpga_ml.ir.kernel import Wire
 from fpga_ml.rtl.layer import Layer, Tensor, emit_layer
-from fpga_ml.rtl.names import Names, identifier
+from fpga_ml.rtl.names import Names
 from fpga_ml.rtl.top import LayerRtl, emit_top, last_reads
 from fpga_ml.schedule import GENERIC, DelayModel, schedule
 
@@ -35,11 +37,12 @@ class Rtl:
 
 @dataclass(frozen=True)
 class _Made:
-    """A tensor that is there: from which stage on, and how long after its clock edge each element arrives."""
+    """A tensor that is there: from which stage on, how long after its clock edge each element arrives, what it can be."""
 
     tensor: Tensor
     stage: int
     arrivals_ns: tuple[float, ...]
+    wires: tuple[Wire, ...]
 
 
 def emit_network(
@@ -56,11 +59,11 @@ def emit_network(
     in the cycle in which its last input comes, with what that input leaves of the cycle. Raises FpgaMlError for tensors
     that do not fit, and for a clock that one operation alone is too slow for.
     """
-    made = {t.name: _Made(t, 0, (0.0,) * len(t.types)) for t in inputs}
+    made = {t.name: _Made(t, 0, (0.0,) * len(t.types), tuple(map(Wire.of, t.types))) for t in inputs}
     modules, found = Names(top_name), list[LayerRtl]()
     top = modules.port(top_name)
     for layer in layers:
-        rtl = _scheduled(layer, made, modules.free(f"{top}_{identifier(layer.name)}"), clock_ns, model)
+        rtl = _scheduled(layer, made, modules.free(f"{top}_{layer.name}"), clock_ns, model)
         found.append(rtl)
         made |= _results(rtl, made)
     results = [_known(name, made, f"output of '{top}'") for name in outputs]
@@ -94,6 +97,7 @@ def _scheduled(layer: Layer, made: Mapping[str, _Made], module: str, clock_ns: f
                 where=f"layer '{layer.name}'",
                 do="give the same Tensor to the layer that writes it and to those that read it",
             )
+    _check_reach(layer, [(r.tensor.name, k, w) for r in reads for k, w in enumerate(r.wires)])
     start = max((r.stage for r in reads), default=0)
     arrivals = [t if r.stage == start else 0.0 for r in reads for t in r.arrivals_ns]
     plan = schedule(layer.kernel, clock_ns, model, arrivals)
@@ -101,11 +105,30 @@ def _scheduled(layer: Layer, made: Mapping[str, _Made], module: str, clock_ns: f
 
 
 def _results(rtl: LayerRtl, made: Mapping[str, _Made]) -> dict[str, _Made]:
-    times = iter(rtl.schedule.outputs_ns)
-    found = {t.name: _Made(t, rtl.end_stage, tuple(next(times) for _ in t.types)) for t in rtl.layer.writes}
+    kernel = rtl.layer.kernel
+    each = zip(rtl.schedule.outputs_ns, (kernel.values[k].wire for k in kernel.outputs), strict=True)
+    found = {}
+    for t in rtl.layer.writes:
+        times, wires = zip(*islice(each, len(t.types)), strict=True)
+        found[t.name] = _Made(t, rtl.end_stage, times, wires)
     twice = [name for name in found if name in made]
     if twice or len(found) < len(rtl.layer.writes):
         raise FpgaMlError(
             f"tensor '{(twice or list(found))[0]}' is made twice", where=f"layer '{rtl.layer.name}'", do="rename one"
         )
     return found
+
+
+def _check_reach(layer: Layer, given: Sequence[tuple[str, int, Wire]]) -> None:
+    """Raises where an element can be what the kernel's input, which may be narrower than the tensor's type, cannot."""
+    for number, (name, k, made) in zip(layer.kernel.inputs, given, strict=True):
+        read = layer.kernel.values[number].wire
+        fraction = max(made.fraction, read.fraction)
+        a, b = made.at(fraction), read.at(fraction)
+        if a.low < b.low or a.high > b.high or (made.fraction > read.fraction and (a.low, a.high) != (0, 0)):
+            raise FpgaMlError(
+                f"it is made as {made.interval.low}..{made.interval.high} with {made.fraction} fraction bits, "
+                f"but read as {read.interval.low}..{read.interval.high} with {read.fraction}",
+                where=f"layer '{layer.name}', tensor '{name}', element {k}",
+                do="give the kernel's input the whole reach of what it reads",
+            )

@@ -17,6 +17,11 @@ class Bit:
     def known(self) -> bool | None:
         return {"0": False, "1": True}.get(self.text)
 
+    @property
+    def bare(self) -> str:
+        """Without the brackets around all of it."""
+        return self.text[1:-1] if self.text.startswith("(") else self.text
+
     def __and__(self, other: Bit | bool) -> Bit:
         a, b = self, _bit(other)
         if a.known is not None:

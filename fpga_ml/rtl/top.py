@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from fpga_ml.rtl.layer import Layer, Tensor
 from fpga_ml.rtl.names import Names, identifier
@@ -112,7 +113,7 @@ class _Top:
         """Registers that carry a tensor to the last stage it is read in."""
         _, made, last = self.lives[tensor.name]
         names = [self.signals[tensor.name, stage] for stage in range(made, last + 1)]
-        registers = tuple(Register(b, tensor.width_bits, False, a) for a, b in zip(names, names[1:], strict=False))
+        registers = tuple(Register(b, tensor.width_bits, False, a) for a, b in pairwise(names))
         return [Registers("ap_clk", registers)] if registers else []
 
     def _layer(self, rtl: LayerRtl) -> list[Item]:

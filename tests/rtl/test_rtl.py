@@ -1,0 +1,174 @@
+"""Kernel.evaluate == Verilator == Icarus, exactly: each operation, every cast, random kernels, networks of layers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fpga_ml.ir.kernel import Builder, Wire
+from fpga_ml.ir.kernel.ops import ALL_OPS
+from fpga_ml.numerics import FixedType
+from fpga_ml.rtl import Layer, Rtl, Tensor, emit_network
+from fpga_ml.rtl.emit_ops import EMITTERS
+from fpga_ml.simulate.cosim import Mode, Simulator
+from fpga_ml.toolchain import verilator
+from fpga_ml.toolchain.run import Command
+from fpga_ml.toolchain.run import run as run_tool
+
+from .designs import SIMULATORS, as_layer, casts, input_tensor, ladder, random_kernel, run, vectors
+
+both = pytest.mark.parametrize("simulator", SIMULATORS)
+GOLDEN = Path(__file__).parent / "golden"
+
+
+class Design:
+    """A network with the vectors for it."""
+
+    def __init__(self, layers: list[Layer], inputs: list[Tensor], outputs: list[str], clock_ns: float, samples: int) -> None:
+        self.rtl = emit_network("network", layers, inputs, outputs, clock_ns)
+        self.vectors = vectors(layers, inputs, outputs, samples, seed=1)
+
+    def check(self, folder: Path, simulator: Simulator, *modes: Mode) -> None:
+        result = run(self.rtl, self.vectors, folder, simulator, modes or ("back_to_back",))
+        assert result.texts() == []
+        assert result.passed
+        assert (result.latency_cycles, result.interval_cycles) == (self.rtl.latency_cycles, 1)
+
+
+def names(layers: list[Layer]) -> list[str]:
+    return [t.name for layer in layers for t in layer.writes]
+
+
+def operations(clock_ns: float) -> Design:
+    rng = random.Random(1)
+    x = input_tensor(rng, "x", 12)
+    layers = ladder(rng, x)
+    return Design(layers, [x], names(layers), clock_ns, 200)
+
+
+def every_cast() -> Design:
+    rng = random.Random(2)
+    x = Tensor(
+        "x", tuple(FixedType(s, w, w - f) for s, w, f in ((1, 6, 3), (0, 5, 2), (1, 7, 6), (0, 7, 3), (1, 5, -1), (1, 1, 0)))
+    )
+    layers = casts(rng, x, 12)
+    return Design(layers, [x], names(layers), 2.0, 300)
+
+
+def kernels(clock_ns: float, seed: int = 3) -> Design:
+    """Random layers that read the input and two earlier tensors each: many skip connections."""
+    rng = random.Random(seed)
+    inputs = [input_tensor(rng, "x", 6), input_tensor(rng, "y", 3)]
+    known, layers = list(inputs), list[Layer]()
+    for k in range(14):
+        reads = rng.sample(known, 2)
+        layers.append(as_layer(rng, random_kernel(rng, f"layer{k}", reads), *reads))
+        known += layers[-1].writes
+    return Design(layers, inputs, [*names(layers), "x"], clock_ns, 150)
+
+
+def test_every_operation_has_an_emitter() -> None:
+    assert set(EMITTERS) == set(ALL_OPS)
+
+
+@both
+@pytest.mark.parametrize("clock_ns", [2.5, 1000.0])
+def test_operations(tmp_path: Path, simulator: Simulator, clock_ns: float) -> None:
+    operations(clock_ns).check(tmp_path, simulator)
+
+
+@both
+def test_all_casts(tmp_path: Path, simulator: Simulator) -> None:
+    every_cast().check(tmp_path, simulator)
+
+
+@both
+def test_random_kernels_with_skip_connections(tmp_path: Path, simulator: Simulator) -> None:
+    design = kernels(3.0)
+    assert design.rtl.latency_cycles > 10
+    design.check(tmp_path, simulator, "back_to_back", "reset_mid_run", "random_gaps")
+
+
+@both
+def test_without_registers(tmp_path: Path, simulator: Simulator) -> None:
+    """A latency of 0: also through resets and gaps."""
+    rng = random.Random(5)
+    x = input_tensor(rng, "x", 4)
+    layer = as_layer(rng, random_kernel(rng, "layer1", [x], 6), x)
+    design = Design([layer], [x], names([layer]), 1000.0, 60)
+    assert design.rtl.latency_cycles == 0
+    assert design.rtl.register_bits == 0
+    design.check(tmp_path, simulator, "back_to_back", "reset_mid_run", "random_gaps")
+
+
+@pytest.mark.slow
+@both
+@pytest.mark.parametrize("seed", range(10, 20))
+def test_more_random_kernels(tmp_path: Path, simulator: Simulator, seed: int) -> None:
+    kernels(random.Random(seed).choice([3.0, 5.0, 9.0]), seed).check(tmp_path, simulator)
+
+
+def lint(rtl: Rtl, folder: Path) -> str:
+    tool = verilator.find()
+    files = [str(f) for f in rtl.write(folder)]
+    arguments = [str(tool.program), "--lint-only", "-Wall", "--top-module", rtl.top, *files]
+    return run_tool(Command(arguments, folder, {"VERILATOR_ROOT": str(tool.root)}), what="lint", do="mend the RTL")
+
+
+DESIGNS: dict[str, Callable[[], Design]] = {
+    "operations": lambda: operations(2.5),
+    "wires": lambda: operations(1000.0),
+    "casts": every_cast,
+    "kernels": lambda: kernels(3.0),
+}
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_verilator_has_no_warning(tmp_path: Path, name: str) -> None:
+    lint(DESIGNS[name]().rtl, tmp_path)
+
+
+def small_layer() -> Layer:
+    b = Builder("small")
+    x = [b.input(Wire.of(FixedType.parse("ap_fixed<6,2>"))) for _ in range(4)]
+    total = b.cast(b.tree(b.add, x), FixedType.parse("ap_fixed<5,3,AP_RND_CONV,AP_SAT>"))
+    squares = b.lookup(total, [k * k % 11 - 3 for k in range(-16, 16)], -16, 2)
+    kernel = b.build([total, b.sub(squares, x[0]), b.scale(total, 2), b.max(total, b.const(0, 0))])
+    types = ("ap_fixed<5,3>", "ap_fixed<9,4>", "ap_fixed<8,6>", "ap_ufixed<6,2>")
+    reads, writes = (Tensor("large", x_types()),), (Tensor("small", tuple(map(FixedType.parse, types))),)
+    return Layer(kernel, reads, writes)
+
+
+def x_types() -> tuple[FixedType, ...]:
+    return (FixedType.parse("ap_fixed<6,2>"),) * 4
+
+
+def small_network() -> tuple[Rtl, Layer]:
+    layer = small_layer()
+    return emit_network("net", [layer], list(layer.reads), ["small"], 2.0), layer
+
+
+@pytest.mark.parametrize("file", ["net_small.sv", "net.sv"])
+def test_golden_text(file: str) -> None:
+    rtl, _ = small_network()
+    assert rtl.files[file] == (GOLDEN / file).read_text()
+    assert small_network()[0] == rtl
+
+
+@both
+def test_a_wrong_rounding_is_caught(tmp_path: Path, simulator: Simulator) -> None:
+    rtl, layer = small_network()
+    given = vectors([layer], layer.reads, ["small"], 200, seed=1)
+    # the port of a tensor with a keyword's name has another one
+    given = replace(given, inputs=tuple(replace(t, name="large_") for t in given.inputs))
+    right = "v7_s1_up = v6_s1[1] & (v6_s1[0] | v6_s1[2])"
+    assert rtl.files["net_small.sv"].count(right) == 1
+    wrong = replace(rtl, files=rtl.files | {"net_small.sv": rtl.files["net_small.sv"].replace(right, "v7_s1_up = v6_s1[1]")})
+    assert run(rtl, given, tmp_path, simulator).texts() == []
+    result = run(wrong, given, tmp_path, simulator)
+    assert not result.passed
+    assert {m.output for m in result.mismatches} >= {"small_0", "small_2"}

@@ -1,0 +1,191 @@
+"""Schedules: timing holds when it is computed again another way, register bits are those in the text, delays are complete."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import replace
+
+import pytest
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.ir.kernel import Builder, Kernel, Wire
+from fpga_ml.ir.kernel.ops import ALL_OPS, Const, Input, Scale
+from fpga_ml.numerics import FixedType
+from fpga_ml.rtl import Layer, Tensor, emit_network
+from fpga_ml.schedule import GENERIC, DelayModel, Schedule, schedule
+from fpga_ml.schedule.delay import DELAYS, signed_digits
+
+from .designs import as_layer, input_tensor, random_kernel
+
+FIXED = FixedType.parse
+# every sum takes 0.8 ns, a register none
+FLAT = replace(GENERIC, register_ns=0.0, lut_inputs=0, adder_base_ns=0.8, adder_per_bit_ns=0.0)
+
+
+def summed(count: int, type_: str = "ap_fixed<6,2>") -> Kernel:
+    b = Builder("summed")
+    return b.build([b.tree(b.add, [b.input(Wire.of(FIXED(type_))) for _ in range(count)])])
+
+
+def check_timing(
+    kernel: Kernel, plan: Schedule, clock_ns: float, arrivals: list[float], model: DelayModel = GENERIC
+) -> None:
+    """Every path within a stage fits, and no value is read before it is made."""
+    times: list[float] = []
+    for number, v in enumerate(kernel.values):
+        stage, begin = plan.stages[number], 0.0
+        if isinstance(v.op, Input):
+            assert stage == 0
+            begin = arrivals[v.op.index]
+        for k in v.operands:
+            if isinstance(kernel.values[k].op, Const) or plan.stages[k] is None:
+                continue
+            assert stage is not None
+            assert (plan.stages[k] or 0) <= stage
+            if plan.stages[k] == stage:
+                begin = max(begin, times[k])
+        times.append(begin + model.delay_ns(v, kernel.wires(number)))
+        assert times[-1] <= model.budget_ns(clock_ns) + 1e-6
+        if stage is not None:
+            assert plan.arrivals_ns[number] == pytest.approx(times[-1])
+    for k, told in zip(kernel.outputs, plan.outputs_ns, strict=True):
+        last = plan.stages[k] == plan.latency_cycles
+        assert told == pytest.approx(times[k] if last else 0.0)
+
+
+def bits_in(text: str) -> int:
+    """Register bits, counted in the text."""
+    total = 0
+    for name in re.findall(r"^\s+(\w+) <=", text, re.M):
+        declared = re.search(rf"logic(?: signed)?(?: \[(\d+):0\])? {name};", text)
+        assert declared is not None
+        total += int(declared[1] or 0) + 1
+    return total
+
+
+def test_every_operation_has_a_delay() -> None:
+    assert set(DELAYS) == set(ALL_OPS)
+
+
+def test_an_adder_of_12_bits() -> None:
+    kernel = summed(2, "ap_fixed<11,2>")
+    assert GENERIC.delay_ns(kernel.values[2], kernel.wires(2)) == pytest.approx(0.8)
+
+
+def test_what_is_only_wires_is_free() -> None:
+    b = Builder("wires")
+    x = b.input(Wire.of(FIXED("ap_fixed<12,4>")))
+    kernel = b.build([b.scale(x, 3), b.cast(x, FIXED("ap_fixed<7,3>")), b.const(3, 0)])
+    assert [GENERIC.delay_ns(v, kernel.wires(n)) for n, v in enumerate(kernel.values)] == [0.0] * 4
+    plan = schedule(kernel, 1.0)
+    assert (plan.latency_cycles, plan.register_bits, plan.outputs_ns) == (0, 0, (0.0, 0.0, 0.0))
+
+
+@pytest.mark.parametrize(("number", "digits"), [(0, 0), (1, 1), (-1, 1), (7, 2), (-7, 2), (5, 2), (11, 3), (256, 1)])
+def test_signed_digits(number: int, digits: int) -> None:
+    assert signed_digits(number) == digits
+
+
+@pytest.mark.parametrize(
+    ("clock_ns", "latency", "last_ns"), [(0.8, 2, 0.8), (1.0, 2, 0.8), (1.6, 1, 0.8), (2.4, 0, 2.4), (9, 0, 2.4)]
+)
+def test_chaining(clock_ns: float, latency: int, last_ns: float) -> None:
+    """Three levels of adders of 0.8 ns."""
+    plan = schedule(summed(8), clock_ns, FLAT)
+    assert plan.latency_cycles == latency
+    assert plan.outputs_ns == pytest.approx((last_ns,))
+
+
+def test_inputs_may_come_late() -> None:
+    plan = schedule(summed(2), 1.0, FLAT, [0.0, 0.3])
+    assert (plan.latency_cycles, plan.outputs_ns, plan.register_bits) == (1, (0.8,), 12)
+    assert schedule(summed(2), 1.0, FLAT, [0.0, 0.2]).latency_cycles == 0
+
+
+def test_a_value_moves_to_where_it_needs_fewer_registers() -> None:
+    """x is kept for the last stage anyway: x + 1 is made there, not registered as well."""
+    b = Builder("kept")
+    x = [b.input(Wire.of(FIXED("ap_fixed<6,6>"))) for _ in range(4)]
+    late = b.tree(b.add, x)
+    kernel = b.build([late, x[0], b.add(x[0], b.const(1, 0))])
+    plan = schedule(kernel, 1.0, FLAT)
+    assert plan.latency_cycles == 1
+    assert plan.stages[kernel.outputs[2]] == 1
+    assert plan.register_bits == 7 + 7 + 6
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_timing_of_random_kernels(seed: int) -> None:
+    rng = random.Random(seed)
+    x = input_tensor(rng, "x", 6)
+    kernel = random_kernel(rng, "random", [x], 60)
+    clock_ns = rng.choice([3.0, 4.0, 6.0, 20.0])
+    arrivals = [rng.uniform(0, 2.0) for _ in kernel.inputs]
+    plan = schedule(kernel, clock_ns, arrivals_ns=arrivals)
+    check_timing(kernel, plan, clock_ns, arrivals)
+    layer = as_layer(rng, kernel, x)
+    rtl = emit_network("network", [layer], [x], [layer.writes[0].name], clock_ns)
+    assert rtl.register_bits == sum(map(bits_in, rtl.files.values()))
+    assert plan == schedule(kernel, clock_ns, arrivals_ns=arrivals)
+    assert all(plan.stages[n] == plan.stages[v.operands[0]] for n, v in enumerate(kernel.values) if isinstance(v.op, Scale))
+
+
+@pytest.mark.parametrize(("clock_ns", "latencies"), [(1.0, [1, 2]), (2.0, [0, 1]), (2.4, [0, 1]), (3.2, [0, 0])])
+def test_layers_chain_within_a_cycle(clock_ns: float, latencies: list[int]) -> None:
+    """Two layers of two levels of adders each: the second goes on where the first has left off."""
+    x = Tensor("x", (FIXED("ap_fixed<6,2>"),) * 4)
+    first = replace(summed(4), name="first")
+    one = Tensor("one", (FIXED("ap_fixed<8,4>"),))
+    b = Builder("second")
+    y, (p, q) = b.input(Wire.of(one.types[0])), [b.input(Wire.of(t)) for t in x.types[:2]]
+    rest = [b.input(Wire.of(t)) for t in x.types[2:]]
+    kernel = b.build([b.add(b.add(y, p), b.add(q, rest[0]))])
+    layers = [Layer(first, (x,), (one,)), Layer(kernel, (one, x), (Tensor("two", (FIXED("ap_fixed<10,6>"),)),))]
+    rtl = emit_network("net", layers, [x], ["two"], clock_ns, FLAT)
+    assert [r.schedule.latency_cycles for r in rtl.layers] == latencies
+    assert rtl.latency_cycles == sum(latencies)
+    assert rtl.layers[1].start_stage == latencies[0]
+
+
+def failure(**changes: object) -> str:
+    """What emit_network says of a network of one sum."""
+    x = Tensor("x", (FIXED("ap_fixed<6,2>"),) * 4)
+    y = Tensor("y", (FIXED("ap_fixed<8,4>"),))
+    given: dict[str, object] = {
+        "kernel": summed(4),
+        "reads": (x,),
+        "writes": (y,),
+        "inputs": [x],
+        "outputs": ["y"],
+        "clock_ns": 5.0,
+    }
+    given |= changes
+    layer = Layer(given["kernel"], given["reads"], given["writes"])  # type: ignore[arg-type]
+    with pytest.raises(FpgaMlError) as error:
+        emit_network("net", [layer], given["inputs"], given["outputs"], given["clock_ns"])  # type: ignore[arg-type]
+    return str(error.value)
+
+
+def test_errors() -> None:
+    assert failure(clock_ns=0.8) == (
+        "one operation takes 0.70 ns, but the 0.8 ns clock leaves 0.65 ns for logic (delay model 'generic 16 nm')\n"
+        "  where: kernel 'summed', %4 = add of 7 bits\n"
+        "  do:    choose a slower clock, or narrower types"
+    )
+    assert "the kernel has 4 inputs, its tensors 1 elements" in failure(reads=(Tensor("x", (FIXED("ap_fixed<6,2>"),)),))
+    narrow = failure(writes=(Tensor("y", (FIXED("ap_fixed<7,3>"),)),))
+    assert "the kernel gives -128..124 with 4 fraction bits, not all of which ap_fixed<7,3> holds" in narrow
+    assert "layer 'summed', tensor 'y', element 0" in narrow
+    assert "no tensor 'z' has been made before it is read" in failure(outputs=["z"])
+    assert "no tensor 'x' has been made before it is read" in failure(inputs=[])
+    assert "tensor 'x' is made with other types" in failure(inputs=[Tensor("x", (FIXED("ap_fixed<7,2>"),) * 4)])
+    assert "tensor 'x' is made twice" in failure(writes=(Tensor("x", (FIXED("ap_fixed<8,4>"),)),))
+    assert "two ports or signals would be called 'ap_clk'" in failure(
+        reads=(Tensor("ap_clk", (FIXED("ap_fixed<6,2>"),) * 4),), inputs=[Tensor("ap_clk", (FIXED("ap_fixed<6,2>"),) * 4)]
+    )
+    assert "read as -16..15 with 4" in failure(kernel=summed(4, "ap_fixed<5,1>"))
+    with pytest.raises(FpgaMlError, match=r"input 1 arrives after 6\.00 ns"):
+        schedule(summed(2), 5.0, arrivals_ns=[0.0, 6.0])
+    with pytest.raises(FpgaMlError, match="1 arrival times for 2 inputs"):
+        schedule(summed(2), 5.0, arrivals_ns=[0.0])

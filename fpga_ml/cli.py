@@ -176,6 +176,20 @@ def emulate(**options: Any) -> None:
 
 
 @main.command()
+@_build_options
+def rtl(**options: Any) -> None:
+    """Build MODEL up to SystemVerilog."""
+    _build(**options, until="rtl")
+
+
+@main.command()
+@_build_options
+def cosim(**options: Any) -> None:
+    """Build MODEL up to RTL simulation: Verilator and Icarus against C-simulation."""
+    _build(**options, until="cosim")
+
+
+@main.command()
 @click.argument("project", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print report.json.")
 def report(project: Path, as_json: bool) -> None:

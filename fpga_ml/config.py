@@ -16,7 +16,7 @@ from fpga_ml.numerics import FixedType
 
 ARCHITECTURES = {"parallel": "io_parallel", "stream": "io_stream"}
 STRATEGIES = ("latency", "resource", "resource_unrolled", "distributed_arithmetic")
-STAGES = ("convert", "csim", "emulate")
+STAGES = ("convert", "csim", "emulate", "rtl", "cosim")
 _TYPE_NAMES = ("result", "weight", "bias", "accum", "table", "exp_table", "inv_table", "inv_inp", "inp_norm")
 
 
@@ -42,7 +42,7 @@ class Config:
     """The whole configuration. Units are in the names; widths in bits.
 
     backend: hls4ml's; part: None for the backend's default; bits: width of calibrated tensors (weight_bits for
-    weights, where they differ); vectors: samples simulated; jobs: threads of C-simulation, 0 for one a core.
+    weights, where they differ); vectors: samples simulated, cosim_vectors: in RTL, besides the corners; jobs: threads of C-simulation, 0 for one a core.
     """
 
     backend: str = "Vitis"
@@ -57,7 +57,8 @@ class Config:
     softmax_table_bits: int = 12
     vectors: int = 2000
     jobs: int = 0
-    until: str = "emulate"
+    cosim_vectors: int = 100
+    until: str = "cosim"
     seed: int = 1
     project_name: str = "myproject"
     layers: Mapping[str, LayerConfig] = field(default_factory=lambda: MappingProxyType({}))
@@ -145,7 +146,14 @@ def _checked(config: Config) -> Config:
     one_of("arch", config.arch, tuple(ARCHITECTURES))
     one_of("strategy", config.strategy, STRATEGIES)
     one_of("until", config.until, STAGES)
-    for key, lowest in (("clock_ns", 0.1), ("reuse_factor", 1), ("vectors", 1), ("jobs", 0), ("softmax_table_bits", 4)):
+    for key, lowest in (
+        ("clock_ns", 0.1),
+        ("reuse_factor", 1),
+        ("vectors", 1),
+        ("jobs", 0),
+        ("cosim_vectors", 1),
+        ("softmax_table_bits", 4),
+    ):
         at_least(key, getattr(config, key), lowest)
     for bits in (config.bits, config.weight_bits, *(c.bits for c in config.layers.values())):
         if bits is not None and not 2 <= bits <= 24:

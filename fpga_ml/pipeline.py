@@ -22,9 +22,12 @@ from fpga_ml.hls.project import build_csim, csim_of, fresh_folder, write_project
 from fpga_ml.layers.base import Layer
 from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
+from fpga_ml.rtl.build import Rtl, build_rtl
 from fpga_ml.simulate.compare import Check, check_csim
+from fpga_ml.simulate.cosim import CosimResult
 from fpga_ml.simulate.csim import CSim
 from fpga_ml.simulate.emulate import check_emulator, emulate
+from fpga_ml.simulate.prove import corners, prove, vectors_of
 from fpga_ml.simulate.vectors import load_samples
 from fpga_ml.toolchain.find import compiler
 from fpga_ml.toolchain.gxx import can_compile
@@ -81,7 +84,8 @@ class Project:
         """True unless a check that ran found a difference."""
         csim, emulator = self.report["csim"], self.report["emulator"]
         exact = csim is None or csim["bit_exact_vs_quantised_model"] is not False
-        return exact and (emulator is None or emulator["mismatches"] == 0)
+        proven = all(run["passed"] for run in self.report["cosim"])
+        return exact and proven and (emulator is None or emulator["mismatches"] == 0)
 
 
 def compile(
@@ -126,7 +130,20 @@ def compile(
         if layers and check is not None:
             with clock.stage("emulate"):
                 emulation = check_emulator(layers, graph.heads, prepared.x, check.outputs)
-        build = Build(source, samples, prepared, graph, check, emulation, config, stages, dict(clock.timings_s))
+        rtl: Rtl | None = None
+        runs: tuple[CosimResult, ...] = ()
+        if layers and stages["rtl"] == "ran":
+            with clock.stage("rtl"):
+                rtl = build_rtl(layers, graph.ports, graph.heads, config.project_name, config.clock_ns)
+                files = rtl.write(_made(folder / "rtl"))
+        if rtl is not None and check is not None and stages["cosim"] == "ran":
+            with clock.stage("cosim"):
+                x = [
+                    np.concatenate([a[: config.cosim_vectors], c]) for a, c in zip(prepared.x, corners(layers), strict=True)
+                ]
+                vectors = vectors_of(layers, graph.heads, graph.ports, x, csim.run(x, jobs=config.jobs).outputs)
+                runs = prove(files, rtl.top, vectors, folder / "sim", config.seed)
+        build = Build(source, samples, prepared, graph, check, emulation, rtl, runs, config, stages, dict(clock.timings_s))
         report = assemble(build)
         document.write(report, folder / "report.json")
     return Project(target, report, csim_of(graph, target) if check is not None else None, layers, graph.heads)
@@ -142,7 +159,17 @@ def _stages(config: Config) -> dict[str, str]:
         compiler()
     if "emulate" in asked and config.backend not in EMULATED:
         stages["emulate"] = f"the emulator follows the C++ of {' and '.join(EMULATED)} projects"
+    if "rtl" in asked and config.arch != "parallel":
+        stages["rtl"] = "streaming RTL is not built yet (--arch parallel)"
+    for before, stage in (("csim", "emulate"), ("emulate", "rtl"), ("rtl", "cosim")):
+        if stages[stage] == "ran" and stages[before] != "ran":
+            stages[stage] = f"needs {before}, which did not run"
     return stages
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def _readable(graph: Graph, stages: dict[str, str]) -> tuple[Layer, ...]:
@@ -153,6 +180,8 @@ def _readable(graph: Graph, stages: dict[str, str]) -> tuple[Layer, ...]:
         return read_graph(graph)
     except FpgaMlError as error:
         stages["emulate"] = error.what
+        for stage in [s for s in ("rtl", "cosim") if stages[s] == "ran"]:
+            stages[stage] = "needs emulate, which did not run"
         return ()
 
 

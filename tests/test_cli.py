@@ -31,7 +31,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_compile_prints_json_and_nothing_else(files: Path) -> None:
-    done = run("compile", files / "tagger.keras", "--data", files / "jets.npz", "-o", files / "p", "--json")
+    done = run(
+        "compile", files / "tagger.keras", "--data", files / "jets.npz", "-o", files / "p", "--json", "--until", "emulate"
+    )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     jsonschema.validate(report, schema())

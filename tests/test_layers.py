@@ -15,6 +15,7 @@ import pytest
 import qkeras
 from keras import layers as L
 from ladder import lowered_equals
+from zoo import quick
 
 import fpga_ml
 
@@ -87,7 +88,7 @@ def _compile(model: Any, tmp_path: Path) -> dict[str, Any]:
     for layer in model.layers:
         layer.set_weights([rng.uniform(0.2, 1.0, np.shape(w)) for w in layer.get_weights()])
     x = [rng.normal(size=(60, *t.shape[1:])) for t in model.inputs]
-    project = fpga_ml.compile(model, data=x, output=tmp_path / "p")
+    project = fpga_ml.compile(model, data=x, output=tmp_path / "p", config=quick())
     if project.report["stages"]["emulate"] == "ran":
         assert project.report["emulator"]["mismatches"] == 0
         lowered_equals(project, x)
@@ -131,5 +132,5 @@ def test_embedding(tmp_path: Path) -> None:
     inputs = keras.Input((4,), name="x")
     model = keras.Model(inputs, L.Embedding(8, 3, name="embedding")(inputs))
     x = np.random.default_rng(1).integers(0, 8, size=(50, 4)).astype(float)
-    csim = fpga_ml.compile(model, data=x, output=tmp_path / "p").report["csim"]
+    csim = fpga_ml.compile(model, data=x, output=tmp_path / "p", config=quick()).report["csim"]
     assert csim["bit_exact_vs_quantised_model"] is True, csim["first_difference"]

@@ -11,7 +11,7 @@ import keras2
 import numpy as np
 import pytest
 from numpy.testing import assert_equal
-from zoo import ZOO, samples
+from zoo import ZOO, quick, samples
 
 import fpga_ml
 from fpga_ml.frontend.load import load
@@ -37,7 +37,9 @@ def test_json_and_h5_form_matches(name: str, tmp_path: Path) -> None:
     keras2.write_weights(model, tmp_path / "w.h5")
     x = samples(model)
 
-    project = fpga_ml.compile(tmp_path / "model.json", weights=tmp_path / "w.h5", data=x, output=tmp_path / "p")
+    project = fpga_ml.compile(
+        tmp_path / "model.json", weights=tmp_path / "w.h5", data=x, output=tmp_path / "p", config=quick()
+    )
 
     rebuilt = load(tmp_path / "model.json", tmp_path / "w.h5")
     assert rebuilt.kind == "keras-2"
@@ -95,7 +97,7 @@ def test_a_class_that_is_gone_converts_without_reference(tmp_path: Path) -> None
         group["fc/kernel:0"], group["fc/bias:0"] = kernel, bias
     x = rng.integers(-3, 4, size=(30, 6)).astype(float)
 
-    project = fpga_ml.compile(tmp_path / "m.json", weights=tmp_path / "w.h5", data=x, output=tmp_path / "p")
+    project = fpga_ml.compile(tmp_path / "m.json", weights=tmp_path / "w.h5", data=x, output=tmp_path / "p", config=quick())
 
     assert "TernaryDense" in project.report["model"]["no_reference"]
     assert project.report["csim"]["bit_exact_vs_quantised_model"] is None

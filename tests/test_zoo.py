@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 from ladder import lowered_equals
-from zoo import ZOO, samples
+from zoo import ZOO, quick, samples
 
 import fpga_ml
-from fpga_ml.config import Config
 
 # hls4ml multiplies by powers of two in a product type that drops bits (nnet_mult.h: weight_exponential).
 INEXACT = {"tagger_po2": "fc2"}
@@ -25,7 +24,7 @@ CASES = (
 @pytest.mark.parametrize(("name", "arch"), CASES)
 def test_equals_bit_for_bit(name: str, arch: str, tmp_path: Path) -> None:
     model = ZOO[name]()
-    project = fpga_ml.compile(model, data=samples(model), config=Config(arch=arch), output=tmp_path / "p")
+    project = fpga_ml.compile(model, data=samples(model), config=quick(arch=arch), output=tmp_path / "p")
     csim = project.report["csim"]
     assert project.report["emulator"]["mismatches"] == 0
     if arch == "parallel":
@@ -43,6 +42,6 @@ def test_equals_bit_for_bit(name: str, arch: str, tmp_path: Path) -> None:
 def test_float_model_is_followed_closely(tmp_path: Path) -> None:
     """16-bit post-training quantisation costs less than a thousandth of the outputs' range, and saturates nothing."""
     model = ZOO["two_inputs_two_heads_float"]()
-    project = fpga_ml.compile(model, data=samples(model), output=tmp_path / "p")
+    project = fpga_ml.compile(model, data=samples(model), output=tmp_path / "p", config=quick())
     assert project.report["csim"]["max_abs_err_vs_float"] < 1e-3
     assert all(row["saturated"] == 0 for row in project.report["quantisation"])

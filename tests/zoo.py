@@ -14,7 +14,16 @@ import qkeras
 from keras import layers as L
 from qkeras import quantized_bits, quantized_relu
 
+from fpga_ml.config import Config
+
 Model = Any
+
+
+def quick(**settings: Any) -> Config:
+    """A build without RTL, which most tests do not look at."""
+    return Config(**{"until": "emulate", **settings})
+
+
 ZOO: dict[str, Callable[[], Model]] = {}
 
 

@@ -100,6 +100,12 @@ class Graph:
     heads: tuple[str, ...]
     notes: tuple[str, ...]
 
+    @property
+    def ports(self) -> dict[str, str]:
+        """{layer: C++ port name} of inputs and outputs."""
+        named = {name: name for name, _, _ in self.inputs}
+        return named | {head: name for head, (name, _, _) in zip(self.heads, self.outputs, strict=True)}
+
     def node(self, name: str) -> Node:
         return next(n for n in self.nodes if n.name == name)
 

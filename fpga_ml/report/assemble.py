@@ -14,14 +14,17 @@ from fpga_ml.config import Config
 from fpga_ml.frontend.load import Source
 from fpga_ml.frontend.prepare import Prepared
 from fpga_ml.report import document, metrics
+from fpga_ml.rtl.build import Rtl
 from fpga_ml.simulate.compare import Check
+from fpga_ml.simulate.cosim import CosimResult
 from fpga_ml.simulate.emulate import Emulation
 from fpga_ml.simulate.vectors import Samples
 
 
 @dataclass(frozen=True)
 class Build:
-    """Everything that the stages of one build made; check and emulation are None where those did not run."""
+    """Everything that the stages of one build made; check, emulation and rtl are None where
+    those did not run; runs: one co-simulation a simulator."""
 
     source: Source
     samples: Samples
@@ -29,6 +32,8 @@ class Build:
     graph: Graph
     check: Check | None
     emulation: Emulation | None
+    rtl: Rtl | None
+    runs: tuple[CosimResult, ...]
     config: Config
     stages: dict[str, str]
     timings_s: dict[str, float]
@@ -63,8 +68,8 @@ def assemble(build: Build) -> dict[str, Any]:
         "layers": document.layers(build.graph),
         "csim": _csim(build),
         "emulator": None if build.emulation is None else dataclasses.asdict(build.emulation),
-        "rtl": None,
-        "cosim": [],
+        "rtl": _rtl(build),
+        "cosim": [_cosim(run) for run in build.runs],
         "synth": [],
         "metrics": _metrics(build),
         "stages": build.stages,
@@ -92,6 +97,36 @@ def _csim(build: Build) -> dict[str, Any] | None:
         "argmax_flips": check.flips,
         "argmax_flips_vs_float": check.flips_vs_float,
         "layers": [dataclasses.asdict(r) for r in check.layers],
+    }
+
+
+def _rtl(build: Build) -> dict[str, Any] | None:
+    rtl = build.rtl
+    if rtl is None:
+        return None
+    return {
+        "arch": build.config.arch,
+        "clock_ns": build.config.clock_ns,
+        "latency_cycles": rtl.latency_cycles,
+        "interval_cycles": rtl.interval_cycles,
+        "register_bits": rtl.register_bits,
+        "files": [f"rtl/{name}" for name in rtl.files],
+        "layers": [{"name": r.layer.name, "latency_cycles": r.schedule.latency_cycles} for r in rtl.layers],
+    }
+
+
+def _cosim(run: CosimResult) -> dict[str, Any]:
+    return {
+        "simulator": run.simulator,
+        "version": run.version,
+        "passed": run.passed,
+        "vectors": run.vectors,
+        "mismatches": run.mismatch_count,
+        "latency_cycles": run.latency_cycles,
+        "interval_cycles": run.interval_cycles,
+        "stalls": run.stalls,
+        "seconds": round(run.seconds, 2),
+        "texts": run.texts(),
     }
 
 

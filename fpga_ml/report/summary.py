@@ -20,6 +20,8 @@ def show(report: dict[str, Any], console: Console) -> None:
         wrong, rate = report["emulator"]["mismatches"], report["emulator"]["samples_per_s"]
         verdict = "[green]equals C-simulation[/green]" if wrong == 0 else f"[red]differs in {wrong} values[/red]"
         console.print(f"  emulator {verdict}, {rate:,.0f} samples/s")
+    for line in _hardware(report):
+        console.print(f"  {line}")
     if model.get("no_reference"):
         console.print(f"  no Keras reference: {escape(model['no_reference'])}")
     if report["metrics"]:
@@ -63,6 +65,21 @@ def _verdict(csim: dict[str, Any] | None) -> Iterator[str]:
     if csim["max_abs_err_vs_float"] is not None:
         yield f"largest output error against float: {csim['max_abs_err_vs_float']:.4g}"
     yield f"{csim['samples_per_s']:.0f} samples/s"
+
+
+def _hardware(report: dict[str, Any]) -> Iterator[str]:
+    rtl = report["rtl"]
+    if rtl is None:
+        return
+    latency, interval = rtl["latency_cycles"], rtl["interval_cycles"]
+    yield (
+        f"RTL: {latency} cycles ({latency * rtl['clock_ns']:.0f} ns at {rtl['clock_ns']:g} ns), interval {interval}, "
+        f"{rtl['register_bits']:,} register bits, {len(rtl['files'])} modules"
+    )
+    for run in report["cosim"]:
+        verdict = "[green]equals C-simulation[/green]" if run["passed"] else f"[red]{run['mismatches']} mismatches[/red]"
+        yield f"RTL in {run['simulator']} {verdict}, {run['vectors']} vectors, latency {run['latency_cycles']} measured"
+        yield from (f"    {escape(text)}" for text in run["texts"])
 
 
 def _metrics(metrics: dict[str, dict[str, float | None]]) -> Table:

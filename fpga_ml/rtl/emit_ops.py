@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from fpga_ml.ir.kernel.kernel import Value
 from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Min, Mul, Op, Scale, Select, Sub
 from fpga_ml.ir.kernel.wire import Wire
-from fpga_ml.numerics import Interval
 from fpga_ml.rtl.emit_cast import cast_items
 from fpga_ml.rtl.signal import Signal
 from fpga_ml.rtl.sv import Item, Net, Rom, literal
@@ -35,7 +34,10 @@ Emitter = Callable[[str, Value, Sequence[Operand]], list[Item]]
 
 
 def emit(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
-    """The items that make a value in a signal `name`; helpers are called `name_...`. None for a wire of another name."""
+    """The items that make a value in a signal `name`; helpers are called `name_...`.
+
+    Nothing for what is only a way to read other bits (see `_nothing`).
+    """
     return EMITTERS[type(value.op)](name, value, operands)
 
 
@@ -116,7 +118,7 @@ def _lookup(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
     """The content that occurs most often is the default; addresses are the raw bits of the operand."""
     assert isinstance(value.op, Lookup)
     op, (address,), t = value.op, operands, value.wire.type
-    reach: Interval = address.wire.interval
+    reach = address.wire.interval
     if address.signal.constant is not None:
         return _net(name, value, literal(op.table[address.signal.constant - op.low], t.width))
     contents = {raw: op.table[raw - op.low] for raw in range(reach.low, reach.high + 1)}

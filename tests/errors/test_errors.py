@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers as L
+from zoo import quick
 
 import fpga_ml
 from fpga_ml.config import Config
@@ -38,7 +39,7 @@ def message(call: Any) -> str:
 
 def test_model_not_found(tmp_path: Path) -> None:
     small().save(tmp_path / "tagger.keras")
-    assert message(lambda: fpga_ml.compile(tmp_path / "tager.keras")) == (
+    assert message(lambda: fpga_ml.compile(tmp_path / "tager.keras", config=quick())) == (
         f"model '{tmp_path}/tager.keras' not found\n  do:    did you mean 'tagger.keras'?"
     )
 
@@ -50,30 +51,30 @@ def test_not_a_model(tmp_path: Path) -> None:
         ("m.json", "is not a model"),
     ):
         (tmp_path / name).write_text("nonsense")
-        text = message(lambda name=name: fpga_ml.compile(tmp_path / name, weights=tmp_path / name))
+        text = message(lambda name=name: fpga_ml.compile(tmp_path / name, weights=tmp_path / name, config=quick()))
         assert text.startswith(f"'{tmp_path / name}' {start}")
         assert "do:" in text
 
 
 def test_unknown_kind_of_file(tmp_path: Path) -> None:
     (tmp_path / "m.pt").write_text("")
-    assert "unknown kind of file '.pt'" in message(lambda: fpga_ml.compile(tmp_path / "m.pt"))
+    assert "unknown kind of file '.pt'" in message(lambda: fpga_ml.compile(tmp_path / "m.pt", config=quick()))
 
 
 def test_json_without_weights(tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text('{"class_name": "Sequential", "config": []}')
     assert "holds an architecture without weights\n  do:    add --weights w.h5" in message(
-        lambda: fpga_ml.compile(tmp_path / "m.json")
+        lambda: fpga_ml.compile(tmp_path / "m.json", config=quick())
     )
 
 
 def test_folder_without_a_model(tmp_path: Path) -> None:
-    assert "holds neither quantised.keras nor float.keras" in message(lambda: fpga_ml.compile(tmp_path))
+    assert "holds neither quantised.keras nor float.keras" in message(lambda: fpga_ml.compile(tmp_path, config=quick()))
 
 
 def test_unsupported_layer() -> None:
     model = keras.Sequential([keras.Input((4, 4, 4, 2)), L.Conv3D(2, 2, name="volume")], name="net")
-    assert message(lambda: fpga_ml.compile(model)) == (
+    assert message(lambda: fpga_ml.compile(model, config=quick())) == (
         "layer 'volume' is a Conv3D, which hls4ml 1.3.0 does not convert\n"
         "  where: layer 'volume' of model 'net'\n"
         "  do:    replace it (did you mean 'Conv2D'?)"
@@ -82,7 +83,7 @@ def test_unsupported_layer() -> None:
 
 def test_unsupported_activation() -> None:
     model = keras.Sequential([keras.Input((4,)), L.Dense(2, activation="mish", name="fc")], name="net")
-    text = message(lambda: fpga_ml.compile(model))
+    text = message(lambda: fpga_ml.compile(model, config=quick()))
     assert text.startswith("activation 'mish' of layer 'fc' is not one that hls4ml computes")
     assert "layer 'fc' of model 'net'" in text
 
@@ -90,11 +91,11 @@ def test_unsupported_activation() -> None:
 def test_bare_operation() -> None:
     x = keras.Input((4,))
     model = keras.Model(x, L.Dense(2)(x) + 1.0)
-    assert "is a bare operation (Add), which hls4ml cannot read" in message(lambda: fpga_ml.compile(model))
+    assert "is a bare operation (Add), which hls4ml cannot read" in message(lambda: fpga_ml.compile(model, config=quick()))
 
 
 def test_wrong_input_shape() -> None:
-    assert message(lambda: fpga_ml.compile(small(), data=X[:, :3])) == (
+    assert message(lambda: fpga_ml.compile(small(), data=X[:, :3], config=quick())) == (
         "samples of shape (3,), but the model's input 'x' is (4,)\n"
         "  where: array 'x' of in memory\n"
         "  do:    give an array of shape (N, 4)"
@@ -102,12 +103,14 @@ def test_wrong_input_shape() -> None:
 
 
 def test_wrong_dtype() -> None:
-    assert "data of type <U1 are no numbers" in message(lambda: fpga_ml.compile(small(), data=np.full((3, 4), "a")))
+    assert "data of type <U1 are no numbers" in message(
+        lambda: fpga_ml.compile(small(), data=np.full((3, 4), "a"), config=quick())
+    )
 
 
 def test_missing_array_names_what_there_is(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", jets=X)
-    text = message(lambda: fpga_ml.compile(small(), data=tmp_path / "d.npz"))
+    text = message(lambda: fpga_ml.compile(small(), data=tmp_path / "d.npz", config=quick()))
     assert text.startswith("no array for input 'x'")
     assert "the file holds: jets" in text
 
@@ -115,29 +118,33 @@ def test_missing_array_names_what_there_is(tmp_path: Path) -> None:
 def test_nan_in_data() -> None:
     bad = X.copy()
     bad[3, 2] = np.nan
-    assert "1 values are NaN or infinite, the first at index (3, 2)" in message(lambda: fpga_ml.compile(small(), data=bad))
+    assert "1 values are NaN or infinite, the first at index (3, 2)" in message(
+        lambda: fpga_ml.compile(small(), data=bad, config=quick())
+    )
 
 
 def test_nan_in_weights() -> None:
     model = small()
     model.get_layer("fc").kernel.assign(np.full((4, 2), np.inf))
-    assert message(lambda: fpga_ml.compile(model, data=X)).startswith(
+    assert message(lambda: fpga_ml.compile(model, data=X, config=quick())).startswith(
         "8 of 8 values are NaN or infinite\n  where: layer 'fc', weight 'kernel'"
     )
 
 
 def test_empty_data() -> None:
-    assert "no samples: the array is empty" in message(lambda: fpga_ml.compile(small(), data=X[:0]))
+    assert "no samples: the array is empty" in message(lambda: fpga_ml.compile(small(), data=X[:0], config=quick()))
 
 
 def test_labels_that_do_not_match() -> None:
-    assert "8 samples but 3 labels" in message(lambda: fpga_ml.compile(small(), data={"x": X, "y": np.zeros(3)}))
+    assert "8 samples but 3 labels" in message(
+        lambda: fpga_ml.compile(small(), data={"x": X, "y": np.zeros(3)}, config=quick())
+    )
 
 
 def test_data_that_are_no_arrays(tmp_path: Path) -> None:
     (tmp_path / "d.npz").write_text("x")
-    assert "is no file of NumPy arrays" in message(lambda: fpga_ml.compile(small(), data=tmp_path / "d.npz"))
-    assert "not found" in message(lambda: fpga_ml.compile(small(), data=tmp_path / "none.npz"))
+    assert "is no file of NumPy arrays" in message(lambda: fpga_ml.compile(small(), data=tmp_path / "d.npz", config=quick()))
+    assert "not found" in message(lambda: fpga_ml.compile(small(), data=tmp_path / "none.npz", config=quick()))
 
 
 def test_width_over_64_bits(tmp_path: Path) -> None:
@@ -145,26 +152,26 @@ def test_width_over_64_bits(tmp_path: Path) -> None:
         [keras.Input((4,), name="x"), L.Dense(2, name="fc"), L.Activation("tanh", name="t")], name="wide"
     )
     text = message(
-        lambda: fpga_ml.compile(wide, data=X, output=tmp_path / "p", config=Config(input_type="ap_fixed<60,8>", bits=20))
+        lambda: fpga_ml.compile(wide, data=X, output=tmp_path / "p", config=quick(input_type="ap_fixed<60,8>", bits=20))
     )
     assert "bits wide, more than 64" in text
     assert "layer 'fc', type" in text
     assert "a width of 80 bits is outside 1..64" in message(
-        lambda: fpga_ml.compile(small(), data=X, config=Config(input_type="ap_fixed<80,8>"))
+        lambda: fpga_ml.compile(small(), data=X, config=quick(input_type="ap_fixed<80,8>"))
     )
 
 
 def test_unknown_backend_and_part() -> None:
-    assert message(lambda: fpga_ml.compile(small(), data=X, config=Config(backend="Vitus"))) == (
+    assert message(lambda: fpga_ml.compile(small(), data=X, config=quick(backend="Vitus"))) == (
         "unknown backend 'Vitus'\n  do:    did you mean 'Vitis'?"
     )
-    text = message(lambda: fpga_ml.compile(small(), data=X, config=Config(part="Agilex7")))
+    text = message(lambda: fpga_ml.compile(small(), data=X, config=quick(part="Agilex7")))
     assert text.startswith("'Agilex7' is no part that backend Vitis knows")
 
 
 def test_missing_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
-    assert message(lambda: fpga_ml.compile(small(), data=X, output=tmp_path / "p")) == (
+    assert message(lambda: fpga_ml.compile(small(), data=X, output=tmp_path / "p", config=quick())) == (
         "C-simulation needs a C++ compiler, and 'no-such-compiler' was not found\n"
         "  do:    apt-get install g++, or set CXX to a compiler"
     )
@@ -176,32 +183,34 @@ def test_failing_compiler_shows_its_own_words(tmp_path: Path, monkeypatch: pytes
     fake.write_text("#!/bin/sh\necho 'fatal error: out of pixie dust' >&2\nexit 3\n")
     fake.chmod(0o755)
     monkeypatch.setenv("CXX", str(fake))
-    text = message(lambda: fpga_ml.compile(small(), data=X, output=tmp_path / "p"))
+    text = message(lambda: fpga_ml.compile(small(), data=X, output=tmp_path / "p", config=quick()))
     assert "failed with exit code 3:\n    fatal error: out of pixie dust" in text
     assert not (tmp_path / "p").exists()
 
 
 def test_unwritable_target() -> None:
-    text = message(lambda: fpga_ml.compile(small(), data=X, output="/dev/null/p"))
+    text = message(lambda: fpga_ml.compile(small(), data=X, output="/dev/null/p", config=quick()))
     assert text.startswith("'/dev/null' is no folder\n  where: /dev/null/p")
 
 
 def test_target_that_is_no_project(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
-    assert "exists and is no HLS project" in message(lambda: fpga_ml.compile(small(), data=X, output=tmp_path))
+    assert "exists and is no HLS project" in message(
+        lambda: fpga_ml.compile(small(), data=X, output=tmp_path, config=quick())
+    )
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
 def test_full_disk_leaves_the_old_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "p"
-    fpga_ml.compile(small(), data=X, output=target, config=Config(until="convert"))
+    fpga_ml.compile(small(), data=X, output=target, config=quick(until="convert"))
     before = {p: p.read_bytes() for p in sorted(target.rglob("*")) if p.is_file()}
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(hls_project.np, "savetxt", full)
-    text = message(lambda: fpga_ml.compile(small(), data=X, output=target, config=Config(until="convert", bits=8)))
+    text = message(lambda: fpga_ml.compile(small(), data=X, output=target, config=quick(until="convert", bits=8)))
     assert text.startswith(f"the disk is full\n  where: {target}")
     assert {p: p.read_bytes() for p in sorted(target.rglob("*")) if p.is_file()} == before
     assert [p.name for p in tmp_path.iterdir()] == ["p"]
@@ -233,7 +242,7 @@ def test_interrupted_run_leaves_the_old_project(tmp_path: Path) -> None:
 
 
 def test_crash_in_generated_code_is_an_error(tmp_path: Path) -> None:
-    project = fpga_ml.compile(small(), data=X, output=tmp_path / "p")
+    project = fpga_ml.compile(small(), data=X, output=tmp_path / "p", config=quick())
     assert project.simulator is not None
     project.simulator.library.write_bytes(b"no library")
     assert "C-simulation: " in message(lambda: project.csim(X))
@@ -262,7 +271,9 @@ def test_configuration(toml: str, expected: str, tmp_path: Path) -> None:
 def test_section_for_a_layer_that_is_not_there(tmp_path: Path) -> None:
     path = tmp_path / "fpga_ml.toml"
     path.write_text("bits = 12\n[layers.fcc]\nreuse_factor = 2\n")
-    text = message(lambda: fpga_ml.compile(small(), data=X, config=Config.read(path), output=tmp_path / "p"))
+    text = message(
+        lambda: fpga_ml.compile(small(), data=X, config=Config.read(path).replace(until="emulate"), output=tmp_path / "p")
+    )
     assert text == (
         "the configuration has a section for layer 'fcc', which the model does not have\n"
         f"  where: {path}:2\n  do:    did you mean 'fc'?"

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from numpy.testing import assert_equal
-from zoo import ZOO, samples
+from zoo import ZOO, quick, samples
 
 import fpga_ml
 from fpga_ml.config import Config
@@ -63,7 +63,9 @@ def test_own_types_are_taken(tmp_path: Path) -> None:
         "weight = 'ap_fixed<7,2>'\nresult = 'ap_fixed<11,4>'\n"
     )
     model = ZOO["tagger_float"]()
-    project = fpga_ml.compile(model, data=samples(model), config=Config.read(path), output=tmp_path / "p")
+    project = fpga_ml.compile(
+        model, data=samples(model), config=Config.read(path).replace(until="emulate"), output=tmp_path / "p"
+    )
     types = {row["tensor"]: row["type"] for row in project.report["quantisation"]}
     assert types["features"] == "ap_fixed<9,3>"
     assert types["fc1.kernel"].startswith("ap_fixed<10,")
@@ -102,7 +104,7 @@ def test_twin_carries_weights_and_trains(tmp_path: Path) -> None:
     before, after = (twin.fit(x, y, epochs=1, verbose=0).history["loss"][0] for _ in range(2))
     assert after < before
     twin.save(tmp_path / "twin.keras")
-    project = fpga_ml.compile(tmp_path / "twin.keras", data=x, output=tmp_path / "p")
+    project = fpga_ml.compile(tmp_path / "twin.keras", data=x, output=tmp_path / "p", config=quick())
     assert project.report["csim"]["bit_exact_vs_quantised_model"] is True
     assert {r["origin"] for r in project.report["quantisation"]} <= {"data", "qkeras"}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_equal
-from zoo import ZOO, samples
+from zoo import ZOO, quick, samples
 
 import fpga_ml
 from fpga_ml.config import Config
@@ -29,13 +29,13 @@ def test_every_backend_writes_its_project(backend: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("backend", ["Quartus", "Catapult"])
 def test_csim_of_other_vendors(backend: str, tmp_path: Path) -> None:
     model = ZOO["skip_6bit"]()
-    project = fpga_ml.compile(model, data=samples(model), config=Config(backend=backend), output=tmp_path / "p")
+    project = fpga_ml.compile(model, data=samples(model), config=quick(backend=backend), output=tmp_path / "p")
     assert project.report["csim"]["bit_exact_vs_quantised_model"] is True, project.report["csim"]["first_difference"]
 
 
 def test_backend_without_open_compiler_says_so(tmp_path: Path) -> None:
     model = ZOO["conv1d_6bit"]()
-    project = fpga_ml.compile(model, data=samples(model), config=Config(backend="oneAPI"), output=tmp_path / "p")
+    project = fpga_ml.compile(model, data=samples(model), config=quick(backend="oneAPI"), output=tmp_path / "p")
     assert project.report["stages"]["csim"] == "a oneAPI project compiles only with its vendor's compiler"
     assert project.report["csim"] is None
 
@@ -44,7 +44,7 @@ def test_backend_without_open_compiler_says_so(tmp_path: Path) -> None:
 def test_testbench_compares_exactly(arch: str, tmp_path: Path) -> None:
     """The vendor's csim runs this program: right vectors pass, one wrong digit or none at all fails."""
     model = ZOO["conv2d_6bit"]()
-    fpga_ml.compile(model, data=samples(model), config=Config(arch=arch), output=tmp_path / "p")
+    fpga_ml.compile(model, data=samples(model), config=quick(arch=arch), output=tmp_path / "p")
     folder = tmp_path / "p"
     build_testbench(folder, "myproject", tmp_path / "tb")
 
@@ -74,7 +74,9 @@ def test_settings_reach_hls4ml(tmp_path: Path) -> None:
         "[layers.fc2]\nreuse_factor = 16\n[layers.logits]\nstrategy = 'latency'\n"
     )
     model = ZOO["tagger_6bit"]()
-    project = fpga_ml.compile(model, data=samples(model), config=Config.read(path), output=tmp_path / "p")
+    project = fpga_ml.compile(
+        model, data=samples(model), config=Config.read(path).replace(until="emulate"), output=tmp_path / "p"
+    )
     layers = {row["name"]: row for row in project.report["layers"]}
     assert (layers["fc1"]["reuse_factor"], layers["fc1"]["strategy"]) == (4, "resource")
     assert layers["fc2"]["reuse_factor"] == 16
@@ -88,7 +90,7 @@ def test_settings_reach_hls4ml(tmp_path: Path) -> None:
 def test_project_can_be_moved_and_run_again(tmp_path: Path) -> None:
     model = ZOO["conv1d_6bit"]()
     x = samples(model)
-    project = fpga_ml.compile(model, data=x, output=tmp_path / "p")
+    project = fpga_ml.compile(model, data=x, output=tmp_path / "p", config=quick())
     again = project.csim(x)[0]
     assert_equal(again.shape, (200, 3))
     assert_equal(again[:100], np.loadtxt(tmp_path / "p" / "tb_data" / "tb_output_predictions.dat"))
@@ -98,5 +100,5 @@ def test_project_can_be_moved_and_run_again(tmp_path: Path) -> None:
 
 def test_report_is_the_one_on_disk(tmp_path: Path) -> None:
     model = ZOO["conv1d_6bit"]()
-    project = fpga_ml.compile(model, data=samples(model), config=Config(until="convert"), output=tmp_path / "p")
+    project = fpga_ml.compile(model, data=samples(model), config=quick(until="convert"), output=tmp_path / "p")
     assert json.loads((tmp_path / "p" / "report.json").read_text()) == project.report

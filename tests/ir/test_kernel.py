@@ -90,6 +90,23 @@ def test_wide_values_stay_exact() -> None:
     assert [int(v) for v in kernel.evaluate(a, c)[1]] == [5 * int(p) * int(q) for p, q in zip(a, c, strict=True)]
 
 
+def test_operands_wider_than_their_result() -> None:
+    """A comparison yields one bit, but aligns its operands to 64 bits and more first."""
+    b = Builder("compare")
+    x, y = b.input(Wire(60, Interval(0, 7))), b.input(Wire(0, Interval(0, 31)))
+    kernel = b.build([b.less(x, y)])
+    assert kernel.evaluate(3, 16) == [1]
+    assert [int(v) for v in kernel.evaluate(np.array([3, 3]), np.array([16, 0]))[0]] == [1, 0]
+
+
+def test_tables_in_wide_kernels() -> None:
+    b = Builder("tables")
+    x = b.input(Wire(0, Interval(0, 1)))
+    big = b.lookup(x, [1 << 40, (1 << 40) + 1], 0, 0)
+    kernel = b.build([b.mul(big, big)])
+    assert [int(v) for v in kernel.evaluate(np.array([0, 1]))[0]] == [1 << 80, ((1 << 40) + 1) ** 2]
+
+
 @pytest.mark.parametrize("op", ALL_OPS)
 def test_every_operation_is_complete(op: type) -> None:
     """A type rule, a meaning and a docstring of its own; constants and inputs have no operands."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.testing import assert_equal
-from zoo import ZOO, samples
+from zoo import ZOO, quick, samples
 
 import fpga_ml
 from fpga_ml import pipeline
@@ -33,7 +33,7 @@ def test_one_wrong_weight_bit_is_found(tmp_path: Path, monkeypatch: object) -> N
         return build(graph, folder, backend)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pipeline, "build_csim", sabotage)  # type: ignore[attr-defined]
-    project = fpga_ml.compile(model, data=samples(model), output=tmp_path / "p")
+    project = fpga_ml.compile(model, data=samples(model), output=tmp_path / "p", config=quick())
     csim = project.report["csim"]
     assert csim["bit_exact_vs_quantised_model"] is False
     assert not project.agrees
@@ -50,7 +50,9 @@ def test_narrow_accumulator_is_named(tmp_path: Path) -> None:
     path = tmp_path / "fpga_ml.toml"
     path.write_text("[layers.fc2.precision]\naccum = 'ap_fixed<8,2>'\n")
     model = ZOO["tagger_6bit"]()
-    project = fpga_ml.compile(model, data=samples(model), config=Config.read(path), output=tmp_path / "p")
+    project = fpga_ml.compile(
+        model, data=samples(model), config=Config.read(path).replace(until="emulate"), output=tmp_path / "p"
+    )
     first = project.report["csim"]["first_difference"]
     assert first["layer"] == "fc2"
     assert "rounds or overflows" in first["cause"]
@@ -81,10 +83,10 @@ def test_default_softmax_of_hls4ml_flips_where_ours_does_not(tmp_path: Path) -> 
     """hls4ml issue 1512: the same logits through its default tables and through ours, in C-simulation."""
     model = ZOO["tagger_float"]()
     x = [samples(model, 4000)[0] * 0.5]
-    ours = fpga_ml.compile(model, data=x, config=Config(vectors=4000), output=tmp_path / "ours")
+    ours = fpga_ml.compile(model, data=x, config=quick(vectors=4000), output=tmp_path / "ours")
     path = tmp_path / "fpga_ml.toml"
     path.write_text("vectors = 4000\n[layers.softmax]\nsoftmax = 'stable'\n")
-    theirs = fpga_ml.compile(model, data=x, config=Config.read(path), output=tmp_path / "theirs")
+    theirs = fpga_ml.compile(model, data=x, config=Config.read(path).replace(until="emulate"), output=tmp_path / "theirs")
     assert ours.report["csim"]["argmax_flips"] == 0
     assert theirs.report["csim"]["argmax_flips"] > 0
 

@@ -46,7 +46,7 @@ class Kernel:
 
     def evaluate(self, *raw: Any) -> list[Any]:
         """Raw outputs for raw inputs, integers or int64 arrays of one shape; the exact meaning of the kernel."""
-        wide = any(max(abs(v.wire.interval.low), v.wire.interval.high) >= 1 << 62 for v in self.values)
+        wide = any(_reach(self.wires(k), v.wire) >= 1 << 62 for k, v in enumerate(self.values))
         found: list[Any] = []
         for v in self.values:
             if isinstance(v.op, Input):
@@ -56,6 +56,13 @@ class Kernel:
                 wires = tuple(self.values[k].wire for k in v.operands)
                 found.append(v.op.evaluate(wires, *(found[k] for k in v.operands)))
         return [found[k] for k in self.outputs]
+
+
+def _reach(operands: tuple[Wire, ...], result: Wire) -> int:
+    """The largest integer that computing a value meets: its operands are aligned to the finest of them first."""
+    fraction = max([w.fraction for w in operands], default=result.fraction)
+    intervals = [w.at(max(fraction, w.fraction)) for w in operands] + [result.interval]
+    return max(max(abs(i.low), abs(i.high)) for i in intervals)
 
 
 def verify(kernel: Kernel) -> list[str]:

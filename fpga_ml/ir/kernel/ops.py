@@ -246,7 +246,7 @@ class Lookup(Op):
 
     def evaluate(self, wires: tuple[Wire, ...], *raw: Raw) -> Raw:
         if isinstance(raw[0], np.ndarray):
-            return np.asarray(self.table)[(raw[0] - self.low).astype(np.int64)]
+            return np.asarray(self.table, raw[0].dtype)[(raw[0] - self.low).astype(np.int64)]
         return self.table[raw[0] - self.low]
 
     def parameters(self) -> str:

@@ -1,0 +1,50 @@
+"""RTL against C-simulation: the same vectors, in two simulators, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fpga_ml.layers.base import Input, Layer
+from fpga_ml.numerics import FixedType
+from fpga_ml.simulate.cosim import CosimResult, Simulator, Tensor, Vectors, cosim
+
+Array = npt.NDArray[np.float64]
+SIMULATORS: tuple[Simulator, ...] = ("verilator", "icarus")
+
+
+def corners(layers: Sequence[Layer]) -> list[Array]:
+    """Vectors at the ends of the input types, one array (N, ...) an input: all lowest, all highest, zero, the two ends in
+    turn, and the smallest steps around zero."""
+    found = []
+    for layer in (k for k in layers if isinstance(k, Input)):
+        t, n = layer.result, layer.size
+        turn = np.where(np.arange(n) % 2 == 0, t.min, t.max)
+        rows = [np.full(n, v) for v in (t.min, t.max, 0.0, t.lsb, max(-t.lsb, t.min))] + [turn, turn[::-1]]
+        found.append(np.stack(rows).reshape(-1, *layer.shape))
+    return found
+
+
+def vectors_of(
+    layers: Sequence[Layer], heads: Sequence[str], ports: Mapping[str, str], x: Sequence[Array], y: Sequence[Array]
+) -> Vectors:
+    """Real inputs and outputs (N, ...) as raw integers at the ports. ports: {layer: port name}."""
+    known = {layer.name: layer for layer in layers}
+    inputs = [layer.name for layer in layers if isinstance(layer, Input)]
+
+    def tensors(names: Sequence[str], arrays: Sequence[Array]) -> tuple[Tensor, ...]:
+        return tuple(_tensor(ports[n], known[n].result, known[n].shape, a) for n, a in zip(names, arrays, strict=True))
+
+    return Vectors(tensors(inputs, x), tensors(list(heads), y))
+
+
+def _tensor(name: str, t: FixedType, shape: tuple[int, ...], values: Array) -> Tensor:
+    return Tensor.of(name, t.raw(values).reshape(-1, *shape), width_bits=t.width, signed=t.signed)
+
+
+def prove(files: Sequence[Path], top: str, vectors: Vectors, workdir: Path, seed: int) -> tuple[CosimResult, ...]:
+    """Every simulator, every mode: back to back, with random gaps, with resets in mid-run."""
+    return tuple(cosim(files, top, vectors, workdir, simulator, seed=seed) for simulator in SIMULATORS)

@@ -1,0 +1,127 @@
+"""From Keras to SystemVerilog: C-simulation, emulator, Verilator and Icarus agree bit for bit; broken RTL is caught."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from zoo import ZOO, samples
+
+import fpga_ml
+from fpga_ml.config import Config
+from fpga_ml.layers.linear import Linear
+from fpga_ml.numerics import Rounding
+from fpga_ml.rtl.build import Rtl, build_rtl
+from fpga_ml.simulate.cosim import cosim
+from fpga_ml.simulate.emulate import emulate
+from fpga_ml.simulate.prove import vectors_of
+
+SHORT = ["tagger_6bit", "tagger_binary", "tagger_ternary", "skip_6bit", "two_inputs_two_heads_float"]
+LONG = [name for name in ZOO if name not in SHORT]
+CASES = [(name, 40) for name in SHORT] + [pytest.param(name, 1000, marks=pytest.mark.slow) for name in [*SHORT, *LONG]]
+
+
+@pytest.mark.parametrize(("name", "vectors"), CASES)
+def test_rtl_equals_csim_in_two_simulators(name: str, vectors: int, tmp_path: Path) -> None:
+    model = ZOO[name]()
+    config = Config(cosim_vectors=vectors)
+    project = fpga_ml.compile(model, data=samples(model, max(vectors, 100)), config=config, output=tmp_path / "p")
+    report = project.report
+    assert report["emulator"]["mismatches"] == 0
+    assert [run["simulator"] for run in report["cosim"]] == ["verilator", "icarus"]
+    for run in report["cosim"]:
+        assert run["passed"], run["texts"]
+        assert run["vectors"] == vectors + 7  # the corners of the input types come on top
+        assert run["latency_cycles"] == report["rtl"]["latency_cycles"]
+        assert run["interval_cycles"] == report["rtl"]["interval_cycles"] == 1
+        assert run["stalls"] > 0
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> fpga_ml.Project:
+    model = ZOO["skip_6bit"]()
+    config = Config(until="emulate")
+    return fpga_ml.compile(model, data=samples(model), config=config, output=tmp_path_factory.mktemp("rtl") / "p")
+
+
+def _ports(project: fpga_ml.Project) -> dict[str, str]:
+    model = project.report["model"]
+    inputs = {port["name"]: port["name"] for port in model["inputs"]}
+    return inputs | {h: port["name"] for h, port in zip(project.heads, model["outputs"], strict=True)}
+
+
+def _texts(project: fpga_ml.Project, rtl: Rtl, folder: Path) -> list[str]:
+    """What co-simulation under Verilator says of some RTL, against the right outputs."""
+    x = [a[:50] for a in samples(ZOO["skip_6bit"]())]
+    vectors = vectors_of(project.layers, project.heads, _ports(project), x, emulate(project.layers, x, project.heads))
+    (folder / "rtl").mkdir()
+    return cosim(rtl.write(folder / "rtl"), rtl.top, vectors, folder / "sim", "verilator").texts(1000)
+
+
+def _built(project: fpga_ml.Project, layers: object) -> Rtl:
+    return build_rtl(layers, _ports(project), project.heads, "myproject", 5.0)  # type: ignore[arg-type]
+
+
+def test_right_rtl_passes(project: fpga_ml.Project, tmp_path: Path) -> None:
+    assert _texts(project, _built(project, project.layers), tmp_path) == []
+
+
+def test_one_flipped_weight_bit_is_caught(project: fpga_ml.Project, tmp_path: Path) -> None:
+    def flip(layer: object) -> object:
+        if not isinstance(layer, Linear) or layer.name != "fc2":
+            return layer
+        weights = layer.weights.copy()
+        weights[0, 3, 5] ^= 1
+        return replace(layer, weights=weights)
+
+    texts = _texts(project, _built(project, tuple(flip(layer) for layer in project.layers)), tmp_path)
+    assert texts
+    assert "expected" in texts[0]
+    assert "got" in texts[0]
+    assert "cycle" in texts[0]
+
+
+def test_one_wrong_rounding_is_caught(project: fpga_ml.Project, tmp_path: Path) -> None:
+    def floor(layer: object) -> object:
+        if getattr(layer, "name", "") != "relu2":
+            return layer
+        return replace(layer, result=replace(layer.result, rounding=Rounding.TRN))  # type: ignore[attr-defined,type-var]
+
+    assert _texts(project, _built(project, tuple(floor(layer) for layer in project.layers)), tmp_path)
+
+
+def test_one_dropped_register_is_caught(project: fpga_ml.Project, tmp_path: Path) -> None:
+    """One element of a layer comes a cycle early: back-to-back vectors mix."""
+    rtl = _built(project, project.layers)
+    name, text = next((n, t) for n, t in rtl.files.items() if "fc2" in n)
+    lines = text.splitlines(keepends=True)
+    row = next(i for i, line in enumerate(lines) if "<=" in line)
+    target, source = (part.strip(" ;\n") for part in lines[row].split("<="))
+    lines[row] = ""
+    end = max(i for i, line in enumerate(lines) if line.strip() == "endmodule")
+    lines.insert(end, f"  assign {target} = {source};\n")
+    assert _texts(project, replace(rtl, files={**rtl.files, name: "".join(lines)}), tmp_path)
+
+
+def test_rtl_is_the_same_every_time(project: fpga_ml.Project) -> None:
+    assert _built(project, project.layers).files == _built(project, project.layers).files
+
+
+def test_a_faster_clock_takes_more_cycles(project: fpga_ml.Project) -> None:
+    cycles = [
+        build_rtl(project.layers, _ports(project), project.heads, "myproject", clock).latency_cycles
+        for clock in (20.0, 5.0, 2.5)
+    ]
+    assert cycles == sorted(cycles)
+    assert cycles[0] < cycles[-1]
+
+
+def test_stream_says_that_it_has_no_rtl_yet(tmp_path: Path) -> None:
+    model = ZOO["conv1d_6bit"]()
+    config = Config(arch="stream", until="rtl")
+    found = fpga_ml.compile(model, data=samples(model, 20), config=config, output=tmp_path / "p")
+    assert found.report["stages"]["rtl"] == "streaming RTL is not built yet (--arch parallel)"
+    assert found.report["rtl"] is None
+    assert np.all(found.emulate(samples(model, 20))[0] == found.csim(samples(model, 20))[0])

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from hls4ml.model.types import ExponentPrecisionType, XnorPrecisionType
 
-from fpga_ml.bridge.convert import Graph
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.layers import elementwise, tables
 from fpga_ml.layers.base import Input, Layer
@@ -21,6 +20,9 @@ from fpga_ml.layers.gather import Gather
 from fpga_ml.layers.linear import Affine, Linear
 from fpga_ml.layers.pooling import AveragePool, MaxPool
 from fpga_ml.numerics import FixedType
+
+if TYPE_CHECKING:
+    from fpga_ml.bridge.convert import Graph
 
 Index = npt.NDArray[np.int64]
 Reader = Callable[[Any], Layer]
@@ -43,7 +45,12 @@ def reads(*classes: str) -> Callable[[Reader], Reader]:
 
 def read_graph(graph: Graph) -> tuple[Layer, ...]:
     """Typed layers in the order of data. Raises FpgaMlError for the first layer that our RTL does not have yet."""
-    return tuple(_read(node) for node in graph.hls.get_layers())
+    return read_layers(graph.hls)
+
+
+def read_layers(model: Any) -> tuple[Layer, ...]:
+    """As `read_graph`, of an hls4ml ModelGraph."""
+    return tuple(_read(node) for node in model.get_layers())
 
 
 def _read(node: Any) -> Layer:

@@ -28,6 +28,13 @@ def corners(layers: Sequence[Layer]) -> list[Array]:
     return found
 
 
+def random_inputs(layers: Sequence[Layer], n: int, seed: int = 1) -> list[Array]:
+    """Uniform over the input types, one array (n, ...) an input."""
+    rng = np.random.default_rng(seed)
+    inputs = [layer for layer in layers if isinstance(layer, Input)]
+    return [k.result.real(rng.integers(k.result.min_raw, k.result.max_raw + 1, size=(n, *k.shape))) for k in inputs]
+
+
 def vectors_of(
     layers: Sequence[Layer], heads: Sequence[str], ports: Mapping[str, str], x: Sequence[Array], y: Sequence[Array]
 ) -> Vectors:

@@ -146,6 +146,7 @@ def _build(
     config_path: Path | None,
     output: Path | None,
     as_json: bool,
+    rtl: Path | None = None,
     **settings: Any,
 ) -> None:
     with _muted():
@@ -157,7 +158,8 @@ def _build(
     path = config_path or (own if own.exists() else None)
     config = (Config.read(path) if path else Config()).replace(**settings)
     with _progress() as progress:
-        project = compile(model, weights=weights, data=data, config=config, output=output, watcher=_Shown(progress))
+        watcher = _Shown(progress)
+        project = compile(model, weights=weights, data=data, config=config, output=output, rtl=rtl, watcher=watcher)
     if as_json:
         click.echo(json.dumps(project.report, indent=2))
     else:
@@ -184,6 +186,7 @@ def rtl(**options: Any) -> None:
 
 @main.command()
 @_build_options
+@click.option("--rtl", type=click.Path(path_type=Path), help="Verilog to simulate instead of ours (a vendor's syn/verilog).")
 def cosim(**options: Any) -> None:
     """Build MODEL up to RTL simulation: Verilator and Icarus against C-simulation."""
     _build(**options, until="cosim")

@@ -24,7 +24,7 @@ from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
 from fpga_ml.rtl.build import Rtl, build_rtl
 from fpga_ml.simulate.compare import Check, check_csim
-from fpga_ml.simulate.cosim import CosimResult
+from fpga_ml.simulate.cosim import CosimResult, rtl_files_of
 from fpga_ml.simulate.csim import CSim
 from fpga_ml.simulate.emulate import check_emulator, emulate
 from fpga_ml.simulate.prove import corners, prove, vectors_of
@@ -95,6 +95,7 @@ def compile(
     data: Any = None,
     config: Config | None = None,
     output: Path | str | None = None,
+    rtl: Path | str | None = None,
     watcher: Watcher | None = None,
 ) -> Project:
     """A trained model as an HLS project with a C-simulation that is compared with the model bit for bit.
@@ -102,7 +103,8 @@ def compile(
     model: a Keras model, a path to one (.keras, .h5, .json with `weights`) or a folder under models/. data: samples to
     calibrate on and to simulate: an array (N, ...), a dict of arrays, a path to .npz; None for the folder's own, else
     random numbers. config: by default the folder's fpga_ml.toml. output: the project's folder, by default
-    hls_projects/NAME. Raises FpgaMlError; the folder then stays as it was.
+    hls_projects/NAME. rtl: a folder of Verilog, a vendor's `syn/verilog` say, to simulate in place of our own RTL. Raises
+    FpgaMlError; the folder then stays as it was.
     """
     clock = _Clock(watcher or _Silent())
     with clock.stage("load"):
@@ -130,20 +132,21 @@ def compile(
         if layers and check is not None:
             with clock.stage("emulate"):
                 emulation = check_emulator(layers, graph.heads, prepared.x, check.outputs)
-        rtl: Rtl | None = None
+        given = None if rtl is None else rtl_files_of(Path(rtl))
+        made: Rtl | None = None
         runs: tuple[CosimResult, ...] = ()
         if layers and stages["rtl"] == "ran":
             with clock.stage("rtl"):
-                rtl = build_rtl(layers, graph.ports, graph.heads, config.project_name, config.clock_ns)
-                files = rtl.write(_made(folder / "rtl"))
-        if rtl is not None and check is not None and stages["cosim"] == "ran":
+                made = build_rtl(layers, graph.ports, graph.heads, config.project_name, config.clock_ns)
+                files = given or made.write(_made(folder / "rtl"))
+        if made is not None and check is not None and stages["cosim"] == "ran":
             with clock.stage("cosim"):
                 x = [
                     np.concatenate([a[: config.cosim_vectors], c]) for a, c in zip(prepared.x, corners(layers), strict=True)
                 ]
                 vectors = vectors_of(layers, graph.heads, graph.ports, x, csim.run(x, jobs=config.jobs).outputs)
-                runs = prove(files, rtl.top, vectors, folder / "sim", config.seed)
-        build = Build(source, samples, prepared, graph, check, emulation, rtl, runs, config, stages, dict(clock.timings_s))
+                runs = prove(files, config.project_name, vectors, folder / "sim", config.seed, ours=given is None)
+        build = Build(source, samples, prepared, graph, check, emulation, made, runs, config, stages, dict(clock.timings_s))
         report = assemble(build)
         document.write(report, folder / "report.json")
     return Project(target, report, csim_of(graph, target) if check is not None else None, layers, graph.heads)

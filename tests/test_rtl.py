@@ -125,3 +125,21 @@ def test_stream_says_that_it_has_no_rtl_yet(tmp_path: Path) -> None:
     assert found.report["stages"]["rtl"] == "streaming RTL is not built yet (--arch parallel)"
     assert found.report["rtl"] is None
     assert np.all(found.emulate(samples(model, 20))[0] == found.csim(samples(model, 20))[0])
+
+
+def test_other_verilog_in_place_of_ours(project: fpga_ml.Project, tmp_path: Path) -> None:
+    """`--rtl DIR`: the same model against Verilog from elsewhere, right and wrong."""
+    model = ZOO["skip_6bit"]()
+    folder = tmp_path / "verilog"
+    folder.mkdir()
+    _built(project, project.layers).write(folder)
+
+    def passed(name: str) -> list[bool]:
+        config = Config(cosim_vectors=20)
+        found = fpga_ml.compile(model, data=samples(model), config=config, output=tmp_path / name, rtl=folder)
+        return [run["passed"] for run in found.report["cosim"]]
+
+    assert passed("right") == [True, True]
+    top = folder / "myproject_relu2.sv"
+    top.write_text(top.read_text().replace(" + ", " - ", 1) if " + " in top.read_text() else "")
+    assert passed("wrong") == [False, False]

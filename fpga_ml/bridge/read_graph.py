@@ -14,7 +14,7 @@ import numpy.typing as npt
 from hls4ml.model.types import ExponentPrecisionType, XnorPrecisionType
 
 from fpga_ml.errors import FpgaMlError, suggest
-from fpga_ml.layers import elementwise, tables
+from fpga_ml.layers import elementwise, softmax, tables
 from fpga_ml.layers.base import Input, Layer
 from fpga_ml.layers.gather import Gather
 from fpga_ml.layers.linear import Affine, Linear
@@ -329,16 +329,31 @@ def _prelu(node: Any) -> Layer:
 
 @reads("Softmax")
 def _softmax(node: Any) -> Layer:
-    if node.get_attr("implementation") != "stable":
-        raise _unsupported(node, f"softmax '{node.name}' of kind {node.get_attr('implementation')} has no RTL yet", "")
-    norm = node.types.get("inp_norm_t")
-    if norm is None:
-        raise _unsupported(node, f"softmax '{node.name}' with hls4ml's own tables has no RTL yet", "(leave them to us)")
+    kind, common, t = node.get_attr("implementation"), _common(node), _type(node.get_input_variable().type)
+    outer, inner = (int(node.get_attr(f"n_{side}", 1)) for side in ("outer", "inner"))
+    if kind != "stable" and outer * inner > 1:
+        raise _unsupported(node, f"softmax '{node.name}' of kind {kind} over one axis of several has no RTL yet", "")
+    if kind == "argmax":
+        return softmax.ArgmaxSoftmax(**common)
+    size = int(node.get_attr("table_size"))
+    inverse_size = int(node.get_attr("inv_table_size", size))
+    exp_size = int(node.get_attr("exp_table_size", size))
+    if kind == "legacy":
+        return softmax.LegacySoftmax(**common, exp_size=exp_size, inverse_size=inverse_size)
     names = ("exp_table", "inv_table", "inv_inp", "accum")
-    exp, inverse, total, accum = (_type(node.types[f"{n}_t"]) for n in names)
-    return tables.Softmax(**_common(node), difference=_type(norm), exp=exp, inverse=inverse, total=total, accum=accum,
-                          exp_size=int(node.get_attr("exp_table_size")), inverse_size=int(node.get_attr("inv_table_size")),
-                          outer=int(node.get_attr("n_outer", 1)), inner=int(node.get_attr("n_inner", 1)))  # fmt: skip
+    types: dict[str, Any] = dict(
+        zip(("exp", "inverse", "total", "accum"), (_type(node.types[f"{n}_t"]) for n in names), strict=True)
+    )
+    if kind == "latency":
+        return softmax.LatencySoftmax(**common, **types, logits=t, exp_size=exp_size, inverse_size=inverse_size)
+    norm = node.types.get("inp_norm_t")
+    if norm is None:  # as hls4ml's template chooses it (core_templates.py: SoftmaxConfigTemplate)
+        difference = FixedType(False, t.width - t.signed, t.integer - t.signed)
+        exp_size = min(inverse_size, 1 << difference.width) if t.signed else exp_size
+    else:
+        difference = _type(norm)
+    sizes: dict[str, Any] = {"exp_size": exp_size, "inverse_size": inverse_size, "outer": outer, "inner": inner}
+    return tables.Softmax(**common, **types, difference=difference, **sizes)
 
 
 @reads("Merge")

@@ -9,25 +9,43 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.ir.kernel import Builder
-from fpga_ml.numerics import FixedType, cast_array
+from fpga_ml.numerics import FixedType
+from fpga_ml.numerics.cast import cast_array, cast_held
 
 Raw = npt.NDArray[np.int64]
+Held = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """Raw integers (N, elements), elements in C order of the layer's shape, and their type."""
+    """Raw integers (N, elements), elements in C order of the layer's shape, and their type.
 
-    raw: Raw
+    held: the integers in any dtype that holds them exactly, also as whole floats. Fast layers work on it and keep the
+    samples of one element together in memory (Fortran order); `raw` is for all others.
+    """
+
+    held: Held
     type: FixedType
 
+    @property
+    def raw(self) -> Raw:
+        """The integers as int64."""
+        return self.held.astype(np.int64, copy=False)
+
+    @property
+    def rows(self) -> Held:
+        """(elements, N), as they are held."""
+        return self.held.T
+
     def cast(self, t: FixedType) -> Tensor:
-        return Tensor(cast_array(self.raw, self.type.fraction, t), t)
+        own = self.type
+        return Tensor(cast_held(self.held, own.min_raw, own.max_raw, own.fraction, t), t)
 
 
 @dataclass(frozen=True)
@@ -54,6 +72,10 @@ class Layer(ABC):
     def _result(self, raw: Raw, fraction: int) -> Tensor:
         """Raw values with that many fraction bits, assigned to the result's type."""
         return Tensor(cast_array(raw, fraction, self.result), self.result)
+
+    def _held_result(self, held: Held, low: int, high: int, fraction: int) -> Tensor:
+        """`_result` of raw values from low to high in any exact dtype."""
+        return Tensor(cast_held(held, low, high, fraction, self.result), self.result)
 
 
 @dataclass(frozen=True)

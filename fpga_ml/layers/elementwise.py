@@ -30,10 +30,11 @@ class Relu(Layer):
     ceiling: int | None = None
 
     def evaluate(self, *x: Tensor) -> Tensor:
-        raw = np.maximum(x[0].raw, 0)
+        held, high = np.maximum(x[0].held, 0), x[0].type.max_raw
         if self.ceiling is not None and self.ceiling <= x[0].type.max:
-            raw = np.minimum(raw, int(self.ceiling / x[0].type.lsb))
-        return self._result(raw, x[0].type.fraction)
+            high = int(self.ceiling / x[0].type.lsb)
+            held = np.minimum(held, high)
+        return self._held_result(held, 0, high, x[0].type.fraction)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         zero = b.const(0, 0)

@@ -20,9 +20,12 @@ class Gather(Layer):
     index: npt.NDArray[np.int64]
 
     def evaluate(self, *x: Tensor) -> Tensor:
-        cast = [t.cast(self.result).raw for t in x]
-        everything = np.concatenate([*cast, np.zeros((len(cast[0]), 1), np.int64)], axis=1)
-        return Tensor(everything[:, self.index], self.result)
+        cast = [t.cast(self.result) for t in x]
+        # Mixed dtypes would become floats that may not hold all of them.
+        alike = len({t.held.dtype for t in cast}) == 1
+        rows = [t.rows if alike else t.raw.T for t in cast]
+        zero = np.zeros((1, rows[0].shape[1]), rows[0].dtype)
+        return Tensor(np.concatenate([*rows, zero])[self.index].T, self.result)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         everything = [b.cast(v, self.result) for tensor in x for v in tensor] + [b.const(0, 0)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,10 @@ import numpy.typing as npt
 
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.layers.base import Layer, Raw, Tensor
+from fpga_ml.layers.contract import Contraction
 from fpga_ml.numerics import FixedType, Overflow, cast_array, cast_raw
+from fpga_ml.numerics.cast import cast_held, exact_kind
 from fpga_ml.passes.cmvm import apply, solve
-
-_MAX_PATCH_ELEMENTS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -38,19 +39,52 @@ class Linear(Layer):
     product: FixedType | None = None
 
     def evaluate(self, *x: Tensor) -> Tensor:
-        n, fraction = len(x[0].raw), x[0].type.fraction + self.weight_fraction
-        start = np.array([cast_raw(int(v), self.bias_fraction, self.accum) for v in self.bias], np.int64)
+        fraction = x[0].type.fraction + self.weight_fraction
         if self._is_plain(fraction):
-            total = np.concatenate([self._products(part, x[0].type) for part in self._parts(x[0].raw)])
-            total = (total.reshape(n, len(self.index), -1) << (self.accum.fraction - fraction)) + start
-            total = cast_array(total, self.accum.fraction, self.accum)
-        else:
-            total = self._step_by_step(self._patches(x[0].raw), fraction, start)
-        return self._result(total.reshape(n, -1), self.accum.fraction)
+            return self._at_once(x[0], fraction)
+        total = self._step_by_step(self._patches(x[0].raw), fraction)
+        return self._result(total.reshape(len(total), -1), self.accum.fraction)
 
-    def _parts(self, raw: Raw) -> list[Raw]:
-        """The batch in parts whose patches stay small."""
-        return np.array_split(raw, max(1, len(raw) * self.index.size // _MAX_PATCH_ELEMENTS))
+    @cached_property
+    def _start(self) -> Raw:
+        """The bias in accum, where every sum begins."""
+        return np.array([cast_raw(int(v), self.bias_fraction, self.accum) for v in self.bias], np.int64)
+
+    @cached_property
+    def _contractions(self) -> dict[FixedType, tuple[Contraction, int, int]]:
+        """What `_contraction` has found, by the type that is read."""
+        return {}
+
+    def _contraction(self, t: FixedType) -> tuple[Contraction, int, int]:
+        """Sums of products in units of accum without the bias, and the least and greatest value with it."""
+        if t not in self._contractions:
+            weights = self.weights << (self.accum.fraction - t.fraction - self.weight_fraction)
+            low, high, most = self._bounds(weights, t)
+            self._contractions[t] = Contraction(self.index, weights.astype(exact_kind(most))), low, high
+        return self._contractions[t]
+
+    def _bounds(self, weights: Raw, t: FixedType) -> tuple[int, int, int]:
+        """The least and the greatest sum, and a bound on the magnitude of every partial sum in any order."""
+        # Python's integers, for these may be larger than int64.
+        positive, negative = (
+            part.sum(axis=1).reshape(-1).astype(object) for part in (weights.clip(min=0), weights.clip(max=0))
+        )
+        start = self._start.astype(object)
+        low = min(positive * t.min_raw + negative * t.max_raw + start)
+        high = max(positive * t.max_raw + negative * t.min_raw + start)
+        most = max((positive - negative) * max(-t.min_raw, t.max_raw) + abs(start))
+        return int(low), int(high), int(most)
+
+    def _at_once(self, x: Tensor, fraction: int) -> Tensor:
+        """All products summed in one go, where neither the order nor the place of an overflow matters."""
+        contraction, low, high = self._contraction(x.type)
+        total = contraction(x.rows)
+        by_output = total.reshape(len(self.index), len(self._start), -1)
+        by_output += self._start.astype(total.dtype)[:, None]
+        held = cast_held(total, low, high, self.accum.fraction, self.accum)
+        if low < self.accum.min_raw or high > self.accum.max_raw:
+            low, high = self.accum.min_raw, self.accum.max_raw
+        return self._held_result(held.T, low, high, self.accum.fraction)
 
     def _patches(self, raw: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """(N, P, G, K): what each product reads."""
@@ -61,21 +95,10 @@ class Linear(Layer):
         """True if no product and no partial sum is rounded, and overflow, if any, wraps: then the order is free."""
         return self.product is None and self.accum.fraction >= fraction and self.accum.overflow is Overflow.WRAP
 
-    def _products(self, raw: Raw, t: FixedType) -> Raw:
-        """Sums of products, exact: on floats where every partial sum is an integer that a float holds."""
-        positions, groups, k = self.index.shape
-        reach = max(abs(t.min_raw), t.max_raw) * int(np.abs(self.weights).sum(axis=1).max(initial=0))
-        kind = np.float32 if reach < 1 << 24 else np.float64 if reach < 1 << 53 else np.int64
-        weights, patches = self.weights.astype(kind), self._patches(raw.astype(kind))
-        out = np.empty((len(raw), positions, groups, self.weights.shape[2]), np.int64)
-        for g in range(groups):
-            flat = np.ascontiguousarray(patches[:, :, g]).reshape(-1, k)
-            out[:, :, g] = (flat @ weights[g]).reshape(len(raw), positions, -1)
-        return out
-
-    def _step_by_step(self, patches: Raw, fraction: int, start: Raw) -> Raw:
+    def _step_by_step(self, patches: Raw, fraction: int) -> Raw:
         """As the C++ loops: every product and every partial sum is assigned to its type."""
         n, positions, groups, k = patches.shape
+        start = self._start
         total = np.broadcast_to(start.reshape(groups, -1), (n, positions, groups, start.size // groups)).copy()
         for i in range(k):
             weight, at = self.weights[:, i], fraction

@@ -21,10 +21,14 @@ class MaxPool(Layer):
     accum: FixedType
 
     def evaluate(self, *x: Tensor) -> Tensor:
-        lowest = np.full((len(x[0].raw), 1), x[0].type.min_raw)
-        windows = np.concatenate([x[0].raw, lowest], axis=1)[:, self.index]
-        largest = cast_array(windows.max(-1), x[0].type.fraction, self.accum)
-        return self._result(largest, self.accum.fraction)
+        rows, t = x[0].rows, x[0].type
+        # An element that the window has anyway stands for those outside the image.
+        columns = np.where(self.index < 0, self.index.max(-1, keepdims=True), self.index).T
+        largest = rows[columns[0]]
+        for column in columns[1:]:
+            np.maximum(largest, rows[column], out=largest)
+        accumulated = Tensor(largest.T, t).cast(self.accum)
+        return accumulated.cast(self.result)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         out = []

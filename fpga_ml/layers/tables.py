@@ -11,7 +11,7 @@ import ctypes.util
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -68,7 +68,7 @@ class Table(Layer):
     table_size: int
     table: FixedType
 
-    @property
+    @cached_property
     def entries(self) -> Table1:
         reach, function = FUNCTIONS[self.function]
         x = [
@@ -123,7 +123,7 @@ class Bent(Layer):
     alpha: int
     alpha_fraction: int
 
-    @property
+    @cached_property
     def entries(self) -> Table1:
         _, _, function = BENDS[self.function]
         x = [f32(-8.0 * i / float(f32(self.table_size))) for i in range(self.table_size)]
@@ -178,12 +178,12 @@ class Softmax(Layer):
     outer: int = 1
     inner: int = 1
 
-    @property
+    @cached_property
     def exp_entries(self) -> Table1:
         values = _addresses(self.difference, self.exp_size)
         return _entries(self.exp, [_exp_float(f32(-v)) for v in values])
 
-    @property
+    @cached_property
     def inverse_entries(self) -> Table1:
         values = _addresses(self.total, self.inverse_size)
         return _entries(self.inverse, [float(f32(1) / v) if v else math.inf for v in values])

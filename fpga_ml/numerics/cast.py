@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.numerics.types import FixedType, Rounding, Whole, confined, wrapped
+from fpga_ml.numerics.types import FixedType, Overflow, Rounding, Whole, confined, wrapped
+
+Held = npt.NDArray[Any]
 
 
 def cast_raw(raw: int, source_fraction: int, target: FixedType) -> int:
@@ -41,6 +43,89 @@ def cast_array(raw: npt.NDArray[np.int64], source_fraction: int, target: FixedTy
     below = np.asarray(whole < -(-target.min_raw >> left))
     above = np.asarray(whole > target.max_raw >> left)
     return confined(np.left_shift(whole, left), below, above, target)
+
+
+# The modes in which a float is rounded by one exact NumPy function; the offset is added to it before.
+_FLOAT_ROUNDINGS: dict[Rounding, tuple[np.ufunc, float]] = {
+    Rounding.TRN: (np.floor, 0.0),
+    Rounding.TRN_ZERO: (np.trunc, 0.0),
+    Rounding.RND: (np.floor, 0.5),
+    Rounding.RND_MIN_INF: (np.ceil, -0.5),
+    Rounding.RND_CONV: (np.rint, 0.0),
+}
+_MAX_FLOAT_SHIFT = 64
+
+
+def exact_kind(reach: int) -> type[np.float32] | type[np.float64] | type[np.int64]:
+    """The fastest dtype that holds every whole number from -reach to reach."""
+    return np.float32 if reach <= 1 << 24 else np.float64 if reach <= 1 << 53 else np.int64
+
+
+def cast_held(held: Held, low: int, high: int, source_fraction: int, target: FixedType) -> Held:
+    """`cast_array` of raw values from low to high that may be held as whole floats, and then stay floats.
+
+    Every step is exact: floats are scaled by powers of two and rounded by one function, and stay below the reach of their
+    dtype; what this cannot do goes through int64.
+    """
+    shift = source_fraction - target.fraction
+    if held.dtype.kind != "f":
+        return cast_array(held, source_fraction, target)
+    if target.rounding not in _FLOAT_ROUNDINGS or abs(shift) > _MAX_FLOAT_SHIFT:
+        return cast_array(held.astype(np.int64), source_fraction, target)
+    first, last = rescaled(low, shift, target.rounding), rescaled(high, shift, target.rounding)
+    fits = target.min_raw <= first and last <= target.max_raw
+    half = 1 << max(shift - 1, 0)
+    turn = 0 if fits else 1 << target.width
+    kind = exact_kind(max(-low + half, high + half, -first + turn, last + turn))
+    if kind is np.int64:
+        return cast_array(held.astype(np.int64), source_fraction, target)
+    whole = _rounded(held.astype(kind, copy=False), shift, target.rounding)
+    if not fits:
+        whole = _overflowed(whole, first, last, target)
+    reach = max(-first, last) if fits else 1 << target.width
+    return whole.astype(exact_kind(reach), copy=False)
+
+
+def _rounded(held: Held, shift: int, rounding: Rounding) -> Held:
+    """Whole floats * 2**-shift to whole floats."""
+    if shift == 0:
+        return held
+    scaled: Held = held * held.dtype.type(2.0**-shift)
+    if shift > 0:
+        function, offset = _FLOAT_ROUNDINGS[rounding]
+        if offset:
+            scaled += offset
+        function(scaled, out=scaled)
+    return scaled
+
+
+def _overflowed(whole: Held, first: int, last: int, target: FixedType) -> Held:
+    """Whole floats from first to last, of which some may be out of the target's range, by its overflow mode."""
+    low, high = target.min_raw, target.max_raw
+    match target.overflow:
+        case Overflow.WRAP:
+            turns = np.floor((whole - low) * whole.dtype.type(2.0**-target.width))
+            return np.asarray(whole - turns * (1 << target.width))
+        case Overflow.SAT_ZERO:
+            return np.where((whole < low) | (whole > high), whole.dtype.type(0), whole)
+        case Overflow.SAT | Overflow.SAT_SYM:
+            held = np.maximum(whole, low) if first < low else whole
+            return np.minimum(held, high) if last > high else held
+
+
+def cast_real(values: npt.NDArray[np.float64], target: FixedType) -> Held:
+    """`FixedType.raw` of real values, held in the fastest exact dtype; the usual type of an input takes four steps."""
+    kind = exact_kind(1 << target.width)
+    usual = target.rounding is Rounding.RND_CONV and target.overflow is Overflow.SAT and abs(target.fraction) < 1000
+    if not usual or kind is np.int64:
+        return target.raw(values)
+    # A power of two scales exactly, but for results so small or large that they round to 0 or saturate all the same.
+    with np.errstate(over="ignore", under="ignore"):
+        scaled = values * 2.0**target.fraction
+    if np.isnan(scaled).any():
+        return target.raw(values)  # which raises
+    np.rint(scaled, out=scaled)
+    return np.clip(scaled, target.min_raw, target.max_raw, out=scaled).astype(kind, copy=False)
 
 
 def rescaled(raw: Whole, shift: int, rounding: Rounding) -> Whole:

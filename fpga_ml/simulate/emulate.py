@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.layers.base import Input, Layer, Tensor
+from fpga_ml.numerics.cast import cast_real
 
 Array = npt.NDArray[np.float64]
 _TIMED_SECONDS = 0.5
+_CHUNK_ELEMENTS = 400_000
+_MAX_CHUNK = 4096
 
 
 @dataclass(frozen=True)
@@ -25,13 +31,23 @@ class Emulation:
 
 def emulate_raw(layers: Sequence[Layer], x: Mapping[str, npt.NDArray[np.int64]]) -> dict[str, Tensor]:
     """{layer: result} for raw inputs (N, ...) by name."""
+    inputs = {name: np.asarray(raw, np.int64) for name, raw in x.items()}
+    return _run(layers, inputs, keep=[layer.name for layer in layers])
+
+
+def _run(layers: Sequence[Layer], x: Mapping[str, npt.NDArray[Any]], keep: Collection[str]) -> dict[str, Tensor]:
+    """{layer: result} of the layers in `keep`; the others are let go once all have read them, while caches are warm."""
     known: dict[str, Tensor] = {}
+    last = {name: layer.name for layer in layers for name in layer.reads}
     for layer in layers:
         if isinstance(layer, Input):
-            raw = np.asarray(x[layer.name], np.int64)
-            known[layer.name] = Tensor(raw.reshape(len(raw), -1), layer.result)
+            held = x[layer.name]
+            known[layer.name] = Tensor(held.reshape(len(held), layer.size), layer.result)
         else:
             known[layer.name] = layer.evaluate(*(known[name] for name in layer.reads))
+        for name in layer.reads:
+            if last[name] == layer.name and name not in keep:
+                known.pop(name, None)
     return known
 
 
@@ -50,8 +66,23 @@ def check_emulator(
 
 def emulate(layers: Sequence[Layer], x: Sequence[Array], outputs: Sequence[str]) -> list[Array]:
     """Outputs (N, ...) as real values for real inputs (N, ...), which are first assigned to the input types."""
+    n, largest = len(x[0]), max(layer.size for layer in layers)
+    size = min(max(_CHUNK_ELEMENTS // largest // 16 * 16, 16), _MAX_CHUNK)
+    chunks = [[a[at : at + size] for a in x] for at in range(0, max(n, 1), size)]
+    workers = min(len(chunks), len(os.sched_getaffinity(0)))
+    if workers == 1:
+        parts = [_emulate_chunk(layers, chunk, outputs) for chunk in chunks]
+    else:
+        # NumPy and BLAS let go of the interpreter's lock.
+        with ThreadPoolExecutor(workers) as pool:
+            parts = list(pool.map(lambda chunk: _emulate_chunk(layers, chunk, outputs), chunks))
+    return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+
+
+def _emulate_chunk(layers: Sequence[Layer], x: Sequence[Array], outputs: Sequence[str]) -> list[Array]:
+    """`emulate` of so few samples that the largest tensor stays in a core's cache."""
     inputs = [layer for layer in layers if isinstance(layer, Input)]
-    raw = {layer.name: layer.result.raw(np.asarray(a, np.float64)) for layer, a in zip(inputs, x, strict=True)}
-    known = emulate_raw(layers, raw)
+    held = {layer.name: cast_real(np.asarray(a, np.float64), layer.result) for layer, a in zip(inputs, x, strict=True)}
+    known = _run(layers, held, keep=outputs)
     shapes = {layer.name: layer.shape for layer in layers}
-    return [known[o].type.real(known[o].raw).reshape(len(known[o].raw), *shapes[o]) for o in outputs]
+    return [known[o].type.real(known[o].raw).reshape(len(x[0]), *shapes[o]) for o in outputs]

@@ -52,6 +52,11 @@ def _tensor(name: str, t: FixedType, shape: tuple[int, ...], values: Array) -> T
     return Tensor.of(name, t.raw(values).reshape(-1, *shape), width_bits=t.width, signed=t.signed)
 
 
-def prove(files: Sequence[Path], top: str, vectors: Vectors, workdir: Path, seed: int) -> tuple[CosimResult, ...]:
-    """Every simulator, every mode: back to back, with random gaps, with resets in mid-run."""
-    return tuple(cosim(files, top, vectors, workdir, simulator, seed=seed) for simulator in SIMULATORS)
+def prove(
+    files: Sequence[Path], top: str, vectors: Vectors, workdir: Path, seed: int, *, ours: bool = True
+) -> tuple[CosimResult, ...]:
+    """Every simulator, every mode: back to back, with random gaps, with resets in mid-run.
+
+    ours: the RTL promises a fixed latency; a vendor's does not.
+    """
+    return tuple(cosim(files, top, vectors, workdir, s, seed=seed, fixed_latency=ours) for s in SIMULATORS)

@@ -1,0 +1,157 @@
+"""The other softmaxes of hls4ml (nnet_activation.h): latency, legacy and argmax; the stable one is in tables.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fpga_ml.ir.kernel import Builder
+from fpga_ml.layers.base import Layer, Tensor
+from fpga_ml.layers.tables import (
+    Table1,
+    _address,
+    _addresses,
+    _bits,
+    _entries,
+    _exp_float,
+    _index_type,
+    _sum,
+    _whole,
+    f32,
+)
+from fpga_ml.numerics import FixedType, Overflow, Rounding
+
+_LEGACY_TABLE = FixedType(True, 18, 8)  # activ_config's own type: the softmax template leaves it
+_LEGACY_EXP_RANGE_BITS, _LEGACY_INVERSE_RANGE_BITS = 4, 6
+
+
+@dataclass(frozen=True)
+class LatencySoftmax(Layer):
+    """softmax_latency: exp of the logits themselves, addressed by their highest bits, then one over the sum."""
+
+    logits: FixedType
+    exp: FixedType
+    inverse: FixedType
+    total: FixedType
+    accum: FixedType
+    exp_size: int
+    inverse_size: int
+
+    @property
+    def exp_entries(self) -> Table1:
+        """By the highest bits as a signed number, from the lowest on."""
+        half = self.exp_size // 2 if self.logits.signed else 0
+        shift = self.logits.width - _bits(self.exp_size)
+        values = [f32(np.ldexp(float((k - half) << shift), -self.logits.fraction)) for k in range(self.exp_size)]
+        return _entries(self.exp, [_exp_float(v) for v in values])
+
+    @property
+    def inverse_entries(self) -> Table1:
+        values = _addresses(self.total, self.inverse_size)
+        half = self.inverse_size // 2
+        signed = [f32(v - 2.0**self.total.integer) if self.total.signed and k >= half else v for k, v in enumerate(values)]
+        return _entries(self.inverse, [float(f32(1) / v) if v else np.inf for v in signed])
+
+    @property
+    def _low(self) -> int:
+        return -(self.exp_size // 2) if self.logits.signed else 0
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        address = (x[0].raw >> (self.logits.width - _bits(self.exp_size))) - self._low
+        terms = Tensor(np.asarray(self.exp_entries, np.int64)[address], self.exp).cast(self.accum)
+        total = Tensor(_sum(terms.raw, self.accum), self.accum).cast(self.total)
+        highest = (total.raw >> (self.total.width - _bits(self.inverse_size))) & (self.inverse_size - 1)
+        inverse = np.asarray(self.inverse_entries, np.int64)[highest]
+        return self._result(terms.raw * inverse[:, None], self.accum.fraction + self.inverse.fraction)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        bits = _bits(self.exp_size)
+        address = FixedType(self.logits.signed, bits, bits)
+        entries = self.exp_entries
+        terms = []
+        for v in x[0]:
+            index = _whole(b, b.cast(b.scale(v, bits - self.logits.integer), address))
+            terms.append(b.cast(b.lookup(index, entries, self._low, self.exp.fraction), self.accum))
+        total = b.cast(b.tree(lambda p, q: b.cast(b.add(p, q), self.accum), terms), self.total)
+        inverse = b.lookup(self._inverse_address(b, total), self.inverse_entries, 0, self.inverse.fraction)
+        return [b.cast(b.mul(t, inverse), self.result) for t in terms]
+
+    def _inverse_address(self, b: Builder, total: int) -> int:
+        """The sum's highest bits as an unsigned number; a sum of exponentials below zero has wrapped."""
+        bits = _bits(self.inverse_size)
+        if not self.total.signed or b.wire(total).interval.low >= 0:
+            return _address(b, total, self.total, self.inverse_size)
+        highest = b.cast(b.scale(total, bits - self.total.integer), FixedType(True, bits, bits))
+        return _whole(b, b.cast(highest, FixedType(False, bits, bits)))
+
+
+@dataclass(frozen=True)
+class ArgmaxSoftmax(Layer):
+    """softmax_argmax: 1 for the first of the largest logits, 0 for the others."""
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        chosen = np.zeros_like(x[0].raw)
+        np.put_along_axis(chosen, x[0].raw.argmax(1)[:, None], 1, axis=1)
+        return self._result(chosen, 0)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        one, zero = b.const(1, 0), b.const(0, 0)
+        out = []
+        for i, v in enumerate(x[0]):
+            beaten = [b.less(v, w) if j > i else b.select(b.less(w, v), zero, one) for j, w in enumerate(x[0]) if j != i]
+            out.append(b.cast(b.select(b.tree(b.max, beaten), zero, one) if beaten else one, self.result))
+        return out
+
+
+@dataclass(frozen=True)
+class LegacySoftmax(Layer):
+    """softmax_legacy: for each class the sum over all classes of exp(x_j - x_i) by a table over [-8, 8), then one over
+    it by a table over [0, 64), both of type ap_fixed<18,8>."""
+
+    exp_size: int
+    inverse_size: int
+
+    @property
+    def exp_entries(self) -> Table1:
+        n = self.exp_size
+        x = [f32(16.0 * float(f32(f32(i) - f32(n) / f32(2))) / float(f32(n))) for i in range(n)]
+        return _entries(_LEGACY_TABLE, [_exp_float(v) for v in x])
+
+    @property
+    def inverse_entries(self) -> Table1:
+        x = [f32(64.0 * i / float(f32(self.inverse_size))) for i in range(self.inverse_size)]
+        return _entries(_LEGACY_TABLE, [1.0 / float(v) if v > 0 else 0.0 for v in x])
+
+    @property
+    def _inverse_index(self) -> FixedType:
+        bits = _bits(self.inverse_size)
+        return FixedType(False, bits, bits, Rounding.TRN_ZERO, Overflow.SAT)
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        t, n = x[0].type, x[0].raw.shape[1]
+        wide = FixedType(True, t.width + 1, t.integer + 1 + _bits(self.exp_size) - _LEGACY_EXP_RANGE_BITS)
+        entries = np.asarray(self.exp_entries, np.int64)
+        totals = np.zeros_like(x[0].raw)
+        for j in range(n):
+            difference = Tensor(x[0].raw[:, j, None] - x[0].raw, wide).cast(_index_type(self.exp_size)).raw
+            term = np.where(np.arange(n) == j, 1 << _LEGACY_TABLE.fraction, entries[difference + self.exp_size // 2])
+            totals = Tensor(totals + term, FixedType(True, 20, 10)).cast(_LEGACY_TABLE).raw
+        shifted = FixedType(True, 18, 8 + _bits(self.inverse_size) - _LEGACY_INVERSE_RANGE_BITS)
+        index = Tensor(totals, shifted).cast(self._inverse_index).raw
+        return self._result(np.asarray(self.inverse_entries, np.int64)[index], _LEGACY_TABLE.fraction)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        exp_shift = _bits(self.exp_size) - _LEGACY_EXP_RANGE_BITS
+        inverse_shift = _bits(self.inverse_size) - _LEGACY_INVERSE_RANGE_BITS
+        entries, inverse_entries, out = self.exp_entries, self.inverse_entries, []
+        for i, v in enumerate(x[0]):
+            total = b.const(0, 0)
+            for j, w in enumerate(x[0]):
+                index = b.cast(b.scale(b.sub(w, v), exp_shift), _index_type(self.exp_size))
+                term = b.lookup(_whole(b, index), entries, -self.exp_size // 2, _LEGACY_TABLE.fraction)
+                total = b.cast(b.add(total, b.const(1, 0) if i == j else term), _LEGACY_TABLE)
+            index = _whole(b, b.cast(b.scale(total, inverse_shift), self._inverse_index))
+            out.append(b.cast(b.lookup(index, inverse_entries, 0, _LEGACY_TABLE.fraction), self.result))
+        return out

@@ -1,0 +1,44 @@
+"""Synthesis of a tiny design: cells and the longest path; and what Yosys says of a broken one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.toolchain.yosys import resources
+
+ADDER = """
+module adder(input clk, input [7:0] a, b, output reg [7:0] y);
+  reg [7:0] c, d;
+  always @(posedge clk) begin c <= a; d <= b; y <= c + d; end
+endmodule
+"""
+
+
+@pytest.fixture
+def rtl(tmp_path: Path) -> Path:
+    path = tmp_path / "adder.sv"
+    path.write_text(ADDER)
+    return path
+
+
+def test_cells_of_an_adder(rtl: Path) -> None:
+    found = resources([rtl], "adder", "xcup", 120)
+    assert (found.luts, found.carries, found.ffs, found.dsps, found.brams) == (8, 2, 24, 0, 0)
+    # A LUT, into the chain, two cells of it and a register: 0.56 + 8 * 0.02 + 0.15, as the delay model counts an adder.
+    assert found.path_ns == pytest.approx(0.87)
+    assert found.tool == "Yosys"
+    assert found.version
+
+
+def test_what_yosys_says_of_broken_rtl_is_in_the_error(rtl: Path) -> None:
+    rtl.write_text("module adder(input a output b); endmodule")
+    with pytest.raises(FpgaMlError, match=r"adder\.sv:1: ERROR: syntax error"):
+        resources([rtl], "adder", "ecp5", 120)
+
+
+def test_a_slow_run_is_given_up(rtl: Path) -> None:
+    with pytest.raises(FpgaMlError, match="no end after"):
+        resources([rtl], "adder", "xcup", 0.05)

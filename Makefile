@@ -27,6 +27,7 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python scripts/bench.py
+	$(BIN)/python scripts/bench_rtl.py
 
 supported: $(STAMP)
 	$(BIN)/python scripts/update_supported.py

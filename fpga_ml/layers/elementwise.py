@@ -9,7 +9,7 @@ import numpy as np
 
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.layers.base import Layer, Raw, Tensor
-from fpga_ml.numerics import FixedType, cast_array
+from fpga_ml.numerics import FixedType, Overflow, cast_array
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,14 @@ class Relu(Layer):
     ceiling: int | None = None
 
     def evaluate(self, *x: Tensor) -> Tensor:
-        held, high = np.maximum(x[0].held, 0), x[0].type.max_raw
-        if self.ceiling is not None and self.ceiling <= x[0].type.max:
-            high = int(self.ceiling / x[0].type.lsb)
+        t = x[0].type
+        if self.ceiling is None and self.result.min_raw == 0 and self.result.overflow is Overflow.SAT:
+            return x[0].cast(self.result)  # which saturates at 0 itself
+        held, high = np.maximum(x[0].held, 0), t.max_raw
+        if self.ceiling is not None and self.ceiling <= t.max:
+            high = int(self.ceiling / t.lsb)
             held = np.minimum(held, high)
-        return self._held_result(held, 0, high, x[0].type.fraction)
+        return self._held_result(held, 0, high, t.fraction)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         zero = b.const(0, 0)

@@ -188,6 +188,14 @@ class Softmax(Layer):
         values = _addresses(self.total, self.inverse_size)
         return _entries(self.inverse, [float(f32(1) / v) if v else math.inf for v in values])
 
+    @cached_property
+    def _exp_array(self) -> Raw:
+        return np.asarray(self.exp_entries, np.int64)
+
+    @cached_property
+    def _inverse_array(self) -> Raw:
+        return np.asarray(self.inverse_entries, np.int64)
+
     def _slices(self) -> npt.NDArray[np.int64]:
         """(slices, classes) element numbers."""
         grid = np.arange(self.size).reshape(self.outer, -1, self.inner)
@@ -199,11 +207,11 @@ class Softmax(Layer):
         d = Tensor(logits.max(-1, keepdims=True) - logits, FixedType(False, t.width + 1, t.integer + 1)).cast(
             self.difference
         )
-        e = np.asarray(self.exp_entries, np.int64)[d.raw >> (self.difference.width - _bits(self.exp_size))]
+        e = self._exp_array[d.raw >> (self.difference.width - _bits(self.exp_size))]
         terms = Tensor(e, self.exp).cast(self.accum)
         total = Tensor(_sum(terms.raw, self.accum), self.accum).cast(self.total)
         address = total.raw >> (self.total.width - _bits(self.inverse_size))
-        inverse = np.asarray(self.inverse_entries, np.int64)[address]
+        inverse = self._inverse_array[address]
         raw = np.empty_like(x[0].raw)
         raw[:, slices] = terms.raw * inverse[..., None]
         return self._result(raw, self.accum.fraction + self.inverse.fraction)

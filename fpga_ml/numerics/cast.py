@@ -81,7 +81,7 @@ def cast_held(held: Held, low: int, high: int, source_fraction: int, target: Fix
         return cast_array(held.astype(np.int64), source_fraction, target)
     whole = _rounded(held.astype(kind, copy=False), shift, target.rounding)
     if not fits:
-        whole = _overflowed(whole, first, last, target)
+        whole = _overflowed(whole, first, last, target, shared=whole is held)
     reach = max(-first, last) if fits else 1 << target.width
     return whole.astype(exact_kind(reach), copy=False)
 
@@ -99,8 +99,9 @@ def _rounded(held: Held, shift: int, rounding: Rounding) -> Held:
     return scaled
 
 
-def _overflowed(whole: Held, first: int, last: int, target: FixedType) -> Held:
-    """Whole floats from first to last, of which some may be out of the target's range, by its overflow mode."""
+def _overflowed(whole: Held, first: int, last: int, target: FixedType, *, shared: bool) -> Held:
+    """Whole floats from first to last, of which some may be out of the target's range, by its overflow mode; in place
+    unless the array is shared."""
     low, high = target.min_raw, target.max_raw
     match target.overflow:
         case Overflow.WRAP:
@@ -109,8 +110,11 @@ def _overflowed(whole: Held, first: int, last: int, target: FixedType) -> Held:
         case Overflow.SAT_ZERO:
             return np.where((whole < low) | (whole > high), whole.dtype.type(0), whole)
         case Overflow.SAT | Overflow.SAT_SYM:
-            held = np.maximum(whole, low) if first < low else whole
-            return np.minimum(held, high) if last > high else held
+            # A bound that cannot be passed may lie beyond what the dtype holds.
+            out = None if shared else whole
+            if first < low and last > high:
+                return np.asarray(np.clip(whole, low, high, out=out))
+            return np.asarray(np.maximum(whole, low, out=out) if first < low else np.minimum(whole, high, out=out))
 
 
 def cast_real(values: npt.NDArray[np.float64], target: FixedType) -> Held:
@@ -122,10 +126,10 @@ def cast_real(values: npt.NDArray[np.float64], target: FixedType) -> Held:
     # A power of two scales exactly, but for results so small or large that they round to 0 or saturate all the same.
     with np.errstate(over="ignore", under="ignore"):
         scaled = values * 2.0**target.fraction
-    if np.isnan(scaled).any():
-        return target.raw(values)  # which raises
     np.rint(scaled, out=scaled)
-    return np.clip(scaled, target.min_raw, target.max_raw, out=scaled).astype(kind, copy=False)
+    held = np.clip(scaled, target.min_raw, target.max_raw, out=scaled).astype(kind, copy=False)
+    # NaN goes through all of this, and only NaN makes such a sum NaN.
+    return target.raw(values) if np.isnan(held.sum()) else held
 
 
 def rescaled(raw: Whole, shift: int, rounding: Rounding) -> Whole:

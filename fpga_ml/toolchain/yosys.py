@@ -23,9 +23,9 @@ _SCRIPTS: Mapping[str, str] = {
     "xcup": "synth_xilinx -family xcup -flatten -noiopad -top {top}",
     "ecp5": "synth_ecp5 -top {top}",
 }
-# Prefixes of cell names; a family's own names do not clash with the other's.
+# Prefixes of cell names (a shift register takes the place of a LUT); a family's own names do not clash with the other's.
 _CELLS: Mapping[str, tuple[str, ...]] = {
-    "luts": ("LUT",),
+    "luts": ("LUT", "SRL"),
     "carries": ("CARRY", "CCU2C"),
     "ffs": ("FDRE", "FDSE", "FDCE", "FDPE", "TRELLIS_FF"),
     "dsps": ("DSP", "MULT18X18D"),

@@ -15,7 +15,7 @@ from fpga_ml.schedule import GENERIC, DelayModel
 _CARRY_BITS = {"CARRY4": 4, "CARRY8": 8, "CCU2C": 2}
 _CHAIN_INPUTS = ("CI", "CIN", "CYINIT")
 # What ends one path and begins the next, or belongs to no path.
-_BETWEEN = ("FD", "TRELLIS_FF", "BUFG", "DSP", "RAMB", "MULT18X18D", "DP16KD", "$")
+_BETWEEN = ("FD", "SRL", "TRELLIS_FF", "BUFG", "DSP", "RAMB", "MULT18X18D", "DP16KD", "$")
 
 
 def longest_path_ns(module: Mapping[str, Any], model: DelayModel = GENERIC) -> float:

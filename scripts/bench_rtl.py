@@ -54,7 +54,7 @@ class Design:
 def tagger(sizes: Sequence[int], zeros: float) -> Any:
     """Dense layers of sizes[1:] after sizes[0] inputs, 6-bit; weights random but seeded, a share of them zero."""
     keras.utils.set_random_seed(3)
-    rng = np.random.default_rng(7)
+    rng, pruning = np.random.default_rng(7), np.random.default_rng(11)
     stack: list[Any] = [keras.Input((sizes[0],), name="features")]
     for i, n in enumerate(sizes[1:], start=1):
         last = i == len(sizes) - 1
@@ -66,7 +66,7 @@ def tagger(sizes: Sequence[int], zeros: float) -> Any:
     model = keras.Sequential(stack, name="tagger")
     for layer in [layer for layer in model.layers if hasattr(layer, "kernel")]:
         weights = rng.normal(0.0, 1.2 / np.sqrt(layer.kernel.shape[0]), layer.kernel.shape)
-        kept = rng.uniform(size=weights.shape) >= zeros
+        kept = pruning.uniform(size=weights.shape) >= zeros
         layer.set_weights([weights * kept, rng.normal(0.0, 0.2, layer.bias.shape)])
     return model
 

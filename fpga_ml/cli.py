@@ -239,11 +239,10 @@ def models() -> None:
 
 
 @main.command()
-@click.pass_context
-def demo(ctx: click.Context) -> None:
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Project folder; default hls_projects/jet_cnn.")
+def demo(output: Path | None) -> None:
     """Take the jet CNN on real jets through the pipeline."""
-    defaults: dict[str, Any] = {p.name: p.get_default(ctx) for p in compile_command.params if p.name}
-    ctx.invoke(compile_command, **{**defaults, "model": _MODELS / "jet_cnn"})
+    _build(_MODELS / "jet_cnn", weights=None, data=None, config_path=None, output=output, as_json=False)
 
 
 if __name__ == "__main__":

@@ -90,3 +90,13 @@ def test_report_of_no_project(tmp_path: Path) -> None:
     assert "holds no report.json" in run("report", tmp_path).stderr
     (tmp_path / "report.json").write_text('{"schema_version": 99}')
     assert "the report is of version 99" in run("report", tmp_path).stderr
+
+
+def test_demo_shows_the_jets(repository: Path, tmp_path: Path) -> None:
+    done = run("demo", "-o", tmp_path / "p", cwd=repository)
+    assert done.returncode == 0, done.stderr
+    assert "C-simulation equals the quantised model bit for bit" in done.stdout
+    assert "argmax flips: 0 against the quantised model" in done.stdout
+    assert "emulator equals C-simulation" in done.stdout
+    for stage in ("float", "quantised", "csim"):
+        assert stage in done.stdout

@@ -112,23 +112,19 @@ def _functional(config: Mapping[str, Any], name: str) -> Any:
             shape = c.get("batch_input_shape") or c.get("batch_shape")
             made[c["name"], 0, 0] = keras.Input(batch_shape=shape, name=c["name"], dtype=c.get("dtype", "float32"))
     while waiting:
-        ready = next((w for w in waiting if all((s[0], s[1], s[2]) in made for s in _sources(w[2]))), None)
+        ready = next((w for w in waiting if all((s[0], s[1], s[2]) in made for s in _references(w[2]))), None)
         if ready is None:
             raise FpgaMlError("the model's layers do not connect", where=f"model '{name}'", do="save the model again")
         waiting.remove(ready)
         entry, index, node = ready
         layer = layers.setdefault(entry["config"]["name"], None) or _layer(entry)
         layers[layer.name] = layer
-        read = [made[s[0], s[1], s[2]] for s in _sources(node)]
+        read = [made[s[0], s[1], s[2]] for s in _references(node)]
         output = layer(read[0] if len(read) == 1 else read)
         for k, tensor in enumerate(output if isinstance(output, (list, tuple)) else [output]):
             made[layer.name, index, k] = tensor
     ends = [[made[r[0], r[1], r[2]] for r in _references(config[k])] for k in ("input_layers", "output_layers")]
     return keras.Model(*(e[0] if len(e) == 1 else e for e in ends), name=name)
-
-
-def _sources(node: Any) -> list[tuple[str, int, int]]:
-    return _references(node)
 
 
 def _references(item: Any) -> list[tuple[str, int, int]]:

@@ -70,7 +70,22 @@ QUANTIZERS = frozenset(
     ]
 )
 _ATTRIBUTE_TYPES = ("table", "exp_table", "inv_table", "inv_inp", "inp_norm")
-_UNUSABLE = frozenset({"GarNet", "GarNetStack", "QConv2DBatchnorm", "UnaryLUT", "FixedPointQuantizer", "ThresholdedReLU"})
+# Registered with hls4ml, but refused or broken under Keras 3.
+_UNUSABLE = frozenset(
+    [
+        "GarNet",
+        "GarNetStack",
+        "QConv2DBatchnorm",
+        "UnaryLUT",
+        "FixedPointQuantizer",
+        "ThresholdedReLU",
+        "TimeDistributed",
+        "AveragePooling3D",
+        "MaxPooling3D",
+        "GlobalAveragePooling3D",
+        "GlobalMaxPooling3D",
+    ]
+)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from fpga_ml.simulate.compare import Check, check_csim
 from fpga_ml.simulate.cosim import CosimResult, rtl_files_of
 from fpga_ml.simulate.csim import CSim
 from fpga_ml.simulate.emulate import check_emulator, emulate
-from fpga_ml.simulate.prove import corners, prove, vectors_of
+from fpga_ml.simulate.prove import prove, vectors_of, with_corners
 from fpga_ml.simulate.vectors import load_samples
 from fpga_ml.toolchain.find import compiler
 from fpga_ml.toolchain.gxx import can_compile
@@ -141,9 +141,7 @@ def compile(
                 files = given or made.write(_made(folder / "rtl"))
         if made is not None and check is not None and stages["cosim"] == "ran":
             with clock.stage("cosim"):
-                x = [
-                    np.concatenate([a[: config.cosim_vectors], c]) for a, c in zip(prepared.x, corners(layers), strict=True)
-                ]
+                x = with_corners(layers, [a[: config.cosim_vectors] for a in prepared.x])
                 vectors = vectors_of(layers, graph.heads, graph.ports, x, csim.run(x, jobs=config.jobs).outputs)
                 runs = prove(files, config.project_name, vectors, folder / "sim", config.seed, ours=given is None)
         build = Build(source, samples, prepared, graph, check, emulation, made, runs, config, stages, dict(clock.timings_s))

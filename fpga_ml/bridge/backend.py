@@ -76,7 +76,7 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
         """
         from fpga_ml.rtl.build import build_rtl
         from fpga_ml.simulate.emulate import emulate
-        from fpga_ml.simulate.prove import corners, prove, random_inputs, vectors_of
+        from fpga_ml.simulate.prove import prove, random_inputs, vectors_of, with_corners
 
         if not hasattr(model, "fpga_ml_layers"):
             self.compile(model)
@@ -95,7 +95,7 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
         if cosim:
             given = random_inputs(layers, _RANDOM_VECTORS) if vectors is None else vectors
             arrays = list(given) if isinstance(given, (list, tuple)) else [given]
-            x = [np.concatenate([np.asarray(a, np.float64), c]) for a, c in zip(arrays, corners(layers), strict=True)]
+            x = with_corners(layers, [np.asarray(a, np.float64) for a in arrays])
             runs = prove(files, rtl.top, vectors_of(layers, heads, ports, x, emulate(layers, x, heads)), folder / "sim", 1)
             report["cosim"] = [
                 {"simulator": r.simulator, "passed": r.passed, "vectors": r.vectors, "mismatches": r.texts()} for r in runs

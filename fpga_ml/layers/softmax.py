@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class LatencySoftmax(Layer):
     exp_size: int
     inverse_size: int
 
-    @property
+    @cached_property
     def exp_entries(self) -> Table1:
         """By the highest bits as a signed number, from the lowest on."""
         half = self.exp_size // 2 if self.logits.signed else 0
@@ -47,7 +48,7 @@ class LatencySoftmax(Layer):
         values = [f32(np.ldexp(float((k - half) << shift), -self.logits.fraction)) for k in range(self.exp_size)]
         return _entries(self.exp, [_exp_float(v) for v in values])
 
-    @property
+    @cached_property
     def inverse_entries(self) -> Table1:
         values = _addresses(self.total, self.inverse_size)
         half = self.inverse_size // 2
@@ -113,13 +114,13 @@ class LegacySoftmax(Layer):
     exp_size: int
     inverse_size: int
 
-    @property
+    @cached_property
     def exp_entries(self) -> Table1:
         n = self.exp_size
         x = [f32(16.0 * float(f32(f32(i) - f32(n) / f32(2))) / float(f32(n))) for i in range(n)]
         return _entries(_LEGACY_TABLE, [_exp_float(v) for v in x])
 
-    @property
+    @cached_property
     def inverse_entries(self) -> Table1:
         x = [f32(64.0 * i / float(f32(self.inverse_size))) for i in range(self.inverse_size)]
         return _entries(_LEGACY_TABLE, [1.0 / float(v) if v > 0 else 0.0 for v in x])

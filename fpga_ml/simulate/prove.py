@@ -28,6 +28,11 @@ def corners(layers: Sequence[Layer]) -> list[Array]:
     return found
 
 
+def with_corners(layers: Sequence[Layer], x: Sequence[Array]) -> list[Array]:
+    """The inputs x, one array (N, ...) an input, and after them the corners."""
+    return [np.concatenate([a, c]) for a, c in zip(x, corners(layers), strict=True)]
+
+
 def random_inputs(layers: Sequence[Layer], n: int, seed: int = 1) -> list[Array]:
     """Uniform over the input types, one array (n, ...) an input."""
     rng = np.random.default_rng(seed)

@@ -39,6 +39,24 @@ def test_rtl_equals_csim_in_two_simulators(name: str, vectors: int, tmp_path: Pa
         assert run["stalls"] > 0
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["skip_6bit", pytest.param("tagger_6bit", marks=pytest.mark.slow), pytest.param("conv1d_6bit", marks=pytest.mark.slow)],
+)
+def test_reuse_factor_shares_hardware(name: str, tmp_path: Path) -> None:
+    """Half of a model's multipliers, or fewer, at as many cycles between two inputs."""
+    model = ZOO[name]()
+    project = fpga_ml.compile(
+        model, data=samples(model, 100), config=Config(reuse_factor=4, cosim_vectors=40), output=tmp_path / "p"
+    )
+    rtl = project.report["rtl"]
+    assert rtl["interval_cycles"] == 4
+    assert {row["interval_cycles"] for row in rtl["layers"] if row["kind"] == "fold"} == {4}
+    for run in project.report["cosim"]:
+        assert run["passed"], run["texts"]
+        assert (run["latency_cycles"], run["interval_cycles"]) == (rtl["latency_cycles"], 4)
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> fpga_ml.Project:
     model = ZOO["skip_6bit"]()

@@ -117,7 +117,8 @@ def _linear(node: Any, index: Index, weights: npt.NDArray[np.int64], fraction: i
         product = None  # loses nothing
     accum = _type(node.types["accum_t"])
     return Linear(**_common(node), index=index, weights=weights, weight_fraction=fraction, bias=bias.reshape(-1),
-                  bias_fraction=bias_fraction, accum=accum, product=product)  # fmt: skip
+                  bias_fraction=bias_fraction, accum=accum, product=product,
+                  reuse=int(node.get_attr("reuse_factor") or 1))  # fmt: skip
 
 
 @reads("Dense")

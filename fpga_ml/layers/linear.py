@@ -28,7 +28,7 @@ from fpga_ml.passes.cmvm import apply, solve
 class Linear(Layer):
     """index (P, G, K) into the input's elements; weights (G, K, M) raw with `weight_fraction`; bias (G * M,) raw with
     `bias_fraction`; product: the type that data times |weight| passes through before its sign and accum, if it loses bits
-    there (powers of two: nnet_mult.h, weight_exponential)."""
+    there (powers of two: nnet_mult.h, weight_exponential); reuse: in how many rounds hardware may share it."""
 
     index: npt.NDArray[np.int64]
     weights: Raw
@@ -37,10 +37,11 @@ class Linear(Layer):
     bias_fraction: int
     accum: FixedType
     product: FixedType | None = None
+    reuse: int = 1
 
     def evaluate(self, *x: Tensor) -> Tensor:
         fraction = x[0].type.fraction + self.weight_fraction
-        if self._is_plain(fraction):
+        if self.is_plain(fraction):
             return self._at_once(x[0], fraction)
         total = self._step_by_step(self._patches(x[0].raw), fraction)
         return self._result(total.reshape(len(total), -1), self.accum.fraction)
@@ -91,7 +92,7 @@ class Linear(Layer):
         padded = np.concatenate([raw, np.zeros((len(raw), 1), raw.dtype)], axis=1) if self.index.min() < 0 else raw
         return np.take(padded, self.index.reshape(-1), axis=1, mode="wrap").reshape(len(raw), *self.index.shape)
 
-    def _is_plain(self, fraction: int) -> bool:
+    def is_plain(self, fraction: int) -> bool:
         """True if no product and no partial sum is rounded, and overflow, if any, wraps: then the order is free."""
         return self.product is None and self.accum.fraction >= fraction and self.accum.overflow is Overflow.WRAP
 
@@ -113,28 +114,33 @@ class Linear(Layer):
         positions, groups, _ = self.index.shape
         elements = [*x[0], b.const(0, 0)]
         fraction = max(b.wire(v).fraction for v in x[0]) + self.weight_fraction
-        starts = [b.const(cast_raw(int(v), self.bias_fraction, self.accum), self.accum.fraction) for v in self.bias]
-        per_group = len(starts) // groups
-        out = []
-        plain = self._is_plain(fraction)
+        per_group = len(self.bias) // groups
+        plain = self.is_plain(fraction)
         programs = [
             solve(self.weights[g], [b.wire(elements[i]).type for i in self.index[0, g]])
             for g in range(groups if plain else 0)
         ]
+        out = []
         for p in range(positions):
             for g in range(groups):
                 data = [elements[i] for i in self.index[p, g]]
-                own = starts[g * per_group : (g + 1) * per_group]
                 if plain:
                     sums = [b.scale(s, -self.weight_fraction) for s in apply(b, programs[g], data)]
-                    totals = [b.cast(b.add(s, start), self.accum) for s, start in zip(sums, own, strict=True)]
+                    out += self.finish(b, sums, g * per_group)
                 else:
-                    totals = [self._lower_steps(b, data, g, m, start) for m, start in enumerate(own)]
-                out += [b.cast(t, self.result) for t in totals]
+                    totals = [self._lower_steps(b, data, g, m) for m in range(per_group)]
+                    out += [b.cast(t, self.result) for t in totals]
         return out
 
-    def _lower_steps(self, b: Builder, data: Sequence[int], g: int, m: int, start: int) -> int:
-        total = start
+    def finish(self, b: Builder, sums: Sequence[int], first: int = 0) -> list[int]:
+        """Results of exact sums of products, those of outputs `first` and on."""
+        starts = self._start[first : first + len(sums)]
+        totals = [b.add(s, b.const(int(v), self.accum.fraction)) for s, v in zip(sums, starts, strict=True)]
+        return [b.cast(b.cast(t, self.accum), self.result) for t in totals]
+
+    def _lower_steps(self, b: Builder, data: Sequence[int], g: int, m: int) -> int:
+        """Output m of group g, sum by sum as the C++ loops."""
+        total = b.const(int(self._start[g * self.weights.shape[2] + m]), self.accum.fraction)
         for i, value in enumerate(data):
             weight = int(self.weights[g, i, m])
             product = b.mul(value, b.const(abs(weight), self.weight_fraction))

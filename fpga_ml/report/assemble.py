@@ -111,7 +111,7 @@ def _rtl(build: Build) -> dict[str, Any] | None:
         "interval_cycles": rtl.interval_cycles,
         "register_bits": rtl.register_bits,
         "files": [f"rtl/{name}" for name in rtl.files],
-        "layers": [{"name": r.layer.name, "latency_cycles": r.schedule.latency_cycles} for r in rtl.layers],
+        "layers": [dataclasses.asdict(stage) for stage in rtl.stages],
     }
 
 

@@ -1,5 +1,5 @@
-"""SystemVerilog of scheduled kernels and of networks of them."""
+"""SystemVerilog of networks."""
 
-from fpga_ml.rtl.network import Layer, LayerRtl, Rtl, Tensor, emit_network
+from fpga_ml.rtl.network import Rtl, Stage, emit_network
 
-__all__ = ["Layer", "LayerRtl", "Rtl", "Tensor", "emit_network"]
+__all__ = ["Rtl", "Stage", "emit_network"]

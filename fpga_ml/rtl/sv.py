@@ -87,10 +87,13 @@ class Assign:
 
 @dataclass(frozen=True)
 class Register:
+    """declared: already, before something that reads it."""
+
     name: str
     width_bits: int | None
     signed: bool
     next: str
+    declared: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ class Registers:
 
     def emit(self, writer: Writer) -> None:
         for r in self.registers:
-            writer.line(f"logic{vector(r.width_bits, r.signed)} {r.name};")
+            if not r.declared:
+                writer.line(f"logic{vector(r.width_bits, r.signed)} {r.name};")
         writer.line(f"always_ff @(posedge {self.clock}) begin")
         with writer.indented():
             for r in self.registers:
@@ -139,13 +143,14 @@ class Rom:
 
 @dataclass(frozen=True)
 class Declare:
-    """A vector that something else drives."""
+    """A vector that something else drives; kind: `logic` for what an always block drives."""
 
     name: str
     width_bits: int
+    kind: Literal["wire", "logic"] = "wire"
 
     def emit(self, writer: Writer) -> None:
-        writer.line(f"wire{vector(self.width_bits)} {self.name};")
+        writer.line(f"{self.kind}{vector(self.width_bits)} {self.name};")
 
 
 @dataclass(frozen=True)
@@ -179,6 +184,11 @@ class Module:
     ports: tuple[Port, ...]
     items: Sequence[Item] = field(default=())
     comment: str = ""
+
+    @property
+    def register_bits(self) -> int:
+        """Of its own, without those of its instances."""
+        return sum(r.width_bits or 1 for item in self.items if isinstance(item, Registers) for r in item.registers)
 
     @property
     def text(self) -> str:

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from fpga_ml.ir.kernel import Builder, Kernel, Wire, verify
+from fpga_ml.ir.network import Channel, Map
 from fpga_ml.numerics import FixedType, Interval
 from fpga_ml.numerics.types import Overflow, Rounding
-from fpga_ml.rtl import Layer, Rtl, Tensor
+from fpga_ml.rtl import Rtl
 from fpga_ml.simulate.cosim import CosimResult, Mode, Simulator, Vectors, cosim
 from fpga_ml.simulate.cosim import Tensor as Values
 
@@ -25,8 +26,8 @@ def random_type(rng: random.Random, narrowest: int = 1, widest: int = 9) -> Fixe
     return FixedType(rng.random() < 0.6, width, rng.randint(-2, width + 2))
 
 
-def input_tensor(rng: random.Random, name: str, count: int) -> Tensor:
-    return Tensor(name, tuple(random_type(rng) for _ in range(count)))
+def input_tensor(rng: random.Random, name: str, count: int) -> Channel:
+    return Channel(name, tuple(random_type(rng) for _ in range(count)))
 
 
 def widened(rng: random.Random, wire: Wire) -> FixedType:
@@ -37,19 +38,19 @@ def widened(rng: random.Random, wire: Wire) -> FixedType:
     return FixedType(signed, width, width - t.fraction - below)
 
 
-def as_layer(rng: random.Random, kernel: Kernel, *reads: Tensor) -> Layer:
+def as_layer(rng: random.Random, kernel: Kernel, *reads: Channel) -> Map:
     assert verify(kernel) == []
     types = tuple(widened(rng, kernel.values[k].wire) for k in kernel.outputs)
-    return Layer(kernel, reads, (Tensor(f"{kernel.name}_out", types),))
+    return Map(kernel.name, reads, (Channel(f"{kernel.name}_out", types),), kernel)
 
 
-def opened(name: str, *reads: Tensor) -> tuple[Builder, list[int]]:
+def opened(name: str, *reads: Channel) -> tuple[Builder, list[int]]:
     """A builder with the elements of the tensors as inputs."""
     b = Builder(name)
     return b, [b.input(Wire.of(t)) for tensor in reads for t in tensor.types]
 
 
-def ladder(rng: random.Random, x: Tensor, each: int = 6) -> list[Layer]:
+def ladder(rng: random.Random, x: Channel, each: int = 6) -> list[Map]:
     """A layer an operation, with several operands each."""
     binary: dict[str, Callable[[Builder], Callable[[int, int], int]]] = {
         "add": lambda b: b.add,
@@ -98,7 +99,7 @@ def lookups(rng: random.Random, b: Builder, values: list[int], each: int) -> lis
     return made
 
 
-def casts(rng: random.Random, x: Tensor, each: int) -> list[Layer]:
+def casts(rng: random.Random, x: Channel, each: int) -> list[Map]:
     """A layer a pair of modes; operands with whole ranges and with narrower ones."""
     layers = []
     for rounding, overflow in MODES:
@@ -113,7 +114,7 @@ def casts(rng: random.Random, x: Tensor, each: int) -> list[Layer]:
     return layers
 
 
-def random_kernel(rng: random.Random, name: str, reads: Sequence[Tensor], size: int = 30, outputs: int = 5) -> Kernel:
+def random_kernel(rng: random.Random, name: str, reads: Sequence[Channel], size: int = 30, outputs: int = 5) -> Kernel:
     """Operations on random earlier values, mostly late ones; wide results are cast down."""
     b, values = opened(name, *reads)
     for _ in range(size):
@@ -146,7 +147,7 @@ def random_target(rng: random.Random, near: Wire) -> FixedType:
     return FixedType(rng.random() < 0.7, width, width - fraction, *rng.choice(MODES))
 
 
-def computed(layers: Sequence[Layer], given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def computed(layers: Sequence[Map], given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Every tensor's raw values (samples, elements), by Kernel.evaluate, aligned to the declared types."""
     found = dict(given)
     for layer in layers:
@@ -165,7 +166,7 @@ def computed(layers: Sequence[Layer], given: dict[str, np.ndarray]) -> dict[str,
     return found
 
 
-def stimuli(rng: random.Random, tensors: Sequence[Tensor], samples: int) -> dict[str, np.ndarray]:
+def stimuli(rng: random.Random, tensors: Sequence[Channel], samples: int) -> dict[str, np.ndarray]:
     """Random raw values, with ends of the ranges among them."""
     found = {}
     for tensor in tensors:
@@ -180,7 +181,7 @@ def stimuli(rng: random.Random, tensors: Sequence[Tensor], samples: int) -> dict
     return found
 
 
-def vectors(layers: Sequence[Layer], inputs: Sequence[Tensor], outputs: Sequence[str], samples: int, seed: int) -> Vectors:
+def vectors(layers: Sequence[Map], inputs: Sequence[Channel], outputs: Sequence[str], samples: int, seed: int) -> Vectors:
     """Co-simulation tensors have one type each, so an element of another width travels as one tensor of its own."""
     values = computed(layers, stimuli(random.Random(seed), inputs, samples))
     tensors = {t.name: t for t in (*inputs, *(t for layer in layers for t in layer.writes))}
@@ -190,13 +191,13 @@ def vectors(layers: Sequence[Layer], inputs: Sequence[Tensor], outputs: Sequence
     )
 
 
-def packed(tensor: Tensor, raw: np.ndarray) -> Values:
+def packed(tensor: Channel, raw: np.ndarray) -> Values:
     """The whole port as one unsigned element."""
     rows = [[sum((int(row[k]) & ((1 << t.width) - 1)) << low for k, low, t in tensor.slices())] for row in raw]
     return Values.of(tensor.name, rows, width_bits=tensor.width_bits, signed=False)
 
 
-def apart(tensor: Tensor, raw: np.ndarray) -> list[Values]:
+def apart(tensor: Channel, raw: np.ndarray) -> list[Values]:
     return [
         Values.of(f"{tensor.name}_{k}", raw[:, k : k + 1], width_bits=t.width, signed=t.signed)
         for k, t in enumerate(tensor.types)

@@ -11,8 +11,9 @@ import pytest
 
 from fpga_ml.ir.kernel import Builder, Wire
 from fpga_ml.ir.kernel.ops import ALL_OPS
+from fpga_ml.ir.network import Channel, Map, Network
 from fpga_ml.numerics import FixedType
-from fpga_ml.rtl import Layer, Rtl, Tensor, emit_network
+from fpga_ml.rtl import Rtl, emit_network
 from fpga_ml.rtl.emit_ops import EMITTERS
 from fpga_ml.simulate.cosim import Mode, Simulator, Vectors
 from fpga_ml.toolchain import verilator
@@ -28,8 +29,8 @@ GOLDEN = Path(__file__).parent / "golden"
 class Design:
     """A network with the vectors for it."""
 
-    def __init__(self, layers: list[Layer], inputs: list[Tensor], outputs: list[str], clock_ns: float, samples: int) -> None:
-        self.rtl = emit_network("network", layers, inputs, outputs, clock_ns)
+    def __init__(self, layers: list[Map], inputs: list[Channel], outputs: list[str], clock_ns: float, samples: int) -> None:
+        self.rtl = emit_network(Network("network", tuple(inputs), tuple(outputs), tuple(layers)), clock_ns)
         self.vectors = vectors(layers, inputs, outputs, samples, seed=1)
 
     def check(self, folder: Path, simulator: Simulator, *modes: Mode) -> None:
@@ -39,7 +40,7 @@ class Design:
         assert (result.latency_cycles, result.interval_cycles) == (self.rtl.latency_cycles, 1)
 
 
-def names(layers: list[Layer]) -> list[str]:
+def names(layers: list[Map]) -> list[str]:
     return [t.name for layer in layers for t in layer.writes]
 
 
@@ -52,7 +53,7 @@ def operations(clock_ns: float) -> Design:
 
 def every_cast() -> Design:
     rng = random.Random(2)
-    x = Tensor(
+    x = Channel(
         "x", tuple(FixedType(s, w, w - f) for s, w, f in ((1, 6, 3), (0, 5, 2), (1, 7, 6), (0, 7, 3), (1, 5, -1), (1, 1, 0)))
     )
     layers = casts(rng, x, 12)
@@ -63,7 +64,7 @@ def kernels(clock_ns: float, seed: int = 3) -> Design:
     """Random layers that read the input and two earlier tensors each: many skip connections."""
     rng = random.Random(seed)
     inputs = [input_tensor(rng, "x", 6), input_tensor(rng, "y", 3)]
-    known, layers = list(inputs), list[Layer]()
+    known, layers = list(inputs), list[Map]()
     for k in range(14):
         reads = rng.sample(known, 2)
         layers.append(as_layer(rng, random_kernel(rng, f"layer{k}", reads), *reads))
@@ -132,24 +133,24 @@ def test_verilator_has_no_warning(tmp_path: Path, name: str) -> None:
     lint(DESIGNS[name]().rtl, tmp_path)
 
 
-def small_layer() -> Layer:
+def small_layer() -> Map:
     b = Builder("small")
     x = [b.input(Wire.of(FixedType.parse("ap_fixed<6,2>"))) for _ in range(4)]
     total = b.cast(b.tree(b.add, x), FixedType.parse("ap_fixed<5,3,AP_RND_CONV,AP_SAT>"))
     squares = b.lookup(total, [k * k % 11 - 3 for k in range(-16, 16)], -16, 2)
     kernel = b.build([total, b.sub(squares, x[0]), b.scale(total, 2), b.max(total, b.const(0, 0))])
     types = ("ap_fixed<5,3>", "ap_fixed<9,4>", "ap_fixed<8,6>", "ap_ufixed<6,2>")
-    reads, writes = (Tensor("large", x_types()),), (Tensor("small", tuple(map(FixedType.parse, types))),)
-    return Layer(kernel, reads, writes)
+    reads, writes = (Channel("large", x_types()),), (Channel("small", tuple(map(FixedType.parse, types))),)
+    return Map("small", reads, writes, kernel)
 
 
 def x_types() -> tuple[FixedType, ...]:
     return (FixedType.parse("ap_fixed<6,2>"),) * 4
 
 
-def small_network() -> tuple[Rtl, Layer]:
+def small_network() -> tuple[Rtl, Map]:
     layer = small_layer()
-    return emit_network("net", [layer], list(layer.reads), ["small"], 2.0), layer
+    return emit_network(Network("net", layer.reads, ("small",), (layer,)), 2.0), layer
 
 
 @pytest.mark.parametrize("file", ["net_small.sv", "net.sv"])
@@ -168,7 +169,7 @@ FAULTS = {
 }
 
 
-def small_vectors(layer: Layer) -> Vectors:
+def small_vectors(layer: Map) -> Vectors:
     """The port of a tensor with a keyword's name, 'large', has another one."""
     given = vectors([layer], layer.reads, ["small"], 300, seed=1)
     return replace(given, inputs=tuple(replace(t, name="large_") for t in given.inputs))

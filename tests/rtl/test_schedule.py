@@ -11,8 +11,9 @@ import pytest
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder, Kernel, Wire
 from fpga_ml.ir.kernel.ops import ALL_OPS, Const, Input, Scale
+from fpga_ml.ir.network import Channel, Map, Network
 from fpga_ml.numerics import FixedType
-from fpga_ml.rtl import Layer, Tensor, emit_network
+from fpga_ml.rtl import emit_network
 from fpga_ml.schedule import GENERIC, DelayModel, Schedule, schedule
 from fpga_ml.schedule.delay import DELAYS, signed_digits
 
@@ -125,7 +126,7 @@ def test_timing_of_random_kernels(seed: int) -> None:
     plan = schedule(kernel, clock_ns, arrivals_ns=arrivals)
     check_timing(kernel, plan, clock_ns, arrivals)
     layer = as_layer(rng, kernel, x)
-    rtl = emit_network("network", [layer], [x], [layer.writes[0].name], clock_ns)
+    rtl = emit_network(Network("network", (x,), (layer.writes[0].name,), (layer,)), clock_ns)
     assert rtl.register_bits == sum(map(bits_in, rtl.files.values()))
     assert plan == schedule(kernel, clock_ns, arrivals_ns=arrivals)
     assert all(plan.stages[n] == plan.stages[v.operands[0]] for n, v in enumerate(kernel.values) if isinstance(v.op, Scale))
@@ -134,36 +135,38 @@ def test_timing_of_random_kernels(seed: int) -> None:
 @pytest.mark.parametrize(("clock_ns", "latencies"), [(1.0, [1, 2]), (2.0, [0, 1]), (2.4, [0, 1]), (3.2, [0, 0])])
 def test_layers_chain_within_a_cycle(clock_ns: float, latencies: list[int]) -> None:
     """Two layers of two levels of adders each: the second goes on where the first has left off."""
-    x = Tensor("x", (FIXED("ap_fixed<6,2>"),) * 4)
+    x = Channel("x", (FIXED("ap_fixed<6,2>"),) * 4)
     first = replace(summed(4), name="first")
-    one = Tensor("one", (FIXED("ap_fixed<8,4>"),))
+    one = Channel("one", (FIXED("ap_fixed<8,4>"),))
     b = Builder("second")
     y, (p, q) = b.input(Wire.of(one.types[0])), [b.input(Wire.of(t)) for t in x.types[:2]]
     rest = [b.input(Wire.of(t)) for t in x.types[2:]]
     kernel = b.build([b.add(b.add(y, p), b.add(q, rest[0]))])
-    layers = [Layer(first, (x,), (one,)), Layer(kernel, (one, x), (Tensor("two", (FIXED("ap_fixed<10,6>"),)),))]
-    rtl = emit_network("net", layers, [x], ["two"], clock_ns, FLAT)
-    assert [r.schedule.latency_cycles for r in rtl.layers] == latencies
+    two = Channel("two", (FIXED("ap_fixed<10,6>"),))
+    layers = (Map("first", (x,), (one,), first), Map("second", (one, x), (two,), kernel))
+    rtl = emit_network(Network("net", (x,), ("two",), layers), clock_ns, FLAT)
+    assert [stage.latency_cycles for stage in rtl.stages] == latencies
     assert rtl.latency_cycles == sum(latencies)
-    assert rtl.layers[1].start_stage == latencies[0]
+    assert rtl.stages[1].start_cycle == latencies[0]
 
 
 def failure(**changes: object) -> str:
     """What emit_network says of a network of one sum."""
-    x = Tensor("x", (FIXED("ap_fixed<6,2>"),) * 4)
-    y = Tensor("y", (FIXED("ap_fixed<8,4>"),))
+    x = Channel("x", (FIXED("ap_fixed<6,2>"),) * 4)
+    y = Channel("y", (FIXED("ap_fixed<8,4>"),))
     given: dict[str, object] = {
         "kernel": summed(4),
         "reads": (x,),
         "writes": (y,),
-        "inputs": [x],
-        "outputs": ["y"],
+        "inputs": (x,),
+        "outputs": ("y",),
         "clock_ns": 5.0,
     }
     given |= changes
-    layer = Layer(given["kernel"], given["reads"], given["writes"])  # type: ignore[arg-type]
+    layer = Map("summed", given["reads"], given["writes"], given["kernel"])  # type: ignore[arg-type]
+    network = Network("net", given["inputs"], given["outputs"], (layer,))  # type: ignore[arg-type]
     with pytest.raises(FpgaMlError) as error:
-        emit_network("net", [layer], given["inputs"], given["outputs"], given["clock_ns"])  # type: ignore[arg-type]
+        emit_network(network, given["clock_ns"])  # type: ignore[arg-type]
     return str(error.value)
 
 
@@ -173,18 +176,17 @@ def test_errors() -> None:
         "  where: kernel 'summed', %4 = add of 7 bits\n"
         "  do:    choose a slower clock, or narrower types"
     )
-    assert "the kernel has 4 inputs, its tensors 1 elements" in failure(reads=(Tensor("x", (FIXED("ap_fixed<6,2>"),)),))
-    narrow = failure(writes=(Tensor("y", (FIXED("ap_fixed<7,3>"),)),))
-    assert "the kernel gives -128..124 with 4 fraction bits, not all of which ap_fixed<7,3> holds" in narrow
-    assert "layer 'summed', tensor 'y', element 0" in narrow
-    assert "no tensor 'z' has been made before it is read" in failure(outputs=["z"])
-    assert "no tensor 'x' has been made before it is read" in failure(inputs=[])
-    assert "tensor 'x' is made with other types" in failure(inputs=[Tensor("x", (FIXED("ap_fixed<7,2>"),) * 4)])
-    assert "tensor 'x' is made twice" in failure(writes=(Tensor("x", (FIXED("ap_fixed<8,4>"),)),))
+    assert "the kernel has 4 inputs, it is given 1 elements" in failure(reads=(Channel("x", (FIXED("ap_fixed<6,2>"),)),))
+    narrow = failure(writes=(Channel("y", (FIXED("ap_fixed<7,3>"),)),))
+    assert "summed: gives -128..124 with 4 fraction bits, not all of which ap_fixed<7,3> holds ('y', element 0)" in narrow
+    assert "gives 'z', which nothing makes" in failure(outputs=("z",))
+    assert "summed: reads 'x', which nothing before it makes" in failure(inputs=())
+    assert "it is made as x: [ap_fixed<7,2> x 4]" in failure(inputs=(Channel("x", (FIXED("ap_fixed<7,2>"),) * 4),))
+    assert "writes 'x', which is made already" in failure(writes=(Channel("x", (FIXED("ap_fixed<8,4>"),)),))
     assert "two ports or signals would be called 'ap_clk'" in failure(
-        reads=(Tensor("ap_clk", (FIXED("ap_fixed<6,2>"),) * 4),), inputs=[Tensor("ap_clk", (FIXED("ap_fixed<6,2>"),) * 4)]
+        reads=(Channel("ap_clk", (FIXED("ap_fixed<6,2>"),) * 4),), inputs=(Channel("ap_clk", (FIXED("ap_fixed<6,2>"),) * 4),)
     )
-    assert "read as -16..15 with 4" in failure(kernel=summed(4, "ap_fixed<5,1>"))
+    assert "is read as -16..15 with 4" in failure(kernel=summed(4, "ap_fixed<5,1>"))
     with pytest.raises(FpgaMlError, match=r"input 1 arrives after 6\.00 ns"):
         schedule(summed(2), 5.0, arrivals_ns=[0.0, 6.0])
     with pytest.raises(FpgaMlError, match="1 arrival times for 2 inputs"):

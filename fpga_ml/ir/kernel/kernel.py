@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,13 @@ class Kernel:
             lines.append(f"  %{number} = {v.op.name}{brackets}({arguments}) : f{v.wire.fraction} {i.low}..{i.high}")
         lines.append(f"  return {', '.join(f'%{k}' for k in self.outputs)}")
         return "\n".join(lines) + "\n"
+
+    def reach(self, inputs: Sequence[Wire]) -> list[Wire]:
+        """What the outputs can be where the inputs are narrower than declared, with the same binary points."""
+        found: list[Wire] = []
+        for v in self.values:
+            found.append(inputs[v.op.index] if isinstance(v.op, Input) else v.op.rule(*(found[k] for k in v.operands)))
+        return [found[k] for k in self.outputs]
 
     def evaluate(self, *raw: Any) -> list[Any]:
         """Raw outputs for raw inputs, integers or int64 arrays of one shape; the exact meaning of the kernel."""

@@ -1,16 +1,13 @@
-"""A layer of the parallel architecture as one module: packed tensors in, packed tensors out, datapath registers between.
+"""A kernel as one module: packed tokens in, packed tokens out, datapath registers between.
 
-`v<number>_s<stage>` is a value of the kernel as stage <stage> sees it, `<tensor>_<index>` an element of an output.
+`v<number>_s<stage>` is a value of the kernel as stage <stage> sees it, `<channel>_<index>` an element of an output.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
-from fpga_ml.errors import FpgaMlError
-from fpga_ml.ir.kernel import Kernel, Wire
+from fpga_ml.ir.kernel import Wire
 from fpga_ml.ir.kernel.ops import Const, Input, Scale
+from fpga_ml.ir.network import Map
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.emit_ops import Operand, emit
 from fpga_ml.rtl.names import Names
@@ -19,83 +16,17 @@ from fpga_ml.rtl.sv import Assign, Comment, Item, Module, Net, Port, Register, R
 from fpga_ml.schedule.pipeline import Schedule, carriers
 
 
-@dataclass(frozen=True)
-class Tensor:
-    """The elements of one input or output in row-major order, packed with element 0 in the least significant bits."""
-
-    name: str
-    types: tuple[FixedType, ...]
-
-    @property
-    def width_bits(self) -> int:
-        return sum(t.width for t in self.types)
-
-    def slices(self) -> Iterator[tuple[int, int, FixedType]]:
-        """(number, lowest bit, type) of each element."""
-        low = 0
-        for k, t in enumerate(self.types):
-            yield k, low, t
-            low += t.width
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A kernel whose inputs are the elements of `reads` one after the other, and whose outputs are those of `writes`.
-
-    A kernel's wires may be narrower than the tensors' types, never the other way round for outputs.
-    """
-
-    kernel: Kernel
-    reads: tuple[Tensor, ...]
-    writes: tuple[Tensor, ...]
-
-    @property
-    def name(self) -> str:
-        return self.kernel.name
-
-    def check(self) -> None:
-        """Raises FpgaMlError where kernel and tensors do not fit."""
-        for side, ports, count in (("input", self.reads, self.kernel.inputs), ("output", self.writes, self.kernel.outputs)):
-            elements = sum(len(t.types) for t in ports)
-            if elements != len(count):
-                raise FpgaMlError(
-                    f"the kernel has {len(count)} {side}s, its tensors {elements} elements",
-                    where=f"layer '{self.name}'",
-                    do="give tensors with one element a kernel " + side,
-                )
-        types = [(t.name, k, declared) for t in self.writes for k, _, declared in t.slices()]
-        for number, (name, k, declared) in zip(self.kernel.outputs, types, strict=True):
-            wire = self.kernel.values[number].wire
-            if not _holds(declared, wire):
-                i = wire.interval
-                raise FpgaMlError(
-                    f"the kernel gives {i.low}..{i.high} with {wire.fraction} fraction bits, not all of which "
-                    f"{declared.cpp()} holds",
-                    where=f"layer '{self.name}', tensor '{name}', element {k}",
-                    do="cast the kernel's output to the tensor's type",
-                )
-
-
-def _holds(declared: FixedType, wire: Wire) -> bool:
-    if wire.interval.low == wire.interval.high == 0:
-        return True
-    if wire.fraction > declared.fraction:
-        return False
-    reach = wire.at(declared.fraction)
-    return declared.min_raw <= reach.low and reach.high <= declared.max_raw
-
-
-def emit_layer(module: str, layer: Layer, schedule: Schedule) -> str:
-    """The module's text; it has a port `clk` only if it has registers."""
-    return _Emission(module, layer, schedule).module().text
+def map_module(name: str, process: Map, schedule: Schedule) -> Module:
+    """It has a port `clk` only if it has registers."""
+    return _Emission(name, process, schedule).module()
 
 
 class _Emission:
-    def __init__(self, module: str, layer: Layer, schedule: Schedule) -> None:
-        self.name, self.layer, self.schedule, self.kernel = module, layer, schedule, layer.kernel
-        self.carrier = carriers(layer.kernel)
+    def __init__(self, name: str, process: Map, schedule: Schedule) -> None:
+        self.name, self.process, self.schedule, self.kernel = name, process, schedule, process.kernel
+        self.carrier = carriers(process.kernel)
         self.last = self._last_uses()
-        self.names = Names(module)
+        self.names = Names(name)
         self.ports = {name: self.names.port(name) for name in self._port_names()}
         self.signals: dict[tuple[int, int], str] = {}
 
@@ -108,16 +39,16 @@ class _Emission:
             items += made
         items += self._outputs()
         latency = self.schedule.latency_cycles
-        what = f"Layer '{self.layer.name}', {latency} clock cycle{'s' * (latency != 1)}."
+        what = f"Layer '{self.process.name}', {latency} clock cycle{'s' * (latency != 1)}."
         return Module(self.name, self._ports(), items, what)
 
     def _port_names(self) -> list[str]:
-        tensors = dict.fromkeys(t.name for t in (*self.layer.reads, *self.layer.writes))
-        return ["clk"] * bool(self.schedule.register_bits) + list(tensors)
+        channels = dict.fromkeys(c.name for c in (*self.process.reads, *self.process.writes))
+        return ["clk"] * bool(self.schedule.register_bits) + list(channels)
 
     def _ports(self) -> tuple[Port, ...]:
-        reads = {t.name: Port("input", self.ports[t.name], t.width_bits) for t in self.layer.reads}
-        writes = {t.name: Port("output", self.ports[t.name], t.width_bits) for t in self.layer.writes}
+        reads = {t.name: Port("input", self.ports[t.name], t.width_bits) for t in self.process.reads}
+        writes = {t.name: Port("output", self.ports[t.name], t.width_bits) for t in self.process.writes}
         clock = [Port("input", "clk")] if "clk" in self.ports else []
         return (*clock, *reads.values(), *writes.values())
 
@@ -173,17 +104,17 @@ class _Emission:
 
     def _inputs(self) -> dict[int, str]:
         """For each kernel input, its bits of the port."""
-        elements = [(t, low, declared) for t in self.layer.reads for _, low, declared in t.slices()]
+        elements = [(t, low, declared) for t in self.process.reads for _, low, declared in t.slices()]
         wires = [self.kernel.values[k].wire for k in self.kernel.inputs]
         return {
-            k: _element(self.ports[tensor.name], low, declared, wire)
+            k: element(self.ports[tensor.name], low, declared, wire)
             for k, ((tensor, low, declared), wire) in enumerate(zip(elements, wires, strict=True))
         }
 
     def _outputs(self) -> list[Item]:
         items: list[Item] = [Comment("outputs")]
         numbers = iter(self.kernel.outputs)
-        for tensor in self.layer.writes:
+        for tensor in self.process.writes:
             for k, low, declared in tensor.slices():
                 number = next(numbers)
                 wire, signal = self.kernel.values[number].wire, self._signal(number, self.schedule.latency_cycles)
@@ -194,8 +125,8 @@ class _Emission:
         return items
 
 
-def _element(port: str, low: int, declared: FixedType, wire: Wire) -> str:
-    """Of a packed tensor, the element from bit `low` on as a kernel's input wire."""
+def element(port: str, low: int, declared: FixedType, wire: Wire) -> str:
+    """Of a packed token, the element from bit `low` on as a kernel's input wire."""
     width, shift = wire.type.width, wire.fraction - declared.fraction
     if shift > 0:
         kept = width - shift

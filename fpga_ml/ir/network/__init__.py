@@ -1,0 +1,9 @@
+"""Networks: processes (kernels with a little state) joined by channels."""
+
+from fpga_ml.ir.network.channel import Channel
+from fpga_ml.ir.network.fold import Fold
+from fpga_ml.ir.network.map import Map
+from fpga_ml.ir.network.network import Network, verified, verify
+from fpga_ml.ir.network.process import Process
+
+__all__ = ["Channel", "Fold", "Map", "Network", "Process", "verified", "verify"]

@@ -1,0 +1,65 @@
+"""The parallel architecture: all of a tensor is one token, each layer a kernel over what the layers before it can give.
+
+A layer with a reuse factor above 1 becomes a fold and a kernel behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.ir.kernel import Builder, Kernel, Wire, verify
+from fpga_ml.ir.network import Channel, Map, Network, Process, verified
+from fpga_ml.layers.base import Input, Layer
+from fpga_ml.layers.linear import Linear
+from fpga_ml.lowering.folding import folded
+
+
+@dataclass(frozen=True)
+class Made:
+    """A layer's result: the channel that carries it, and what each element can be."""
+
+    channel: Channel
+    wires: tuple[Wire, ...]
+
+
+def parallel(layers: Sequence[Layer], ports: Mapping[str, str], heads: Sequence[str], top: str) -> Network:
+    """ports: {layer: port name} of inputs and outputs; heads: output layers.
+
+    Between layers an element is as wide as the values that reach it; at the ports it has its declared type.
+    """
+    made: dict[str, Made] = {}
+    processes: list[Process] = []
+    for layer in layers:
+        name = ports.get(layer.name, layer.name)
+        if isinstance(layer, Input):
+            channel = Channel(name, (layer.result,) * layer.size)
+            made[layer.name] = Made(channel, channel.wires)
+            continue
+        reads = [made[r] for r in layer.reads]
+        fold = folded(layer, reads[0].channel, reads[0].wires) if isinstance(layer, Linear) else None
+        if fold is not None:
+            processes.append(fold.process)
+            reads = [Made(fold.process.writes[0], fold.wires)]
+        kernel = checked(fold.finish if fold else lowered(layer, [r.wires for r in reads]))
+        wires = tuple(kernel.values[k].wire for k in kernel.outputs)
+        types = (layer.result,) * layer.size if layer.name in heads else tuple(w.type for w in wires)
+        made[layer.name] = Made(Channel(name, types), wires)
+        processes.append(Map(layer.name, tuple(r.channel for r in reads), (made[layer.name].channel,), kernel))
+    inputs = tuple(made[layer.name].channel for layer in layers if isinstance(layer, Input))
+    return verified(Network(top, inputs, tuple(made[h].channel.name for h in heads), tuple(processes)))
+
+
+def lowered(layer: Layer, reads: Sequence[Sequence[Wire]]) -> Kernel:
+    """The layer as one kernel of everything it reads."""
+    builder = Builder(layer.name)
+    numbers = [[builder.input(w) for w in wires] for wires in reads]
+    return builder.build(layer.lower(builder, *numbers))
+
+
+def checked(kernel: Kernel) -> Kernel:
+    faults = verify(kernel)
+    if faults:
+        raise FpgaMlError("; ".join(faults), where=f"layer '{kernel.name}'", do="this is a bug of fpga_ml: report it")
+    return kernel

@@ -1,0 +1,170 @@
+"""A fold as one module: a token is taken, and its rows pass the step one after the other, each with its word of the ROM.
+
+Cycle 0: `start`. Cycles 1 to `rounds`: rows and words at the step. `step_latency` later the sums come out; those of one
+group are added up, and what the groups give is kept until the next token's first group is through.
+"""
+
+from __future__ import annotations
+
+from fpga_ml.ir.kernel import Wire
+from fpga_ml.ir.network import Channel, Fold, Map
+from fpga_ml.ir.network.process import output_wires
+from fpga_ml.numerics import FixedType
+from fpga_ml.rtl.map import element, map_module
+from fpga_ml.rtl.names import Names
+from fpga_ml.rtl.signal import Signal
+from fpga_ml.rtl.sv import (
+    Assign,
+    Comment,
+    Declare,
+    Instance,
+    Item,
+    Module,
+    Net,
+    Port,
+    Register,
+    Registers,
+    Rom,
+    literal,
+)
+from fpga_ml.schedule.pipeline import Schedule
+
+CONTROL = ("clk", "rst", "start")
+
+
+def fold_modules(name: str, step_name: str, process: Fold, schedule: Schedule) -> tuple[Module, Module]:
+    """The step's module and the fold's own; schedule: of the step."""
+    emission = _Emission(name, step_name, process, schedule)
+    return map_module(step_name, emission.step, schedule), emission.module()
+
+
+class _Emission:
+    def __init__(self, name: str, step_name: str, process: Fold, schedule: Schedule) -> None:
+        self.name, self.step_name, self.process, self.schedule = name, step_name, process, schedule
+        self.names = Names(name)
+        self.control = [self.names.port(p) for p in CONTROL]
+        self.read, self.write = process.reads[0], process.writes[0]
+        self.read_port, self.write_port = (self.names.port(c.name) for c in (self.read, self.write))
+        self.row = Channel("row", process.data_types)
+        self.word = Channel("word", process.word_types)
+        self.made = Channel("sums", tuple(w.type for w in output_wires(process.step)))
+        self.totals = Channel("totals", tuple(w.type for w in process.sums))
+        reads = (self.row, self.word) if process.word_types else (self.row,)
+        self.step = Map(f"{process.name} step", reads, (self.made,), process.step)
+        self.adds = process.accumulated > 1
+
+    def module(self) -> Module:
+        items = [*self._walk(), *self._words(), *self._step(), *(self._totals() if self.adds else []), *self._kept()]
+        ports = [Port("input", p) for p in self.control]
+        ports += [
+            Port("input", self.read_port, self.read.width_bits),
+            Port("output", self.write_port, self.write.width_bits),
+        ]
+        rounds = f"{self.process.rounds} rounds of {len(self.row.types)} elements"
+        return Module(self.name, tuple(ports), items, f"Fold '{self.process.name}': {rounds}.")
+
+    def _walk(self) -> list[Item]:
+        """All rows that the walk has before it repeats itself, the one at the step lowest; they rotate."""
+        walk = self.process.walk
+        period = next(n for n in range(1, len(walk) + 1) if all(row == walk[r % n] for r, row in enumerate(walk)))
+        width = self.row.width_bits
+        rows = [self._packed(row) for row in walk[:period]]
+        items: list[Item] = [Comment("the rows of a token")]
+        items += [Net(f"row_{r}", width, False, text) for r, text in enumerate(rows)]
+        taken = "{" + ", ".join(f"row_{r}" for r in reversed(range(period))) + "}"
+        total = period * width
+        rotated = f"{{rows[{width - 1}:0], rows[{total - 1}:{width}]}}" if period > 1 else "rows"
+        items += [Registers("clk", (Register("rows", total, False, f"start ? {taken} : {rotated}"),))]
+        return [*items, Net("row", width, False, f"rows[{width - 1}:0]")]
+
+    def _packed(self, row: tuple[int, ...]) -> str:
+        parts = [
+            _as(self.read_port, self.read, k, t) if k >= 0 else literal(0, t.width)
+            for k, t in zip(row, self.row.types, strict=True)
+        ]
+        return "{" + ", ".join(reversed(parts)) + "}"
+
+    def _words(self) -> list[Item]:
+        """The round, and with the row of each its word: whether it is a group's first or last round, and constants."""
+        process, width = self.process, max((self.process.rounds - 1).bit_length(), 1)
+        zero, one = literal(0, width), literal(1, width)
+        last = f"round == {literal(process.rounds - 1, width)}"
+        bits = 2 + self.word.width_bits
+        cases = tuple((literal(r, width), f"{bits}'h{self._content(r):x}") for r in range(process.rounds))
+        stages = self.schedule.latency_cycles + self.adds
+        places = {"first": 0, "last": 1} if self.adds else {"last": 1}
+        flags = [Register(f"{flag}_s0", None, False, f"busy & rom[{k}]") for flag, k in places.items()]
+        flags += [Register(f"{f}_s{s}", None, False, f"{f}_s{s - 1}") for f in places for s in range(1, stages + 1)]
+        items: list[Item] = [
+            Comment("rounds"),
+            Declare("round", width, "logic"),
+            Net("busy", None, False, f"start | (round != {zero})"),
+            Registers(
+                "clk", (Register("round", width, False, f"(~busy | ({last})) ? {zero} : round + {one}", True),), "rst"
+            ),
+            Rom("rom", bits, False, "round", cases, f"{bits}'h0", "the group's last round, its first, constants"),
+            Registers("clk", tuple(flags)),
+        ]
+        if self.word.width_bits:
+            items.append(Registers("clk", (Register("word", self.word.width_bits, False, f"rom[{bits - 1}:2]"),)))
+        return items
+
+    def _content(self, r: int) -> int:
+        packed, low = 0, 0
+        for raw, (_, low, t) in zip(self.process.words[r], self.word.slices(), strict=True):
+            packed |= (raw & ((1 << t.width) - 1)) << low
+        place = r % self.process.accumulated
+        return packed << 2 | (place == self.process.accumulated - 1) << 1 | (place == 0)
+
+    def _step(self) -> list[Item]:
+        ports = [("clk", "clk")] if self.schedule.register_bits else []
+        ports += [(c.name, c.name) for c in (*self.step.reads, self.made)]
+        return [Comment("the step"), Declare("sums", self.made.width_bits), Instance(self.step_name, "step", tuple(ports))]
+
+    def _totals(self) -> list[Item]:
+        """Sums of a group so far; a first round begins anew."""
+        first = f"first_s{self.schedule.latency_cycles + 1}"
+        items: list[Item] = [
+            Comment("sums of the rounds"),
+            Registers("clk", (Register("sums_r", self.made.width_bits, False, "sums"),)),
+        ]
+        registers, width = [], self.totals.width_bits
+        items.append(Declare("total", width, "logic"))
+        for k, low, t in self.totals.slices():
+            now = _as("sums_r", self.made, k, t)
+            so_far = f"({first} ? {literal(0, t.width)} : total[{low + t.width - 1}:{low}])"
+            items.append(Net(f"total_{k}", t.width, False, f"{so_far} + {now}"))
+            registers.append(f"total_{k}")
+        items.append(Net("totals", width, False, "{" + ", ".join(reversed(registers)) + "}"))
+        return [*items, Registers("clk", (Register("total", width, False, "totals", True),))]
+
+    def _kept(self) -> list[Item]:
+        """What the groups gave, the first one's lowest."""
+        last = f"last_s{self.schedule.latency_cycles + self.adds}"
+        if not self.adds:
+            parts = [_as("sums", self.made, k, t) for k, _, t in self.totals.slices()]
+            totals: list[Item] = [Net("totals", self.totals.width_bits, False, "{" + ", ".join(reversed(parts)) + "}")]
+        else:
+            totals = []
+        width, groups = self.totals.width_bits, self.process.groups
+        shifted = f"{{totals, kept[{groups * width - 1}:{width}]}}" if groups > 1 else "totals"
+        kept = Registers("clk", (Register("kept", groups * width, False, f"{last} ? {shifted} : kept"),))
+        return [Comment("results"), *totals, kept, *self._outputs()]
+
+    def _outputs(self) -> list[Item]:
+        group = Channel("kept", self.totals.types * self.process.groups)
+        places = {k: low for k, low, _ in group.slices()}
+        items: list[Item] = []
+        for k, low, t in self.write.slices():
+            own = group.types[k]
+            part = Signal(f"kept_{k}", own.width, own.signed)
+            items.append(Net(part.name, own.width, own.signed, f"kept[{places[k] + own.width - 1}:{places[k]}]"))
+            bits = part.bits(t.width, t.fraction - own.fraction)
+            items.append(Assign(f"{self.write_port}[{low + t.width - 1}:{low}]", bits))
+        return items
+
+
+def _as(port: str, channel: Channel, k: int, target: FixedType) -> str:
+    """Element k of a packed token, in the bits of another type that holds it."""
+    low = next(low for number, low, _ in channel.slices() if number == k)
+    return element(port, low, channel.types[k], Wire.of(target))

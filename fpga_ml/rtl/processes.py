@@ -1,0 +1,27 @@
+"""Which modules a process is made of, and which control signals they need."""
+
+from __future__ import annotations
+
+from fpga_ml.ir.network import Fold, Map
+from fpga_ml.rtl import fold
+from fpga_ml.rtl.fold import fold_modules
+from fpga_ml.rtl.map import map_module
+from fpga_ml.rtl.names import Names
+from fpga_ml.rtl.sv import Module
+from fpga_ml.schedule.parallel import Placed
+
+
+def modules_of(placed: Placed, top: str, names: Names) -> tuple[Module, ...]:
+    """The process's own module last."""
+    process, name = placed.process, names.free(f"{top}_{placed.process.name}")
+    if isinstance(process, Fold):
+        return fold_modules(name, names.free(f"{name}_step"), process, placed.schedule)
+    assert isinstance(process, Map)
+    return (map_module(name, process, placed.schedule),)
+
+
+def control_ports(placed: Placed, clock: str, reset: str, start: str) -> tuple[tuple[str, str], ...]:
+    """Connections of a process's module beside its data."""
+    if isinstance(placed.process, Fold):
+        return tuple(zip(fold.CONTROL, (clock, reset, start), strict=True))
+    return (("clk", clock),) if placed.schedule.register_bits else ()

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from fpga_ml.ir.kernel.wire import Wire
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.signal import Bit, Signal
-from fpga_ml.rtl.sv import Item, Net, literal
+from fpga_ml.rtl.sv import Computed, Net, literal
 from fpga_ml.schedule.cast_logic import CastLogic, width_bits
 
 
-def cast_items(name: str, target: FixedType, operand: Signal, source: Wire, result: Wire) -> list[Item]:
+def cast_items(name: str, target: FixedType, operand: Signal, source: Wire, result: Wire) -> list[Computed]:
     """The value `name` of `result`: operand, a `source` value, assigned to the target type."""
     logic = CastLogic.of(source, target)
     width, comment = result.type.width, target.cpp()
     carry = _carry(operand, source, target, logic.shift) if logic.carries else Bit("0")
-    items: list[Item] = []
+    items: list[Computed] = []
     if carry.known is None:
         # Named, since a size cast of an expression would widen its operands.
         items.append(Net(f"{name}_up", 1, False, carry.bare, f"{target.rounding.value}: one more"))

@@ -15,7 +15,7 @@ from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Mi
 from fpga_ml.ir.kernel.wire import Wire
 from fpga_ml.rtl.emit_cast import cast_items
 from fpga_ml.rtl.signal import Signal
-from fpga_ml.rtl.sv import Item, Net, Rom, literal
+from fpga_ml.rtl.sv import Computed, Net, Rom, literal
 from fpga_ml.schedule.cast_logic import width_bits
 
 
@@ -30,10 +30,10 @@ class Operand:
         return self.signal.bits(width, fraction - self.wire.fraction)
 
 
-Emitter = Callable[[str, Value, Sequence[Operand]], list[Item]]
+Emitter = Callable[[str, Value, Sequence[Operand]], list[Computed]]
 
 
-def emit(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+def emit(name: str, value: Value, operands: Sequence[Operand]) -> list[Computed]:
     """The items that make a value in a signal `name`; helpers are called `name_...`.
 
     Nothing for what is only a way to read other bits (see `_nothing`).
@@ -41,25 +41,25 @@ def emit(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
     return EMITTERS[type(value.op)](name, value, operands)
 
 
-def _net(name: str, value: Value, expression: str, comment: str = "") -> list[Item]:
+def _net(name: str, value: Value, expression: str, comment: str = "") -> list[Computed]:
     t = value.wire.type
     return [Net(name, t.width, t.signed, expression, comment)]
 
 
-def _nothing(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+def _nothing(name: str, value: Value, operands: Sequence[Operand]) -> list[Computed]:
     """Inputs are slices of ports, constants are written where they are read, a scaled value is its operand."""
     return []
 
 
 def _sum(operator: str) -> Emitter:
-    def emitter(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+    def emitter(name: str, value: Value, operands: Sequence[Operand]) -> list[Computed]:
         a, b = (o.at(value.wire.fraction, value.wire.type.width) for o in operands)
         return _net(name, value, f"{a} {operator} {b}")
 
     return emitter
 
 
-def _product(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+def _product(name: str, value: Value, operands: Sequence[Operand]) -> list[Computed]:
     width = value.wire.type.width
     if any(o.wire.interval.low < 0 for o in operands):
         a, b = (_signed_factor(o, width) for o in operands)
@@ -87,16 +87,16 @@ def _comparison(a: Operand, b: Operand) -> str:
     return " < ".join(o.at(fraction, width) for o in (a, b))
 
 
-def _less(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+def _less(name: str, value: Value, operands: Sequence[Operand]) -> list[Computed]:
     return _net(name, value, _comparison(*operands))
 
 
-def _choice(name: str, value: Value, condition: str, a: Operand, b: Operand) -> list[Item]:
+def _choice(name: str, value: Value, condition: str, a: Operand, b: Operand) -> list[Computed]:
     width, fraction = value.wire.type.width, value.wire.fraction
     return _net(name, value, f"{condition} ? {a.at(fraction, width)} : {b.at(fraction, width)}")
 
 
-def _select(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+def _select(name: str, value: Value, operands: Sequence[Operand]) -> list[Computed]:
     condition, a, b = operands
     if condition.signal.constant is not None:
         return _choice(name, value, literal(int(condition.signal.constant != 0), 1), a, b)
@@ -104,17 +104,17 @@ def _select(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
     return _choice(name, value, condition.signal.name if width == 1 else f"(|{condition.signal.name})", a, b)
 
 
-def _max(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+def _max(name: str, value: Value, operands: Sequence[Operand]) -> list[Computed]:
     a, b = operands
     return _choice(name, value, f"({_comparison(a, b)})", b, a)
 
 
-def _min(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+def _min(name: str, value: Value, operands: Sequence[Operand]) -> list[Computed]:
     a, b = operands
     return _choice(name, value, f"({_comparison(a, b)})", a, b)
 
 
-def _lookup(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+def _lookup(name: str, value: Value, operands: Sequence[Operand]) -> list[Computed]:
     """The content that occurs most often is the default; addresses are the raw bits of the operand."""
     assert isinstance(value.op, Lookup)
     op, (address,), t = value.op, operands, value.wire.type
@@ -133,7 +133,7 @@ def _lookup(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
     return [Rom(name, t.width, t.signed, address.signal.name, cases, otherwise, value.op.parameters())]
 
 
-def _cast(name: str, value: Value, operands: Sequence[Operand]) -> list[Item]:
+def _cast(name: str, value: Value, operands: Sequence[Operand]) -> list[Computed]:
     assert isinstance(value.op, Cast)
     return cast_items(name, value.op.target, operands[0].signal, operands[0].wire, value.wire)
 

@@ -10,12 +10,14 @@ from fpga_ml.ir.kernel import Wire
 from fpga_ml.ir.network import Channel, Fold, Map
 from fpga_ml.ir.network.process import output_wires
 from fpga_ml.numerics import FixedType
-from fpga_ml.rtl.map import element, map_module
+from fpga_ml.rtl.map import element, map_module, packed
 from fpga_ml.rtl.names import Names
 from fpga_ml.rtl.signal import Signal
 from fpga_ml.rtl.sv import (
     Assign,
+    Comb,
     Comment,
+    Computed,
     Declare,
     Instance,
     Item,
@@ -69,9 +71,10 @@ class _Emission:
         period = next(n for n in range(1, len(walk) + 1) if all(row == walk[r % n] for r, row in enumerate(walk)))
         width = self.row.width_bits
         rows = [self._packed(row) for row in walk[:period]]
+        names = [f"row_{r}" for r in range(period)]
         items: list[Item] = [Comment("the rows of a token")]
-        items += [Net(f"row_{r}", width, False, text) for r, text in enumerate(rows)]
-        taken = "{" + ", ".join(f"row_{r}" for r in reversed(range(period))) + "}"
+        items.append(Comb([Net(name, width, False, text) for name, text in zip(names, rows, strict=True)]))
+        taken = packed(names)
         total = period * width
         rotated = f"{{rows[{width - 1}:0], rows[{total - 1}:{width}]}}" if period > 1 else "rows"
         items += [Registers("clk", (Register("rows", total, False, f"start ? {taken} : {rotated}"),))]
@@ -82,7 +85,7 @@ class _Emission:
             _as(self.read_port, self.read, k, t) if k >= 0 else literal(0, t.width)
             for k, t in zip(row, self.row.types, strict=True)
         ]
-        return "{" + ", ".join(reversed(parts)) + "}"
+        return packed(parts)
 
     def _words(self) -> list[Item]:
         """The round, and with the row of each its word: whether it is a group's first or last round, and constants."""
@@ -135,7 +138,7 @@ class _Emission:
             so_far = f"({first} ? {literal(0, t.width)} : total[{low + t.width - 1}:{low}])"
             items.append(Net(f"total_{k}", t.width, False, f"{so_far} + {now}"))
             registers.append(f"total_{k}")
-        items.append(Net("totals", width, False, "{" + ", ".join(reversed(registers)) + "}"))
+        items.append(Net("totals", width, False, packed(registers)))
         return [*items, Registers("clk", (Register("total", width, False, "totals", True),))]
 
     def _kept(self) -> list[Item]:
@@ -143,7 +146,7 @@ class _Emission:
         last = f"last_s{self.schedule.latency_cycles + self.adds}"
         if not self.adds:
             parts = [_as("sums", self.made, k, t) for k, _, t in self.totals.slices()]
-            totals: list[Item] = [Net("totals", self.totals.width_bits, False, "{" + ", ".join(reversed(parts)) + "}")]
+            totals: list[Item] = [Net("totals", self.totals.width_bits, False, packed(parts))]
         else:
             totals = []
         width, groups = self.totals.width_bits, self.process.groups
@@ -153,15 +156,13 @@ class _Emission:
 
     def _outputs(self) -> list[Item]:
         group = Channel("kept", self.totals.types * self.process.groups)
-        places = {k: low for k, low, _ in group.slices()}
-        items: list[Item] = []
-        for k, low, t in self.write.slices():
-            own = group.types[k]
+        items: list[Computed] = []
+        for (k, low, own), t in zip(group.slices(), self.write.types, strict=False):
             part = Signal(f"kept_{k}", own.width, own.signed)
-            items.append(Net(part.name, own.width, own.signed, f"kept[{places[k] + own.width - 1}:{places[k]}]"))
-            bits = part.bits(t.width, t.fraction - own.fraction)
-            items.append(Assign(f"{self.write_port}[{low + t.width - 1}:{low}]", bits))
-        return items
+            items.append(Net(part.name, own.width, own.signed, f"kept[{low + own.width - 1}:{low}]"))
+            items.append(Net(f"result_{k}", t.width, t.signed, part.bits(t.width, t.fraction - own.fraction)))
+        results = [f"result_{k}" for k in range(len(self.write.types))]
+        return [Comb([*items, Assign(self.write_port, packed(results))])]
 
 
 def _as(port: str, channel: Channel, k: int, target: FixedType) -> str:

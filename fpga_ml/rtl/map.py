@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fpga_ml.ir.kernel import Wire
 from fpga_ml.ir.kernel.ops import Const, Input, Scale
 from fpga_ml.ir.network import Map
@@ -12,7 +14,7 @@ from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.emit_ops import Operand, emit
 from fpga_ml.rtl.names import Names
 from fpga_ml.rtl.signal import Signal
-from fpga_ml.rtl.sv import Assign, Comment, Item, Module, Net, Port, Register, Registers, literal
+from fpga_ml.rtl.sv import Assign, Comb, Comment, Computed, Item, Module, Net, Port, Register, Registers, literal
 from fpga_ml.schedule.pipeline import Schedule, carriers
 
 
@@ -36,7 +38,7 @@ class _Emission:
             registers, made = self._registers(stage), self._made(stage)
             items += [Comment(f"stage {stage}")] if registers or made else []
             items += [Registers("clk", tuple(registers))] if registers else []
-            items += made
+            items += [Comb(made)] if made else []
         items += self._outputs()
         latency = self.schedule.latency_cycles
         what = f"Layer '{self.process.name}', {latency} clock cycle{'s' * (latency != 1)}."
@@ -76,9 +78,9 @@ class _Emission:
                 found.append(Register(self._new(number, stage), t.width, t.signed, self.signals[number, stage - 1]))
         return found
 
-    def _made(self, stage: int) -> list[Item]:
+    def _made(self, stage: int) -> list[Computed]:
         inputs = self._inputs() if stage == 0 else {}
-        items: list[Item] = []
+        items: list[Computed] = []
         for number, v in enumerate(self.kernel.values):
             if not self._is_made(number, stage):
                 continue
@@ -112,17 +114,23 @@ class _Emission:
         }
 
     def _outputs(self) -> list[Item]:
-        items: list[Item] = [Comment("outputs")]
+        items: list[Computed] = []
         numbers = iter(self.kernel.outputs)
-        for tensor in self.process.writes:
-            for k, low, declared in tensor.slices():
+        for channel in self.process.writes:
+            names = []
+            for k, _, declared in channel.slices():
                 number = next(numbers)
                 wire, signal = self.kernel.values[number].wire, self._signal(number, self.schedule.latency_cycles)
-                name = self.names.free(f"{tensor.name}_{k}")
+                names.append(self.names.free(f"{channel.name}_{k}"))
                 bits = signal.bits(declared.width, declared.fraction - wire.fraction)
-                items.append(Net(name, declared.width, declared.signed, bits))
-                items.append(Assign(f"{self.ports[tensor.name]}[{low + declared.width - 1}:{low}]", name))
-        return items
+                items.append(Net(names[-1], declared.width, declared.signed, bits))
+            items.append(Assign(self.ports[channel.name], packed(names)))
+        return [Comment("outputs"), Comb(items)]
+
+
+def packed(names: Sequence[str]) -> str:
+    """Signals as one vector, the first lowest."""
+    return names[0] if len(names) == 1 else f"{{{', '.join(reversed(names))}}}"
 
 
 def element(port: str, low: int, declared: FixedType, wire: Wire) -> str:

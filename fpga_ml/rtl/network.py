@@ -8,10 +8,12 @@ from pathlib import Path
 
 from fpga_ml.ir.network import Network, verified
 from fpga_ml.rtl.names import Names
-from fpga_ml.rtl.parallel import emit_parallel
+from fpga_ml.rtl.parallel import parallel_module
 from fpga_ml.rtl.processes import modules_of
+from fpga_ml.rtl.segment import segment_module
+from fpga_ml.rtl.sv import Module
 from fpga_ml.schedule import GENERIC, DelayModel
-from fpga_ml.schedule.parallel import plan
+from fpga_ml.schedule.parallel import Plan, plan
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,10 @@ def emit_network(network: Network, clock_ns: float, model: DelayModel = GENERIC)
     placed = plan(verified(network), clock_ns, model)
     names = Names(network.name)
     top = names.port(network.name)
-    modules = [modules_of(p, top, names) for p in placed.placed]
-    everything = [m for of_one in modules for m in of_one] + [emit_parallel(placed, [m[-1].name for m in modules])]
+    modules = segment_modules(names.free(f"{top}_pipeline"), placed, top, names)
+    modules.append(parallel_module(network, modules[-1].name))
     return Rtl(
-        {f"{m.name}.sv": m.text for m in everything},
+        {f"{m.name}.sv": m.text for m in modules},
         top,
         tuple(
             Stage(p.process.name, p.process.kind, p.start_stage, p.latency_cycles, p.process.interval_cycles)
@@ -60,5 +62,11 @@ def emit_network(network: Network, clock_ns: float, model: DelayModel = GENERIC)
         ),
         placed.latency_cycles,
         placed.interval_cycles,
-        sum(m.register_bits for m in everything),
+        sum(m.register_bits for m in modules),
     )
+
+
+def segment_modules(name: str, placed: Plan, top: str, names: Names) -> list[Module]:
+    """Of all processes of a segment, and then its own."""
+    modules = [modules_of(p, top, names) for p in placed.placed]
+    return [*(m for of_one in modules for m in of_one), segment_module(name, placed, [m[-1].name for m in modules])]

@@ -1,109 +1,82 @@
-"""The top module of the parallel architecture, with the ports that Vitis HLS gives an hls4ml io_parallel project."""
+"""The top of the parallel architecture, with the ports that Vitis HLS gives an hls4ml io_parallel project."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-
-from fpga_ml.ir.network import Channel
+from fpga_ml.ir.network import Network
 from fpga_ml.rtl.names import Names, identifier
-from fpga_ml.rtl.processes import control_ports
 from fpga_ml.rtl.sv import Assign, Comment, Declare, Instance, Item, Module, Port, Register, Registers, literal
-from fpga_ml.schedule.parallel import Placed, Plan
+
+HANDSHAKE = ("ap_start", "ap_done", "ap_ready", "ap_idle")
+CONTROL = ("ap_clk", "ap_rst", *HANDSHAKE)
+DRIVEN = ("ap_clk", "ap_rst", "ap_rst_n", "ap_start")
 
 
-def emit_parallel(plan: Plan, modules: Sequence[str]) -> Module:
-    """The top, modules: the name of each process's module, in order. Channels that are read in a later stage than they
-    are made in pass through registers here."""
-    return _Top(plan, modules).module()
+def parallel_module(network: Network, pipeline: str) -> Module:
+    """pipeline: the module of the whole network as one segment."""
+    return _Top(network, pipeline).module()
 
 
 class _Top:
-    def __init__(self, plan: Plan, modules: Sequence[str]) -> None:
-        network = plan.network
-        self.plan, self.modules, self.latency = plan, modules, plan.latency_cycles
-        self.inputs, self.outputs, self.lives = network.inputs, network.results, plan.lives()
+    def __init__(self, network: Network, pipeline: str) -> None:
+        self.network, self.pipeline = network, pipeline
         self.names = Names(network.name)
-        self.control = {p: self.names.port(p) for p in ("ap_clk", "ap_rst", "ap_start", "ap_done", "ap_ready", "ap_idle")}
-        self.input_ports = [self._with_valid(t.name) for t in self.inputs]
-        self.output_ports = [[self._with_valid(f"{t.name}_{k}") for k in range(len(t.types))] for t in self.outputs]
-        self.signals = {(t.name, 0): port for t, (port, _) in zip(self.inputs, self.input_ports, strict=True)}
+        for port in CONTROL:
+            self.names.port(port)
+        self.input_ports = [self._with_valid(c.name) for c in network.inputs]
+        self.output_ports = [[self._with_valid(f"{c.name}_{k}") for k in range(len(c.types))] for c in network.results]
 
     def module(self) -> Module:
-        self._name_signals()
-        items: list[Item] = self._valid()
-        items += [item for t in self.inputs for item in self._delays(t)]
-        for module, placed in zip(self.modules, self.plan.placed, strict=True):
-            items += self._process(module, placed)
-            items += [item for t in placed.process.writes for item in self._delays(t)]
-        items += self._outputs()
-        latency = f"{self.latency} clock cycle{'s' * (self.latency != 1)}"
-        often = "each" if self.plan.interval_cycles == 1 else f"one of {self.plan.interval_cycles}"
-        return Module(self.plan.network.name, self._ports(), items, f"A network in {latency}, a new input in {often}.")
+        items = [*self._accept(), *self._pipeline(), *self._outputs()]
+        often = "cycle" if self.network.interval_cycles == 1 else f"{self.network.interval_cycles} cycles"
+        return Module(self.network.name, self._ports(), items, f"A network that can take a new input every {often}.")
 
     def _with_valid(self, name: str) -> tuple[str, str]:
         port = self.names.port(name)
         return port, self.names.port(f"{port}_ap_vld")
 
     def _ports(self) -> tuple[Port, ...]:
-        ports = [Port("input" if p in ("ap_clk", "ap_rst", "ap_start") else "output", p) for p in self.control]
-        for t, (port, valid) in zip(self.inputs, self.input_ports, strict=True):
-            ports += [Port("input", port, t.width_bits), Port("input", valid)]
-        for t, named in zip(self.outputs, self.output_ports, strict=True):
-            for declared, (port, valid) in zip(t.types, named, strict=True):
+        ports = [Port("input" if p in DRIVEN else "output", p) for p in CONTROL]
+        for c, (port, valid) in zip(self.network.inputs, self.input_ports, strict=True):
+            ports += [Port("input", port, c.width_bits), Port("input", valid)]
+        for c, named in zip(self.network.results, self.output_ports, strict=True):
+            for declared, (port, valid) in zip(c.types, named, strict=True):
                 ports += [Port("output", port, declared.width, declared.signed), Port("output", valid)]
         return tuple(ports)
 
-    def _valid(self) -> list[Item]:
-        """Control: one valid bit a stage, and how long until the next input, the only registers with a reset."""
+    def _accept(self) -> list[Item]:
+        """An input is taken when it is there and the interval since the one before is over."""
         accept = " & ".join(["ap_start", *(valid for _, valid in self.input_ports)])
-        stages = [self.names.free(f"ap_valid_s{k}") for k in range(1, self.latency + 1)]
-        self.valid = ["ap_ready", *stages]
-        registers = [Register(s, None, False, before) for s, before in zip(stages, self.valid, strict=False)]
-        waits: list[Item] = []
-        if self.plan.interval_cycles > 1:
-            wait, width = self.names.free("ap_wait"), (self.plan.interval_cycles - 1).bit_length()
-            waits = [Declare(wait, width, "logic")]
-            left = f"({wait} == {literal(0, width)}) ? {wait} : {wait} - {literal(1, width)}"
-            following = f"ap_ready ? {literal(self.plan.interval_cycles - 1, width)} : {left}"
-            registers.append(Register(wait, width, False, f"({following})", declared=True))
-            accept = f"{accept} & ({wait} == {literal(0, width)})"
+        interval = self.network.interval_cycles
+        if interval == 1:
+            return [Comment("control"), Assign("ap_ready", accept)]
+        wait, width = self.names.free("ap_wait"), (interval - 1).bit_length()
+        zero, one = literal(0, width), literal(1, width)
+        left = f"ap_ready ? {literal(interval - 1, width)} : ({wait} == {zero}) ? {zero} : {wait} - {one}"
         return [
             Comment("control"),
-            *waits,
-            Assign("ap_ready", accept),
-            *([Registers("ap_clk", tuple(registers), "ap_rst")] if registers else []),
-            Assign("ap_done", self.valid[-1]),
-            Assign("ap_idle", f"~({' | '.join(['ap_start', *stages])})" if stages else "~ap_start"),
+            Declare(wait, width, "logic"),
+            Assign("ap_ready", f"{accept} & ({wait} == {zero})"),
+            Registers("ap_clk", (Register(wait, width, False, f"({left})", declared=True),), "ap_rst"),
         ]
 
-    def _name_signals(self) -> None:
-        for name, (_, made, last) in self.lives.items():
-            for stage in range(made, last + 1):
-                if (name, stage) not in self.signals:
-                    self.signals[name, stage] = self.names.free(f"{name}_s{stage}")
-
-    def _delays(self, channel: Channel) -> list[Item]:
-        """Registers that carry a channel to the last stage it is read in."""
-        _, made, last = self.lives[channel.name]
-        names = [self.signals[channel.name, stage] for stage in range(made, last + 1)]
-        registers = tuple(Register(b, channel.width_bits, False, a) for a, b in pairwise(names))
-        return [Registers("ap_clk", registers)] if registers else []
-
-    def _process(self, module: str, placed: Placed) -> list[Item]:
-        process = placed.process
-        items: list[Item] = [Comment(f"'{process.name}': stages {placed.start_stage} to {placed.end_stage}")]
-        items += [Declare(self.signals[c.name, placed.end_stage], c.width_bits) for c in process.writes]
-        wiring = {c.name: self.signals[c.name, placed.start_stage] for c in process.reads}
-        wiring |= {c.name: self.signals[c.name, placed.end_stage] for c in process.writes}
-        control = control_ports(placed, "ap_clk", "ap_rst", self.valid[placed.start_stage])
-        ports = [*control, *((identifier(port), signal) for port, signal in wiring.items())]
-        return [*items, Instance(module, self.names.free(f"{process.name}_layer"), tuple(ports))]
+    def _pipeline(self) -> list[Item]:
+        busy = self.names.free("busy")
+        self.results = [self.names.free(c.name) for c in self.network.results]
+        ports = [("clk", "ap_clk"), ("rst", "ap_rst"), ("start", "ap_ready"), ("done", "ap_done"), ("busy", busy)]
+        ports += [(identifier(c.name), port) for c, (port, _) in zip(self.network.inputs, self.input_ports, strict=True)]
+        pairs = list(zip(self.network.results, self.results, strict=True))
+        ports += [(identifier(f"{c.name}_out"), signal) for c, signal in pairs]
+        return [
+            Declare(busy, None),
+            *(Declare(signal, c.width_bits) for c, signal in pairs),
+            Instance(self.pipeline, self.names.free("pipeline"), tuple(ports)),
+            Assign("ap_idle", f"~(ap_start | {busy})"),
+        ]
 
     def _outputs(self) -> list[Item]:
         items: list[Item] = [Comment("outputs")]
-        for t, named in zip(self.outputs, self.output_ports, strict=True):
-            for (_, low, declared), (port, valid) in zip(t.slices(), named, strict=True):
-                items.append(Assign(port, f"{self.signals[t.name, self.latency]}[{low + declared.width - 1}:{low}]"))
+        for c, signal, named in zip(self.network.results, self.results, self.output_ports, strict=True):
+            for (_, low, declared), (port, valid) in zip(c.slices(), named, strict=True):
+                items.append(Assign(port, f"{signal}[{low + declared.width - 1}:{low}]"))
                 items.append(Assign(valid, "ap_done"))
         return items

@@ -75,14 +75,29 @@ class Net:
         comment = f"  // {self.comment}" if self.comment else ""
         writer.line(f"wire{vector(self.width_bits, self.signed)} {self.name} = {self.expression};{comment}")
 
+    def declare(self, writer: Writer) -> None:
+        writer.line(f"logic{vector(self.width_bits, self.signed)} {self.name};")
+
+    def assign(self, writer: Writer) -> None:
+        comment = f"  // {self.comment}" if self.comment else ""
+        writer.line(f"{self.name} = {self.expression};{comment}")
+
 
 @dataclass(frozen=True)
 class Assign:
+    """To a port or a net that is declared."""
+
     target: str
     expression: str
 
     def emit(self, writer: Writer) -> None:
         writer.line(f"assign {self.target} = {self.expression};")
+
+    def declare(self, writer: Writer) -> None:
+        """The target is there already."""
+
+    def assign(self, writer: Writer) -> None:
+        writer.line(f"{self.target} = {self.expression};")
 
 
 @dataclass(frozen=True)
@@ -129,16 +144,50 @@ class Rom:
     comment: str = ""
 
     def emit(self, writer: Writer) -> None:
-        comment = f"  // {self.comment}" if self.comment else ""
-        writer.line(f"logic{vector(self.width_bits, self.signed)} {self.name};{comment}")
+        self.declare(writer)
         writer.line("always_comb")
         with writer.indented():
-            writer.line(f"case ({self.address})")
-            with writer.indented():
-                for address, content in self.cases:
-                    writer.line(f"{address}: {self.name} = {content};")
-                writer.line(f"default: {self.name} = {self.otherwise};")
-            writer.line("endcase")
+            self.assign(writer)
+
+    def declare(self, writer: Writer) -> None:
+        comment = f"  // {self.comment}" if self.comment else ""
+        writer.line(f"logic{vector(self.width_bits, self.signed)} {self.name};{comment}")
+
+    def assign(self, writer: Writer) -> None:
+        writer.line(f"case ({self.address})")
+        with writer.indented():
+            for address, content in self.cases:
+                writer.line(f"{address}: {self.name} = {content};")
+            writer.line(f"default: {self.name} = {self.otherwise};")
+        writer.line("endcase")
+
+
+class Computed(Item, Protocol):
+    """A value with a name, which a block can compute."""
+
+    def declare(self, writer: Writer) -> None: ...
+
+    def assign(self, writer: Writer) -> None: ...
+
+
+@dataclass(frozen=True)
+class Comb:
+    """Values computed one after the other in one block.
+
+    Single nets mean the same, but an event-driven simulator then computes a sum of sums once for each way by which a
+    change reaches it, not once.
+    """
+
+    values: Sequence[Computed]
+
+    def emit(self, writer: Writer) -> None:
+        for value in self.values:
+            value.declare(writer)
+        writer.line("always_comb begin")
+        with writer.indented():
+            for value in self.values:
+                value.assign(writer)
+        writer.line("end")
 
 
 @dataclass(frozen=True)
@@ -146,7 +195,7 @@ class Declare:
     """A vector that something else drives; kind: `logic` for what an always block drives."""
 
     name: str
-    width_bits: int
+    width_bits: int | None
     kind: Literal["wire", "logic"] = "wire"
 
     def emit(self, writer: Writer) -> None:

@@ -153,7 +153,7 @@ def small_network() -> tuple[Rtl, Map]:
     return emit_network(Network("net", layer.reads, ("small",), (layer,)), 2.0), layer
 
 
-@pytest.mark.parametrize("file", ["net_small.sv", "net.sv"])
+@pytest.mark.parametrize("file", ["net_small.sv", "net_pipeline.sv", "net.sv"])
 def test_golden_text(file: str) -> None:
     rtl, _ = small_network()
     assert rtl.files[file] == (GOLDEN / file).read_text()
@@ -165,7 +165,7 @@ FAULTS = {
     "saturation": ("net_small.sv", "5'd15 : v7_s1_whole", "5'd14 : v7_s1_whole"),
     "table": ("net_small.sv", "(-5'sd8): v8_s1 = 4'sd6", "(-5'sd8): v8_s1 = 4'sd7"),
     "register": ("net_small.sv", "v0_s1 <= v0_s0;", "v0_s1 <= v1_s0;"),
-    "valid": ("net.sv", "ap_valid_s2 <= ap_rst ? 1'd0 : ap_valid_s1;", "ap_valid_s2 <= ap_rst ? 1'd0 : ap_ready;"),
+    "valid": ("net_pipeline.sv", "valid_s2 <= rst ? 1'd0 : valid_s1;", "valid_s2 <= rst ? 1'd0 : start;"),
 }
 
 

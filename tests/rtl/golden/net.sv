@@ -1,4 +1,4 @@
-// A network in 2 clock cycles, a new input in each.
+// A network that can take a new input every cycle.
 /* verilator lint_off UNUSEDSIGNAL */
 module net (
   input  logic ap_clk,
@@ -21,30 +21,26 @@ module net (
 
   // control
   assign ap_ready = ap_start & large__ap_vld;
-  logic ap_valid_s1;
-  logic ap_valid_s2;
-  always_ff @(posedge ap_clk) begin
-    ap_valid_s1 <= ap_rst ? 1'd0 : ap_ready;
-    ap_valid_s2 <= ap_rst ? 1'd0 : ap_valid_s1;
-  end
-  assign ap_done = ap_valid_s2;
-  assign ap_idle = ~(ap_start | ap_valid_s1 | ap_valid_s2);
-
-  // 'small': stages 0 to 2
-  wire [27:0] small_s2;
-  net_small small_layer (
+  wire busy;
+  wire [27:0] small_;
+  net_pipeline pipeline (
     .clk(ap_clk),
+    .rst(ap_rst),
+    .start(ap_ready),
+    .done(ap_done),
+    .busy(busy),
     .large_(large_),
-    .small_(small_s2)
+    .small_out(small_)
   );
+  assign ap_idle = ~(ap_start | busy);
 
   // outputs
-  assign small_0 = small_s2[4:0];
+  assign small_0 = small_[4:0];
   assign small_0_ap_vld = ap_done;
-  assign small_1 = small_s2[13:5];
+  assign small_1 = small_[13:5];
   assign small_1_ap_vld = ap_done;
-  assign small_2 = small_s2[21:14];
+  assign small_2 = small_[21:14];
   assign small_2_ap_vld = ap_done;
-  assign small_3 = small_s2[27:22];
+  assign small_3 = small_[27:22];
   assign small_3_ap_vld = ap_done;
 endmodule

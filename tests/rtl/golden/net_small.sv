@@ -7,13 +7,22 @@ module net_small (
 );
 
   // stage 0
-  wire signed [5:0] v0_s0 = large_[5:0];
-  wire signed [5:0] v1_s0 = large_[11:6];
-  wire signed [5:0] v2_s0 = large_[17:12];
-  wire signed [5:0] v3_s0 = large_[23:18];
-  wire signed [6:0] v4_s0 = 7'(v0_s0) + 7'(v1_s0);
-  wire signed [6:0] v5_s0 = 7'(v2_s0) + 7'(v3_s0);
-  wire signed [7:0] v6_s0 = 8'(v4_s0) + 8'(v5_s0);
+  logic signed [5:0] v0_s0;
+  logic signed [5:0] v1_s0;
+  logic signed [5:0] v2_s0;
+  logic signed [5:0] v3_s0;
+  logic signed [6:0] v4_s0;
+  logic signed [6:0] v5_s0;
+  logic signed [7:0] v6_s0;
+  always_comb begin
+    v0_s0 = large_[5:0];
+    v1_s0 = large_[11:6];
+    v2_s0 = large_[17:12];
+    v3_s0 = large_[23:18];
+    v4_s0 = 7'(v0_s0) + 7'(v1_s0);
+    v5_s0 = 7'(v2_s0) + 7'(v3_s0);
+    v6_s0 = 8'(v4_s0) + 8'(v5_s0);
+  end
 
   // stage 1
   logic signed [5:0] v0_s1;
@@ -22,11 +31,14 @@ module net_small (
     v0_s1 <= v0_s0;
     v6_s1 <= v6_s0;
   end
-  wire [0:0] v7_s1_up = v6_s1[1] & (v6_s1[0] | v6_s1[2]);  // RND_CONV: one more
-  wire signed [5:0] v7_s1_whole = v6_s1[7:2] + 6'(v7_s1_up);  // before overflow
-  wire signed [4:0] v7_s1 = (v7_s1_whole[5] & ~v7_s1_whole[4]) ? 5'h10 : (~v7_s1_whole[5] & v7_s1_whole[4]) ? 5'd15 : v7_s1_whole[4:0];  // ap_fixed<5,3,AP_RND_CONV,AP_SAT>
+  logic [0:0] v7_s1_up;
+  logic signed [5:0] v7_s1_whole;
+  logic signed [4:0] v7_s1;
   logic signed [3:0] v8_s1;  // 32 entries from -16
-  always_comb
+  always_comb begin
+    v7_s1_up = v6_s1[1] & (v6_s1[0] | v6_s1[2]);  // RND_CONV: one more
+    v7_s1_whole = v6_s1[7:2] + 6'(v7_s1_up);  // before overflow
+    v7_s1 = (v7_s1_whole[5] & ~v7_s1_whole[4]) ? 5'h10 : (~v7_s1_whole[5] & v7_s1_whole[4]) ? 5'd15 : v7_s1_whole[4:0];  // ap_fixed<5,3,AP_RND_CONV,AP_SAT>
     case (v7_s1)
       5'sh10: v8_s1 = 4'sd0;
       (-5'sd15): v8_s1 = 4'sd2;
@@ -56,6 +68,7 @@ module net_small (
       5'sd15: v8_s1 = 4'sd2;
       default: v8_s1 = (-4'sd2);
     endcase
+  end
 
   // stage 2
   logic signed [5:0] v0_s2;
@@ -66,16 +79,23 @@ module net_small (
     v7_s2 <= v7_s1;
     v8_s2 <= v8_s1;
   end
-  wire signed [6:0] v9_s2 = {5'(v8_s2), 2'd0} - 7'(v0_s2);
-  wire [3:0] v12_s2 = (v7_s2 < 5'sd0) ? 4'd0 : v7_s2[3:0];
+  logic signed [6:0] v9_s2;
+  logic [3:0] v12_s2;
+  always_comb begin
+    v9_s2 = {5'(v8_s2), 2'd0} - 7'(v0_s2);
+    v12_s2 = (v7_s2 < 5'sd0) ? 4'd0 : v7_s2[3:0];
+  end
 
   // outputs
-  wire signed [4:0] small_0 = v7_s2;
-  assign small_[4:0] = small_0;
-  wire signed [8:0] small_1 = {8'(v9_s2), 1'd0};
-  assign small_[13:5] = small_1;
-  wire signed [7:0] small_2 = {6'(v7_s2), 2'd0};
-  assign small_[21:14] = small_2;
-  wire [5:0] small_3 = {v12_s2, 2'd0};
-  assign small_[27:22] = small_3;
+  logic signed [4:0] small_0;
+  logic signed [8:0] small_1;
+  logic signed [7:0] small_2;
+  logic [5:0] small_3;
+  always_comb begin
+    small_0 = v7_s2;
+    small_1 = {8'(v9_s2), 1'd0};
+    small_2 = {6'(v7_s2), 2'd0};
+    small_3 = {v12_s2, 2'd0};
+    small_ = {small_3, small_2, small_1, small_0};
+  end
 endmodule

@@ -1,0 +1,88 @@
+"""A network that never waits, as one module: processes at their stages, registers for what is read later than it is made.
+
+Packed channels in and out. `start` comes with the inputs, `done` with the outputs; `busy` is high while anything is on its
+way. A valid bit a stage is all that a reset clears.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from fpga_ml.ir.network import Channel
+from fpga_ml.rtl.names import Names, identifier
+from fpga_ml.rtl.processes import control_ports
+from fpga_ml.rtl.sv import Assign, Comment, Declare, Instance, Item, Module, Port, Register, Registers
+from fpga_ml.schedule.parallel import Placed, Plan
+
+CONTROL = ("clk", "rst", "start", "done", "busy")
+
+
+def segment_module(name: str, plan: Plan, modules: Sequence[str]) -> Module:
+    """modules: the name of each process's module, in order."""
+    return _Segment(name, plan, modules).module()
+
+
+class _Segment:
+    def __init__(self, name: str, plan: Plan, modules: Sequence[str]) -> None:
+        network = plan.network
+        self.name, self.plan, self.modules, self.latency = name, plan, modules, plan.latency_cycles
+        self.inputs, self.outputs, self.lives = network.inputs, network.results, plan.lives()
+        self.names = Names(name)
+        for port in CONTROL:
+            self.names.port(port)
+        self.ports = {c.name: self.names.port(c.name) for c in self.inputs}
+        self.out_ports = {c.name: self.names.port(f"{c.name}_out") for c in self.outputs}
+        self.signals = {(c.name, 0): self.ports[c.name] for c in self.inputs}
+
+    def module(self) -> Module:
+        self._name_signals()
+        items: list[Item] = self._valid()
+        items += [item for c in self.inputs for item in self._delays(c)]
+        for module, placed in zip(self.modules, self.plan.placed, strict=True):
+            items += self._process(module, placed)
+            items += [item for c in placed.process.writes for item in self._delays(c)]
+        items.append(Comment("outputs"))
+        items += [Assign(self.out_ports[c.name], self.signals[c.name, self.latency]) for c in self.outputs]
+        latency = f"{self.latency} clock cycle{'s' * (self.latency != 1)}"
+        often = "cycle" if self.plan.interval_cycles == 1 else f"{self.plan.interval_cycles} cycles"
+        return Module(self.name, self._ports(), items, f"A pipeline of {latency} that can start every {often}.")
+
+    def _ports(self) -> tuple[Port, ...]:
+        ports = [Port("input" if p in ("clk", "rst", "start") else "output", p) for p in CONTROL]
+        ports += [Port("input", self.ports[c.name], c.width_bits) for c in self.inputs]
+        return (*ports, *(Port("output", self.out_ports[c.name], c.width_bits) for c in self.outputs))
+
+    def _valid(self) -> list[Item]:
+        stages = [self.names.free(f"valid_s{k}") for k in range(1, self.latency + 1)]
+        self.valid = ["start", *stages]
+        registers = tuple(Register(s, None, False, before) for s, before in zip(stages, self.valid, strict=False))
+        return [
+            Comment("control"),
+            *([Registers("clk", registers, "rst")] if registers else []),
+            Assign("done", self.valid[-1]),
+            Assign("busy", " | ".join(stages) if stages else "1'b0"),
+        ]
+
+    def _name_signals(self) -> None:
+        for name, (_, made, last) in self.lives.items():
+            for stage in range(made, last + 1):
+                if (name, stage) not in self.signals:
+                    self.signals[name, stage] = self.names.free(f"{name}_s{stage}")
+
+    def _delays(self, channel: Channel) -> list[Item]:
+        """Registers that carry a channel to the last stage it is read in."""
+        _, made, last = self.lives[channel.name]
+        names = [self.signals[channel.name, stage] for stage in range(made, last + 1)]
+        registers = tuple(Register(b, channel.width_bits, False, a) for a, b in pairwise(names))
+        return [Registers("clk", registers)] if registers else []
+
+    def _process(self, module: str, placed: Placed) -> list[Item]:
+        process = placed.process
+        items: list[Item] = [Comment(f"'{process.name}': stages {placed.start_stage} to {placed.end_stage}")]
+        items += [Declare(self.signals[c.name, placed.end_stage], c.width_bits) for c in process.writes]
+        wiring = {c.name: self.signals[c.name, placed.start_stage] for c in process.reads}
+        wiring |= {c.name: self.signals[c.name, placed.end_stage] for c in process.writes}
+        control = control_ports(placed, "clk", "rst", self.valid[placed.start_stage])
+        ports = [*control, *((identifier(port), signal) for port, signal in wiring.items())]
+        return [*items, Instance(module, self.names.free(f"{process.name}_layer"), tuple(ports))]

@@ -6,10 +6,11 @@ are written independently and must agree bit for bit, with each other and with h
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -68,6 +69,15 @@ class Layer(ABC):
     @abstractmethod
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         """The result's elements from those of the tensors read."""
+
+    # Fields with an entry an element of the result.
+    per_element: ClassVar[tuple[str, ...]] = ()
+
+    def of_token(self, token: int, tokens: int) -> Layer:
+        """The layer for one of so many equal parts of the result, made of the same part of what is read."""
+        size = self.size // tokens
+        own = {name: getattr(self, name)[token * size : (token + 1) * size] for name in self.per_element}
+        return dataclasses.replace(self, shape=(size,), **own)
 
     def _result(self, raw: Raw, fraction: int) -> Tensor:
         """Raw values with that many fraction bits, assigned to the result's type."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -54,6 +56,8 @@ class Slope(Layer):
     slope: Raw
     slope_fraction: int
 
+    per_element: ClassVar[tuple[str, ...]] = ("slope",)
+
     def evaluate(self, *x: Tensor) -> Tensor:
         raw = np.where(x[0].raw > 0, x[0].raw << self.slope_fraction, x[0].raw * self.slope)
         return self._result(raw, x[0].type.fraction + self.slope_fraction)
@@ -76,6 +80,8 @@ class Steps(Layer):
     fraction: int
     inclusive: tuple[bool, ...]
     values: tuple[int, ...]
+
+    per_element: ClassVar[tuple[str, ...]] = ("thresholds",)
 
     def evaluate(self, *x: Tensor) -> Tensor:
         common = max(self.fraction, x[0].type.fraction)
@@ -136,6 +142,11 @@ class Merge(Layer):
 
     op: str
     index: tuple[Raw, Raw]
+
+    def of_token(self, token: int, tokens: int) -> Layer:
+        size = self.size // tokens
+        own = [i[token * size : (token + 1) * size] - token * (int(i.max()) + 1) // tokens for i in self.index]
+        return dataclasses.replace(self, shape=(size,), index=(own[0], own[1]))
 
     def evaluate(self, *x: Tensor) -> Tensor:
         a, c = (t.raw[:, i] for t, i in zip(x, self.index, strict=True))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -161,6 +161,8 @@ class Affine(Layer):
     bias: Raw
     bias_fraction: int
     product: FixedType | None = None
+
+    per_element: ClassVar[tuple[str, ...]] = ("scale", "bias")
 
     def evaluate(self, *x: Tensor) -> Tensor:
         product, fraction = x[0].raw * np.abs(self.scale), x[0].type.fraction + self.scale_fraction

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -177,6 +178,9 @@ class Softmax(Layer):
     inverse_size: int
     outer: int = 1
     inner: int = 1
+
+    def of_token(self, token: int, tokens: int) -> Layer:
+        return dataclasses.replace(self, shape=(self.size // tokens,), outer=max(1, self.outer // tokens))
 
     @cached_property
     def exp_entries(self) -> Table1:

@@ -1,9 +1,11 @@
 """Networks: processes (kernels with a little state) joined by channels."""
 
 from fpga_ml.ir.network.channel import Channel
+from fpga_ml.ir.network.collect import Collect
 from fpga_ml.ir.network.fold import Fold
 from fpga_ml.ir.network.map import Map
 from fpga_ml.ir.network.network import Network, verified, verify
 from fpga_ml.ir.network.process import Process
+from fpga_ml.ir.network.window import Axis, Window
 
-__all__ = ["Channel", "Fold", "Map", "Network", "Process", "verified", "verify"]
+__all__ = ["Axis", "Channel", "Collect", "Fold", "Map", "Network", "Process", "Window", "verified", "verify"]

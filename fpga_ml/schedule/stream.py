@@ -1,0 +1,157 @@
+"""Scheduling a network in the stream architecture: segments, and buffers just deep enough between them.
+
+Processes that pass on token for token and follow one another are a segment: a pipeline that never waits, scheduled as in
+the parallel architecture. A segment takes a token when its inputs are there and its outputs have room, so that whatever is
+under way has a place to go. Line buffers and collections hand a token over only when it is taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.ir.network import Channel, Collect, Fold, Map, Network, Process, Window
+from fpga_ml.schedule.delay import GENERIC, DelayModel
+from fpga_ml.schedule.parallel import Plan, plan
+from fpga_ml.schedule.tokens import Trace, run
+
+OUTSIDE = ""  # who reads the outputs
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A pipeline of token-wise processes; its own network's inputs and outputs are the channels that cross its border."""
+
+    name: str
+    plan: Plan
+
+    @property
+    def reads(self) -> tuple[Channel, ...]:
+        return self.plan.network.inputs
+
+    @property
+    def writes(self) -> tuple[Channel, ...]:
+        return self.plan.network.results
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        return self.plan.network.processes
+
+
+Unit = Segment | Window | Collect
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """A FIFO of a channel before one of its readers; depth and high_water in tokens, those under way to it included."""
+
+    channel: Channel
+    reader: str
+    depth: int
+    high_water: int = 0
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """latency_cycles: from the cycle that takes a frame's first token to that which offers its last; interval_cycles:
+    between frames that follow one another; trace: of each channel's first frame."""
+
+    network: Network
+    units: tuple[Unit, ...]
+    buffers: tuple[Buffer, ...]
+    latency_cycles: int
+    interval_cycles: int
+    trace: Trace
+
+    def buffers_of(self, channel: Channel) -> list[Buffer]:
+        return [b for b in self.buffers if b.channel == channel]
+
+
+def stream_plan(network: Network, clock_ns: float, model: DelayModel = GENERIC) -> StreamPlan:
+    """Raises FpgaMlError for a clock that one operation alone is too slow for, and for a network that cannot run dry."""
+    units = _units(network, clock_ns, model)
+    buffers = _buffers(network, units)
+    free = run(network, units, buffers)
+    if not free.complete:
+        raise FpgaMlError(
+            "tokens wait for one another without end", where=f"network '{network.name}'", do="this is a bug: report it"
+        )
+    buffers = tuple(replace(b, depth=max(2, h)) for b, h in zip(buffers, free.high_water, strict=True))
+    for k, b in enumerate(buffers):
+        buffers = (*buffers[:k], replace(b, depth=_smallest(network, units, buffers, k, free)), *buffers[k + 1 :])
+    last = run(network, units, buffers)
+    buffers = tuple(replace(b, high_water=h) for b, h in zip(buffers, last.high_water, strict=True))
+    return StreamPlan(network, units, buffers, last.latency_cycles, last.interval_cycles, last)
+
+
+def _smallest(network: Network, units: tuple[Unit, ...], buffers: tuple[Buffer, ...], k: int, free: Trace) -> int:
+    """The least depth of one buffer with which frames come as soon and as often as with endless ones."""
+
+    def holds(depth: int) -> bool:
+        trial = run(network, units, (*buffers[:k], replace(buffers[k], depth=depth), *buffers[k + 1 :]))
+        return (
+            trial.complete and trial.interval_cycles <= free.interval_cycles and trial.latency_cycles <= free.latency_cycles
+        )
+
+    low, high = 1, buffers[k].depth
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle + 1, high)
+    return low
+
+
+def _units(network: Network, clock_ns: float, model: DelayModel) -> tuple[Unit, ...]:
+    """Token-wise processes gathered; a unit reads only what units before it make."""
+    groups: list[list[Process]] = []
+    place: dict[str, int] = {}
+    for process in network.processes:
+        latest = max((place.get(c.name, -1) for c in process.reads), default=-1)
+        if isinstance(process, (Map, Fold)) and latest >= 0 and isinstance(groups[latest][0], (Map, Fold)):
+            groups[latest].append(process)
+        else:
+            groups.append([process])
+            latest = len(groups) - 1
+        place |= {c.name: latest for c in process.writes}
+    return tuple(_unit(network, group, clock_ns, model) for group in groups)
+
+
+def _unit(network: Network, group: list[Process], clock_ns: float, model: DelayModel) -> Unit:
+    first = group[0]
+    if isinstance(first, (Window, Collect)):
+        return first
+    made = {c.name for p in group for c in p.writes}
+    inputs = tuple({c.name: c for p in group for c in p.reads if c.name not in made}.values())
+    others = {c.name for p in network.processes if p not in group for c in p.reads} | set(network.outputs)
+    outputs = tuple(name for p in group for c in p.writes for name in [c.name] if name in others)
+    own = Network(group[-1].name, tuple(replace(c, tokens=1) for c in inputs), outputs, _one_token(group))
+    return Segment(group[-1].name, plan(own, clock_ns, model))
+
+
+def _one_token(group: list[Process]) -> tuple[Process, ...]:
+    """The processes on frames of one token, which is what a segment sees."""
+    return tuple(
+        replace(
+            p,
+            reads=tuple(replace(c, tokens=1) for c in p.reads),
+            writes=tuple(replace(c, tokens=1) for c in p.writes),
+        )
+        for p in group
+    )
+
+
+def _buffers(network: Network, units: tuple[Unit, ...]) -> tuple[Buffer, ...]:
+    """One before each reader, deep without end for now; none where a line buffer has one reader and hands over itself."""
+    held = {c.name for u in units if not isinstance(u, Segment) for c in u.writes}
+    readers: dict[str, list[str]] = {}
+    for u in units:
+        for c in u.reads:
+            readers.setdefault(c.name, []).append(u.name)
+    for name in network.outputs:
+        readers.setdefault(name, []).append(OUTSIDE)
+    endless = 1 << 30
+    return tuple(
+        Buffer(channel, reader, endless)
+        for name, channel in network.channels.items()
+        for reader in readers.get(name, ())
+        if not (name in held and len(readers[name]) == 1 and reader != OUTSIDE)
+    )

@@ -1,0 +1,269 @@
+"""When each token moves: the cycles of a stream network, exactly as its RTL does them, without the values.
+
+Frames follow one another at the inputs as fast as they are taken, and every output is taken at once. What moves in a cycle
+depends on registers only, so that the order in which units are looked at does not matter. Blocking reads and writes make
+the network determinate: if it runs dry here, no stall at its ends can lock it, and none can make it lose a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fpga_ml.ir.network import Collect, Network, Window
+
+if TYPE_CHECKING:
+    from fpga_ml.schedule.stream import Buffer, Segment, Unit
+
+FRAMES = 3
+
+
+@dataclass(frozen=True)
+class Trace:
+    """first, last: by channel, the cycles in which the first frame's first and last token are made; high_water: of each
+    buffer; complete: whether all frames came through."""
+
+    complete: bool
+    latency_cycles: int
+    interval_cycles: int
+    first: dict[str, int]
+    last: dict[str, int]
+    high_water: tuple[int, ...]
+
+
+def run(network: Network, units: Sequence[Unit], buffers: Sequence[Buffer]) -> Trace:
+    """Until all frames are through, or nothing moves any more."""
+    return _Run(network, units, buffers).trace()
+
+
+@dataclass
+class _Fifo:
+    """held: tokens there and on their way; ready: those that can be read."""
+
+    depth: int
+    held: int = 0
+    ready: int = 0
+    high_water: int = 0
+
+    @property
+    def room(self) -> bool:
+        return self.held < self.depth
+
+    def reserve(self) -> None:
+        self.held += 1
+        self.high_water = max(self.high_water, self.held)
+
+    def pop(self) -> None:
+        self.held -= 1
+        self.ready -= 1
+
+
+@dataclass
+class _Port:
+    """A channel as its writer sees it: buffers before its readers, or a token that is held until the one reader takes it."""
+
+    name: str
+    tokens: int
+    fifos: list[_Fifo] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
+    offered: bool = False
+
+    @property
+    def room(self) -> bool:
+        return all(f.room for f in self.fifos)
+
+
+class _Run:
+    def __init__(self, network: Network, units: Sequence[Unit], buffers: Sequence[Buffer]) -> None:
+        self.network = network
+        self.fifos = [_Fifo(b.depth) for b in buffers]
+        self.ports = {name: _Port(name, c.tokens) for name, c in network.channels.items()}
+        self.before: dict[tuple[str, str], _Fifo] = {}
+        for b, fifo in zip(buffers, self.fifos, strict=True):
+            self.ports[b.channel.name].fifos.append(fifo)
+            self.before[b.channel.name, b.reader] = fifo
+        self.sources = [_Source(self.ports[c.name], c.tokens * FRAMES) for c in network.inputs]
+        self.sinks = [self.before[name, ""] for name in network.outputs]
+        self.out = [self.ports[name] for name in network.outputs]
+        self.segments = [_Pipe(self, u) for u in units if not isinstance(u, (Window, Collect))]
+        self.holders: list[_Holder] = [
+            _Line(self, u) if isinstance(u, Window) else _Gathering(self, u)
+            for u in units
+            if isinstance(u, (Window, Collect))
+        ]
+        self.pushes: dict[int, list[_Port]] = {}
+
+    def trace(self) -> Trace:
+        cycle, idle, taken = 0, 0, [0] * len(self.sinks)
+        goal = [port.tokens * FRAMES for port in self.out]
+        patience = 64 + max((p.latency + p.interval for p in self.segments), default=0)
+        while taken != goal and idle < patience:
+            moved = self._cycle(cycle, taken)
+            idle = 0 if moved else idle + 1
+            cycle += 1
+        return self._result(taken == goal)
+
+    def _cycle(self, cycle: int, taken: list[int]) -> bool:
+        arriving = [f for f in self.sinks if f.ready]
+        fired = [s for s in self.segments if s.can_fire(cycle)]
+        stepped = [h for h in self.holders if h.can_step(fired)]
+        given = [s for s in self.sources if s.left and s.port.room]
+        for k, f in enumerate(self.sinks):
+            if f in arriving:
+                f.pop()
+                taken[k] += 1
+        for pipe in fired:
+            pipe.fire(cycle)
+        for holder in self.holders:
+            holder.hand_over(fired, cycle)
+        for holder in stepped:
+            holder.step(cycle)
+        for source in given:
+            source.give(cycle)
+        pushed = self.pushes.pop(cycle, [])
+        for port in pushed:
+            self._push(port, cycle)
+        return bool(arriving or fired or stepped or given or pushed)
+
+    def _push(self, port: _Port, cycle: int) -> None:
+        port.times.append(cycle)
+        for f in port.fifos:
+            f.ready += 1
+
+    def _result(self, complete: bool) -> Trace:
+        if not complete:
+            return Trace(False, 0, 0, {}, {}, tuple(f.high_water for f in self.fifos))
+        first = {name: p.times[0] for name, p in self.ports.items() if p.times}
+        last = {name: p.times[p.tokens - 1] for name, p in self.ports.items() if len(p.times) >= p.tokens}
+        ends = [[p.times[p.tokens * (k + 1) - 1] for p in self.out] for k in range(FRAMES)]
+        interval = max(ends[-1]) - max(ends[-2])
+        return Trace(True, max(ends[0]) + 1, interval, first, last, tuple(f.high_water for f in self.fifos))
+
+
+@dataclass
+class _Source:
+    port: _Port
+    left: int
+
+    def give(self, cycle: int) -> None:
+        self.left -= 1
+        self.port.times.append(cycle)
+        for f in self.port.fifos:
+            f.reserve()
+            f.ready += 1
+
+
+class _Pipe:
+    """A segment: takes a token of each read when all are there, its buffers have room and its interval is over."""
+
+    def __init__(self, run: _Run, unit: Segment) -> None:
+        self.run, self.name = run, unit.name
+        self.latency, self.interval = unit.plan.latency_cycles, unit.plan.interval_cycles
+        self.reads = [(run.before.get((c.name, unit.name)), run.ports[c.name]) for c in unit.reads]
+        self.writes = [run.ports[c.name] for c in unit.writes]
+        self.next = 0
+
+    def can_fire(self, cycle: int) -> bool:
+        there = all(fifo.ready > 0 if fifo else port.offered for fifo, port in self.reads)
+        return there and cycle >= self.next and all(port.room for port in self.writes)
+
+    def fire(self, cycle: int) -> None:
+        self.next = cycle + self.interval
+        for fifo, _ in self.reads:
+            if fifo:
+                fifo.pop()
+        for port in self.writes:
+            for fifo in port.fifos:
+                fifo.reserve()
+        self.run.pushes.setdefault(cycle + self.latency, []).extend(self.writes)
+
+
+class _Holder:
+    """A unit that offers a token until it is taken, and goes on with its input only then."""
+
+    def __init__(self, run: _Run, unit: Window | Collect) -> None:
+        self.run, self.unit = run, unit
+        self.fifo = run.before.get((unit.reads[0].name, unit.name))
+        self.read, self.port = run.ports[unit.reads[0].name], run.ports[unit.writes[0].name]
+
+    def _taken(self, fired: Sequence[_Pipe]) -> bool:
+        if not self.port.offered:
+            return False
+        if self.port.fifos:
+            return self.port.room
+        return any(port is self.port for pipe in fired for fifo, port in pipe.reads if fifo is None)
+
+    def _there(self) -> bool:
+        return self.fifo.ready > 0 if self.fifo else False
+
+    def can_step(self, fired: Sequence[_Pipe]) -> bool:
+        free = not self.port.offered or self._taken(fired)
+        return free and (self._there() or self.can_flush())
+
+    def can_flush(self) -> bool:
+        return False
+
+    def hand_over(self, fired: Sequence[_Pipe], cycle: int) -> None:
+        if self._taken(fired):
+            self.port.offered = False
+            for fifo in self.port.fifos:
+                fifo.reserve()
+                fifo.ready += 1
+            if self.port.fifos:
+                self.port.times.append(cycle)
+
+    def step(self, cycle: int) -> None:
+        raise NotImplementedError
+
+    def _offer(self, cycle: int) -> None:
+        self.port.offered = True
+        if not self.port.fifos:
+            self.port.times.append(cycle)
+
+
+class _Gathering(_Holder):
+    def __init__(self, run: _Run, unit: Collect) -> None:
+        super().__init__(run, unit)
+        self.tokens, self.count = unit.reads[0].tokens, 0
+
+    def step(self, cycle: int) -> None:
+        assert self.fifo is not None
+        self.fifo.pop()
+        self.count = (self.count + 1) % self.tokens
+        if self.count == 0:
+            self._offer(cycle)
+
+
+class _Line(_Holder):
+    """count: pixels of the frame so far; place: where the windows are, None before the first and after the last one."""
+
+    def __init__(self, run: _Run, unit: Window) -> None:
+        super().__init__(run, unit)
+        self.window, self.count = unit, 0
+        self.place: int | None = None
+
+    def can_flush(self) -> bool:
+        return self.place is not None and self.count == 0
+
+    def step(self, cycle: int) -> None:
+        w = self.window
+        if self._there():
+            assert self.fifo is not None
+            self.fifo.pop()
+            if self.count == w.lag:
+                self.place = 0
+            self.count = (self.count + 1) % w.reads[0].tokens
+        elif self.place is None:
+            return
+        if self.place is None:
+            return
+        y, x = divmod(self.place, w.columns.size)
+        if _begins(y, w.rows.stride, w.rows.windows) and _begins(x, w.columns.stride, w.columns.windows):
+            self._offer(cycle)
+        self.place = None if self.place == w.last else self.place + 1
+
+
+def _begins(at: int, stride: int, windows: int) -> bool:
+    """Whether a window begins here, in one direction."""
+    return at % stride == 0 and at // stride < windows

@@ -1,7 +1,8 @@
 """Sums of products with constants, fast: matrix products on floats in which every partial sum is a whole number held exactly.
 
 Tensors come as (elements, N): a patch is then some rows, copied whole. Where the windows of a convolution are shifted
-copies of one another, several neighbouring outputs share one patch, and their weights one matrix with zeros.
+copies of one another, several neighbouring outputs (a rectangle of an image) share one patch, and their weights one matrix
+with zeros.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from numpy.lib.stride_tricks import as_strided
 Index = npt.NDArray[np.int64]
 Held = npt.NDArray[Any]
 _MAX_BLOCK = 8
-_MAX_ROW = 16
+_MAX_ROW = 8
 # What reading one element of a patch costs, in multiply-adds (measured: one core with AVX-512, OpenBLAS).
 _COPY_COST = 10
 # Above about 10**6 multiply-adds OpenBLAS starts threads of its own, which get in the way of ours.
@@ -27,27 +29,48 @@ _MAX_PRODUCT = 500_000
 
 @dataclass(frozen=True)
 class Contraction:
-    """index (P, G, K) into the input's elements, -1 for zero; weights (G, K, M), of the dtype in which sums are exact."""
+    """index (P, G, K) into the input's elements, -1 for zero; weights (G, K, M) and start (G * M,), what every sum begins
+    with, of the dtype in which sums are exact; grid: the P positions as (rows, columns)."""
 
     index: Index
     weights: Held
+    start: Held
+    grid: tuple[int, int]
 
     def __call__(self, x: Held) -> Held:
         """Input (elements, N) to sums (P * G * M, N), C-contiguous, of the weights' dtype."""
         rows = np.ascontiguousarray(x, self.weights.dtype)
-        if self.index.shape[1] > 1:
-            return self._grouped(rows)
-        return self._single(rows) if self._block is None else _shared(self._block, rows)
+        if self._block is not None:
+            return _shared(self._block, rows, self.start)
+        total = self._grouped(rows) if self.index.shape[1] > 1 else self._single(rows)
+        by_output = total.reshape(len(self.index), len(self.start), -1)
+        by_output += self.start[:, None]
+        return total
+
+    def largest(self, x: Held, height: int, width: int) -> Held | None:
+        """As a call, then the largest sums of each height x width rectangle of positions: (P * M / height / width, N).
+
+        None where such rectangles share no patch.
+        """
+        block = self._blocks.get((height, width))
+        return None if block is None else _largest(block, np.ascontiguousarray(x, self.weights.dtype), self.start)
 
     @cached_property
     def _block(self) -> _Block | None:
-        """The blocks for which the least is copied and multiplied; None where windows are no copies of one another."""
-        positions = len(self.index)
-        if positions == 1 or self.index.min() < 0:
-            return None
-        sizes = [size for size in range(1, _MAX_BLOCK + 1) if positions % size == 0]
-        blocks = [_Block.of(self.index[:, 0], self.weights[0], size) for size in sizes]
-        return min((block for block in blocks if block is not None), key=_Block.cost, default=None)
+        """The blocks for which the least is copied and multiplied."""
+        return min(self._blocks.values(), key=_Block.cost, default=None)
+
+    @cached_property
+    def _blocks(self) -> dict[tuple[int, int], _Block]:
+        """By their height and width; none where windows are no copies of one another."""
+        positions, groups, _ = self.index.shape
+        if positions == 1 or groups > 1 or self.index.min() < 0:
+            return {}
+        index = self.index.reshape(*self.grid, -1)
+        heights, widths = ([n for n in range(1, _MAX_BLOCK + 1) if side % n == 0] for side in self.grid)
+        areas = [(h, w) for h in heights for w in widths if h * w <= _MAX_BLOCK]
+        found = {area: _Block.of(index, self.weights[0], *area) for area in areas}
+        return {area: block for area, block in found.items() if block is not None}
 
     def _single(self, x: Held) -> Held:
         """Position by position, any index; a dense layer reads its input as it stands."""
@@ -73,68 +96,78 @@ class Contraction:
 
 @dataclass(frozen=True)
 class _Block:
-    """`starts`: the first row of each block's patch, which is `runs` runs of `length` rows, `spacing` rows apart;
-    weights (outputs of the block, patch)."""
+    """Positions `area` (height, width) that share a patch, which is `runs` runs of `length` rows, `spacing` rows apart.
 
-    starts: tuple[int, ...]
+    starts (block rows, block columns): the first row of each patch; weights (height * width * outputs, patch).
+    """
+
+    area: tuple[int, int]
+    starts: Index
     runs: int
     length: int
     spacing: int
     weights: Held
 
     @classmethod
-    def of(cls, index: Index, weights: Held, size: int) -> _Block | None:
-        """Blocks of `size` positions; None where they are not all alike or a patch is not made of equal runs."""
-        grouped = index.reshape(len(index) // size, -1)
-        if (grouped - grouped[:, :1] != grouped[0] - grouped[0, 0]).any():
+    def of(cls, index: Index, weights: Held, height: int, width: int) -> _Block | None:
+        """index (rows, columns, K) in blocks; None where they are not all alike, evenly spaced and made of equal runs."""
+        rows, columns, k = index.shape
+        grouped = index.reshape(rows // height, height, columns // width, width, k).swapaxes(1, 2)
+        grouped = grouped.reshape(rows // height, columns // width, -1)
+        starts, offsets = grouped.min(axis=2), grouped[0, 0] - grouped[0, 0].min()
+        steps = np.diff(starts, axis=1)
+        if (grouped - starts[:, :, None] != offsets).any() or (steps <= 0).any() or (steps != steps[:1, :1]).any():
             return None
-        rows, place = np.unique(grouped[0], return_inverse=True)
-        begins = np.flatnonzero(np.diff(rows, prepend=rows[0] - 2) != 1)
-        lengths, gaps = np.diff(begins, append=len(rows)), np.diff(rows[begins])
-        if (lengths != lengths[0]).any() or (len(gaps) and (gaps != gaps[0]).any()):
+        used, place = np.unique(offsets, return_inverse=True)
+        begins = np.flatnonzero(np.diff(used, prepend=-2) != 1)
+        lengths, gaps = np.diff(begins, append=len(used)), np.diff(used[begins])
+        if (lengths != lengths[0]).any() or (gaps != gaps[:1]).any():
             return None
-        outputs = weights.shape[1]
-        matrix = np.zeros((size, outputs, len(rows)), weights.dtype)
-        for at, where in enumerate(place.reshape(size, -1)):
+        matrix = np.zeros((height * width, weights.shape[1], len(used)), weights.dtype)
+        for at, where in enumerate(place.reshape(height * width, -1)):
             # A window may read one element twice: its weights add up.
             np.add.at(matrix[at].T, where, weights)
-        starts = tuple(int(v) for v in grouped.min(axis=1))
         spacing = int(gaps[0]) if len(gaps) else int(lengths[0])
-        return cls(starts, len(lengths), int(lengths[0]), spacing, matrix.reshape(-1, len(rows)))
-
-    @cached_property
-    def rows(self) -> tuple[tuple[int, int, int], ...]:
-        """`starts` as (first, step, count): blocks that are equally far apart, as those of one image row are."""
-        found: list[tuple[int, int, int]] = []
-        for start in self.starts:
-            first, step, count = found[-1] if found else (0, 0, 0)
-            if count == 1 and start > first:
-                found[-1] = (first, start - first, 2)
-            elif 1 < count < _MAX_ROW and start == first + step * count:
-                found[-1] = (first, step, count + 1)
-            else:
-                found.append((start, 1, 1))
-        return tuple(found)
+        flat = matrix.reshape(-1, len(used))
+        return cls((height, width), starts, len(lengths), int(lengths[0]), spacing, flat)
 
     def cost(self) -> int:
         """Of all blocks, in multiply-adds."""
         outputs, patch = self.weights.shape
-        return len(self.starts) * int(patch * (_COPY_COST + outputs))
+        return self.starts.size * int(patch * (_COPY_COST + outputs))
 
 
-def _shared(block: _Block, x: Held) -> Held:
-    """Sums (P * M, N), block by block of positions that share a patch."""
-    n = x.shape[1]
-    out = np.empty((len(block.starts), len(block.weights), n), x.dtype)
-    for columns in _parts(n, block.weights.size):
-        windows = _windows(x[:, columns], block.runs, block.spacing, block.length)
-        first = 0
-        for start, step, count in block.rows:
-            patches = windows[start : start + step * (count - 1) + 1 : step].copy()
-            flat = patches.reshape(count, -1, patches.shape[-1])
-            np.matmul(block.weights, flat, out=out[first : first + count, :, columns])
-            first += count
-    return out.reshape(-1, n)
+def _shared(block: _Block, x: Held, start: Held) -> Held:
+    """Sums (P * M, N)."""
+    (rows, columns), (height, width) = block.starts.shape, block.area
+    out = np.empty((rows, height, columns, width, len(start), x.shape[1]), x.dtype)
+    for row, some, part, sums in _sums(block, x):
+        np.add(sums.swapaxes(0, 1), start[:, None], out=out[row, :, some, ..., part])
+    return out.reshape(-1, x.shape[1])
+
+
+def _largest(block: _Block, x: Held, start: Held) -> Held:
+    """The largest sums of each block (blocks * M, N)."""
+    out = np.empty((*block.starts.shape, len(start), x.shape[1]), x.dtype)
+    for row, some, part, sums in _sums(block, x):
+        sums.max(axis=(1, 2), out=out[row, some, :, part])
+    out += start[:, None]
+    return out.reshape(-1, x.shape[1])
+
+
+def _sums(block: _Block, x: Held) -> Iterator[tuple[int, slice, slice, Held]]:
+    """(row of blocks, columns, part of the batch, sums (columns, height, width, M, part) without what they begin with),
+    so few at a time that they stay in the cache."""
+    (rows, columns), (height, width) = block.starts.shape, block.area
+    outputs = len(block.weights) // (height * width)
+    for part in _parts(x.shape[1], block.weights.size):
+        windows = _windows(x[:, part], block.runs, block.spacing, block.length)
+        for row, first in product(range(rows), range(0, columns, _MAX_ROW)):
+            starts = block.starts[row, first : first + _MAX_ROW]
+            step = int(starts[1] - starts[0]) if len(starts) > 1 else 1
+            patches = windows[starts[0] : starts[-1] + 1 : step].copy()
+            sums = block.weights @ patches.reshape(len(starts), -1, patches.shape[-1])
+            yield row, slice(first, first + len(starts)), part, sums.reshape(len(starts), height, width, outputs, -1)
 
 
 def _windows(x: Held, runs: int, spacing: int, length: int) -> Held:

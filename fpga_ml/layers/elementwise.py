@@ -12,6 +12,7 @@ import numpy as np
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.layers.base import Layer, Raw, Tensor
 from fpga_ml.numerics import FixedType, Overflow, cast_array
+from fpga_ml.numerics.cast import rises
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ class Relu(Layer):
             high = int(self.ceiling / t.lsb)
             held = np.minimum(held, high)
         return self._held_result(held, 0, high, t.fraction)
+
+    def rises(self, t: FixedType) -> bool:
+        """Whether of two values of type t the greater one's result is never the smaller."""
+        return rises(0, max(t.max_raw, 0), t.fraction, self.result)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         zero = b.const(0, 0)

@@ -20,7 +20,7 @@ from fpga_ml.ir.kernel import Builder
 from fpga_ml.layers.base import Layer, Raw, Tensor
 from fpga_ml.layers.contract import Contraction
 from fpga_ml.numerics import FixedType, Overflow, cast_array, cast_raw
-from fpga_ml.numerics.cast import cast_held, exact_kind
+from fpga_ml.numerics.cast import cast_held, exact_kind, rises
 from fpga_ml.passes.cmvm import apply, solve
 
 
@@ -46,6 +46,26 @@ class Linear(Layer):
         total = self._step_by_step(self._patches(x[0].raw), fraction)
         return self._result(total.reshape(len(total), -1), self.accum.fraction)
 
+    def largest(self, x: Tensor, height: int, width: int) -> Tensor | None:
+        """The largest results of each height x width rectangle of the grid; None where that is no shorter way.
+
+        The largest sums are taken and then assigned, which must not change the order of values.
+        """
+        if not self._is_plain(x.type.fraction + self.weight_fraction):
+            return None
+        contraction, low, high = self._contraction(x.type)
+        in_order = all(rises(low, high, self.accum.fraction, t) for t in (self.accum, self.result))
+        if not in_order or contraction.weights.dtype.kind != "f":  # sums in int64 may wrap
+            return None
+        sums = contraction.largest(x.rows, height, width)
+        return None if sums is None else self._held_result(sums.T, low, high, self.accum.fraction)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """The positions as (rows, columns): of an image, else one row."""
+        rows = self.shape[0] if len(self.shape) == 3 and len(self.index) % self.shape[0] == 0 else 1
+        return rows, len(self.index) // rows
+
     @cached_property
     def _start(self) -> Raw:
         """The bias in accum, where every sum begins."""
@@ -57,11 +77,13 @@ class Linear(Layer):
         return {}
 
     def _contraction(self, t: FixedType) -> tuple[Contraction, int, int]:
-        """Sums of products in units of accum without the bias, and the least and greatest value with it."""
+        """The sums in units of accum, and the least and the greatest."""
         if t not in self._contractions:
             weights = self.weights << (self.accum.fraction - t.fraction - self.weight_fraction)
             low, high, most = self._bounds(weights, t)
-            self._contractions[t] = Contraction(self.index, weights.astype(exact_kind(most))), low, high
+            kind = exact_kind(most)
+            found = Contraction(self.index, weights.astype(kind), self._start.astype(kind), self.grid)
+            self._contractions[t] = found, low, high
         return self._contractions[t]
 
     def _bounds(self, weights: Raw, t: FixedType) -> tuple[int, int, int]:
@@ -80,8 +102,6 @@ class Linear(Layer):
         """All products summed in one go, where neither the order nor the place of an overflow matters."""
         contraction, low, high = self._contraction(x.type)
         total = contraction(x.rows)
-        by_output = total.reshape(len(self.index), len(self._start), -1)
-        by_output += self._start.astype(total.dtype)[:, None]
         held = cast_held(total, low, high, self.accum.fraction, self.accum)
         if low < self.accum.min_raw or high > self.accum.max_raw:
             low, high = self.accum.min_raw, self.accum.max_raw

@@ -27,8 +27,11 @@ class MaxPool(Layer):
         largest = rows[columns[0]]
         for column in columns[1:]:
             np.maximum(largest, rows[column], out=largest)
-        accumulated = Tensor(largest.T, t).cast(self.accum)
-        return accumulated.cast(self.result)
+        return self.assigned(Tensor(largest.T, t))
+
+    def assigned(self, largest: Tensor) -> Tensor:
+        """The result for the windows' largest values."""
+        return largest.cast(self.accum).cast(self.result)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         out = []

@@ -86,6 +86,15 @@ def cast_held(held: Held, low: int, high: int, source_fraction: int, target: Fix
     return whole.astype(exact_kind(reach), copy=False)
 
 
+def rises(low: int, high: int, source_fraction: int, target: FixedType) -> bool:
+    """Whether no raw value from low to high is assigned a value above that of a greater one: rounding rises in every
+    mode, and so does saturation; wrapping and SAT_ZERO do not."""
+    if target.overflow in (Overflow.SAT, Overflow.SAT_SYM):
+        return True
+    first, last = (rescaled(end, source_fraction - target.fraction, target.rounding) for end in (low, high))
+    return target.min_raw <= first and last <= target.max_raw
+
+
 def _rounded(held: Held, shift: int, rounding: Rounding) -> Held:
     """Whole floats * 2**-shift to whole floats."""
     if shift == 0:

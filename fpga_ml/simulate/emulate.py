@@ -7,18 +7,19 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.layers.base import Input, Layer, Tensor
 from fpga_ml.numerics.cast import cast_real
+from fpga_ml.simulate.fuse import Step, fused
 
 Array = npt.NDArray[np.float64]
 _TIMED_SECONDS = 0.5
-_CHUNK_ELEMENTS = 400_000
-_MAX_CHUNK = 4096
+_CACHED_ELEMENTS = 220_000
+_LEAST, _MOST = 32, 4096
+_MUCH_SMALLER = 8
 
 
 @dataclass(frozen=True)
@@ -31,22 +32,23 @@ class Emulation:
 
 def emulate_raw(layers: Sequence[Layer], x: Mapping[str, npt.NDArray[np.int64]]) -> dict[str, Tensor]:
     """{layer: result} for raw inputs (N, ...) by name."""
-    inputs = {name: np.asarray(raw, np.int64) for name, raw in x.items()}
-    return _run(layers, inputs, keep=[layer.name for layer in layers])
+    inputs = {
+        layer.name: Tensor(np.asarray(x[layer.name], np.int64).reshape(-1, layer.size), layer.result)
+        for layer in layers
+        if isinstance(layer, Input)
+    }
+    return _run([layer for layer in layers if layer.name not in inputs], inputs, keep=[layer.name for layer in layers])
 
 
-def _run(layers: Sequence[Layer], x: Mapping[str, npt.NDArray[Any]], keep: Collection[str]) -> dict[str, Tensor]:
-    """{layer: result} of the layers in `keep`; the others are let go once all have read them, while caches are warm."""
-    known: dict[str, Tensor] = {}
-    last = {name: layer.name for layer in layers for name in layer.reads}
-    for layer in layers:
-        if isinstance(layer, Input):
-            held = x[layer.name]
-            known[layer.name] = Tensor(held.reshape(len(held), layer.size), layer.result)
-        else:
-            known[layer.name] = layer.evaluate(*(known[name] for name in layer.reads))
-        for name in layer.reads:
-            if last[name] == layer.name and name not in keep:
+def _run(steps: Sequence[Step], x: Mapping[str, Tensor], keep: Collection[str]) -> dict[str, Tensor]:
+    """{name: result} of those in `keep`, from the results x of earlier steps; the others are let go once all have read
+    them, while caches are warm."""
+    known = dict(x)
+    last = {name: step.name for step in steps for name in step.reads}
+    for step in steps:
+        known[step.name] = step.evaluate(*(known[name] for name in step.reads))
+        for name in step.reads:
+            if last[name] == step.name and name not in keep:
                 known.pop(name, None)
     return known
 
@@ -66,23 +68,76 @@ def check_emulator(
 
 def emulate(layers: Sequence[Layer], x: Sequence[Array], outputs: Sequence[str]) -> list[Array]:
     """Outputs (N, ...) as real values for real inputs (N, ...), which are first assigned to the input types."""
-    n, largest = len(x[0]), max(layer.size for layer in layers)
-    size = min(max(_CHUNK_ELEMENTS // largest // 16 * 16, 16), _MAX_CHUNK)
+    plan, n, cores = _Plan.of(layers, outputs), len(x[0]), len(os.sched_getaffinity(0))
+    rounds = max(-(-n // (plan.chunk * cores)), 1)
+    size = max(-(-n // (rounds * cores)), _LEAST)  # as many chunks on every core, all alike
     chunks = [[a[at : at + size] for a in x] for at in range(0, max(n, 1), size)]
-    workers = min(len(chunks), len(os.sched_getaffinity(0)))
-    if workers == 1:
-        parts = [_emulate_chunk(layers, chunk, outputs) for chunk in chunks]
+    if len(chunks) == 1:
+        parts = [plan.run(chunk) for chunk in chunks]
     else:
         # NumPy and BLAS let go of the interpreter's lock.
-        with ThreadPoolExecutor(workers) as pool:
-            parts = list(pool.map(lambda chunk: _emulate_chunk(layers, chunk, outputs), chunks))
+        with ThreadPoolExecutor(cores) as pool:
+            parts = list(pool.map(plan.run, chunks))
     return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
 
 
-def _emulate_chunk(layers: Sequence[Layer], x: Sequence[Array], outputs: Sequence[str]) -> list[Array]:
-    """`emulate` of so few samples that the largest tensor stays in a core's cache."""
-    inputs = [layer for layer in layers if isinstance(layer, Input)]
-    held = {layer.name: cast_real(np.asarray(a, np.float64), layer.result) for layer, a in zip(inputs, x, strict=True)}
-    known = _run(layers, held, keep=outputs)
-    shapes = {layer.name: layer.shape for layer in layers}
-    return [known[o].type.real(known[o].raw).reshape(len(x[0]), *shapes[o]) for o in outputs]
+@dataclass(frozen=True)
+class _Plan:
+    """A model in two parts: `front` is run on pieces of a chunk so small that the largest tensor stays in a core's cache,
+    `back`, whose tensors are smaller by far, on the whole chunk, for a call of NumPy costs more than its few elements.
+
+    live: what front hands to back; piece, chunk: samples.
+    """
+
+    inputs: tuple[Input, ...]
+    front: tuple[Step, ...]
+    back: tuple[Step, ...]
+    live: tuple[str, ...]
+    outputs: tuple[Layer, ...]
+    piece: int
+    chunk: int
+
+    @classmethod
+    def of(cls, layers: Sequence[Layer], outputs: Sequence[str]) -> _Plan:
+        by_name, everything = {layer.name: layer for layer in layers}, fused(layers, outputs)
+        inputs = tuple(layer for layer in layers if isinstance(layer, Input))
+        steps = [step for step in everything if not isinstance(step, Input)]
+        sizes = {step.name: step.size for step in everything}
+        cut, live = len(steps), tuple(dict.fromkeys(outputs))
+        largest = rest = max(sizes.values())
+        for i in range(len(steps)):
+            late = {step.name for step in steps[i:]}
+            needed = [*(name for step in steps[i:] for name in step.reads), *outputs]
+            alive = tuple(name for name in dict.fromkeys(needed) if name not in late)
+            widest = max(sizes[name] for name in (*alive, *late))
+            if widest * _MUCH_SMALLER <= largest:
+                cut, live, rest = i, alive, widest
+                break
+        ends = tuple(by_name[name] for name in outputs)
+        return cls(inputs, tuple(steps[:cut]), tuple(steps[cut:]), live, ends, _samples(largest), _samples(rest))
+
+    def run(self, x: Sequence[Array]) -> list[Array]:
+        """The outputs of one chunk."""
+        n = len(x[0])
+        parts = [self._front([a[at : at + self.piece] for a in x]) for at in range(0, max(n, 1), self.piece)]
+        joined = {name: _joined([part[name] for part in parts]) for name in self.live}
+        known = _run(self.back, joined, [layer.name for layer in self.outputs])
+        return [known[o.name].type.real(known[o.name].raw).reshape(n, *o.shape) for o in self.outputs]
+
+    def _front(self, x: Sequence[Array]) -> dict[str, Tensor]:
+        """What one piece hands on."""
+        held = {
+            layer.name: Tensor(cast_real(np.asarray(a, np.float64), layer.result).reshape(-1, layer.size), layer.result)
+            for layer, a in zip(self.inputs, x, strict=True)
+        }
+        return _run(self.front, held, self.live)
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    """The samples of all parts of one tensor."""
+    return Tensor(np.concatenate([part.rows for part in parts], axis=1).T, parts[0].type)
+
+
+def _samples(largest: int) -> int:
+    """How many samples keep a tensor of so many elements in the cache."""
+    return min(max(_CACHED_ELEMENTS // largest // _LEAST * _LEAST, _LEAST), _MOST)

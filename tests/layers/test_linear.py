@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -92,6 +93,8 @@ def test_equals_the_loop(shape: tuple[int, ...], accum: str, data: str) -> None:
     index = windows(*geometry)
     weights = rng.integers(-32, 32, (index.shape[1], index.shape[2], filters))
     layer = linear(index, weights, rng, accum, "ap_fixed<9,4,AP_RND_CONV,AP_SAT>")
+    rows = len(range(-shape[5], shape[0] + shape[5] - shape[3] + 1, shape[4]))
+    layer = replace(layer, shape=(rows, len(index) // rows, len(layer.bias)))
     raw = drawn(rng, t, (3, shape[0] * shape[1] * shape[2]))
     want = [loop(layer, row, t) for row in raw]
     assert_array_equal(layer.evaluate(Tensor(raw, t)).raw, want)
@@ -154,7 +157,7 @@ def test_chunks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     )
     x = rng.normal(size=(77, 9, 8, 3))
     known = emulate_raw(layers, {"x": t.raw(x)})
-    monkeypatch.setattr("fpga_ml.simulate.emulate._MAX_CHUNK", 16)
+    monkeypatch.setattr("fpga_ml.simulate.emulate._MOST", 16)
     relu, pooled = emulate(layers, [x], ["relu", "pool"])
     assert_array_equal(relu, narrow.real(known["relu"].raw))
     want = [cast_raw(max(v, 0), conv.result.fraction, narrow) for v in known["layer"].raw.reshape(-1).tolist()]

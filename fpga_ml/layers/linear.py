@@ -51,7 +51,7 @@ class Linear(Layer):
 
         The largest sums are taken and then assigned, which must not change the order of values.
         """
-        if not self._is_plain(x.type.fraction + self.weight_fraction):
+        if not self.is_plain(x.type.fraction + self.weight_fraction):
             return None
         contraction, low, high = self._contraction(x.type)
         in_order = all(rises(low, high, self.accum.fraction, t) for t in (self.accum, self.result))

@@ -47,6 +47,6 @@ class OutputMonitor:
         level = str(handle.value)
         if level in "01":
             return level == "1"
-        self._board.x_values += 1
-        self._board.fault(name, cycle, f"is {level}")
+        self._board.found.x_values += 1
+        self._board.found.fault(name, cycle, f"is {level}")
         return False

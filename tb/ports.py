@@ -87,6 +87,34 @@ class StreamPort:
     width_bits: int
 
 
+@dataclass(frozen=True)
+class Beats:
+    """How a tensor crosses a stream port: `count` beats a vector of `elements` each, every `slot_bits` one element, of which
+    the low `width_bits` matter."""
+
+    port: StreamPort
+    count: int
+    elements: int
+    slot_bits: int
+    width_bits: int
+    signed: bool
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The ports of an io_stream top."""
+
+    control: Control
+    inputs: tuple[Beats, ...]
+    outputs: tuple[Beats, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All ports that the testbench reads or writes."""
+        ports = [b.port for b in (*self.inputs, *self.outputs)]
+        return (*self.control.names, *(name for p in ports for name in (p.data, p.valid, p.ready)))
+
+
 def architecture(top: Top) -> Architecture:
     """'stream' for a top with AXI4-Stream ports (*_TDATA), else 'parallel'."""
     return "stream" if any(_STREAM.match(p.name) for p in top.ports) else "parallel"
@@ -111,11 +139,9 @@ def control_of(top: Top) -> Control:
     return Control(_need(top, "ap_clk").name, reset.name, reset.name == "ap_rst_n", start, done, ready, idle, tied)
 
 
-def bind(top: Top, vectors: Vectors) -> Parallel:
+def bind(top: Top, vectors: Vectors) -> Parallel | Stream:
     """Every tensor of the vectors to its ports; raises for what is missing, of another width, or not driven."""
-    inputs = tuple(_input(top, tensor) for tensor in vectors.inputs)
-    outputs = tuple(_output(top, tensor, k) for tensor in vectors.outputs for k in range(tensor.elements))
-    bound = Parallel(control_of(top), inputs, outputs)
+    bound = _bind_stream(top, vectors) if architecture(top) == "stream" else _bind_parallel(top, vectors)
     undriven = [p.name for p in top.ports if p.direction != "output" and p.name not in bound.names]
     if undriven:
         raise FpgaMlError(
@@ -124,6 +150,39 @@ def bind(top: Top, vectors: Vectors) -> Parallel:
             do=f"give vectors for it: there are tensors {', '.join(t.name for t in vectors.inputs)}",
         )
     return bound
+
+
+def _bind_stream(top: Top, vectors: Vectors) -> Stream:
+    known = {(p.tensor, p.direction): p for p in stream_ports(top)}
+
+    def beats(tensor: Tensor, direction: Direction) -> Beats:
+        port = known.get((tensor.name, direction))
+        if port is None:
+            _need(top, f"{tensor.name}_TDATA", direction)
+            raise AssertionError("a port that is there was not recognised")
+        elements = tensor.shape[-1]
+        padded = -(-tensor.width_bits // 8) * 8
+        slot = next((s for s in (padded, tensor.width_bits) if s * elements == port.width_bits), None)
+        if slot is None:
+            raise FpgaMlError(
+                f"port '{port.data}' is {port.width_bits} bits wide, but a beat of tensor '{tensor.name}' has {elements} "
+                f"elements of {padded} bits ({tensor.width_bits} in whole bytes)",
+                where=f"module '{top.name}'",
+                do="give vectors of the types and the shape that the RTL was written for",
+            )
+        return Beats(port, tensor.elements // elements, elements, slot, tensor.width_bits, tensor.signed)
+
+    return Stream(
+        control_of(top),
+        tuple(beats(t, "input") for t in vectors.inputs),
+        tuple(beats(t, "output") for t in vectors.outputs),
+    )
+
+
+def _bind_parallel(top: Top, vectors: Vectors) -> Parallel:
+    inputs = tuple(_input(top, tensor) for tensor in vectors.inputs)
+    outputs = tuple(_output(top, tensor, k) for tensor in vectors.outputs for k in range(tensor.elements))
+    return Parallel(control_of(top), inputs, outputs)
 
 
 def _input(top: Top, tensor: Tensor) -> InputPort:

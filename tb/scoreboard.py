@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from fpga_ml.simulate.cosim_types import Fault, Mismatch, Mode, ModeResult, Vectors
 from tb.ports import OutputPort
@@ -36,6 +37,37 @@ class Sample:
     idle: bool
 
 
+class Mismatches:
+    """What went wrong in one run: differences, the first of them whole, and broken rules."""
+
+    def __init__(self, mode: Mode) -> None:
+        self.mode: Mode = mode
+        self._faults: dict[tuple[str, str], Fault] = {}
+        self._mismatches: list[Mismatch] = []
+        self.count = 0
+        self.x_values = 0
+
+    def fault(self, signal: str, cycle: int, what: str) -> None:
+        """A broken rule; the first of its kind is kept, the others are counted."""
+        known = self._faults.get((signal, what))
+        self._faults[signal, what] = (
+            replace(known, count=known.count + 1) if known else Fault(self.mode, signal, cycle, what, 1)
+        )
+
+    def add(
+        self, vector: int | None, output: str, element: int, port: str, cycle: int, expected: int | None, got: str
+    ) -> None:
+        """An output value that is not what was expected."""
+        self.count += 1
+        if len(self._mismatches) < _KEPT_MISMATCHES:
+            self._mismatches.append(Mismatch(self.mode, vector, output, element, port, cycle, expected, got))
+
+    def result(self, *, completed: int, **seen: Any) -> ModeResult:
+        """All of it; seen: the other fields of a ModeResult."""
+        faults = tuple(self._faults.values())
+        return ModeResult(self.mode, completed, tuple(self._mismatches), self.count, faults, self.x_values, **seen)
+
+
 class Scoreboard:
     """fixed_latency: the top promises that all outputs and ap_done come in one cycle, always as long after the start."""
 
@@ -47,13 +79,10 @@ class Scoreboard:
         self._expected = [(rows[o.tensor], o.element) for o in outputs]
         self._flights: list[Flight] = []
         self._next = [0] * len(self.outputs)
-        self._faults: dict[tuple[str, str], Fault] = {}
-        self._mismatches: list[Mismatch] = []
+        self.found = Mismatches(mode)
         self._first: Flight | None = None
         self._last_start: int | None = None
         self._dones = 0
-        self.mismatch_count = 0
-        self.x_values = 0
         self.completed = 0
         self.accepted = 0
         self.interval_cycles: int | None = None
@@ -95,7 +124,7 @@ class Scoreboard:
         if seen.idle and any(
             f.accepted is not None and f.accepted < seen.cycle and f.completed is None for f in self._flights
         ):
-            self.fault("ap_idle", seen.cycle, "high while a vector is being processed")
+            self.found.fault("ap_idle", seen.cycle, "high while a vector is being processed")
         while self._flights and self._flights[0].completed is not None:
             self._retire()
 
@@ -108,42 +137,30 @@ class Scoreboard:
         self._dones = self.completed
         return lost
 
-    def fault(self, signal: str, cycle: int, what: str) -> None:
-        """A broken rule; the first of its kind is kept, the others are counted."""
-        known = self._faults.get((signal, what))
-        self._faults[signal, what] = (
-            replace(known, count=known.count + 1) if known else Fault(self.mode, signal, cycle, what, 1)
-        )
-
     def finish(self, cycle: int, unsent: int) -> None:
         """The end: what still misses is a mismatch; unsent: vectors that were never offered."""
         for index, flight in enumerate(self._flights):
             for k in (k for k, place in enumerate(self._next) if place <= index):
                 self._mismatch(k, flight.vector, cycle, "nothing")
         if unsent:
-            self.fault("ap_ready", cycle, f"{unsent} vectors were never sent: no start is accepted any more")
+            self.found.fault("ap_ready", cycle, f"{unsent} vectors were never sent: no start is accepted any more")
         if not self.fixed_latency and self._dones != self.completed and not self._flights:
-            self.fault("ap_done", cycle, f"{self._dones} pulses for {self.completed} vectors")
+            self.found.fault("ap_done", cycle, f"{self._dones} pulses for {self.completed} vectors")
 
     def result(self, *, stalls: int, resets: int, discarded: int, cycles: int) -> ModeResult:
-        return ModeResult(
-            self.mode,
-            self.completed,
-            tuple(self._mismatches),
-            self.mismatch_count,
-            tuple(self._faults.values()),
-            self.x_values,
-            self.latency_cycles,
-            self.interval_cycles if self.mode == "back_to_back" else None,
-            stalls,
-            resets,
-            discarded,
-            cycles,
+        return self.found.result(
+            completed=self.completed,
+            latency_cycles=self.latency_cycles,
+            interval_cycles=self.interval_cycles if self.mode == "back_to_back" else None,
+            stalls=stalls,
+            resets=resets,
+            discarded=discarded,
+            cycles=cycles,
         )
 
     def _output(self, k: int, bits: str, cycle: int) -> None:
         got = raw_of(bits, signed=self.outputs[k].signed)
-        self.x_values += got is None
+        self.found.x_values += got is None
         told = f"{bits} (bits)" if got is None else str(got)
         if self._next[k] >= len(self._flights):
             self._mismatch(k, None, cycle, told)
@@ -166,11 +183,13 @@ class Scoreboard:
         if not self.fixed_latency:
             return
         if flight.accepted is None:
-            self.fault("ap_done", flight.completed, "outputs before the start was accepted")
+            self.found.fault("ap_done", flight.completed, "outputs before the start was accepted")
             return
         took, first = flight.completed - flight.accepted, self.latency_cycles
         if first is not None and took != first:
-            self.fault("ap_done", flight.completed, f"outputs {took} cycles after the start, {first} for the first vector")
+            self.found.fault(
+                "ap_done", flight.completed, f"outputs {took} cycles after the start, {first} for the first vector"
+            )
 
     def _retire(self) -> None:
         self._flights.pop(0)
@@ -180,17 +199,14 @@ class Scoreboard:
         here = {k for k, _ in seen.valid}
         if seen.done and len(here) < len(self.outputs):
             absent = next(o for k, o in enumerate(self.outputs) if k not in here)
-            self.fault(absent.data, seen.cycle, "not valid in a cycle with ap_done")
+            self.found.fault(absent.data, seen.cycle, "not valid in a cycle with ap_done")
         elif here and not seen.done:
-            self.fault(self.outputs[min(here)].data, seen.cycle, "valid in a cycle without ap_done")
+            self.found.fault(self.outputs[min(here)].data, seen.cycle, "valid in a cycle without ap_done")
 
     def _mismatch(self, k: int, vector: int | None, cycle: int, got: str) -> None:
-        self.mismatch_count += 1
-        if len(self._mismatches) >= _KEPT_MISMATCHES:
-            return
         port, (rows, element) = self.outputs[k], self._expected[k]
         expected = None if vector is None else rows[vector][element]
-        self._mismatches.append(Mismatch(self.mode, vector, port.tensor, element, port.data, cycle, expected, got))
+        self.found.add(vector, port.tensor, element, port.data, cycle, expected, got)
 
 
 def raw_of(bits: str, *, signed: bool) -> int | None:

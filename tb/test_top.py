@@ -13,10 +13,10 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
 from fpga_ml.simulate.cosim_types import Mode, ModeResult, Vectors, save_results
-from tb.drivers import Agent, ResetDriver, StartDriver
-from tb.monitors import OutputMonitor
-from tb.ports import bind
-from tb.scoreboard import Scoreboard
+from tb.drivers import ResetDriver
+from tb.parallel import ParallelSide
+from tb.ports import Stream, bind
+from tb.stream import StreamSide
 from tb.verilog import read_top
 
 _CLOCK_PERIOD_NS = 10
@@ -53,17 +53,19 @@ class Settings:
 
 
 class Bench:
-    """The agents of one run, and the cycles in which they act."""
+    """The interface of one run, and the cycles in which it acts."""
 
     def __init__(self, dut: Any, mode: Mode, settings: Settings) -> None:
         vectors = settings.vectors
         ports = bind(read_top(settings.rtl, settings.top), vectors)
         self.clock = getattr(dut, ports.control.clock)
-        self.board = Scoreboard(mode, vectors, ports.outputs, fixed_latency=settings.fixed_latency)
-        gaps = mode == "random_gaps"
-        self.driver = StartDriver(dut, ports, vectors, self.board, gaps=gaps, seed=settings.seed)
-        self.monitor = OutputMonitor(dut, ports, self.board)
-        self.agents: tuple[Agent, ...] = (self.driver, self.monitor)
+        self.side: ParallelSide | StreamSide
+        if isinstance(ports, Stream):
+            self.side = StreamSide(dut, ports, vectors, mode, settings.seed)
+        else:
+            self.side = ParallelSide(dut, ports, vectors, mode, settings.seed, fixed_latency=settings.fixed_latency)
+        self.board = self.side.board
+        self.total = len(vectors)
         self.reset = ResetDriver(dut, ports.control)
         self.mode: Mode = mode
         self.patience_cycles = settings.patience_cycles
@@ -75,29 +77,26 @@ class Bench:
         """One clock cycle: inputs change at the falling edge, everything is read before the rising edge."""
         await FallingEdge(self.clock)
         self.reset.drive(active=reset)
-        for agent in self.agents:
-            agent.present(self.cycle)
+        self.side.present(self.cycle)
         await ReadOnly()
-        for agent in self.agents:
-            agent.observe(self.cycle)
+        self.side.observe(self.cycle)
         self.cycle += 1
 
     async def do_reset(self) -> None:
         """What is valid in the first cycle of the reset still counts; after it, nothing may be."""
-        self.driver.paused = True
+        self.side.paused = True
         await self.step(reset=True)
-        lost = self.board.reset()
-        self.driver.queue.extend(lost)
-        self.monitor.armed = True
+        lost = self.side.reset()
+        self.side.armed = True
         for _ in range(_RESET_CYCLES - 1):
             await self.step(reset=True)
-        self.driver.paused = False
+        self.side.paused = False
         self.discarded += len(lost)
 
     async def send(self, until_accepted: int | None = None) -> None:
         """Until all vectors are through, or `until_accepted` starts; gives up after patience_cycles without progress."""
         progress, since = self._progress(), self.cycle
-        while self.driver.queue or self.board.pending:
+        while self.side.unsent or self.board.pending:
             await self.step()
             if self._progress() != progress:
                 progress, since = self._progress(), self.cycle
@@ -107,11 +106,11 @@ class Bench:
                 return
 
     def _progress(self) -> tuple[int, int, int]:
-        return self.board.accepted, self.board.completed, len(self.driver.queue)
+        return self.board.accepted, self.board.completed, self.side.unsent
 
     async def reset_in_between(self, seed: int) -> None:
         """Some resets at random places, each while vectors are in flight."""
-        chosen, count = random.Random(seed), len(self.driver.queue)
+        chosen, count = random.Random(seed), self.total
         for accepted in sorted(chosen.sample(range(1, count + 1), min(_RESETS, count))):
             await self.send(until_accepted=accepted)
             for _ in range(chosen.randint(0, 2)):
@@ -123,12 +122,11 @@ class Bench:
         """Long enough to see an output too many; then the top must be idle."""
         for _ in range(_DRAIN_CYCLES + 2 * (self.board.latency_cycles or 0)):
             await self.step()
-        if not self.monitor.idle and not self.board.pending:
-            self.board.fault("ap_idle", self.cycle, "low although every vector is through")
+        if not self.side.idle and not self.board.pending:
+            self.board.found.fault("ap_idle", self.cycle, "low although every vector is through")
 
     def result(self) -> ModeResult:
-        self.board.finish(self.cycle, len(self.driver.queue))
-        return self.board.result(stalls=self.driver.stalls, resets=self.resets, discarded=self.discarded, cycles=self.cycle)
+        return self.side.result(resets=self.resets, discarded=self.discarded, cycles=self.cycle)
 
 
 async def _run(dut: Any, mode: Mode) -> None:

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fpga_ml.ir.network import Network, verified
+from fpga_ml.rtl.holders import holder_module
 from fpga_ml.rtl.names import Names
 from fpga_ml.rtl.parallel import parallel_module
+from fpga_ml.rtl.primitives import fifo_module
 from fpga_ml.rtl.processes import modules_of
 from fpga_ml.rtl.segment import segment_module
+from fpga_ml.rtl.stream import stream_module
 from fpga_ml.rtl.sv import Module
 from fpga_ml.schedule import GENERIC, DelayModel
 from fpga_ml.schedule.parallel import Plan, plan
+from fpga_ml.schedule.stream import Segment, StreamPlan, Unit, stream_plan
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,43 @@ def emit_network(network: Network, clock_ns: float, model: DelayModel = GENERIC)
         placed.interval_cycles,
         sum(m.register_bits for m in modules),
     )
+
+
+def emit_stream(network: Network, clock_ns: float, model: DelayModel = GENERIC) -> Rtl:
+    """RTL of the stream architecture; errors as of `emit_network`."""
+    planned = stream_plan(verified(network), clock_ns, model)
+    names = Names(network.name)
+    top = names.port(network.name)
+    fifo = fifo_module(names.free(f"{top}_fifo"))
+    modules: list[Module] = []
+    own: dict[str, str] = {}
+    for unit in planned.units:
+        name = names.free(f"{top}_{unit.name}")
+        made = (
+            segment_modules(f"{name}_unit", unit.plan, top, names)
+            if isinstance(unit, Segment)
+            else [holder_module(name, unit)]
+        )
+        own[unit.name] = made[-1].name
+        modules += made
+    modules.append(stream_module(planned, own, fifo.name))
+    return Rtl(
+        {f"{fifo.name}.sv": fifo.text} | {f"{m.name}.sv": m.text for m in modules},
+        top,
+        tuple(stage for unit in planned.units for stage in _stages(planned, unit)),
+        planned.latency_cycles,
+        planned.interval_cycles,
+        sum(m.register_bits for m in modules) + sum(b.depth * b.channel.width_bits for b in planned.buffers),
+    )
+
+
+def _stages(planned: StreamPlan, unit: Unit) -> list[Stage]:
+    """From a unit's first token to its last, in the first frame."""
+    trace = planned.trace
+    written = unit.writes[0].name
+    processes = unit.processes if isinstance(unit, Segment) else (unit,)
+    span = trace.last[written] - trace.first[written] + 1
+    return [Stage(p.name, p.kind, trace.first[written], span, p.interval_cycles) for p in processes]
 
 
 def segment_modules(name: str, placed: Plan, top: str, names: Names) -> list[Module]:

@@ -1,7 +1,7 @@
 """Small objects of SystemVerilog, each of which emits itself into an indenting writer.
 
-The subset is what Icarus 11, Verilator, Yosys, Vivado and Quartus all read: no packages, interfaces, functions, unpacked
-arrays or streaming operators. The same objects give the same text.
+The subset is what Icarus 11, Verilator, Yosys, Vivado and Quartus all read: no packages, interfaces, functions or
+streaming operators, and unpacked arrays as memories only. The same objects give the same text.
 """
 
 from __future__ import annotations
@@ -203,13 +203,35 @@ class Declare:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """words of width_bits, read anywhere as name[address]; where `enable`, `written` goes to `address` at the clock edge."""
+
+    name: str
+    width_bits: int
+    words: int
+    address: str
+    written: str
+    enable: str
+
+    def emit(self, writer: Writer) -> None:
+        writer.line(f"logic{vector(self.width_bits)} {self.name} [0:{self.words - 1}];")
+        writer.line("always_ff @(posedge clk)")
+        with writer.indented():
+            writer.line(f"if ({self.enable}) {self.name}[{self.address}] <= {self.written};")
+
+
+@dataclass(frozen=True)
 class Instance:
+    """parameters: of the module, by name."""
+
     module: str
     name: str
     connections: tuple[tuple[str, str], ...]
+    parameters: tuple[tuple[str, int], ...] = ()
 
     def emit(self, writer: Writer) -> None:
-        writer.line(f"{self.module} {self.name} (")
+        given = ", ".join(f".{name}({value})" for name, value in self.parameters)
+        writer.line(f"{self.module}{f' #({given})' * bool(given)} {self.name} (")
         with writer.indented():
             for k, (port, signal) in enumerate(self.connections):
                 writer.line(f".{port}({signal})" + "," * (k + 1 < len(self.connections)))

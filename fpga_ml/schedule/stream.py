@@ -63,8 +63,9 @@ class StreamPlan:
     interval_cycles: int
     trace: Trace
 
-    def buffers_of(self, channel: Channel) -> list[Buffer]:
-        return [b for b in self.buffers if b.channel == channel]
+    def buffers_of(self, channel: str) -> list[Buffer]:
+        """Before each of a channel's readers."""
+        return [b for b in self.buffers if b.channel.name == channel]
 
 
 def stream_plan(network: Network, clock_ns: float, model: DelayModel = GENERIC) -> StreamPlan:
@@ -76,7 +77,7 @@ def stream_plan(network: Network, clock_ns: float, model: DelayModel = GENERIC) 
         raise FpgaMlError(
             "tokens wait for one another without end", where=f"network '{network.name}'", do="this is a bug: report it"
         )
-    buffers = tuple(replace(b, depth=max(2, h)) for b, h in zip(buffers, free.high_water, strict=True))
+    buffers = tuple(replace(b, depth=h + 1) for b, h in zip(buffers, free.high_water, strict=True))
     for k, b in enumerate(buffers):
         buffers = (*buffers[:k], replace(b, depth=_smallest(network, units, buffers, k, free)), *buffers[k + 1 :])
     last = run(network, units, buffers)
@@ -140,18 +141,25 @@ def _one_token(group: list[Process]) -> tuple[Process, ...]:
 
 
 def _buffers(network: Network, units: tuple[Unit, ...]) -> tuple[Buffer, ...]:
-    """One before each reader, deep without end for now; none where a line buffer has one reader and hands over itself."""
-    held = {c.name for u in units if not isinstance(u, Segment) for c in u.writes}
+    """One before each reader, deep without end for now; none where a line buffer hands over to a segment alone."""
     readers: dict[str, list[str]] = {}
     for u in units:
         for c in u.reads:
             readers.setdefault(c.name, []).append(u.name)
     for name in network.outputs:
         readers.setdefault(name, []).append(OUTSIDE)
+    segments = {u.name for u in units if isinstance(u, Segment)}
+    handed = {
+        c.name
+        for u in units
+        if not isinstance(u, Segment)
+        for c in u.writes
+        if len(readers.get(c.name, ())) == 1 and readers[c.name][0] in segments
+    }
     endless = 1 << 30
     return tuple(
         Buffer(channel, reader, endless)
         for name, channel in network.channels.items()
         for reader in readers.get(name, ())
-        if not (name in held and len(readers[name]) == 1 and reader != OUTSIDE)
+        if name not in handed
     )

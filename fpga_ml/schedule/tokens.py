@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from fpga_ml.ir.network import Collect, Network, Window
 
 if TYPE_CHECKING:
     from fpga_ml.schedule.stream import Buffer, Segment, Unit
-
-FRAMES = 3
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Trace:
 
 
 def run(network: Network, units: Sequence[Unit], buffers: Sequence[Buffer]) -> Trace:
-    """Until all frames are through, or nothing moves any more."""
+    """Until some frames are through, or nothing moves any more."""
     return _Run(network, units, buffers).trace()
 
 
@@ -77,13 +76,16 @@ class _Port:
 class _Run:
     def __init__(self, network: Network, units: Sequence[Unit], buffers: Sequence[Buffer]) -> None:
         self.network = network
+        # Enough for what is under way at once to fill and to come through.
+        under_way = sum(4 + (0 if isinstance(u, (Window, Collect)) else u.plan.latency_cycles) for u in units)
+        self.frames = 3 + 2 * under_way // network.interval_cycles
         self.fifos = [_Fifo(b.depth) for b in buffers]
         self.ports = {name: _Port(name, c.tokens) for name, c in network.channels.items()}
         self.before: dict[tuple[str, str], _Fifo] = {}
         for b, fifo in zip(buffers, self.fifos, strict=True):
             self.ports[b.channel.name].fifos.append(fifo)
             self.before[b.channel.name, b.reader] = fifo
-        self.sources = [_Source(self.ports[c.name], c.tokens * FRAMES) for c in network.inputs]
+        self.sources = [_Source(self.ports[c.name], c.tokens * self.frames) for c in network.inputs]
         self.sinks = [self.before[name, ""] for name in network.outputs]
         self.out = [self.ports[name] for name in network.outputs]
         self.segments = [_Pipe(self, u) for u in units if not isinstance(u, (Window, Collect))]
@@ -96,7 +98,7 @@ class _Run:
 
     def trace(self) -> Trace:
         cycle, idle, taken = 0, 0, [0] * len(self.sinks)
-        goal = [port.tokens * FRAMES for port in self.out]
+        goal = [port.tokens * self.frames for port in self.out]
         patience = 64 + max((p.latency + p.interval for p in self.segments), default=0)
         while taken != goal and idle < patience:
             moved = self._cycle(cycle, taken)
@@ -136,9 +138,9 @@ class _Run:
             return Trace(False, 0, 0, {}, {}, tuple(f.high_water for f in self.fifos))
         first = {name: p.times[0] for name, p in self.ports.items() if p.times}
         last = {name: p.times[p.tokens - 1] for name, p in self.ports.items() if len(p.times) >= p.tokens}
-        ends = [[p.times[p.tokens * (k + 1) - 1] for p in self.out] for k in range(FRAMES)]
-        interval = max(ends[-1]) - max(ends[-2])
-        return Trace(True, max(ends[0]) + 1, interval, first, last, tuple(f.high_water for f in self.fifos))
+        ends = [max(p.times[p.tokens * (k + 1) - 1] for p in self.out) for k in range(self.frames)]
+        interval = max(b - a for a, b in pairwise(ends))
+        return Trace(True, ends[0] + 1, interval, first, last, tuple(f.high_water for f in self.fifos))
 
 
 @dataclass

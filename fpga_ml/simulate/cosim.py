@@ -34,7 +34,7 @@ from fpga_ml.toolchain import cocotb_setup, icarus, verilator
 from fpga_ml.toolchain.run import Command, run_all
 
 if TYPE_CHECKING:
-    from tb.ports import Parallel
+    from tb.ports import Parallel, Stream
 
 __all__ = [
     "MODES",
@@ -130,21 +130,17 @@ def bench_folder() -> Path:
     return folder
 
 
-def _bind(sources: Sequence[Path], top: str, vectors: Vectors) -> Parallel:
+def _bind(sources: Sequence[Path], top: str, vectors: Vectors) -> Parallel | Stream:
     """The ports that the testbench will use; raises where they do not fit."""
     bench_folder()
     from tb import ports, verilog
 
     module = verilog.read_top(sources, top)
-    if ports.architecture(module) == "stream":
-        raise FpgaMlError(
-            "stream ports (TDATA, TVALID, TREADY) are not driven yet", where=f"module '{top}'", do="use --arch parallel"
-        )
     return ports.bind(module, vectors)
 
 
 def _engine(
-    simulator: Simulator, sources: Sequence[Path], top: str, ports: Parallel, cocotb: cocotb_setup.Cocotb, seed: int
+    simulator: Simulator, sources: Sequence[Path], top: str, ports: Parallel | Stream, cocotb: cocotb_setup.Cocotb, seed: int
 ) -> _Engine:
     if simulator == "icarus":
         vvp = icarus.find()
@@ -162,7 +158,7 @@ def _engine(
     )
 
 
-def _key(sources: Sequence[Path], top: str, ports: Parallel, *versions: str) -> str:
+def _key(sources: Sequence[Path], top: str, ports: Parallel | Stream, *versions: str) -> str:
     """What a build depends on, as one hash."""
     made_by = [Path(m.__file__ or "").read_text() for m in (icarus, verilator)]
     texts = [*(f"{s}\n{s.read_text(errors='replace')}" for s in sources), top, *ports.names, *versions, *made_by]

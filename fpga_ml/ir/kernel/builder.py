@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from fpga_ml.ir.kernel.kernel import Kernel, Value
 from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Min, Mul, Op, Scale, Select, Sub
 from fpga_ml.ir.kernel.wire import Wire
-from fpga_ml.numerics import FixedType
+from fpga_ml.numerics import FixedType, Interval
+from fpga_ml.numerics.interval import type_of
 
 
 class Builder:
@@ -43,9 +44,34 @@ class Builder:
     def mul(self, a: int, b: int) -> int:
         for one, other in ((a, b), (b, a)):
             op = self._values[one].op
-            if isinstance(op, Const) and op.raw in (0, 1):
-                return self.scale(other, -op.fraction) if op.raw else self.const(0, 0)
+            if isinstance(op, Const):
+                return self.scale(self._times(other, op.raw), -op.fraction)
         return self._make(Mul(), a, b)
+
+    def _times(self, a: int, raw: int) -> int:
+        """a * raw: sums of products with parts of it, until each is one sum of its signed digits."""
+        if raw in (0, 1):
+            return a if raw else self.const(0, 0)
+        digits = signed_digits(raw)
+        if len(digits) <= 2:
+            return self._make(Mul(), a, self._make(Const(raw, 0)))
+        low = sum(digits[: len(digits) // 2])
+        high = raw - low
+        if low < 0 < high:
+            total = self.sub(self._times_even(a, high), self._times_even(a, -low))
+        elif high < 0 < low:
+            total = self.sub(self._times_even(a, low), self._times_even(a, -high))
+        else:
+            total = self.add(self._times_even(a, low), self._times_even(a, high))
+        # The interval of a sum does not know that its terms are multiples of one value.
+        reach = self.wire(a).interval.mul(Interval(raw, raw))
+        exact = type_of(reach, self.wire(a).fraction)
+        return self.cast(total, exact) if self.wire(total).type.width > exact.width else total
+
+    def _times_even(self, a: int, raw: int) -> int:
+        """As `_times`, of any number: its zeros are a move of the binary point."""
+        zeros = (raw & -raw).bit_length() - 1
+        return self.scale(self._times(a, raw >> zeros), zeros)
 
     def scale(self, a: int, bits: int) -> int:
         op = self._values[a].op
@@ -126,3 +152,16 @@ class Builder:
         self._values.append(Value(op, operands, wire))
         self._known[key] = len(self._values) - 1
         return len(self._values) - 1
+
+
+def signed_digits(number: int) -> list[int]:
+    """Powers of two, some negative, of which the number is the sum: as few as there can be (canonical signed digits)."""
+    found, place = [], 1
+    while number:
+        if number & 1:
+            digit = 2 - (number & 3)
+            found.append(digit * place)
+            number -= digit
+        number >>= 1
+        place <<= 1
+    return found

@@ -1,0 +1,262 @@
+"""The top of the stream architecture, with the ports that Vitis HLS gives an hls4ml io_stream project.
+
+A token is one beat: each element in whole bytes, sign- or zero-extended, element 0 in the least significant ones (Vitis HLS
+user guide UG1399, AXI4-Stream interfaces). Frames are taken while ap_start is high; one that has begun is taken to its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fpga_ml.ir.network import Channel
+from fpga_ml.rtl.map import packed
+from fpga_ml.rtl.names import Names, identifier
+from fpga_ml.rtl.segment import CONTROL as SEGMENT_CONTROL
+from fpga_ml.rtl.signal import Signal
+from fpga_ml.rtl.sv import Assign, Comment, Declare, Instance, Item, Module, Net, Port, Register, Registers, literal
+from fpga_ml.schedule.stream import OUTSIDE, Buffer, Segment, StreamPlan, Unit
+
+CONTROL = ("ap_clk", "ap_rst_n", "ap_start", "ap_done", "ap_ready", "ap_idle")
+DRIVEN = ("ap_clk", "ap_rst_n", "ap_start")
+_FLIGHT_BITS = 8  # frames between an output that is ahead and one that is behind, and frames in flight
+
+
+def stream_module(plan: StreamPlan, modules: Mapping[str, str], fifo: str) -> Module:
+    """modules: {unit: its module's name}; fifo: that of primitives/fifo.sv."""
+    return _Top(plan, modules, fifo).module()
+
+
+def slot_bits(width_bits: int) -> int:
+    """Of an element in a beat: whole bytes."""
+    return -(-width_bits // 8) * 8
+
+
+class _Top:
+    def __init__(self, plan: StreamPlan, modules: Mapping[str, str], fifo: str) -> None:
+        self.plan, self.modules, self.fifo = plan, modules, fifo
+        self.network = plan.network
+        self.names = Names(self.network.name)
+        for port in CONTROL:
+            self.names.port(port)
+        self.ends = (*self.network.inputs, *self.network.results)
+        self.axis = {c.name: [self.names.port(f"{c.name}_T{end}") for end in ("DATA", "VALID", "READY")] for c in self.ends}
+        self.buffers = {
+            (b.channel.name, b.reader): self.names.free(f"{b.channel.name}_to_{b.reader or 'out'}") for b in plan.buffers
+        }
+        self.units = {u.name: self.names.free(u.name) for u in plan.units}
+        self.reset = self.names.free("rst")
+
+    def module(self) -> Module:
+        items: list[Item] = [Comment("control"), Net(self.reset, None, False, "~ap_rst_n")]
+        items += self._declared()
+        for c in self.network.inputs:
+            items += self._input(c)
+        for unit in self.plan.units:
+            items += self._segment(unit) if isinstance(unit, Segment) else self._holder(unit)
+        for c in self.network.results:
+            items += self._output(c)
+        items += self._frames()
+        interval, latency = self.plan.interval_cycles, self.plan.latency_cycles
+        what = f"A network with a frame every {interval} cycles, its last output {latency} cycles after its first input."
+        return Module(self.network.name, self._ports(), items, what)
+
+    def _ports(self) -> tuple[Port, ...]:
+        ports = [Port("input" if p in DRIVEN else "output", p) for p in CONTROL]
+        for c in self.ends:
+            width = sum(slot_bits(t.width) for t in c.types)
+            data, valid, ready = self.axis[c.name]
+            inward = c in self.network.inputs
+            ports += [
+                Port("input" if inward else "output", data, width),
+                Port("input" if inward else "output", valid),
+                Port("output" if inward else "input", ready),
+            ]
+        return tuple(ports)
+
+    def _declared(self) -> list[Item]:
+        """The signals of buffers and units, for each may be read before what drives it is written."""
+        items: list[Item] = []
+        for b in self.plan.buffers:
+            name = self.buffers[b.channel.name, b.reader]
+            items += [Declare(f"{name}_{end}", None) for end in ("room", "valid", "pop")]
+            items.append(Declare(f"{name}_first", b.channel.width_bits))
+        for u in self.plan.units:
+            name = self.units[u.name]
+            ends = ("start", "done", "busy") if isinstance(u, Segment) else ("valid", "ready")
+            items += [Declare(f"{name}_{end}", None) for end in ends]
+            items += [Declare(self._made(u, c), c.width_bits) for c in u.writes]
+        return items
+
+    def _made(self, unit: Unit, channel: Channel) -> str:
+        return f"{self.units[unit.name]}_{identifier(channel.name)}"
+
+    def _fifo(self, b: Buffer, reserve: str, push: str, given: str) -> Instance:
+        name = self.buffers[b.channel.name, b.reader]
+        ports = [("clk", "ap_clk"), ("rst", self.reset), ("room", f"{name}_room"), ("reserve", reserve), ("push", push)]
+        ports += [("given", given), ("valid", f"{name}_valid"), ("pop", f"{name}_pop"), ("first", f"{name}_first")]
+        sizes = (("WIDTH", b.channel.width_bits), ("DEPTH", b.depth))
+        return Instance(self.fifo, self.names.free(f"{name}_fifo"), tuple(ports), sizes)
+
+    def _room(self, channel: Channel) -> str:
+        """Whether every buffer of a channel has room."""
+        own = self.plan.buffers_of(channel.name)
+        return " & ".join(f"{self.buffers[channel.name, b.reader]}_room" for b in own) or "1'b1"
+
+    def _input(self, c: Channel) -> list[Item]:
+        """A frame begins with ap_start, and the next one when all inputs have come to their ends."""
+        data, valid, ready = self.axis[c.name]
+        low, parts = 0, []
+        for t in c.types:
+            parts.append(f"{data}[{low + t.width - 1}:{low}]")
+            low += slot_bits(t.width)
+        taken, given = self.names.free(f"{c.name}_taken"), self.names.free(f"{c.name}_given")
+        self.taken = {**getattr(self, "taken", {}), c.name: taken}
+        items: list[Item] = [Comment(f"input '{c.name}'"), Declare(f"{c.name}_open", None)]
+        items += [
+            Assign(ready, f"{c.name}_open & {self._room(c)}"),
+            Net(taken, None, False, f"{valid} & {ready}"),
+            Net(given, c.width_bits, False, packed(parts)),
+        ]
+        return [*items, *(self._fifo(b, taken, taken, given) for b in self.plan.buffers_of(c.name))]
+
+    def _reads(self, unit: Unit) -> list[tuple[Channel, str, str]]:
+        """(channel, signal that says a token is there, the token)."""
+        found = []
+        for c in unit.reads:
+            if (c.name, unit.name) in self.buffers:
+                name = self.buffers[c.name, unit.name]
+                found.append((c, f"{name}_valid", f"{name}_first"))
+            else:
+                writer = next(u for u in self.plan.units if c.name in (w.name for w in u.writes))
+                found.append((c, f"{self.units[writer.name]}_valid", self._made(writer, c)))
+        return found
+
+    def _take(self, unit: Unit, taken: str) -> list[Item]:
+        """What tells the writers of what a unit reads that it is taken."""
+        items: list[Item] = []
+        for c in unit.reads:
+            if (c.name, unit.name) in self.buffers:
+                items.append(Assign(f"{self.buffers[c.name, unit.name]}_pop", taken))
+            else:
+                writer = next(u for u in self.plan.units if c.name in (w.name for w in u.writes))
+                items.append(Assign(f"{self.units[writer.name]}_ready", taken))
+        return items
+
+    def _segment(self, unit: Segment) -> list[Item]:
+        name, reads = self.units[unit.name], self._reads(unit)
+        start = " & ".join([*(valid for _, valid, _ in reads), *(self._room(c) for c in unit.writes)])
+        items: list[Item] = [Comment(f"'{unit.name}'")]
+        interval = unit.plan.interval_cycles
+        if interval > 1:
+            wait, width = self.names.free(f"{name}_wait"), (interval - 1).bit_length()
+            zero, one = literal(0, width), literal(1, width)
+            left = f"({name}_start ? {literal(interval - 1, width)} : ({wait} == {zero}) ? {zero} : {wait} - {one})"
+            items += [
+                Declare(wait, width, "logic"),
+                Registers("ap_clk", (Register(wait, width, False, left, True),), self.reset),
+            ]
+            start = f"{start} & ({wait} == {zero})"
+        ports = list(
+            zip(SEGMENT_CONTROL, ("ap_clk", self.reset, *(f"{name}_{e}" for e in ("start", "done", "busy"))), strict=True)
+        )
+        ports += [(identifier(c.name), token) for c, _, token in reads]
+        ports += [(identifier(f"{c.name}_out"), self._made(unit, c)) for c in unit.writes]
+        items += [Assign(f"{name}_start", start), *self._take(unit, f"{name}_start")]
+        items.append(Instance(self.modules[unit.name], self.names.free(f"{name}_unit"), tuple(ports)))
+        for c in unit.writes:
+            items += [
+                self._fifo(b, f"{name}_start", f"{name}_done", self._made(unit, c)) for b in self.plan.buffers_of(c.name)
+            ]
+        return items
+
+    def _holder(self, unit: Unit) -> list[Item]:
+        name, read, write = self.units[unit.name], unit.reads[0], unit.writes[0]
+        (_, valid, token), free = self._reads(unit)[0], self.names.free(f"{name}_free")
+        given, held = identifier(read.name), identifier(write.name)
+        made, buffers = self._made(unit, write), self.plan.buffers_of(write.name)
+        ports = [("clk", "ap_clk"), ("rst", self.reset), (given, token), (f"{given}_valid", valid), (f"{given}_ready", free)]
+        ports += [(held, made), (f"{held}_valid", f"{name}_valid"), (f"{held}_ready", f"{name}_ready")]
+        items: list[Item] = [Comment(f"'{unit.name}'"), Declare(free, None), *self._take(unit, f"{valid} & {free}")]
+        items.append(Instance(self.modules[unit.name], self.names.free(f"{name}_unit"), tuple(ports)))
+        if buffers:
+            items.append(Assign(f"{name}_ready", f"{name}_valid & {self._room(write)}"))
+            items += [self._fifo(b, f"{name}_ready", f"{name}_ready", made) for b in buffers]
+        return items
+
+    def _output(self, c: Channel) -> list[Item]:
+        data, valid, ready = self.axis[c.name]
+        name = self.buffers[c.name, OUTSIDE]
+        parts = [Signal(f"{name}_{k}", t.width, t.signed) for k, _, t in c.slices()]
+        nets = [Net(p.name, p.width_bits, p.signed, f"{name}_first[{low + p.width_bits - 1}:{low}]")
+                for p, (_, low, _) in zip(parts, c.slices(), strict=True)]  # fmt: skip
+        return [
+            Comment(f"output '{c.name}'"),
+            *nets,
+            Assign(data, packed([p.bits(slot_bits(p.width_bits)) for p in parts])),
+            Assign(valid, f"{name}_valid"),
+            Assign(f"{name}_pop", f"{valid} & {ready}"),
+        ]
+
+    def _frames(self) -> list[Item]:
+        """ap_ready when every input has come to the end of a frame, ap_done when every output has."""
+        items: list[Item] = [Comment("frames")]
+        ended = [self._ended(c, items) for c in self.network.inputs]
+        done = [self._passed(c, items) for c in self.network.results]
+        begun = f"{self.taken[self.network.inputs[0].name]} & {self.network.inputs[0].name}_begins"
+        flight, width = self.names.free("flight"), _FLIGHT_BITS
+        change = f"{flight} + {width}'({begun}) - {width}'(ap_done)"
+        return [
+            *items,
+            Assign("ap_ready", " & ".join(ended)),
+            Assign("ap_done", " & ".join(done)),
+            Declare(flight, width, "logic"),
+            Registers("ap_clk", (Register(flight, width, False, f"({change})", True),), self.reset),
+            Assign("ap_idle", f"~ap_start & ({flight} == {literal(0, width)})"),
+        ]
+
+    def _ended(self, c: Channel, items: list[Item]) -> str:
+        """Whether the input has come to its frame's end, with this cycle's token or before."""
+        name, width = c.name, max((c.tokens - 1).bit_length(), 1)
+        zero, one, taken = literal(0, width), literal(1, width), self.taken[c.name]
+        last = f"({taken} & ({name}_count == {literal(c.tokens - 1, width)}))"
+        count = (
+            f"({taken} ? (({name}_count == {literal(c.tokens - 1, width)}) ? {zero} : {name}_count + {one}) : {name}_count)"
+        )
+        items += [
+            Declare(f"{name}_count", width, "logic"),
+            Declare(f"{name}_waits", None, "logic"),
+            Net(f"{name}_begins", None, False, f"{name}_count == {zero}"),
+            Assign(f"{name}_open", f"{name}_begins ? ap_start & ~{name}_waits : 1'b1"),
+            Registers(
+                "ap_clk",
+                (
+                    Register(f"{name}_count", width, False, count, True),
+                    Register(f"{name}_waits", None, False, f"(({name}_waits | {last}) & ~ap_ready)", True),
+                ),
+                self.reset,
+            ),
+        ]
+        return f"({name}_waits | {last})"
+
+    def _passed(self, c: Channel, items: list[Item]) -> str:
+        """Whether the output has given a frame that is not yet counted, with this cycle's token or before."""
+        name, width, bits = c.name, max((c.tokens - 1).bit_length(), 1), _FLIGHT_BITS
+        _, valid, ready = self.axis[c.name]
+        end = f"{name}_given_count == {literal(c.tokens - 1, width)}"
+        count = f"(({valid} & {ready}) ? (({end}) ? {literal(0, width)} : {name}_given_count + {literal(1, width)}) : {name}_given_count)"
+        items += [
+            Declare(f"{name}_given_count", width, "logic"),
+            Declare(f"{name}_ahead", bits, "logic"),
+            Net(f"{name}_ends", None, False, f"{valid} & {ready} & ({end})"),
+            Registers(
+                "ap_clk",
+                (
+                    Register(f"{name}_given_count", width, False, count, True),
+                    Register(
+                        f"{name}_ahead", bits, False, f"({name}_ahead + {bits}'({name}_ends) - {bits}'(ap_done))", True
+                    ),
+                ),
+                self.reset,
+            ),
+        ]
+        return f"({name}_ends | ({name}_ahead != {literal(0, bits)}))"

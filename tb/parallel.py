@@ -1,0 +1,62 @@
+"""All of a parallel top's interface, as one thing that the bench drives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fpga_ml.simulate.cosim_types import Mode, ModeResult, Vectors
+from tb.drivers import StartDriver
+from tb.monitors import OutputMonitor
+from tb.ports import Parallel
+from tb.scoreboard import Scoreboard
+
+
+class ParallelSide:
+    """Vectors by ap_start, outputs by their valid ports."""
+
+    def __init__(self, dut: Any, ports: Parallel, vectors: Vectors, mode: Mode, seed: int, *, fixed_latency: bool) -> None:
+        self.board = Scoreboard(mode, vectors, ports.outputs, fixed_latency=fixed_latency)
+        self._driver = StartDriver(dut, ports, vectors, self.board, gaps=mode == "random_gaps", seed=seed)
+        self._monitor = OutputMonitor(dut, ports, self.board)
+
+    @property
+    def paused(self) -> bool:
+        return self._driver.paused
+
+    @paused.setter
+    def paused(self, value: bool) -> None:
+        self._driver.paused = value
+
+    @property
+    def armed(self) -> bool:
+        return self._monitor.armed
+
+    @armed.setter
+    def armed(self, value: bool) -> None:
+        self._monitor.armed = value
+
+    @property
+    def idle(self) -> bool:
+        return self._monitor.idle
+
+    @property
+    def unsent(self) -> int:
+        return len(self._driver.queue)
+
+    def present(self, cycle: int) -> None:
+        self._driver.present(cycle)
+        self._monitor.present(cycle)
+
+    def observe(self, cycle: int) -> None:
+        self._driver.observe(cycle)
+        self._monitor.observe(cycle)
+
+    def reset(self) -> list[int]:
+        """The vectors that are lost; they are sent again, after the others."""
+        lost = self.board.reset()
+        self._driver.queue.extend(lost)
+        return lost
+
+    def result(self, *, resets: int, discarded: int, cycles: int) -> ModeResult:
+        self.board.finish(cycles, self.unsent)
+        return self.board.result(stalls=self._driver.stalls, resets=resets, discarded=discarded, cycles=cycles)

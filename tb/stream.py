@@ -1,0 +1,275 @@
+"""AXI4-Stream ports: sources that offer beats, sinks that take them, and what has to come out.
+
+Vectors are sent in order, each input at its own pace; outputs come in the order of the vectors. Rules checked: a valid beat
+stays as it is until it is taken, TVALID and TREADY are 0 or 1, and nothing comes that nothing asked for.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from typing import Any
+
+from fpga_ml.simulate.cosim_types import Mode, ModeResult, Vectors
+from tb.drivers import pack
+from tb.ports import Beats, Stream
+from tb.scoreboard import Mismatches, raw_of
+
+# Cycles in a row in which an end holds back, in random gaps; LONG ones drain or fill most buffers.
+_GAPS = (1, 1, 1, 2, 2, 3)
+_LONG = (10, 200)
+
+
+class _Pace:
+    """When an end of a stream is ready: always, or with random pauses."""
+
+    def __init__(self, seed: str, *, gaps: bool) -> None:
+        self._random, self._gaps, self._left = random.Random(seed), gaps, 0
+
+    def goes(self) -> bool:
+        if not self._gaps:
+            return True
+        if self._left == 0 and self._random.random() < 0.3:
+            self._left = self._random.randint(*_LONG) if self._random.random() < 0.01 else self._random.choice(_GAPS)
+        self._left = max(0, self._left - 1)
+        return self._left == 0
+
+
+class Board:
+    """Which vectors are under way, and what has come of them at each output."""
+
+    def __init__(self, mode: Mode, vectors: Vectors, ports: Stream) -> None:
+        self.mode: Mode = mode
+        self.queue = deque(range(len(vectors)))
+        self.found = Mismatches(mode)
+        self._expected = [t.values for t in vectors.outputs]
+        self._outputs = ports.outputs
+        self._sent: list[int] = []
+        self._done = [0] * len(ports.outputs)
+        self._began: list[int] = []
+        self._ended: list[int] = []
+        self.completed = 0
+        self.accepted = 0
+        self.dones = 0
+        self.latency_cycles: int | None = None
+        self.interval_cycles: int | None = None
+
+    @property
+    def pending(self) -> bool:
+        return len(self._ended) < len(self._sent)
+
+    def vector(self, place: int) -> int | None:
+        """The vector that is sent as number `place` since the last reset; None if there is no more."""
+        if place == len(self._sent) and self.queue:
+            self._sent.append(self.queue.popleft())
+        return self._sent[place] if place < len(self._sent) else None
+
+    def begins(self, place: int, cycle: int) -> None:
+        """The first beat of a vector is taken, at one of the inputs."""
+        if place == len(self._began):
+            self._began.append(cycle)
+            self.accepted += 1
+
+    def beat(self, k: int, place: int, number: int, bits: str, cycle: int) -> None:
+        """A beat of output k that was taken."""
+        port = self._outputs[k]
+        if place >= len(self._began):
+            self._wrong(k, None, number * port.elements, cycle, None, f"{bits} (bits)")
+            return
+        row = self._expected[k][self._sent[place]]
+        for e in range(port.elements):
+            top = len(bits) - e * port.slot_bits
+            own = bits[top - port.width_bits : top]
+            got = raw_of(own, signed=port.signed)
+            self.found.x_values += got is None
+            want = row[number * port.elements + e]
+            if got != want:
+                told = f"{own} (bits)" if got is None else str(got)
+                self._wrong(k, self._sent[place], number * port.elements + e, cycle, want, told)
+        if number == port.count - 1:
+            self._done[k] = place + 1
+            if min(self._done) > len(self._ended):
+                self._completes(place, cycle)
+
+    def _completes(self, place: int, cycle: int) -> None:
+        self.completed += 1
+        if self.latency_cycles is None:
+            self.latency_cycles = cycle - self._began[place]
+        if self._ended:
+            self.interval_cycles = max(self.interval_cycles or 0, cycle - self._ended[-1])
+        self._ended.append(cycle)
+
+    def reset(self) -> list[int]:
+        """Forget what is under way and give its vectors: nothing of them may come any more."""
+        lost = self._sent[len(self._ended) :]
+        self._sent, self._began, self._ended = [], [], []
+        self._done = [0] * len(self._outputs)
+        self.dones = self.completed
+        return lost
+
+    def finish(self, cycle: int) -> None:
+        """The end: what still misses is a mismatch."""
+        for place in range(len(self._ended), len(self._sent)):
+            for k, done in enumerate(self._done):
+                if done <= place:
+                    self._wrong(k, self._sent[place], 0, cycle, self._expected[k][self._sent[place]][0], "nothing")
+        if self.queue:
+            self.found.fault("ap_ready", cycle, f"{len(self.queue)} vectors were never sent: no beat is taken any more")
+        if self.dones != self.completed and not self.pending:
+            self.found.fault("ap_done", cycle, f"{self.dones} pulses for {self.completed} vectors")
+
+    def _wrong(self, k: int, vector: int | None, element: int, cycle: int, expected: int | None, got: str) -> None:
+        port = self._outputs[k].port
+        self.found.add(vector, port.tensor, element, port.data, cycle, expected, got)
+
+
+class Source:
+    """Offers the beats of one input."""
+
+    def __init__(self, dut: Any, beats: Beats, rows: tuple[tuple[int, ...], ...], board: Board, pace: _Pace) -> None:
+        port = beats.port
+        self._data, self._valid, self._ready = (getattr(dut, n) for n in (port.data, port.valid, port.ready))
+        self._beats, self._rows, self._board, self._pace = beats, rows, board, pace
+        self._name, self._random = port.ready, random.Random(port.data)
+        self.stalls = 0
+        self.restart()
+
+    def restart(self) -> None:
+        self._place, self._number, self._holding = 0, 0, False
+
+    def present(self, cycle: int, *, paused: bool) -> None:
+        if self._holding and not paused:
+            return
+        vector = None if paused else self._board.vector(self._place)
+        if vector is None or not self._pace.goes():
+            self.stalls += vector is not None
+            self._valid.value = 0
+            self._data.value = self._random.getrandbits(self._beats.port.width_bits)
+            return
+        begin = self._number * self._beats.elements
+        mask = (1 << self._beats.width_bits) - 1
+        row = [v & mask for v in self._rows[vector][begin : begin + self._beats.elements]]
+        self._data.value = pack(row, self._beats.slot_bits)
+        self._valid.value = 1
+        self._holding = True
+
+    def observe(self, cycle: int) -> None:
+        if not self._holding:
+            return
+        level = str(self._ready.value)
+        if level not in "01":
+            self._board.found.fault(self._name, cycle, f"is {level}")
+        if level == "1":
+            if self._number == 0:
+                self._board.begins(self._place, cycle)
+            self._holding = False
+            self._number += 1
+            if self._number == self._beats.count:
+                self._place, self._number = self._place + 1, 0
+
+
+class Sink:
+    """Takes the beats of one output."""
+
+    def __init__(self, dut: Any, k: int, beats: Beats, board: Board, pace: _Pace) -> None:
+        port = beats.port
+        self._data, self._valid, self._ready = (getattr(dut, n) for n in (port.data, port.valid, port.ready))
+        self._k, self._beats, self._board, self._pace = k, beats, board, pace
+        self.stalls = 0
+        self.restart()
+
+    def restart(self) -> None:
+        self._place, self._number = 0, 0
+        self._waiting: str | None = None
+        self._open = False
+
+    def present(self, cycle: int, *, paused: bool) -> None:
+        self._open = not paused and self._pace.goes()
+        self.stalls += not self._open and not paused
+        self._ready.value = int(self._open)
+
+    def observe(self, cycle: int) -> None:
+        port, level = self._beats.port, str(self._valid.value)
+        if level not in "01":
+            self._board.found.fault(port.valid, cycle, f"is {level}")
+            return
+        bits = str(self._data.value) if level == "1" else None
+        if self._waiting is not None and bits != self._waiting:
+            signal, what = (
+                (port.valid, "falls before the beat is taken") if bits is None else (port.data, "changes before it is taken")
+            )
+            self._board.found.fault(signal, cycle, what)
+        self._waiting = None if self._open else bits
+        if bits is not None and self._open:
+            self._board.beat(self._k, self._place, self._number, bits, cycle)
+            self._number += 1
+            if self._number == self._beats.count:
+                self._place, self._number = self._place + 1, 0
+
+
+class StreamSide:
+    """All of a stream top's interface: ap_start is high as long as there is something to send."""
+
+    def __init__(self, dut: Any, ports: Stream, vectors: Vectors, mode: Mode, seed: int) -> None:
+        gaps, control = mode == "random_gaps", ports.control
+        self.board = Board(mode, vectors, ports)
+        rows = {t.name: t.values for t in vectors.inputs}
+        self._sources = [
+            Source(dut, b, rows[b.port.tensor], self.board, _Pace(f"{seed} {b.port.data}", gaps=gaps)) for b in ports.inputs
+        ]
+        self._sinks = [
+            Sink(dut, k, b, self.board, _Pace(f"{seed} {b.port.data}", gaps=gaps)) for k, b in enumerate(ports.outputs)
+        ]
+        self._start, self._done, self._idle = (getattr(dut, n) for n in (control.start, control.done, control.idle))
+        self._names = control.done, control.idle
+        self.paused = self.armed = self.idle = False
+
+    @property
+    def _ends(self) -> list[Source | Sink]:
+        return [*self._sources, *self._sinks]
+
+    @property
+    def stalls(self) -> int:
+        return sum(end.stalls for end in self._ends)
+
+    @property
+    def unsent(self) -> int:
+        return len(self.board.queue)
+
+    def present(self, cycle: int) -> None:
+        for end in self._ends:
+            end.present(cycle, paused=self.paused)
+        self._start.value = int(not self.paused and (bool(self.board.queue) or self.board.pending))
+
+    def observe(self, cycle: int) -> None:
+        if not self.armed or self.paused:
+            return
+        for end in self._ends:
+            end.observe(cycle)
+        levels = [str(h.value) for h in (self._done, self._idle)]
+        for name, level in zip(self._names, levels, strict=True):
+            if level not in "01":
+                self.board.found.fault(name, cycle, f"is {level}")
+        self.board.dones += levels[0] == "1"
+        self.idle = levels[1] == "1"
+
+    def reset(self) -> list[int]:
+        """The vectors that are lost; they are sent again, after the others."""
+        lost = self.board.reset()
+        self.board.queue.extend(lost)
+        for end in self._ends:
+            end.restart()
+        return lost
+
+    def result(self, *, resets: int, discarded: int, cycles: int) -> ModeResult:
+        board = self.board
+        board.finish(cycles)
+        return board.found.result(
+            completed=board.completed,
+            latency_cycles=board.latency_cycles,
+            interval_cycles=board.interval_cycles if board.mode == "back_to_back" else None,
+            stalls=self.stalls,
+            resets=resets,
+            discarded=discarded,
+            cycles=cycles,
+        )

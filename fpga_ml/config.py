@@ -42,7 +42,7 @@ class Config:
     """The whole configuration. Units are in the names; widths in bits.
 
     backend: hls4ml's; part: None for the backend's default; bits: width of calibrated tensors (weight_bits for
-    weights, where they differ); vectors: samples simulated, cosim_vectors: in RTL, besides the corners; jobs: threads of C-simulation, 0 for one a core.
+    weights, where they differ); vectors: samples simulated, cosim_vectors: in RTL, besides the corners (None: up to 100, as many as 5,000 cycles take); jobs: threads of C-simulation, 0 for one a core.
     """
 
     backend: str = "Vitis"
@@ -57,7 +57,7 @@ class Config:
     softmax_table_bits: int = 12
     vectors: int = 2000
     jobs: int = 0
-    cosim_vectors: int = 100
+    cosim_vectors: int | None = None
     until: str = "cosim"
     seed: int = 1
     project_name: str = "myproject"

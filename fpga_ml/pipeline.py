@@ -19,15 +19,16 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.load import load
 from fpga_ml.frontend.prepare import Prepared, prepare
 from fpga_ml.hls.project import build_csim, csim_of, fresh_folder, write_project, write_vectors
+from fpga_ml.ir.network import Network
 from fpga_ml.layers.base import Layer
 from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
-from fpga_ml.rtl.build import Rtl, build_rtl
+from fpga_ml.rtl.build import Rtl, emit, lower
 from fpga_ml.simulate.compare import Check, check_csim
 from fpga_ml.simulate.cosim import CosimResult, rtl_files_of
 from fpga_ml.simulate.csim import CSim
 from fpga_ml.simulate.emulate import check_emulator, emulate
-from fpga_ml.simulate.prove import prove, vectors_of, with_corners
+from fpga_ml.simulate.prove import default_vectors, prove, vectors_of, with_corners
 from fpga_ml.simulate.vectors import load_samples
 from fpga_ml.toolchain.find import compiler
 from fpga_ml.toolchain.gxx import can_compile
@@ -135,15 +136,17 @@ def compile(
         given = None if rtl is None else rtl_files_of(Path(rtl))
         made: Rtl | None = None
         runs: tuple[CosimResult, ...] = ()
-        if layers and stages["rtl"] == "ran":
+        network = _lowered(layers, graph, config, stages)
+        if network is not None:
             with clock.stage("rtl"):
-                made = build_rtl(layers, graph.ports, graph.heads, config.project_name, config.clock_ns)
+                made = emit(network, config.clock_ns, config.arch)
                 files = given or made.write(_made(folder / "rtl"))
         if made is not None and check is not None and stages["cosim"] == "ran":
             with clock.stage("cosim"):
-                x = with_corners(layers, [a[: config.cosim_vectors] for a in prepared.x])
+                count = config.cosim_vectors or default_vectors(made)
+                x = with_corners(layers, [a[:count] for a in prepared.x])
                 vectors = vectors_of(layers, graph.heads, graph.ports, x, csim.run(x, jobs=config.jobs).outputs)
-                runs = prove(files, config.project_name, vectors, folder / "sim", config.seed, ours=given is None)
+                runs = prove(files, made, vectors, folder / "sim", config.seed, ours=given is None)
         build = Build(source, samples, prepared, graph, check, emulation, made, runs, config, stages, dict(clock.timings_s))
         report = assemble(build)
         document.write(report, folder / "report.json")
@@ -160,8 +163,6 @@ def _stages(config: Config) -> dict[str, str]:
         compiler()
     if "emulate" in asked and config.backend not in EMULATED:
         stages["emulate"] = f"the emulator follows the C++ of {' and '.join(EMULATED)} projects"
-    if "rtl" in asked and config.arch != "parallel":
-        stages["rtl"] = "streaming RTL is not built yet (--arch parallel)"
     for before, stage in (("csim", "emulate"), ("emulate", "rtl"), ("rtl", "cosim")):
         if stages[stage] == "ran" and stages[before] != "ran":
             stages[stage] = f"needs {before}, which did not run"
@@ -184,6 +185,18 @@ def _readable(graph: Graph, stages: dict[str, str]) -> tuple[Layer, ...]:
         for stage in [s for s in ("rtl", "cosim") if stages[s] == "ran"]:
             stages[stage] = "needs emulate, which did not run"
         return ()
+
+
+def _lowered(layers: tuple[Layer, ...], graph: Graph, config: Config, stages: dict[str, str]) -> Network | None:
+    """The network that becomes RTL; None where RTL is not to be made or cannot be, with the reason in `stages`."""
+    if not layers or stages["rtl"] != "ran":
+        return None
+    try:
+        return lower(layers, graph.ports, graph.heads, config.project_name, config.arch)
+    except FpgaMlError as error:
+        stages["rtl"] = error.what
+        stages["cosim"] = "needs rtl, which did not run" if stages["cosim"] == "ran" else stages["cosim"]
+        return None
 
 
 def _expected(check: Check | None, prepared: Prepared) -> tuple[Array, ...]:

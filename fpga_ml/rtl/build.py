@@ -1,15 +1,28 @@
-"""From typed layers to RTL."""
+"""From typed layers to a network, and from a network to RTL, in either architecture."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from fpga_ml.ir.network import Network
 from fpga_ml.layers.base import Layer
 from fpga_ml.lowering import parallel, stream
 from fpga_ml.rtl.network import Rtl, emit_network, emit_stream
 from fpga_ml.schedule import GENERIC, DelayModel
 
-__all__ = ["Rtl", "build_rtl"]
+__all__ = ["Rtl", "build_rtl", "emit", "lower"]
+_LOWERINGS = {"parallel": parallel, "stream": stream}
+_EMITTERS = {"parallel": emit_network, "stream": emit_stream}
+
+
+def lower(layers: Sequence[Layer], ports: Mapping[str, str], heads: Sequence[str], top: str, arch: str) -> Network:
+    """ports: {layer: port name} of inputs and outputs; heads: output layers; arch: parallel or stream."""
+    return _LOWERINGS[arch](layers, ports, heads, top)
+
+
+def emit(network: Network, clock_ns: float, arch: str, model: DelayModel = GENERIC) -> Rtl:
+    """RTL of a network that was lowered for that architecture, for a target clock."""
+    return _EMITTERS[arch](network, clock_ns, model)
 
 
 def build_rtl(
@@ -21,8 +34,5 @@ def build_rtl(
     model: DelayModel = GENERIC,
     arch: str = "parallel",
 ) -> Rtl:
-    """RTL of a whole network for a target clock. ports: {layer: port name} of inputs and outputs; heads: output layers;
-    arch: parallel or stream."""
-    if arch == "stream":
-        return emit_stream(stream(layers, ports, heads, top), clock_ns, model)
-    return emit_network(parallel(layers, ports, heads, top), clock_ns, model)
+    """Both in one."""
+    return emit(lower(layers, ports, heads, top, arch), clock_ns, arch, model)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from fpga_ml.layers.base import Input, Layer
 from fpga_ml.numerics import FixedType
+from fpga_ml.rtl.network import Rtl
 from fpga_ml.simulate.cosim import CosimResult, Simulator, Tensor, Vectors, cosim
 
 Array = npt.NDArray[np.float64]
@@ -57,11 +58,20 @@ def _tensor(name: str, t: FixedType, shape: tuple[int, ...], values: Array) -> T
     return Tensor.of(name, t.raw(values).reshape(-1, *shape), width_bits=t.width, signed=t.signed)
 
 
+def default_vectors(rtl: Rtl) -> int:
+    """As many as take about 5,000 cycles, from 3 to 100."""
+    return max(3, min(100, 5000 // rtl.interval_cycles))
+
+
 def prove(
-    files: Sequence[Path], top: str, vectors: Vectors, workdir: Path, seed: int, *, ours: bool = True
+    files: Sequence[Path], rtl: Rtl, vectors: Vectors, workdir: Path, seed: int, *, ours: bool = True
 ) -> tuple[CosimResult, ...]:
     """Every simulator, every mode: back to back, with random gaps, with resets in mid-run.
 
-    ours: the RTL promises a fixed latency; a vendor's does not.
+    files: of `rtl`, or others in its place; ours: parallel RTL promises a fixed latency; a vendor's does not.
     """
-    return tuple(cosim(files, top, vectors, workdir, s, seed=seed, fixed_latency=ours) for s in SIMULATORS)
+    patience = max(10_000, 4 * (rtl.latency_cycles + rtl.interval_cycles))
+    return tuple(
+        cosim(files, rtl.top, vectors, workdir, s, seed=seed, fixed_latency=ours, patience_cycles=patience)
+        for s in SIMULATORS
+    )

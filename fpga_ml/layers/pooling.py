@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.layers.base import Layer, Tensor
 from fpga_ml.numerics import FixedType, cast_array
+from fpga_ml.numerics.types import MAX_WIDTH_BITS
 
 
 @dataclass(frozen=True)
@@ -64,17 +65,80 @@ class AveragePool(Layer):
 def _divide(b: Builder, total: int, count: int, accum: FixedType) -> int:
     """total / count, cut off downwards to the accumulator's fraction bits, exact.
 
-    For a power of two the binary point moves. Otherwise a product with a rounded-up reciprocal: for whole t from 0 to
-    2**w, floor(t * ceil(2**s / n) / 2**s) = floor(t / n) if 2**s >= 2**w * n (Granlund, Montgomery, PLDI 1994); an
-    offset of n * 2**k, taken off again behind, makes t non-negative.
+    For a power of two the binary point moves. Otherwise an offset of count * 2**k, taken off again behind, makes the
+    total non-negative, and whole numbers are divided.
     """
     if count & (count - 1) == 0:
         return b.cast(b.scale(total, -(count.bit_length() - 1)), accum)
     reach = b.wire(total).at(max(accum.fraction, b.wire(total).fraction))
     offset = 1 << max(0, -reach.low).bit_length()
-    width = (reach.high + count * offset).bit_length()
-    shift = width + count.bit_length()
     shifted = b.add(total, b.const(count * offset, accum.fraction))
-    quotient = b.mul(shifted, b.const(-(-(1 << shift) // count), shift))
-    whole = FixedType(False, width, width - accum.fraction)
-    return b.sub(b.cast(quotient, whole), b.const(offset, accum.fraction))
+    quotient = b.scale(_quotient(b, b.scale(shifted, accum.fraction), count), -accum.fraction)
+    return b.sub(quotient, b.const(offset, accum.fraction))
+
+
+def _quotient(b: Builder, value: int, count: int) -> int:
+    """floor(value / count) of a whole value from 0 on.
+
+    A product with a rounded-up reciprocal: for whole t from 0 to 2**w, floor(t * ceil(2**s / n) / 2**s) = floor(t / n)
+    if 2**s >= 2**w * n (Granlund, Montgomery, PLDI 1994). Where the product would be too wide, the highest bits are
+    divided first, and what they leave over together with the others.
+    """
+    width, most = b.wire(value).at(0).high.bit_length(), (MAX_WIDTH_BITS - count.bit_length()) // 2 - 3
+    if width <= most:
+        return b.cast(_over(b, value, count, width + count.bit_length()), _whole(width))
+    low = width - most
+    high = b.scale(b.cast(value, FixedType(False, most, width)), -low)
+    of_high = _quotient(b, high, count)
+    left = b.cast(b.sub(high, _times(b, of_high, count)), _whole(count.bit_length()))
+    rest = b.add(b.scale(left, low), b.cast(value, _whole(low)))
+    return b.add(b.scale(of_high, low), _quotient(b, rest, count))
+
+
+def _whole(bits: int) -> FixedType:
+    return FixedType(False, bits, bits)
+
+
+def _over(b: Builder, value: int, count: int, bits: int) -> int:
+    """value * ceil(2**s / count) / 2**s for an s of at least `bits`, in few adders.
+
+    The binary digits of one over an odd number repeat: ceil(2**(k * r) / odd) is one more than r copies of
+    (2**k - 1) / odd, and copies come from doubling. Where the period k is long, all digits are added up one by one.
+    """
+    even = (count & -count).bit_length() - 1
+    odd = count >> even
+    period = next(k for k in range(1, odd) if (1 << k) % odd == 1)
+    copies = -(-(bits - even) // period)
+    once, reciprocal = ((1 << period) - 1) // odd, -(-(1 << bits) // count)
+    fewer = len(_digits(once)) + 2 * copies.bit_length() < len(_digits(reciprocal))
+    if fewer and b.wire(value).type.width + period * copies < MAX_WIDTH_BITS:
+        repeated = _repeat(b, _times(b, value, once), period, copies)
+        return b.scale(b.add(repeated, value), -period * copies - even)
+    return b.scale(_times(b, value, reciprocal), -bits)
+
+
+def _repeat(b: Builder, value: int, period: int, copies: int) -> int:
+    """The sum of value * 2**(period * i) for i below `copies`."""
+    if copies == 1:
+        return value
+    half = _repeat(b, value, period, copies // 2)
+    both = b.add(half, b.scale(half, period * (copies // 2)))
+    return b.add(both, b.scale(value, period * (copies - 1))) if copies % 2 else both
+
+
+def _times(b: Builder, value: int, factor: int) -> int:
+    """value * factor (above 0) as a balanced sum, so that registers fit between the adders."""
+    terms = [b.scale(value if plus else b.sub(b.const(0, 0), value), place) for place, plus in _digits(factor)]
+    return b.tree(b.add, terms)
+
+
+def _digits(factor: int) -> list[tuple[int, bool]]:
+    """(place, positive) of the digits that are not zero, in the canonical signed-digit form."""
+    found, place = [], 0
+    while factor:
+        if factor % 2:
+            plus = factor % 4 == 1
+            found.append((place, plus))
+            factor -= 1 if plus else -1
+        factor, place = factor // 2, place + 1
+    return found

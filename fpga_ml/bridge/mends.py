@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 import numpy as np
+from hls4ml.backends.vivado.passes.bn_quant import MergeBatchNormAndQuantizedTanh
 from hls4ml.converters.keras_v3_to_hls import KerasV3HandlerDispatcher
 from hls4ml.model.optimizer.optimizer import optimizer_map
 from hls4ml.model.optimizer.passes.infer_precision import InferPrecisionTypes
@@ -25,6 +26,7 @@ from hls4ml.model.types import (
 from hls4ml.writer.libero_writer import LiberoWriter
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.numerics import FixedType
 
 
 class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
@@ -179,6 +181,49 @@ class KeepRounding(MergeLinearActivation):  # type: ignore[misc]
         return merged
 
 
+class ExactThreshold(MergeBatchNormAndQuantizedTanh):  # type: ignore[misc]
+    """hls4ml merges a batch normalisation and the sign behind it into a threshold that it cuts off downwards: a value on
+    the threshold's grid, next below it, passes. It takes a scale for positive, and a threshold outside the data's type
+    wraps around. Here the threshold is the next value of the grid; what no threshold expresses stays two layers."""
+
+    def match(self, node: Any) -> bool:
+        if not super().match(node):
+            return False
+        scale, threshold = _threshold(node.get_input_node())
+        t = FixedType.parse(str(node.get_input_node().get_input_variable().type.precision))
+        return bool((scale > 0).all() and (np.abs(threshold) < t.max - 1 / scale.min()).all())
+
+    def transform(self, model: Any, node: Any) -> bool:
+        _, threshold = _threshold(node.get_input_node())
+        before = set(model.graph)
+        merged: bool = super().transform(model, node)
+        (made,) = (model.graph[name] for name in set(model.graph) - before)
+        if made.get_attr("quantize") == 2:
+            t = FixedType.parse(str(made.get_input_variable().type.precision))
+            made.weights["threshold"].data = np.ceil(threshold / t.lsb) * t.lsb
+            _keep_biases(made)
+        return merged
+
+
+def _keep_biases(node: Any) -> None:
+    """Where data and weights are bits, the C++ makes 2 * count - n of accum (nnet_mult.h: cast): a bias counts twice and
+    loses its fraction. Weights of two bits, -1 and +1, go another way, which is right."""
+    for reader in node.get_output_nodes():
+        weight = reader.weights.get("weight")
+        if weight is None:
+            _keep_biases(reader)
+        elif isinstance(weight.type.precision, XnorPrecisionType) and np.any(reader.weights["bias"].data):
+            weight.data = 2 * np.asarray(weight.data) - 1
+            weight.update_precision(IntegerPrecisionType(2, signed=True))
+
+
+def _threshold(norm: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(scale, where the batch normalisation crosses zero)."""
+    scale, bias = (np.asarray(norm.weights[n].data, np.float64) for n in ("scale", "bias"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return scale, -bias / scale
+
+
 def _convert_named(self: Any, layer: Any, in_tensors: Any, out_tensors: Any) -> Any:
     """hls4ml's handlers raise bare exceptions; say which layer they speak of."""
     try:
@@ -217,6 +262,7 @@ def _iterate_exponents(self: Any) -> Any:
 
 
 optimizer_map["infer_precision_types"] = ExactPrecision()
+optimizer_map["vivado:merge_batch_norm_quantized_tanh"] = ExactThreshold()
 optimizer_map["replace_multidimensional_dense_with_conv"] = KeepQuantizers()
 optimizer_map["merge_linear_activation"] = KeepRounding()
 _libero_scripts = LiberoWriter.write_build_script

@@ -16,10 +16,16 @@ from fpga_ml.numerics.types import MAX_WIDTH_BITS
 
 @dataclass(frozen=True)
 class MaxPool(Layer):
-    """index (elements, window) into the input's elements, -1 outside the image."""
+    """index (elements, window) into the input's elements, -1 outside the image.
+
+    padding: the value outside, raw with `padding_fraction`. The C++ sets the highest bit of the type alone: the least
+    value of a signed type, but the middle of an unsigned one.
+    """
 
     index: npt.NDArray[np.int64]
     accum: FixedType
+    padding: int
+    padding_fraction: int
 
     def evaluate(self, *x: Tensor) -> Tensor:
         rows, t = x[0].rows, x[0].type
@@ -28,28 +34,35 @@ class MaxPool(Layer):
         largest = rows[columns[0]]
         for column in columns[1:]:
             np.maximum(largest, rows[column], out=largest)
+        if self.padding > t.min_raw:
+            padded = (self.index < 0).any(-1)
+            largest[padded] = np.maximum(largest[padded], self.padding)
         accumulated = Tensor(largest.T, t).cast(self.accum)
         return accumulated.cast(self.result)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         out = []
         for window in self.index:
-            largest = b.tree(b.max, [x[0][i] for i in window if i >= 0])
+            inside = [x[0][i] for i in window if i >= 0]
+            outside = [b.const(self.padding, self.padding_fraction)] if len(inside) < len(window) else []
+            largest = b.tree(b.max, inside + outside)
             out.append(b.cast(b.cast(largest, self.accum), self.result))
         return out
 
 
 @dataclass(frozen=True)
 class AveragePool(Layer):
-    """index as for MaxPool; the sum is divided, in accum, by the number of elements inside the image."""
+    """index as for MaxPool; the sum is divided, in accum, by the number of elements inside the image, or by all of the
+    window where `counts_padding`."""
 
     index: npt.NDArray[np.int64]
     accum: FixedType
+    counts_padding: bool = False
 
     def evaluate(self, *x: Tensor) -> Tensor:
         windows = np.concatenate([x[0].raw, np.zeros((len(x[0].raw), 1), np.int64)], axis=1)[:, self.index]
         total = cast_array(windows.sum(-1), x[0].type.fraction, self.accum)
-        counts = (self.index >= 0).sum(-1)
+        counts = self.index.shape[1] if self.counts_padding else (self.index >= 0).sum(-1)
         mean = cast_array(total // counts, self.accum.fraction, self.accum)
         return self._result(mean, self.accum.fraction)
 
@@ -58,7 +71,8 @@ class AveragePool(Layer):
         for window in self.index:
             inside = [x[0][i] for i in window if i >= 0]
             total = b.cast(b.tree(b.add, inside), self.accum)
-            out.append(b.cast(_divide(b, total, len(inside), self.accum), self.result))
+            count = len(window) if self.counts_padding else len(inside)
+            out.append(b.cast(_divide(b, total, count, self.accum), self.result))
         return out
 
 

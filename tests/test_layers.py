@@ -16,7 +16,6 @@ import pytest
 import qkeras
 from keras import layers as L
 from ladder import lowered_equals
-from zoo import quick
 
 import fpga_ml
 from fpga_ml.config import Config, LayerConfig
@@ -34,6 +33,7 @@ EXACT: dict[str, Case] = {
     "relu": (VECTOR, lambda: L.ReLU()),
     "relu_threshold": (VECTOR, lambda: L.ReLU(threshold=0.5)),
     "relu6": (VECTOR, lambda: L.Activation("relu6")),
+    "hard_tanh": (VECTOR, lambda: L.Activation("hard_tanh")),
     "leaky_relu": (VECTOR, lambda: L.LeakyReLU(0.25)),
     "prelu": (VECTOR, lambda: L.PReLU()),
     "quantized_bits": (VECTOR, lambda: qkeras.QActivation(q())),
@@ -54,6 +54,9 @@ EXACT: dict[str, Case] = {
     ),
     "qdense_po2": (VECTOR, lambda: qkeras.QDense(4, kernel_quantizer=qkeras.quantized_po2(5), bias_quantizer=q())),
     "einsum_dense": (SERIES, lambda: L.EinsumDense("abc,cd->abd", output_shape=(6, 4), bias_axes="d")),
+    "einsum_moved": (SERIES, lambda: L.EinsumDense("abc,cd->adb", output_shape=(4, 6))),
+    "einsum_in_place": (SERIES, lambda: L.EinsumDense("abc,bcd->abd", output_shape=(6, 4), bias_axes="bd")),
+    "einsum_bias_by_position": (SERIES, lambda: L.EinsumDense("abc,cd->abd", output_shape=(6, 4), bias_axes="bd")),
     "conv1d": (SERIES, lambda: L.Conv1D(4, 3, padding="same")),
     "conv2d": (IMAGE, lambda: L.Conv2D(4, 3, strides=2)),
     "pointwise1d": (SERIES, lambda: L.Conv1D(4, 1)),
@@ -96,13 +99,14 @@ EXACT: dict[str, Case] = {
 TABLES: dict[str, Case] = {
     **{
         name: (VECTOR, lambda name=name: L.Activation(name))
-        for name in ("sigmoid", "tanh", "softplus", "softsign", "elu", "selu", "hard_sigmoid", "hard_tanh", "softmax")
+        for name in ("sigmoid", "tanh", "softplus", "softsign", "elu", "selu", "hard_sigmoid", "softmax")
     },
     "elu_alpha": (VECTOR, lambda: L.ELU(0.5)),
     "softmax_over_series": (SERIES, lambda: L.Softmax(axis=1)),
     "lstm": (SERIES, lambda: L.LSTM(4)),
     "gru": (SERIES, lambda: L.GRU(4)),
 }
+ALONG_AXIS = "_along_axis"
 SOFTMAXES = ("stable", "latency", "legacy", "argmax")
 NO_RTL_YET = {"LSTM", "GRU"}
 TWO_INPUTS = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot")
@@ -128,12 +132,12 @@ def _compile(model: Any, tmp_path: Path, vectors: int, config: Config | None = N
     rng = np.random.default_rng(2)
     for layer in model.layers:
         layer.set_weights([_weight(rng, w) for w in layer.weights])
-    return _prove(model, [rng.normal(size=(max(vectors, 60), *t.shape[1:])) for t in model.inputs], tmp_path, vectors, config)
+    return _prove(
+        model, [rng.normal(size=(max(vectors, 60), *t.shape[1:])) for t in model.inputs], tmp_path, vectors, config
+    )
 
 
-def _prove(
-    model: Any, x: list[np.ndarray], tmp_path: Path, vectors: int, config: Config | None = None
-) -> dict[str, Any]:
+def _prove(model: Any, x: list[np.ndarray], tmp_path: Path, vectors: int, config: Config | None = None) -> dict[str, Any]:
     config = (config or Config()).replace(cosim_vectors=vectors)
     project = fpga_ml.compile(model, data=x, output=tmp_path / "p", config=config)
     report = project.report
@@ -172,11 +176,12 @@ def test_layer_with_tables(name: str, vectors: int, tmp_path: Path) -> None:
     assert "goes through a table" in csim["first_difference"]["cause"]
 
 
-@pytest.mark.parametrize(("name", "vectors"), _cases(SOFTMAXES, fast=()))
+@pytest.mark.parametrize(("name", "vectors"), _cases([*SOFTMAXES, *(k + ALONG_AXIS for k in SOFTMAXES)], fast=()))
 def test_softmax_in_all_implementations(name: str, vectors: int, tmp_path: Path) -> None:
-    inputs = keras.Input(VECTOR, name="x")
-    model = keras.Model(inputs, L.Softmax(name="softmax")(L.Dense(5, name="logits")(inputs)))
-    _compile(model, tmp_path, vectors, Config(layers={"softmax": LayerConfig(softmax=name)}))
+    kind, along = name.removesuffix(ALONG_AXIS), name.endswith(ALONG_AXIS)
+    inputs = keras.Input(SERIES if along else VECTOR, name="x")
+    model = keras.Model(inputs, L.Softmax(axis=1, name="softmax")(L.Dense(5, name="logits")(inputs)))
+    _compile(model, tmp_path, vectors, Config(layers={"softmax": LayerConfig(softmax=kind)}))
 
 
 @pytest.mark.parametrize(("name", "vectors"), _cases(TWO_INPUTS, fast=()))
@@ -187,9 +192,78 @@ def test_merge(name: str, vectors: int, tmp_path: Path) -> None:
     assert csim["bit_exact_vs_quantised_model"] is True, csim["first_difference"]
 
 
-def test_embedding(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "vectors"), _cases(["embedding"], fast=["embedding"]))
+def test_embedding(name: str, vectors: int, tmp_path: Path) -> None:
+    """A vocabulary that is no power of two: the rest of the input's type is outside the table."""
     inputs = keras.Input((4,), name="x")
-    model = keras.Model(inputs, L.Embedding(8, 3, name="embedding")(inputs))
-    x = np.random.default_rng(1).integers(0, 8, size=(50, 4)).astype(float)
-    csim = fpga_ml.compile(model, data=x, output=tmp_path / "p", config=quick()).report["csim"]
+    model = keras.Model(inputs, L.Embedding(11, 3, name=name)(inputs))
+    x = np.random.default_rng(1).integers(0, 11, size=(max(vectors, 60), 4)).astype(float)
+    csim = _prove(model, [x], tmp_path, vectors)
+    assert csim["bit_exact_vs_quantised_model"] is True, csim["first_difference"]
+
+
+def _sign(name: str) -> list[Any]:
+    return [L.BatchNormalization(name=f"bn_{name}"), qkeras.QActivation(qkeras.binary(alpha=1), name=f"sign_{name}")]
+
+
+def _binary(*, bias: bool) -> dict[str, Any]:
+    """Options of a layer with kernel -1 and +1."""
+    return {"kernel_quantizer": qkeras.binary(alpha=1), "use_bias": bias} | ({"bias_quantizer": q()} if bias else {})
+
+
+# hls4ml merges batch normalisation and sign, and hands on bits that stand for -1 and +1.
+ONE_BIT: dict[str, tuple[tuple[int, ...], Callable[[], list[Any]]]] = {
+    "both_binary": (
+        VECTOR,
+        lambda: [qkeras.QDense(9, **_binary(bias=False)), *_sign("a"), qkeras.QDense(4, **_binary(bias=False))],
+    ),
+    "both_binary_with_bias": (
+        VECTOR,
+        lambda: [qkeras.QDense(9, **_binary(bias=True)), *_sign("a"), qkeras.QDense(4, **_binary(bias=True))],
+    ),
+    "data_binary": (
+        VECTOR,
+        lambda: [L.Dense(9), *_sign("a"), qkeras.QDense(4, kernel_quantizer=q(), bias_quantizer=q())],
+    ),
+    "convolution": (
+        IMAGE,
+        lambda: [
+            qkeras.QConv2D(3, 3, **_binary(bias=False)),
+            *_sign("a"),
+            L.MaxPooling2D(2),
+            qkeras.QConv2D(3, 2, **_binary(bias=False)),
+            *_sign("b"),
+            L.Flatten(),
+            qkeras.QDense(4, **_binary(bias=False)),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "vectors"), _cases(ONE_BIT, fast=["both_binary"]))
+def test_values_of_one_bit(name: str, vectors: int, tmp_path: Path) -> None:
+    shape, stack = ONE_BIT[name]
+    keras.utils.set_random_seed(1)
+    csim = _compile(keras.Sequential([keras.Input(shape, name="x"), *stack()]), tmp_path, vectors)
+    assert csim["bit_exact_vs_quantised_model"] is True, csim["first_difference"]
+
+
+@pytest.mark.slow
+def test_sign_of_a_negative_scale(tmp_path: Path) -> None:
+    """No threshold passes what is below it: the batch normalisation stays."""
+    keras.utils.set_random_seed(1)
+    norm, sign = _sign("a")
+    model = keras.Sequential([keras.Input(VECTOR, name="x"), L.Dense(9), norm, sign, L.Dense(3)])
+    norm.gamma.assign(np.linspace(-1, 1, 9))
+    x = np.random.default_rng(2).normal(size=(VECTORS, *VECTOR))
+    csim = _prove(model, [x], tmp_path, VECTORS)
+    assert csim["bit_exact_vs_quantised_model"] is True, csim["first_difference"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pool", [L.MaxPooling1D, L.MaxPooling2D])
+def test_padding_is_below_all_that_is_unsigned(pool: Any, tmp_path: Path) -> None:
+    inputs = keras.Input(SERIES if pool is L.MaxPooling1D else IMAGE, name="x")
+    positive = qkeras.QActivation("quantized_relu(6,2)", name="positive")(inputs)
+    csim = _compile(keras.Model(inputs, pool(3, strides=2, padding="same")(positive)), tmp_path, VECTORS)
     assert csim["bit_exact_vs_quantised_model"] is True, csim["first_difference"]

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from hls4ml.backends.vivado.passes.bn_quant import MergeBatchNormAndQuantizedTanh
 from hls4ml.converters.keras_v3_to_hls import KerasV3HandlerDispatcher
-from hls4ml.model.optimizer.optimizer import optimizer_map
+from hls4ml.model.flow import update_flow
+from hls4ml.model.optimizer import OptimizerPass
+from hls4ml.model.optimizer.optimizer import optimizer_map, register_pass
 from hls4ml.model.optimizer.passes.infer_precision import InferPrecisionTypes
 from hls4ml.model.optimizer.passes.linear import MergeLinearActivation
 from hls4ml.model.optimizer.passes.multi_dense import ReplaceMultidimensionalDenseWithConv
@@ -35,7 +37,7 @@ class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
     hls4ml infers the accumulator of a Dense or Conv from fixed and integer types only; with binary (xnor) or
     power-of-two weights or scales it falls back to the model's default, in which a sum of 32 signs wraps silently. An
     average pooling inherits its input's type, which cuts off the mean's fraction bits, an average of two layers the
-    sum's, and a global pooling, an EinsumDense and an Embedding get the model's default.
+    sum's, and a global pooling, an EinsumDense, an Embedding and a linear activation get the model's default.
     """
 
     def _infer_common_precision(self, node: Any, types_to_infer: list[str], n_ops: int) -> list[str]:
@@ -66,6 +68,9 @@ class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
             return self._infer_pooling_precision(node, types_to_infer)
         if node.class_name == "EinsumDense":
             return self._infer_common_precision(node, types_to_infer, _contracted(node))
+        if node.class_name == "Activation" and node.get_attr("activation") == "linear" and types_to_infer == ["result_t"]:
+            matched: list[str] = self._infer_output_matching_precision(node, types_to_infer)
+            return matched
         inferred: list[str] = super()._infer_precision(node, types_to_infer)
         return inferred
 
@@ -224,6 +229,29 @@ def _threshold(norm: Any) -> tuple[np.ndarray, np.ndarray]:
         return scale, -bias / scale
 
 
+class SignedPadding(OptimizerPass):  # type: ignore[misc]
+    """hls4ml pads a max pooling with the highest bit of the data's type (nnet_pooling.h: pad_val): the least value of a
+    signed type, but the middle of an unsigned one, which then wins over all that is smaller: any image behind a relu has
+    a bright frame. A layer between the two gives the data a sign."""
+
+    def match(self, node: Any) -> bool:
+        if node.class_name not in ("Pooling1D", "Pooling2D") or node.get_attr("pool_op") != "Max":
+            return False
+        data = node.get_input_variable().type.precision
+        padded = any(node.get_attr(f"pad_{side}", 0) for side in ("top", "bottom", "left", "right"))
+        return padded and isinstance(data, (FixedPrecisionType, IntegerPrecisionType)) and not data.signed
+
+    def transform(self, model: Any, node: Any) -> bool:
+        data = node.get_input_variable()
+        precision = FixedPrecisionType(data.type.precision.width + 1, data.type.precision.integer + 1, signed=True)
+        name = f"{node.name}_signed"
+        model.config.set_name_config(name, {"Precision": {"result": str(precision)}})
+        model.config.parse_name_config(name, {"Precision": {"result": str(precision)}})
+        attributes = {"activation": "linear", "n_in": int(np.prod(data.shape))}
+        model.insert_node(model.make_node("Activation", name, attributes, [node.inputs[0]]))
+        return True
+
+
 def _convert_named(self: Any, layer: Any, in_tensors: Any, out_tensors: Any) -> Any:
     """hls4ml's handlers raise bare exceptions; say which layer they speak of."""
     try:
@@ -261,6 +289,8 @@ def _iterate_exponents(self: Any) -> Any:
     return self
 
 
+register_pass("signed_padding", SignedPadding)
+update_flow("vivado:quantization", add_optimizers=["signed_padding"])
 optimizer_map["infer_precision_types"] = ExactPrecision()
 optimizer_map["vivado:merge_batch_norm_quantized_tanh"] = ExactThreshold()
 optimizer_map["replace_multidimensional_dense_with_conv"] = KeepQuantizers()

@@ -386,23 +386,40 @@ def _prelu(node: Any) -> Layer:
 
 @reads("Softmax")
 def _softmax(node: Any) -> Layer:
-    kind, common, t = node.get_attr("implementation"), _common(node), _type(node.get_input_variable().type)
     outer, inner = (int(node.get_attr(f"n_{side}", 1)) for side in ("outer", "inner"))
-    if kind != "stable" and outer * inner > 1:
-        raise _unsupported(node, f"softmax '{node.name}' of kind {kind} over one axis of several has no RTL yet", "")
+    if node.get_attr("implementation") == "stable":
+        return _stable_softmax(node, outer, inner)
+    common = _common(node)
+    if outer * inner == 1:
+        return _other_softmax(node, common)
+    one = _other_softmax(node, {**common, "shape": (int(np.prod(common["shape"])) // (outer * inner),)})
+    return softmax.OverAxis(**common, slice=one, outer=outer, inner=inner)
+
+
+def _table_sizes(node: Any) -> tuple[int, int]:
+    """Entries of the tables of the exponential and of one over the sum."""
+    size = int(node.get_attr("table_size"))
+    return int(node.get_attr("exp_table_size", size)), int(node.get_attr("inv_table_size", size))
+
+
+def _table_types(node: Any) -> dict[str, Any]:
+    names = {"exp": "exp_table_t", "inverse": "inv_table_t", "total": "inv_inp_t", "accum": "accum_t"}
+    return {ours: _type(node.types[theirs]) for ours, theirs in names.items()}
+
+
+def _other_softmax(node: Any, common: dict[str, Any]) -> Layer:
+    """Along the whole tensor."""
+    kind, t = node.get_attr("implementation"), _type(node.get_input_variable().type)
     if kind == "argmax":
         return softmax.ArgmaxSoftmax(**common)
-    size = int(node.get_attr("table_size"))
-    inverse_size = int(node.get_attr("inv_table_size", size))
-    exp_size = int(node.get_attr("exp_table_size", size))
+    exp_size, inverse_size = _table_sizes(node)
     if kind == "legacy":
         return softmax.LegacySoftmax(**common, exp_size=exp_size, inverse_size=inverse_size)
-    names = ("exp_table", "inv_table", "inv_inp", "accum")
-    types: dict[str, Any] = dict(
-        zip(("exp", "inverse", "total", "accum"), (_type(node.types[f"{n}_t"]) for n in names), strict=True)
-    )
-    if kind == "latency":
-        return softmax.LatencySoftmax(**common, **types, logits=t, exp_size=exp_size, inverse_size=inverse_size)
+    return softmax.LatencySoftmax(**common, **_table_types(node), logits=t, exp_size=exp_size, inverse_size=inverse_size)
+
+
+def _stable_softmax(node: Any, outer: int, inner: int) -> Layer:
+    t, (exp_size, inverse_size) = _type(node.get_input_variable().type), _table_sizes(node)
     norm = node.types.get("inp_norm_t")
     if norm is None:  # as hls4ml's template chooses it (core_templates.py: SoftmaxConfigTemplate)
         difference = FixedType(False, t.width - t.signed, t.integer - t.signed)
@@ -410,7 +427,7 @@ def _softmax(node: Any) -> Layer:
     else:
         difference = _type(norm)
     sizes: dict[str, Any] = {"exp_size": exp_size, "inverse_size": inverse_size, "outer": outer, "inner": inner}
-    return tables.Softmax(**common, **types, difference=difference, **sizes)
+    return tables.Softmax(**_common(node), **_table_types(node), difference=difference, **sizes)
 
 
 @reads("Embedding")

@@ -105,6 +105,9 @@ class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
 
 def _contracted(node: Any) -> int:
     """How many products an element of an EinsumDense sums."""
+    known = node.get_attr("n_contract")
+    if known is not None:
+        return int(known)  # the backend has brought the kernel into another shape
     left, output = node.get_attr("equation").split("->")
     data, kernel = left.split(",")
     sizes = dict(zip(kernel, node.get_attr("weight_data").shape, strict=True))

@@ -268,7 +268,11 @@ def _quantized_tanh(node: Any) -> Layer:
 def _ternary_tanh(node: Any) -> Layer:
     common = _common(node)
     thresholds = np.tile(np.array([-1, 1]), (int(np.prod(common["shape"])), 1))
-    return elementwise.Steps(**common, thresholds=thresholds, fraction=1, inclusive=(False, False), values=(-1, 0, 1))
+    t = _type(node.get_input_variable().type)
+    halved = replace(t, integer=t.integer - 1)  # the C++ compares 2 * x, in the type of x, with -1 and 1
+    return elementwise.Steps(
+        **common, thresholds=thresholds, fraction=1, inclusive=(False, False), values=(-1, 0, 1), through=halved
+    )
 
 
 def _pool(node: Any, pixels: Index) -> Layer:
@@ -439,8 +443,8 @@ def _embedding(node: Any) -> Layer:
 @reads("Merge")
 def _merge(node: Any) -> Layer:
     common, op = _common(node), node.get_attr("op").lower()
-    shapes = [tuple(node.model.output_vars[t].shape) for t in node.inputs]
-    index = [np.broadcast_to(np.arange(int(np.prod(s))).reshape(s), common["shape"]).reshape(-1) for s in shapes]
+    sizes = [int(np.prod(node.model.output_vars[t].shape)) for t in node.inputs]
+    index = [np.arange(int(np.prod(common["shape"]))) % size for size in sizes]  # the smaller one repeats as a whole
     return elementwise.Merge(**common, op=op, index=(index[0], index[1]))
 
 

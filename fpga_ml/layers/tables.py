@@ -259,10 +259,10 @@ class Embedding(Layer):
         return self._result(self.rows.reshape(-1)[place].reshape(len(place), -1), self.fraction)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
-        flat, columns, out = self.rows.reshape(-1), self.rows.shape[1], []
+        flat, columns, out = self.rows.reshape(-1).tolist(), self.rows.shape[1], []
         for v in x[0]:
             row = b.min(b.max(v, b.const(0, 0)), b.const(len(self.rows) - 1, 0))
-            for column, values in enumerate(self.rows.T):
+            for column, values in enumerate(self.rows.T.tolist()):
                 if b.wire(row).fraction > 0:
                     bits = len(flat).bit_length()
                     place = b.add(b.mul(row, b.const(columns, 0)), b.const(column, 0))

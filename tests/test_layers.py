@@ -249,6 +249,20 @@ def test_values_of_one_bit(name: str, vectors: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_signs_that_no_product_reads(tmp_path: Path) -> None:
+    """They stay -1 and +1: at the padding of a convolution, in a sum and at the output."""
+    keras.utils.set_random_seed(1)
+    x = inputs = keras.Input(IMAGE, name="x")
+    for layer in (L.Conv2D(3, 3, name="first"), *_sign("a")):
+        x = layer(x)
+    padded = qkeras.QConv2D(3, 3, padding="same", **_binary(bias=False), name="padded")(x)
+    for layer in (L.Add(name="sum"), *_sign("b")):
+        padded = layer([x, padded] if layer.name == "sum" else padded)
+    csim = _compile(keras.Model(inputs, padded), tmp_path, VECTORS)
+    assert csim["bit_exact_vs_quantised_model"] is True, csim["first_difference"]
+
+
+@pytest.mark.slow
 def test_sign_of_a_negative_scale(tmp_path: Path) -> None:
     """No threshold passes what is below it: the batch normalisation stays."""
     keras.utils.set_random_seed(1)

@@ -192,10 +192,12 @@ class KeepRounding(MergeLinearActivation):  # type: ignore[misc]
 class ExactThreshold(MergeBatchNormAndQuantizedTanh):  # type: ignore[misc]
     """hls4ml merges a batch normalisation and the sign behind it into a threshold that it cuts off downwards: a value on
     the threshold's grid, next below it, passes. It takes a scale for positive, and a threshold outside the data's type
-    wraps around. Here the threshold is the next value of the grid; what no threshold expresses stays two layers."""
+    wraps around. The bits that come out mean -1 and +1 to products only: to others, to the padding of a convolution and to
+    the user they are 0 and 1. Here the threshold is the next value of the grid; what no threshold expresses, and signs
+    that something else than a product reads, stay two layers."""
 
     def match(self, node: Any) -> bool:
-        if not super().match(node):
+        if not super().match(node) or ("binary" in node.get_attr("activation") and not _feeds_products(node)):
             return False
         scale, threshold = _threshold(node.get_input_node())
         t = FixedType.parse(str(node.get_input_node().get_input_variable().type.precision))
@@ -225,6 +227,27 @@ def _keep_biases(node: Any) -> None:
             weight.update_precision(IntegerPrecisionType(2, signed=True))
 
 
+def _feeds_products(node: Any) -> bool:
+    """True if only products read the node's values, perhaps after they were moved."""
+    readers = node.get_output_nodes()
+    return bool(readers) and all(_takes_signs(r) or (_moves_signs(r) and _feeds_products(r)) for r in readers)
+
+
+def _takes_signs(node: Any) -> bool:
+    weight = node.weights.get("weight")
+    exponents = weight is None or isinstance(weight.type.precision, ExponentPrecisionType)
+    return node.class_name in ("Dense", "Conv1D", "Conv2D") and not exponents and not _is_padded(node)
+
+
+def _moves_signs(node: Any) -> bool:
+    largest = "Pooling" in node.class_name and node.get_attr("pool_op") == "Max" and not _is_padded(node)
+    return largest or node.class_name in ("Reshape", "Transpose")
+
+
+def _is_padded(node: Any) -> bool:
+    return any(node.get_attr(f"pad_{side}", 0) for side in ("top", "bottom", "left", "right"))
+
+
 def _threshold(norm: Any) -> tuple[np.ndarray, np.ndarray]:
     """(scale, where the batch normalisation crosses zero)."""
     scale, bias = (np.asarray(norm.weights[n].data, np.float64) for n in ("scale", "bias"))
@@ -241,8 +264,8 @@ class SignedPadding(OptimizerPass):  # type: ignore[misc]
         if node.class_name not in ("Pooling1D", "Pooling2D") or node.get_attr("pool_op") != "Max":
             return False
         data = node.get_input_variable().type.precision
-        padded = any(node.get_attr(f"pad_{side}", 0) for side in ("top", "bottom", "left", "right"))
-        return padded and isinstance(data, (FixedPrecisionType, IntegerPrecisionType)) and not data.signed
+        known = isinstance(data, (FixedPrecisionType, IntegerPrecisionType))
+        return _is_padded(node) and known and not data.signed
 
     def transform(self, model: Any, node: Any) -> bool:
         data = node.get_input_variable()

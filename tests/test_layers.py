@@ -223,7 +223,11 @@ ONE_BIT: dict[str, tuple[tuple[int, ...], Callable[[], list[Any]]]] = {
     ),
     "data_binary": (
         VECTOR,
-        lambda: [L.Dense(9), *_sign("a"), qkeras.QDense(4, kernel_quantizer=q(), bias_quantizer=q())],
+        lambda: [
+            qkeras.QDense(9, kernel_quantizer=q(), bias_quantizer=q()),
+            *_sign("a"),
+            qkeras.QDense(4, kernel_quantizer=q(), bias_quantizer=q()),
+        ],
     ),
     "convolution": (
         IMAGE,
@@ -266,8 +270,8 @@ def test_signs_that_no_product_reads(tmp_path: Path) -> None:
 def test_sign_of_a_negative_scale(tmp_path: Path) -> None:
     """No threshold passes what is below it: the batch normalisation stays."""
     keras.utils.set_random_seed(1)
-    norm, sign = _sign("a")
-    model = keras.Sequential([keras.Input(VECTOR, name="x"), L.Dense(9), norm, sign, L.Dense(3)])
+    first, norm, sign = qkeras.QDense(9, kernel_quantizer=q(), bias_quantizer=q(), name="first"), *_sign("a")
+    model = keras.Sequential([keras.Input(VECTOR, name="x"), first, norm, sign, L.Dense(3)])
     norm.gamma.assign(np.linspace(-1, 1, 9))
     x = np.random.default_rng(2).normal(size=(VECTORS, *VECTOR))
     csim = _prove(model, [x], tmp_path, VECTORS)

@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 import numpy as np
-from hls4ml.backends.vivado.passes.bn_quant import MergeBatchNormAndQuantizedTanh
+from hls4ml.backends.vivado.passes.bn_quant import MergeBatchNormAndQuantizedTanh, QuantizeDenseOutput
 from hls4ml.converters.keras_v3_to_hls import KerasV3HandlerDispatcher
 from hls4ml.model.flow import update_flow
 from hls4ml.model.optimizer import OptimizerPass
@@ -215,6 +215,17 @@ class ExactThreshold(MergeBatchNormAndQuantizedTanh):  # type: ignore[misc]
         return merged
 
 
+class WholeThreshold(QuantizeDenseOutput):  # type: ignore[misc]
+    """hls4ml cuts the thresholds behind a sum of signs off to whole numbers, again downwards."""
+
+    def transform(self, model: Any, node: Any) -> bool:
+        for reader in node.get_output_nodes():
+            if reader.class_name == "BatchNormalizationQuantizedTanh" and reader.get_attr("quantize") == 2:
+                reader.weights["threshold"].data = np.ceil(reader.weights["threshold"].data)
+        changed: bool = super().transform(model, node)
+        return changed
+
+
 def _keep_biases(node: Any) -> None:
     """Where data and weights are bits, the C++ makes 2 * count - n of accum (nnet_mult.h: cast): a bias counts twice and
     loses its fraction. Weights of two bits, -1 and +1, go another way, which is right."""
@@ -319,6 +330,7 @@ register_pass("signed_padding", SignedPadding)
 update_flow("vivado:quantization", add_optimizers=["signed_padding"])
 optimizer_map["infer_precision_types"] = ExactPrecision()
 optimizer_map["vivado:merge_batch_norm_quantized_tanh"] = ExactThreshold()
+optimizer_map["vivado:quantize_dense_output"] = WholeThreshold()
 optimizer_map["replace_multidimensional_dense_with_conv"] = KeepQuantizers()
 optimizer_map["merge_linear_activation"] = KeepRounding()
 _libero_scripts = LiberoWriter.write_build_script

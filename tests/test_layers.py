@@ -110,7 +110,7 @@ ALONG_AXIS = "_along_axis"
 SOFTMAXES = ("stable", "latency", "legacy", "argmax")
 NO_RTL_YET = {"LSTM", "GRU"}
 TWO_INPUTS = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot")
-FAST = {"leaky_relu", "batchnorm", "avgpool2d_same", "einsum_dense", "binary", "tanh", "lstm"}
+FAST = {"leaky_relu", "batchnorm", "avgpool1d", "einsum_dense", "binary", "tanh", "lstm"}
 FAST_VECTORS, VECTORS = 20, 1000
 
 

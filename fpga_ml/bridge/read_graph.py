@@ -160,7 +160,8 @@ def _of_signs(node: Any, layer: Linear) -> Layer:
         total = (layer.weights.sum(axis=1) << (accum.fraction - layer.weight_fraction)).reshape(-1)
         return replace(layer, weights=2 * layer.weights, bias=start - total, bias_fraction=accum.fraction)
     bits = _ceil_log2(k) + 2
-    if bits > accum.integer + 1 or (2 * start % (1 << accum.fraction)).any():
+    halves = (2 * start % (1 << accum.fraction)).any()
+    if bits > accum.integer + 1 or halves or node.class_name.startswith("Depthwise"):
         raise _unsupported(node, f"layer '{node.name}' counts {k} products of one bit in {accum.cpp()}", "")
     twice = (2 * start >> accum.fraction) + (2 * (layer.weights < 0).sum(axis=1) - k).reshape(-1)
     integer = FixedType(True, bits, bits)

@@ -158,14 +158,16 @@ def _of_signs(node: Any, layer: Linear) -> Layer:
     start = np.array([cast_raw(int(v), layer.bias_fraction, accum) for v in layer.bias], np.int64)
     if not _is_xnor(node.weights["weight"]):
         total = (layer.weights.sum(axis=1) << (accum.fraction - layer.weight_fraction)).reshape(-1)
-        return replace(layer, weights=2 * layer.weights, bias=start - total, bias_fraction=accum.fraction)
+        return replace(layer, weight_fraction=layer.weight_fraction - 1, bias=start - total, bias_fraction=accum.fraction)
     bits = _ceil_log2(k) + 2
     halves = (2 * start % (1 << accum.fraction)).any()
     if bits > accum.integer + 1 or halves or node.class_name.startswith("Depthwise"):
-        raise _unsupported(node, f"layer '{node.name}' counts {k} products of one bit in {accum.cpp()}", "")
+        raise _unsupported(
+            node, f"layer '{node.name}' counts {k} products of one bit in {accum.cpp()}, which has no RTL", ""
+        )
     twice = (2 * start >> accum.fraction) + (2 * (layer.weights < 0).sum(axis=1) - k).reshape(-1)
     integer = FixedType(True, bits, bits)
-    return replace(layer, weights=2 * layer.weights, bias=twice, bias_fraction=0, accum=integer)
+    return replace(layer, weight_fraction=-1, bias=twice, bias_fraction=0, accum=integer)
 
 
 def _ceil_log2(n: int) -> int:

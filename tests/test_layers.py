@@ -230,9 +230,9 @@ ONE_BIT: dict[str, tuple[tuple[int, ...], Callable[[], list[Any]]]] = {
         ],
     ),
     "convolution": (
-        IMAGE,
+        (6, 6, 1),
         lambda: [
-            qkeras.QConv2D(3, 3, **_binary(bias=False)),
+            qkeras.QConv2D(2, 3, **_binary(bias=False)),
             *_sign("a"),
             L.MaxPooling2D(2),
             qkeras.QConv2D(3, 2, **_binary(bias=False)),

@@ -1,11 +1,12 @@
-"""Every kind of layer that converts, alone, with random weights: C-simulation against the quantised model.
+"""Every kind of layer that converts, alone, with random weights: quantised model, C-simulation, emulator, lowered kernels,
+and RTL in Verilator and Icarus.
 
 `EXACT` layers must agree bit for bit; the others go through tables of hls4ml's own, and the report must say so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ import pytest
 import qkeras
 from keras import layers as L
 from ladder import lowered_equals
-from zoo import quick
 
 import fpga_ml
+from fpga_ml.config import Config, LayerConfig
+from fpga_ml.simulate.prove import corners
 
 
 def q(bits: int = 6, integer: int = 1) -> Any:
@@ -27,11 +29,15 @@ def q(bits: int = 6, integer: int = 1) -> Any:
 VECTOR, SERIES, IMAGE = (6,), (6, 3), (6, 6, 2)
 Case = tuple[tuple[int, ...], Callable[[], Any]]
 EXACT: dict[str, Case] = {
+    "linear": (VECTOR, lambda: L.Activation("linear")),
     "relu": (VECTOR, lambda: L.ReLU()),
     "relu_threshold": (VECTOR, lambda: L.ReLU(threshold=0.5)),
     "relu6": (VECTOR, lambda: L.Activation("relu6")),
+    "hard_tanh": (VECTOR, lambda: L.Activation("hard_tanh")),
     "leaky_relu": (VECTOR, lambda: L.LeakyReLU(0.25)),
     "prelu": (VECTOR, lambda: L.PReLU()),
+    "quantized_bits": (VECTOR, lambda: qkeras.QActivation(q())),
+    "quantized_relu": (VECTOR, lambda: qkeras.QActivation("quantized_relu(6,2)")),
     "quantized_tanh": (VECTOR, lambda: qkeras.QActivation("quantized_tanh(6)")),
     "quantized_sigmoid": (VECTOR, lambda: qkeras.QActivation("quantized_sigmoid(6)")),
     "binary": (VECTOR, lambda: qkeras.QActivation(qkeras.binary(alpha=1))),
@@ -39,18 +45,41 @@ EXACT: dict[str, Case] = {
     "dropout": (VECTOR, lambda: L.Dropout(0.5)),
     "batchnorm": (IMAGE, lambda: L.BatchNormalization()),
     "qbatchnorm": (VECTOR, lambda: qkeras.QBatchNormalization()),
+    "dense": (VECTOR, lambda: L.Dense(4)),
     "dense_on_series": (SERIES, lambda: L.Dense(4)),
+    "qdense": (VECTOR, lambda: qkeras.QDense(4, kernel_quantizer=q(), bias_quantizer=q())),
+    "qdense_scaled": (
+        VECTOR,
+        lambda: qkeras.QDense(4, kernel_quantizer=qkeras.quantized_bits(6, 0, alpha="auto_po2"), bias_quantizer=q()),
+    ),
+    "qdense_po2": (VECTOR, lambda: qkeras.QDense(4, kernel_quantizer=qkeras.quantized_po2(5), bias_quantizer=q())),
     "einsum_dense": (SERIES, lambda: L.EinsumDense("abc,cd->abd", output_shape=(6, 4), bias_axes="d")),
+    "einsum_moved": (SERIES, lambda: L.EinsumDense("abc,cd->adb", output_shape=(4, 6))),
+    "einsum_in_place": (SERIES, lambda: L.EinsumDense("abc,bcd->abd", output_shape=(6, 4), bias_axes="bd")),
+    "einsum_bias_by_position": (SERIES, lambda: L.EinsumDense("abc,cd->abd", output_shape=(6, 4), bias_axes="bd")),
+    "conv1d": (SERIES, lambda: L.Conv1D(4, 3, padding="same")),
+    "conv2d": (IMAGE, lambda: L.Conv2D(4, 3, strides=2)),
+    "pointwise1d": (SERIES, lambda: L.Conv1D(4, 1)),
+    "pointwise2d": (IMAGE, lambda: L.Conv2D(4, 1)),
     "depthwise1d": (SERIES, lambda: L.DepthwiseConv1D(3)),
     "depthwise2d": (IMAGE, lambda: L.DepthwiseConv2D(3)),
     "separable1d": (SERIES, lambda: L.SeparableConv1D(4, 3)),
     "separable2d": (IMAGE, lambda: L.SeparableConv2D(4, 3)),
     "qconv1d": (SERIES, lambda: qkeras.QConv1D(4, 3, kernel_quantizer=q(), bias_quantizer=q())),
+    "qconv2d": (IMAGE, lambda: qkeras.QConv2D(4, 3, kernel_quantizer=q(), bias_quantizer=q())),
     "qseparable1d": (
         SERIES,
         lambda: qkeras.QSeparableConv1D(4, 3, depthwise_quantizer=q(), pointwise_quantizer=q(), bias_quantizer=q()),
     ),
+    "qseparable2d": (
+        IMAGE,
+        lambda: qkeras.QSeparableConv2D(4, 3, depthwise_quantizer=q(), pointwise_quantizer=q(), bias_quantizer=q()),
+    ),
     "qdepthwise2d": (IMAGE, lambda: qkeras.QDepthwiseConv2D(3, depthwise_quantizer=q(), bias_quantizer=q())),
+    "maxpool1d": (SERIES, lambda: L.MaxPooling1D(2)),
+    "maxpool2d": (IMAGE, lambda: L.MaxPooling2D(2)),
+    "maxpool2d_same": (IMAGE, lambda: L.MaxPooling2D(3, strides=2, padding="same")),
+    "avgpool1d": (SERIES, lambda: L.AveragePooling1D(3)),
     "avgpool2d": (IMAGE, lambda: L.AveragePooling2D(2)),
     "avgpool2d_same": (IMAGE, lambda: L.AveragePooling2D(3, strides=2, padding="same")),
     "global_avg1d": (SERIES, lambda: L.GlobalAveragePooling1D()),
@@ -65,37 +94,64 @@ EXACT: dict[str, Case] = {
     "up2d": (IMAGE, lambda: L.UpSampling2D(2)),
     "permute": (IMAGE, lambda: L.Permute((3, 1, 2))),
     "reshape": (IMAGE, lambda: L.Reshape((12, 6))),
+    "flatten": (IMAGE, lambda: L.Flatten()),
 }
 TABLES: dict[str, Case] = {
     **{
         name: (VECTOR, lambda name=name: L.Activation(name))
         for name in ("sigmoid", "tanh", "softplus", "softsign", "elu", "selu", "hard_sigmoid", "softmax")
     },
+    "elu_alpha": (VECTOR, lambda: L.ELU(0.5)),
+    "softmax_over_series": (SERIES, lambda: L.Softmax(axis=1)),
     "lstm": (SERIES, lambda: L.LSTM(4)),
     "gru": (SERIES, lambda: L.GRU(4)),
 }
+ALONG_AXIS = "_along_axis"
+SOFTMAXES = ("stable", "latency", "legacy", "argmax")
 NO_RTL_YET = {"LSTM", "GRU"}
-TWO_INPUTS = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate")
-FAST = {"leaky_relu", "batchnorm", "avgpool2d_same", "einsum_dense", "binary", "tanh", "lstm"}
+TWO_INPUTS = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot")
+FAST = {"leaky_relu", "batchnorm", "avgpool1d", "einsum_dense", "binary", "tanh", "lstm"}
+FAST_VECTORS, VECTORS = 20, 1000
 
 
-def _cases(table: dict[str, Case]) -> list[Any]:
-    return [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in table]
+def _cases(names: Iterable[str], fast: Collection[str] = FAST) -> list[Any]:
+    """(name, vectors simulated): all names with many vectors in the long suite, the fast ones with few in the short."""
+    few = [pytest.param(name, FAST_VECTORS, id=name) for name in names if name in fast]
+    many = [pytest.param(name, VECTORS, id=f"{name}-rtl", marks=pytest.mark.slow) for name in names]
+    return few + many
 
 
-def _compile(model: Any, tmp_path: Path) -> dict[str, Any]:
+def _weight(rng: np.random.Generator, w: Any) -> np.ndarray:
+    """0.2 to 1 in magnitude, of either sign, but for variances and scales."""
+    sign = 1 if w.name in ("moving_variance", "gamma") else rng.choice((-1, 1), w.shape)
+    return rng.uniform(0.2, 1.0, w.shape) * sign
+
+
+def _compile(model: Any, tmp_path: Path, vectors: int, config: Config | None = None) -> dict[str, Any]:
+    """C-simulation's part of the report, after emulator, lowered kernels and RTL in two simulators have been found equal."""
     rng = np.random.default_rng(2)
     for layer in model.layers:
-        layer.set_weights([rng.uniform(0.2, 1.0, np.shape(w)) for w in layer.get_weights()])
-    x = [rng.normal(size=(60, *t.shape[1:])) for t in model.inputs]
-    project = fpga_ml.compile(model, data=x, output=tmp_path / "p", config=quick())
-    if project.report["stages"]["emulate"] == "ran":
-        assert project.report["emulator"]["mismatches"] == 0
+        layer.set_weights([_weight(rng, w) for w in layer.weights])
+    return _prove(
+        model, [rng.normal(size=(max(vectors, 60), *t.shape[1:])) for t in model.inputs], tmp_path, vectors, config
+    )
+
+
+def _prove(model: Any, x: list[np.ndarray], tmp_path: Path, vectors: int, config: Config | None = None) -> dict[str, Any]:
+    config = (config or Config()).replace(cosim_vectors=vectors)
+    project = fpga_ml.compile(model, data=x, output=tmp_path / "p", config=config)
+    report = project.report
+    if report["stages"]["emulate"] == "ran":
+        assert report["emulator"]["mismatches"] == 0
         lowered_equals(project, x)
+        assert [run["simulator"] for run in report["cosim"]] == ["verilator", "icarus"]
+        for run in report["cosim"]:
+            assert run["passed"], run["texts"]
+            assert run["vectors"] == vectors + len(corners(project.layers)[0])
     else:
-        kinds = {row["kind"] for row in project.report["layers"]}
-        assert kinds & NO_RTL_YET, project.report["stages"]["emulate"]
-    csim: dict[str, Any] = project.report["csim"]
+        kinds = {row["kind"] for row in report["layers"]}
+        assert kinds & NO_RTL_YET, report["stages"]["emulate"]
+    csim: dict[str, Any] = report["csim"]
     return csim
 
 
@@ -107,30 +163,125 @@ def _around(shape: tuple[int, ...], build: Callable[[], Any]) -> Any:
     return keras.Model(inputs, build()(x))
 
 
-@pytest.mark.parametrize("name", _cases(EXACT))
-def test_exact_layer(name: str, tmp_path: Path) -> None:
-    csim = _compile(_around(*EXACT[name]), tmp_path)
+@pytest.mark.parametrize(("name", "vectors"), _cases(EXACT))
+def test_exact_layer(name: str, vectors: int, tmp_path: Path) -> None:
+    csim = _compile(_around(*EXACT[name]), tmp_path, vectors)
     assert csim["bit_exact_vs_quantised_model"] is True, csim["first_difference"]
 
 
-@pytest.mark.parametrize("name", _cases(TABLES))
-def test_layer_with_tables(name: str, tmp_path: Path) -> None:
-    csim = _compile(_around(*TABLES[name]), tmp_path)
+@pytest.mark.parametrize(("name", "vectors"), _cases(TABLES))
+def test_layer_with_tables(name: str, vectors: int, tmp_path: Path) -> None:
+    csim = _compile(_around(*TABLES[name]), tmp_path, vectors)
     assert csim["max_abs_err_vs_quantised"] < 0.1
     assert "goes through a table" in csim["first_difference"]["cause"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", TWO_INPUTS)
-def test_merge(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "vectors"), _cases([*SOFTMAXES, *(k + ALONG_AXIS for k in SOFTMAXES)], fast=()))
+def test_softmax_in_all_implementations(name: str, vectors: int, tmp_path: Path) -> None:
+    kind, along = name.removesuffix(ALONG_AXIS), name.endswith(ALONG_AXIS)
+    inputs = keras.Input(SERIES if along else VECTOR, name="x")
+    model = keras.Model(inputs, L.Softmax(axis=1, name="softmax")(L.Dense(5, name="logits")(inputs)))
+    _compile(model, tmp_path, vectors, Config(layers={"softmax": LayerConfig(softmax=kind)}))
+
+
+@pytest.mark.parametrize(("name", "vectors"), _cases(TWO_INPUTS, fast=()))
+def test_merge(name: str, vectors: int, tmp_path: Path) -> None:
     inputs = [keras.Input((6,), name=n) for n in "ab"]
-    csim = _compile(keras.Model(inputs, getattr(L, name)(name="merge")(inputs)), tmp_path)
+    options = {"axes": 1} if name == "Dot" else {}
+    csim = _compile(keras.Model(inputs, getattr(L, name)(**options, name="merge")(inputs)), tmp_path, vectors)
     assert csim["bit_exact_vs_quantised_model"] is True, csim["first_difference"]
 
 
-def test_embedding(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "vectors"), _cases(["embedding"], fast=["embedding"]))
+def test_embedding(name: str, vectors: int, tmp_path: Path) -> None:
+    """A vocabulary that is no power of two: the rest of the input's type is outside the table."""
     inputs = keras.Input((4,), name="x")
-    model = keras.Model(inputs, L.Embedding(8, 3, name="embedding")(inputs))
-    x = np.random.default_rng(1).integers(0, 8, size=(50, 4)).astype(float)
-    csim = fpga_ml.compile(model, data=x, output=tmp_path / "p", config=quick()).report["csim"]
+    model = keras.Model(inputs, L.Embedding(11, 3, name=name)(inputs))
+    x = np.random.default_rng(1).integers(0, 11, size=(max(vectors, 60), 4)).astype(float)
+    csim = _prove(model, [x], tmp_path, vectors)
+    assert csim["bit_exact_vs_quantised_model"] is True, csim["first_difference"]
+
+
+def _sign(name: str) -> list[Any]:
+    return [L.BatchNormalization(name=f"bn_{name}"), qkeras.QActivation(qkeras.binary(alpha=1), name=f"sign_{name}")]
+
+
+def _binary(*, bias: bool) -> dict[str, Any]:
+    """Options of a layer with kernel -1 and +1."""
+    return {"kernel_quantizer": qkeras.binary(alpha=1), "use_bias": bias} | ({"bias_quantizer": q()} if bias else {})
+
+
+# hls4ml merges batch normalisation and sign, and hands on bits that stand for -1 and +1.
+ONE_BIT: dict[str, tuple[tuple[int, ...], Callable[[], list[Any]]]] = {
+    "both_binary": (
+        VECTOR,
+        lambda: [qkeras.QDense(9, **_binary(bias=False)), *_sign("a"), qkeras.QDense(4, **_binary(bias=False))],
+    ),
+    "both_binary_with_bias": (
+        VECTOR,
+        lambda: [qkeras.QDense(9, **_binary(bias=True)), *_sign("a"), qkeras.QDense(4, **_binary(bias=True))],
+    ),
+    "data_binary": (
+        VECTOR,
+        lambda: [
+            qkeras.QDense(9, kernel_quantizer=q(), bias_quantizer=q()),
+            *_sign("a"),
+            qkeras.QDense(4, kernel_quantizer=q(), bias_quantizer=q()),
+        ],
+    ),
+    "convolution": (
+        (6, 6, 1),
+        lambda: [
+            qkeras.QConv2D(2, 3, **_binary(bias=False)),
+            *_sign("a"),
+            L.MaxPooling2D(2),
+            qkeras.QConv2D(3, 2, **_binary(bias=False)),
+            *_sign("b"),
+            L.Flatten(),
+            qkeras.QDense(4, **_binary(bias=False)),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "vectors"), _cases(ONE_BIT, fast=["both_binary"]))
+def test_values_of_one_bit(name: str, vectors: int, tmp_path: Path) -> None:
+    shape, stack = ONE_BIT[name]
+    keras.utils.set_random_seed(1)
+    csim = _compile(keras.Sequential([keras.Input(shape, name="x"), *stack()]), tmp_path, vectors)
+    assert csim["bit_exact_vs_quantised_model"] is True, csim["first_difference"]
+
+
+@pytest.mark.slow
+def test_signs_that_no_product_reads(tmp_path: Path) -> None:
+    """They stay -1 and +1: at the padding of a convolution, in a sum and at the output."""
+    keras.utils.set_random_seed(1)
+    x = inputs = keras.Input(IMAGE, name="x")
+    for layer in (L.Conv2D(3, 3, name="first"), *_sign("a")):
+        x = layer(x)
+    padded = qkeras.QConv2D(3, 3, padding="same", **_binary(bias=False), name="padded")(x)
+    for layer in (L.Add(name="sum"), *_sign("b")):
+        padded = layer([x, padded] if layer.name == "sum" else padded)
+    csim = _compile(keras.Model(inputs, padded), tmp_path, VECTORS)
+    assert csim["bit_exact_vs_quantised_model"] is True, csim["first_difference"]
+
+
+@pytest.mark.slow
+def test_sign_of_a_negative_scale(tmp_path: Path) -> None:
+    """No threshold passes what is below it: the batch normalisation stays."""
+    keras.utils.set_random_seed(1)
+    first, norm, sign = qkeras.QDense(9, kernel_quantizer=q(), bias_quantizer=q(), name="first"), *_sign("a")
+    model = keras.Sequential([keras.Input(VECTOR, name="x"), first, norm, sign, L.Dense(3)])
+    norm.gamma.assign(np.linspace(-1, 1, 9))
+    x = np.random.default_rng(2).normal(size=(VECTORS, *VECTOR))
+    csim = _prove(model, [x], tmp_path, VECTORS)
+    assert csim["bit_exact_vs_quantised_model"] is True, csim["first_difference"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pool", [L.MaxPooling1D, L.MaxPooling2D])
+def test_padding_is_below_all_that_is_unsigned(pool: Any, tmp_path: Path) -> None:
+    inputs = keras.Input(SERIES if pool is L.MaxPooling1D else IMAGE, name="x")
+    positive = qkeras.QActivation("quantized_relu(6,2)", name="positive")(inputs)
+    csim = _compile(keras.Model(inputs, pool(3, strides=2, padding="same")(positive)), tmp_path, VECTORS)
     assert csim["bit_exact_vs_quantised_model"] is True, csim["first_difference"]

@@ -103,3 +103,48 @@ def test_a_class_that_is_gone_converts_without_reference(tmp_path: Path) -> None
     assert project.report["csim"]["bit_exact_vs_quantised_model"] is None
     ternary = np.where(kernel > 0.5, 1.0, np.where(kernel <= -0.5, -1.0, 0.0))
     assert_equal(project.csim(x)[0], x @ ternary)
+
+
+def test_binary_layers_of_hls4ml(tmp_path: Path) -> None:
+    """BinaryDense, batch normalisation, sign, BinaryDense: bits between them, thresholds in whole numbers."""
+    rng = np.random.default_rng(1)
+    kernels = {"fc1": rng.normal(size=(6, 8)), "fc2": rng.normal(size=(8, 3))}
+    norm = {
+        "gamma": rng.uniform(0.5, 1, 8),
+        "beta": rng.normal(size=8),
+        "moving_mean": rng.normal(size=8),
+        "moving_variance": rng.uniform(0.5, 2, 8),
+    }
+    common = {"trainable": True, "dtype": "float32"}
+    dense = {"activation": "linear", "use_bias": True, **common}
+    layers = [
+        {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 6], "dtype": "float32", "name": "x"}},
+        {"class_name": "BinaryDense", "config": {"units": 8, "name": "fc1", **dense}},
+        {
+            "class_name": "BatchNormalization",
+            "config": {"name": "bn", "axis": [-1], "epsilon": 1e-3, "scale": True, "center": True, **common},
+        },
+        {"class_name": "Activation", "config": {"name": "sign", "activation": "binary_tanh", **common}},
+        {"class_name": "BinaryDense", "config": {"units": 3, "name": "fc2", **dense}},
+    ]
+    config = {"name": "old", "layers": layers}
+    (tmp_path / "m.json").write_text(json.dumps({"class_name": "Sequential", "config": config, "keras_version": "2.3.1"}))
+    weights = {name: {"kernel": kernel, "bias": np.zeros(kernel.shape[1])} for name, kernel in kernels.items()}
+    weights["bn"] = norm
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file.attrs["layer_names"] = [name.encode() for name in weights]
+        for name, own in weights.items():
+            group = file.create_group(name)
+            group.attrs["weight_names"] = [f"{name}/{k}:0".encode() for k in own]
+            for k, values in own.items():
+                group[f"{name}/{k}:0"] = values
+    x = rng.integers(-3, 4, size=(200, 6)).astype(float)
+
+    project = fpga_ml.compile(tmp_path / "m.json", weights=tmp_path / "w.h5", data=x, output=tmp_path / "p", config=quick())
+
+    first, second = (np.where(k >= 0, 1.0, -1.0) for k in kernels.values())
+    scale = norm["gamma"] / np.sqrt(norm["moving_variance"] + 1e-3)
+    sums = x @ first + 1  # hls4ml makes a sign of the bias too, 1 of 0, but drops it behind signs
+    signs = np.where((sums - norm["moving_mean"]) * scale + norm["beta"] >= 0, 1.0, -1.0)
+    assert project.report["emulator"]["mismatches"] == 0
+    assert_equal(project.csim(x)[0], signs @ second)

@@ -15,6 +15,7 @@ from typing import Any
 import hls4ml
 from hls4ml.converters.keras_v2_to_hls import keras_v2_to_hls, layer_handlers
 from hls4ml.converters.keras_v3._base import registry
+from hls4ml.model.types import XnorPrecisionType
 from hls4ml.utils.config import create_config
 
 import fpga_ml.bridge.handlers
@@ -105,7 +106,7 @@ class Graph:
     """The hls4ml ModelGraph (opaque) with what later stages need of it.
 
     inputs, outputs: (C++ name, type, shape); heads: the layers whose results are the outputs; notes: what hls4ml said
-    while converting.
+    while converting; signs: the layers whose results are bits, 0 for -1 and 1 for +1.
     """
 
     hls: Any
@@ -114,6 +115,7 @@ class Graph:
     outputs: tuple[tuple[str, str, tuple[int, ...]], ...]
     heads: tuple[str, ...]
     notes: tuple[str, ...]
+    signs: frozenset[str] = frozenset()
 
     @property
     def ports(self) -> dict[str, str]:
@@ -265,11 +267,14 @@ def _settings(
     layers = hls_config["LayerName"]
     for tensor, t in zip(calibrated.model.inputs, calibrated.input_types, strict=True):
         layers[tensor.name]["Precision"]["result"] = _spelled(t)
+    passing = {layer.name for layer in calibrated.model.layers if _is_identity(layer)}
     for name, section in layers.items():
         section["Trace"] = True
         if "ReuseFactor" in section:
             section["ReuseFactor"] = config.reuse_factor
         section["Precision"] |= calibrated.quantised.precision.get(name, {})
+        if name in passing:
+            section["Precision"]["result"] = "auto"
         if name in softmax:
             _apply_softmax(section, softmax[name])
         elif config.backend == "Catapult" and "exp_table" in section["Precision"]:
@@ -277,6 +282,11 @@ def _settings(
     for name, own in config.layers.items():
         for section in [s for n, s in layers.items() if n == name or n.startswith(f"{name}_")]:
             _apply_layer(section, own, is_main=section is layers.get(name))
+
+
+def _is_identity(layer: Any) -> bool:
+    """A linear activation of its own, which hls4ml would round to its default type."""
+    return type(layer).__name__ == "Activation" and getattr(layer.activation, "__name__", "") == "linear"
 
 
 def _apply_softmax(section: dict[str, Any], t: SoftmaxTables) -> None:
@@ -349,7 +359,10 @@ def _described(graph: Any, notes: list[str]) -> Graph:
         for variables in (graph.get_input_variables(), graph.get_output_variables())
     ]
     heads = tuple(next(n.name for n in graph.get_layers() if o in n.outputs) for o in graph.outputs)
-    return Graph(graph, tuple(nodes), ports[0], ports[1], heads, tuple(dict.fromkeys(notes)))
+    signs = frozenset(
+        n.name for n in graph.get_layers() if isinstance(n.get_output_variable().type.precision, XnorPrecisionType)
+    )
+    return Graph(graph, tuple(nodes), ports[0], ports[1], heads, tuple(dict.fromkeys(notes)), signs)
 
 
 def _cpp(precision: Any) -> str:

@@ -9,8 +9,11 @@ import math
 from typing import Any
 
 import numpy as np
+from hls4ml.backends.vivado.passes.bn_quant import MergeBatchNormAndQuantizedTanh, QuantizeDenseOutput
 from hls4ml.converters.keras_v3_to_hls import KerasV3HandlerDispatcher
-from hls4ml.model.optimizer.optimizer import optimizer_map
+from hls4ml.model.flow import update_flow
+from hls4ml.model.optimizer import OptimizerPass
+from hls4ml.model.optimizer.optimizer import optimizer_map, register_pass
 from hls4ml.model.optimizer.passes.infer_precision import InferPrecisionTypes
 from hls4ml.model.optimizer.passes.linear import MergeLinearActivation
 from hls4ml.model.optimizer.passes.multi_dense import ReplaceMultidimensionalDenseWithConv
@@ -25,6 +28,7 @@ from hls4ml.model.types import (
 from hls4ml.writer.libero_writer import LiberoWriter
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.numerics import FixedType
 
 
 class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
@@ -33,7 +37,7 @@ class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
     hls4ml infers the accumulator of a Dense or Conv from fixed and integer types only; with binary (xnor) or
     power-of-two weights or scales it falls back to the model's default, in which a sum of 32 signs wraps silently. An
     average pooling inherits its input's type, which cuts off the mean's fraction bits, an average of two layers the
-    sum's, and a global pooling, an EinsumDense and an Embedding get the model's default.
+    sum's, and a global pooling, an EinsumDense, an Embedding and a linear activation get the model's default.
     """
 
     def _infer_common_precision(self, node: Any, types_to_infer: list[str], n_ops: int) -> list[str]:
@@ -64,6 +68,9 @@ class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
             return self._infer_pooling_precision(node, types_to_infer)
         if node.class_name == "EinsumDense":
             return self._infer_common_precision(node, types_to_infer, _contracted(node))
+        if node.class_name == "Activation" and node.get_attr("activation") == "linear" and types_to_infer == ["result_t"]:
+            matched: list[str] = self._infer_output_matching_precision(node, types_to_infer)
+            return matched
         inferred: list[str] = super()._infer_precision(node, types_to_infer)
         return inferred
 
@@ -98,6 +105,9 @@ class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
 
 def _contracted(node: Any) -> int:
     """How many products an element of an EinsumDense sums."""
+    known = node.get_attr("n_contract")
+    if known is not None:
+        return int(known)  # the backend has brought the kernel into another shape
     left, output = node.get_attr("equation").split("->")
     data, kernel = left.split(",")
     sizes = dict(zip(kernel, node.get_attr("weight_data").shape, strict=True))
@@ -179,6 +189,106 @@ class KeepRounding(MergeLinearActivation):  # type: ignore[misc]
         return merged
 
 
+class ExactThreshold(MergeBatchNormAndQuantizedTanh):  # type: ignore[misc]
+    """hls4ml merges a batch normalisation and the sign behind it into a threshold that it cuts off downwards: a value on
+    the threshold's grid, next below it, passes. It takes a scale for positive, and a threshold outside the data's type
+    wraps around. The bits that come out mean -1 and +1 to products only: to others, to the padding of a convolution and to
+    the user they are 0 and 1. Here the threshold is the next value of the grid; what no threshold expresses, and signs
+    that something else than a product reads, stay two layers."""
+
+    def match(self, node: Any) -> bool:
+        if not super().match(node) or ("binary" in node.get_attr("activation") and not _feeds_products(node)):
+            return False
+        scale, threshold = _threshold(node.get_input_node())
+        t = FixedType.parse(str(node.get_input_node().get_input_variable().type.precision))
+        return bool((scale > 0).all() and (np.abs(threshold) < t.max - 1 / scale.min()).all())
+
+    def transform(self, model: Any, node: Any) -> bool:
+        _, threshold = _threshold(node.get_input_node())
+        before = set(model.graph)
+        merged: bool = super().transform(model, node)
+        (made,) = (model.graph[name] for name in set(model.graph) - before)
+        if made.get_attr("quantize") == 2:
+            t = FixedType.parse(str(made.get_input_variable().type.precision))
+            made.weights["threshold"].data = np.ceil(threshold / t.lsb) * t.lsb
+            _keep_biases(made)
+        return merged
+
+
+class WholeThreshold(QuantizeDenseOutput):  # type: ignore[misc]
+    """hls4ml cuts the thresholds behind a sum of signs off to whole numbers, again downwards."""
+
+    def transform(self, model: Any, node: Any) -> bool:
+        for reader in node.get_output_nodes():
+            if reader.class_name == "BatchNormalizationQuantizedTanh" and reader.get_attr("quantize") == 2:
+                reader.weights["threshold"].data = np.ceil(reader.weights["threshold"].data)
+        changed: bool = super().transform(model, node)
+        return changed
+
+
+def _keep_biases(node: Any) -> None:
+    """Where data and weights are bits, the C++ makes 2 * count - n of accum (nnet_mult.h: cast): a bias counts twice and
+    loses its fraction. Weights of two bits, -1 and +1, go another way, which is right."""
+    for reader in node.get_output_nodes():
+        weight = reader.weights.get("weight")
+        if weight is None:
+            _keep_biases(reader)
+        elif isinstance(weight.type.precision, XnorPrecisionType) and np.any(reader.weights["bias"].data):
+            weight.data = 2 * np.asarray(weight.data) - 1
+            weight.update_precision(IntegerPrecisionType(2, signed=True))
+
+
+def _feeds_products(node: Any) -> bool:
+    """True if only products read the node's values, perhaps after they were moved."""
+    readers = node.get_output_nodes()
+    return bool(readers) and all(_takes_signs(r) or (_moves_signs(r) and _feeds_products(r)) for r in readers)
+
+
+def _takes_signs(node: Any) -> bool:
+    weight = node.weights.get("weight")
+    exponents = weight is None or isinstance(weight.type.precision, ExponentPrecisionType)
+    return node.class_name in ("Dense", "Conv1D", "Conv2D") and not exponents and not _is_padded(node)
+
+
+def _moves_signs(node: Any) -> bool:
+    largest = "Pooling" in node.class_name and node.get_attr("pool_op") == "Max" and not _is_padded(node)
+    return largest or node.class_name in ("Reshape", "Transpose")
+
+
+def _is_padded(node: Any) -> bool:
+    return any(node.get_attr(f"pad_{side}", 0) for side in ("top", "bottom", "left", "right"))
+
+
+def _threshold(norm: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(scale, where the batch normalisation crosses zero)."""
+    scale, bias = (np.asarray(norm.weights[n].data, np.float64) for n in ("scale", "bias"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return scale, -bias / scale
+
+
+class SignedPadding(OptimizerPass):  # type: ignore[misc]
+    """hls4ml pads a max pooling with the highest bit of the data's type (nnet_pooling.h: pad_val): the least value of a
+    signed type, but the middle of an unsigned one, which then wins over all that is smaller: any image behind a relu has
+    a bright frame. A layer between the two gives the data a sign."""
+
+    def match(self, node: Any) -> bool:
+        if node.class_name not in ("Pooling1D", "Pooling2D") or node.get_attr("pool_op") != "Max":
+            return False
+        data = node.get_input_variable().type.precision
+        known = isinstance(data, (FixedPrecisionType, IntegerPrecisionType))
+        return _is_padded(node) and known and not data.signed
+
+    def transform(self, model: Any, node: Any) -> bool:
+        data = node.get_input_variable()
+        precision = FixedPrecisionType(data.type.precision.width + 1, data.type.precision.integer + 1, signed=True)
+        name = f"{node.name}_signed"
+        model.config.set_name_config(name, {"Precision": {"result": str(precision)}})
+        model.config.parse_name_config(name, {"Precision": {"result": str(precision)}})
+        attributes = {"activation": "linear", "n_in": int(np.prod(data.shape))}
+        model.insert_node(model.make_node("Activation", name, attributes, [node.inputs[0]]))
+        return True
+
+
 def _convert_named(self: Any, layer: Any, in_tensors: Any, out_tensors: Any) -> Any:
     """hls4ml's handlers raise bare exceptions; say which layer they speak of."""
     try:
@@ -216,7 +326,11 @@ def _iterate_exponents(self: Any) -> Any:
     return self
 
 
+register_pass("signed_padding", SignedPadding)
+update_flow("vivado:quantization", add_optimizers=["signed_padding"])
 optimizer_map["infer_precision_types"] = ExactPrecision()
+optimizer_map["vivado:merge_batch_norm_quantized_tanh"] = ExactThreshold()
+optimizer_map["vivado:quantize_dense_output"] = WholeThreshold()
 optimizer_map["replace_multidimensional_dense_with_conv"] = KeepQuantizers()
 optimizer_map["merge_linear_activation"] = KeepRounding()
 _libero_scripts = LiberoWriter.write_build_script

@@ -5,8 +5,8 @@ Every type that the C++ would use (accumulator, product, table, result) is carri
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +16,10 @@ from hls4ml.model.types import ExponentPrecisionType, XnorPrecisionType
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.layers import elementwise, softmax, tables
 from fpga_ml.layers.base import Input, Layer
-from fpga_ml.layers.gather import Gather
+from fpga_ml.layers.gather import Gather, Reordered
 from fpga_ml.layers.linear import Affine, Linear
 from fpga_ml.layers.pooling import AveragePool, MaxPool
-from fpga_ml.numerics import FixedType
+from fpga_ml.numerics import FixedType, Overflow, cast_raw
 
 if TYPE_CHECKING:
     from fpga_ml.bridge.convert import Graph
@@ -59,10 +59,6 @@ def _read(node: Any) -> Layer:
         raise _unsupported(
             node, f"layer '{node.name}' ({node.class_name}) has no RTL yet", suggest(node.class_name, READERS)
         )
-    for tensor in node.inputs:
-        source = node.model.output_vars.get(tensor)
-        if source is not None and isinstance(source.type.precision, XnorPrecisionType):
-            raise _unsupported(node, f"layer '{node.name}' reads values of one bit (xnor), which our RTL has not yet", "")
     return reader(node)
 
 
@@ -97,6 +93,15 @@ def _raw(variable: Any) -> tuple[npt.NDArray[np.int64], int, FixedType | None]:
     return t.raw(data), t.fraction, t
 
 
+def _bias(node: Any) -> tuple[npt.NDArray[np.int64], int]:
+    """(raw values, fraction bits); what is a sign in a weight of one bit is the bit itself in a bias."""
+    variable = node.weights["bias"]
+    if _is_xnor(variable):
+        return np.asarray(variable.data).astype(np.int64), 0
+    raw, fraction, _ = _raw(variable)
+    return raw, fraction
+
+
 def _product(node: Any, variable: Any) -> FixedType | None:
     """The type that a product with a power of two passes through (nnet_mult.h: weight_exponential)."""
     precision = variable.type.precision
@@ -111,14 +116,64 @@ def _input(node: Any) -> Layer:
     return Input(**{**_common(node), "reads": ()})
 
 
-def _linear(node: Any, index: Index, weights: npt.NDArray[np.int64], fraction: int, product: FixedType | None) -> Layer:
-    bias, bias_fraction, _ = _raw(node.weights["bias"])
+def _linear(
+    node: Any,
+    index: Index,
+    weights: npt.NDArray[np.int64],
+    fraction: int,
+    product: FixedType | None,
+    bias: npt.NDArray[np.int64] | None = None,
+) -> Layer:
+    """weights (G, K, M); bias raw in the order of the sums, where it is not the variable as it stands."""
+    own_bias, bias_fraction = _bias(node)
+    bias = own_bias.reshape(-1) if bias is None else bias
     if product is not None and product.fraction >= _type(node.get_input_variable().type).fraction + fraction:
         product = None  # loses nothing
     accum = _type(node.types["accum_t"])
-    return Linear(**_common(node), index=index, weights=weights, weight_fraction=fraction, bias=bias.reshape(-1),
-                  bias_fraction=bias_fraction, accum=accum, product=product,
-                  reuse=int(node.get_attr("reuse_factor") or 1))  # fmt: skip
+    layer = Linear(**_common(node), index=index, weights=weights, weight_fraction=fraction, bias=bias,
+                   bias_fraction=bias_fraction, accum=accum, product=product,
+                   reuse=int(node.get_attr("reuse_factor") or 1))  # fmt: skip
+    return _of_signs(node, layer) if _reads_signs(node, "weight") else layer
+
+
+def _is_xnor(variable: Any) -> bool:
+    return isinstance(variable.type.precision, XnorPrecisionType)
+
+
+def _reads_signs(node: Any, weight: str) -> bool:
+    """True where a product takes the bits of its data for -1 and +1 (the backend's product_type)."""
+    powers = isinstance(node.weights[weight].type.precision, ExponentPrecisionType)
+    return _is_xnor(node.get_input_variable()) and not powers
+
+
+def _of_signs(node: Any, layer: Linear) -> Layer:
+    """A Linear whose data are bits for signs, as one of the bits themselves (nnet_mult.h).
+
+    By a bit 0 a weight w counts as -w, by 1 as w (data_binary): sum(2 w bit) - sum(w); so does padding, which is a bit 0.
+    Where weights are bits as well (both_binary), the C++ counts the products that are +1, in accum, and makes 2 * count
+    - n of the count in an integer type: the bias counts twice, and half of it is cut off.
+    """
+    accum, k = layer.accum, layer.weights.shape[1]
+    if accum.overflow is not Overflow.WRAP or accum.fraction < layer.weight_fraction:
+        raise _unsupported(node, f"layer '{node.name}' sums values of one bit in {accum.cpp()}, which loses bits", "")
+    start = np.array([cast_raw(int(v), layer.bias_fraction, accum) for v in layer.bias], np.int64)
+    if not _is_xnor(node.weights["weight"]):
+        total = (layer.weights.sum(axis=1) << (accum.fraction - layer.weight_fraction)).reshape(-1)
+        return replace(layer, weight_fraction=layer.weight_fraction - 1, bias=start - total, bias_fraction=accum.fraction)
+    bits = _ceil_log2(k) + 2
+    halves = (2 * start % (1 << accum.fraction)).any()
+    if bits > accum.integer + 1 or halves or node.class_name.startswith("Depthwise"):
+        raise _unsupported(
+            node, f"layer '{node.name}' counts {k} products of one bit in {accum.cpp()}, which has no RTL", ""
+        )
+    twice = (2 * start >> accum.fraction) + (2 * (layer.weights < 0).sum(axis=1) - k).reshape(-1)
+    integer = FixedType(True, bits, bits)
+    return replace(layer, weight_fraction=-1, bias=twice, bias_fraction=0, accum=integer)
+
+
+def _ceil_log2(n: int) -> int:
+    """nnet_helpers.h: ceillog2, which is 1 for 1."""
+    return max((n - 1).bit_length(), 1)
 
 
 @reads("Dense")
@@ -186,9 +241,13 @@ def _depthwise(node: Any) -> Layer:
 def _affine(node: Any) -> Layer:
     common = _common(node)
     size = int(np.prod(common["shape"]))
-    (scale, scale_fraction, _), (bias, bias_fraction, _) = (_raw(node.weights[n]) for n in ("scale", "bias"))
+    (scale, scale_fraction, _), (bias, bias_fraction) = _raw(node.weights["scale"]), _bias(node)
     scale, bias = (np.resize(v.reshape(-1), size) for v in (scale, bias))
     product = _product(node, node.weights["scale"])
+    if _reads_signs(node, "scale"):
+        common_fraction = max(scale_fraction, bias_fraction)
+        bias = (bias << (common_fraction - bias_fraction)) - (scale << (common_fraction - scale_fraction))
+        scale, bias_fraction = 2 * scale, common_fraction
     return Affine(
         **common, scale=scale, scale_fraction=scale_fraction, bias=bias, bias_fraction=bias_fraction, product=product
     )
@@ -197,14 +256,15 @@ def _affine(node: Any) -> Layer:
 @reads("BatchNormalizationQuantizedTanh")
 def _quantized_tanh(node: Any) -> Layer:
     common = _common(node)
-    names = ("threshold",) if node.get_attr("quantize") == 2 else ("threshold_lo", "threshold_hi")
-    t = _type(node.get_input_variable().type)
-    size = int(np.prod(common["shape"]))
-    rows = [np.resize(t.raw(np.asarray(node.weights[n].data, np.float64)).reshape(-1), size) for n in names]
-    if len(names) == 1:
-        raise _unsupported(node, f"layer '{node.name}' yields values of one bit (xnor), which our RTL has not yet", "")
+    t, size = _type(node.get_input_variable().type), int(np.prod(common["shape"]))
+    binary = node.get_attr("quantize") == 2
+    rows = [
+        np.resize(t.raw(np.asarray(node.weights[name].data, np.float64)).reshape(-1), size)
+        for name in (("threshold",) if binary else ("threshold_lo", "threshold_hi"))
+    ]
+    inclusive, values = ((True,), (0, 1)) if binary else ((False, False), (-1, 0, 1))
     return elementwise.Steps(
-        **common, thresholds=np.stack(rows, axis=1), fraction=t.fraction, inclusive=(False, False), values=(-1, 0, 1)
+        **common, thresholds=np.stack(rows, axis=1), fraction=t.fraction, inclusive=inclusive, values=values
     )
 
 
@@ -212,16 +272,22 @@ def _quantized_tanh(node: Any) -> Layer:
 def _ternary_tanh(node: Any) -> Layer:
     common = _common(node)
     thresholds = np.tile(np.array([-1, 1]), (int(np.prod(common["shape"])), 1))
-    return elementwise.Steps(**common, thresholds=thresholds, fraction=1, inclusive=(False, False), values=(-1, 0, 1))
+    t = _type(node.get_input_variable().type)
+    halved = replace(t, integer=t.integer - 1)  # the C++ compares 2 * x, in the type of x, with -1 and 1
+    return elementwise.Steps(
+        **common, thresholds=thresholds, fraction=1, inclusive=(False, False), values=(-1, 0, 1), through=halved
+    )
 
 
 def _pool(node: Any, pixels: Index) -> Layer:
     channels = int(node.get_attr("n_filt"))
     index = np.moveaxis(_channels(pixels, channels), -1, 1).reshape(len(pixels) * channels, -1)
-    kind = AveragePool if node.get_attr("pool_op").lower() == "average" else MaxPool
-    if kind is AveragePool and node.get_attr("count_pad"):
-        raise _unsupported(node, f"layer '{node.name}' counts padding in its mean, which our RTL does not", "")
-    return kind(**_common(node), index=index, accum=_type(node.types["accum_t"]))
+    accum, t = _type(node.types["accum_t"]), _type(node.get_input_variable().type)
+    if node.get_attr("pool_op").lower() == "average":
+        counts = bool(node.get_attr("count_pad"))
+        return AveragePool(**_common(node), index=index, accum=accum, counts_padding=counts)
+    highest_bit = t.min_raw if t.signed else 1 << (t.width - 1)
+    return MaxPool(**_common(node), index=index, accum=accum, padding=highest_bit, padding_fraction=t.fraction)
 
 
 @reads("Pooling1D", "Pooling2D")
@@ -248,7 +314,7 @@ def _activation(node: Any) -> Layer:
             thresholds=np.zeros((int(np.prod(common["shape"])), 1), np.int64),
             fraction=0,
             inclusive=(True,),
-            values=(-1, 1),
+            values=(0, 1) if _is_xnor(node.get_output_variable()) else (-1, 1),
         ),
     }
     if name in simple:
@@ -294,32 +360,30 @@ def _bent(node: Any, name: str, alpha: int, fraction: int) -> Layer:
 
 @reads("EinsumDense")
 def _einsum_dense(node: Any) -> Layer:
-    """einsum over one contraction: every output element sums products of input and kernel elements (nnet_einsum_dense.h)."""
-    left, out = node.get_attr("equation").replace(" ", "").split("->")
-    data, kernel = left.split(",")
-    original = node.get_attr("to_original_kernel")(_raw(node.weights["weight"])[0])
-    fraction = _raw(node.weights["weight"])[1]
-    shape = {
-        **dict(zip(data, node.get_input_variable().shape, strict=True)),
-        **dict(zip(kernel, original.shape, strict=True)),
-    }
-    inside = [letter for letter in data if letter in kernel and letter not in out]
-    free = [letter for letter in out if letter in kernel and letter not in data]
-    rows = [letter for letter in out if letter not in free]
-    if free != list(out[len(rows) :]) or any(letter in kernel for letter in rows):
-        raise _unsupported(node, f"equation '{node.get_attr('equation')}' of layer '{node.name}' has no RTL yet", "")
-    elements = np.arange(int(np.prod(node.get_input_variable().shape))).reshape([shape[letter] for letter in data])
-    order = [data.index(letter) for letter in [*rows, *inside]]
-    index = elements.transpose(order).reshape(-1, 1, int(np.prod([shape[letter] for letter in inside])))
-    weights = original.transpose([kernel.index(letter) for letter in [*inside, *free]]).reshape(1, index.shape[2], -1)
-    bias = np.asarray(node.weights["bias"].data)
-    if bias.size != weights.shape[2]:
-        flat = bias.reshape(-1, weights.shape[2])
-        if not (flat == flat[0]).all():
-            raise _unsupported(node, f"the bias of layer '{node.name}' differs from position to position", "")
-    layer = _linear(node, index, weights, fraction, None)
-    assert isinstance(layer, Linear)
-    return dataclasses.replace(layer, bias=layer.bias[: weights.shape[2]])
+    """nnet_einsum_dense.h: the input transposed to (in place, free, contracted), a dense layer for each of the first two
+    with the weights of the first, the result transposed.
+
+    Every dense layer has its own bias; positions share a group where theirs are the same.
+    """
+    inplace, free, inside, outputs = (
+        int(node.get_attr(f"n_{n}")) for n in ("inplace", "free_data", "contract", "free_kernel")
+    )
+    shape = tuple(node.get_input_variable().shape)
+    elements = np.arange(int(np.prod(shape))).reshape(shape).transpose(node.get_attr("inp_tpose_idxs"))
+    index = np.moveaxis(elements.reshape(inplace, free, inside), 1, 0)  # (position, group, contracted)
+    raw, fraction, _ = _raw(node.weights["weight"])
+    weights = raw.reshape(inplace, inside, outputs)
+    bias = np.moveaxis(_bias(node)[0].reshape(inplace, free, outputs), 1, 0)
+    sums = np.arange(bias.size).reshape(free, inplace, outputs)  # the order in which Linear gives them
+    if (bias == bias[:1]).all():
+        bias = bias[0]
+    else:
+        index, weights = index.reshape(1, free * inplace, inside), np.tile(weights, (free, 1, 1))
+    order = np.moveaxis(sums, 1, 0).reshape(node.get_attr("out_interpert_shape")).transpose(node.get_attr("out_tpose_idxs"))
+    layer = _linear(node, index, weights, fraction, _product(node, node.weights["weight"]), bias.reshape(-1))
+    if np.array_equal(order.reshape(-1), np.arange(order.size)):
+        return layer
+    return Reordered(**_common(node), inner=layer, order=order.reshape(-1))
 
 
 @reads("PReLU")
@@ -330,23 +394,40 @@ def _prelu(node: Any) -> Layer:
 
 @reads("Softmax")
 def _softmax(node: Any) -> Layer:
-    kind, common, t = node.get_attr("implementation"), _common(node), _type(node.get_input_variable().type)
     outer, inner = (int(node.get_attr(f"n_{side}", 1)) for side in ("outer", "inner"))
-    if kind != "stable" and outer * inner > 1:
-        raise _unsupported(node, f"softmax '{node.name}' of kind {kind} over one axis of several has no RTL yet", "")
+    if node.get_attr("implementation") == "stable":
+        return _stable_softmax(node, outer, inner)
+    common = _common(node)
+    if outer * inner == 1:
+        return _other_softmax(node, common)
+    one = _other_softmax(node, {**common, "shape": (int(np.prod(common["shape"])) // (outer * inner),)})
+    return softmax.OverAxis(**common, slice=one, outer=outer, inner=inner)
+
+
+def _table_sizes(node: Any) -> tuple[int, int]:
+    """Entries of the tables of the exponential and of one over the sum."""
+    size = int(node.get_attr("table_size"))
+    return int(node.get_attr("exp_table_size", size)), int(node.get_attr("inv_table_size", size))
+
+
+def _table_types(node: Any) -> dict[str, Any]:
+    names = {"exp": "exp_table_t", "inverse": "inv_table_t", "total": "inv_inp_t", "accum": "accum_t"}
+    return {ours: _type(node.types[theirs]) for ours, theirs in names.items()}
+
+
+def _other_softmax(node: Any, common: dict[str, Any]) -> Layer:
+    """Along the whole tensor."""
+    kind, t = node.get_attr("implementation"), _type(node.get_input_variable().type)
     if kind == "argmax":
         return softmax.ArgmaxSoftmax(**common)
-    size = int(node.get_attr("table_size"))
-    inverse_size = int(node.get_attr("inv_table_size", size))
-    exp_size = int(node.get_attr("exp_table_size", size))
+    exp_size, inverse_size = _table_sizes(node)
     if kind == "legacy":
         return softmax.LegacySoftmax(**common, exp_size=exp_size, inverse_size=inverse_size)
-    names = ("exp_table", "inv_table", "inv_inp", "accum")
-    types: dict[str, Any] = dict(
-        zip(("exp", "inverse", "total", "accum"), (_type(node.types[f"{n}_t"]) for n in names), strict=True)
-    )
-    if kind == "latency":
-        return softmax.LatencySoftmax(**common, **types, logits=t, exp_size=exp_size, inverse_size=inverse_size)
+    return softmax.LatencySoftmax(**common, **_table_types(node), logits=t, exp_size=exp_size, inverse_size=inverse_size)
+
+
+def _stable_softmax(node: Any, outer: int, inner: int) -> Layer:
+    t, (exp_size, inverse_size) = _type(node.get_input_variable().type), _table_sizes(node)
     norm = node.types.get("inp_norm_t")
     if norm is None:  # as hls4ml's template chooses it (core_templates.py: SoftmaxConfigTemplate)
         difference = FixedType(False, t.width - t.signed, t.integer - t.signed)
@@ -354,19 +435,27 @@ def _softmax(node: Any) -> Layer:
     else:
         difference = _type(norm)
     sizes: dict[str, Any] = {"exp_size": exp_size, "inverse_size": inverse_size, "outer": outer, "inner": inner}
-    return tables.Softmax(**common, **types, difference=difference, **sizes)
+    return tables.Softmax(**_common(node), **_table_types(node), difference=difference, **sizes)
+
+
+@reads("Embedding")
+def _embedding(node: Any) -> Layer:
+    rows, fraction, _ = _raw(node.weights["embeddings"])
+    return tables.Embedding(**_common(node), rows=rows.reshape(-1, int(node.get_attr("n_out"))), fraction=fraction)
 
 
 @reads("Merge")
 def _merge(node: Any) -> Layer:
     common, op = _common(node), node.get_attr("op").lower()
-    shapes = [tuple(node.model.output_vars[t].shape) for t in node.inputs]
-    index = [np.broadcast_to(np.arange(int(np.prod(s))).reshape(s), common["shape"]).reshape(-1) for s in shapes]
+    sizes = [int(np.prod(node.model.output_vars[t].shape)) for t in node.inputs]
+    index = [np.arange(int(np.prod(common["shape"]))) % size for size in sizes]  # the smaller one repeats as a whole
     return elementwise.Merge(**common, op=op, index=(index[0], index[1]))
 
 
 @reads("Dot")
 def _dot(node: Any) -> Layer:
+    if any(_is_xnor(node.model.output_vars[t]) for t in node.inputs):
+        raise _unsupported(node, f"layer '{node.name}' multiplies values of one bit (xnor), which our RTL does not", "")
     return elementwise.Dot(**_common(node), accum=_type(node.types["accum_t"]))
 
 

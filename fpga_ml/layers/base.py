@@ -62,6 +62,11 @@ class Layer(ABC):
     def size(self) -> int:
         return int(np.prod(self.shape))
 
+    @property
+    def accepts(self) -> tuple[float, float] | None:
+        """The least and the greatest value for which the C++ is defined; None where that is any value of the type."""
+        return None
+
     @abstractmethod
     def evaluate(self, *x: Tensor) -> Tensor:
         """The result for whole batches."""

@@ -79,25 +79,29 @@ class Slope(Layer):
 @dataclass(frozen=True)
 class Steps(Layer):
     """A staircase: values[k] where x has passed k of the rising thresholds. thresholds (elements, steps) raw with
-    `fraction`; `inclusive` says of each step whether x equal to the threshold has passed it."""
+    `fraction`; `inclusive` says of each step whether x equal to the threshold has passed it; `through` is a type that x
+    is assigned to before."""
 
     thresholds: Raw
     fraction: int
     inclusive: tuple[bool, ...]
     values: tuple[int, ...]
+    through: FixedType | None = None
 
     per_element: ClassVar[tuple[str, ...]] = ("thresholds",)
 
     def evaluate(self, *x: Tensor) -> Tensor:
-        common = max(self.fraction, x[0].type.fraction)
-        value = (x[0].raw << (common - x[0].type.fraction))[:, :, None]
+        own = x[0] if self.through is None else x[0].cast(self.through)
+        common = max(self.fraction, own.type.fraction)
+        value = (own.raw << (common - own.type.fraction))[:, :, None]
         at = self.thresholds << (common - self.fraction)
         passed = np.where(np.array(self.inclusive), value >= at, value > at).sum(-1)
         return self._result(np.asarray(self.values)[passed], 0)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         out = []
-        for v, row in zip(x[0], self.thresholds, strict=True):
+        for given, row in zip(x[0], self.thresholds, strict=True):
+            v = given if self.through is None else b.cast(given, self.through)
             chosen = b.const(self.values[0], 0)
             for k, (threshold, inclusive) in enumerate(zip(row, self.inclusive, strict=True), start=1):
                 at = b.const(int(threshold), self.fraction)

@@ -1,4 +1,4 @@
-"""Layers that move values: reshape, transpose, padding, cropping, upsampling, concatenation."""
+"""Layers that move values: reshape, transpose, padding, cropping, upsampling, concatenation; and any layer, reordered."""
 
 from __future__ import annotations
 
@@ -30,3 +30,19 @@ class Gather(Layer):
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         everything = [b.cast(v, self.result) for tensor in x for v in tensor] + [b.const(0, 0)]
         return [everything[i] for i in self.index]
+
+
+@dataclass(frozen=True)
+class Reordered(Layer):
+    """What another layer computes, its elements in another order: element i is the other's element order[i]."""
+
+    inner: Layer
+    order: npt.NDArray[np.int64]
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        found = self.inner.evaluate(*x)
+        return Tensor(found.rows[self.order].T, found.type)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        found = self.inner.lower(b, *x)
+        return [found[i] for i in self.order]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.layers.base import Layer, Tensor
@@ -155,4 +156,32 @@ class LegacySoftmax(Layer):
                 total = b.cast(b.add(total, b.const(1, 0) if i == j else term), _LEGACY_TABLE)
             index = _whole(b, b.cast(b.scale(total, inverse_shift), self._inverse_index))
             out.append(b.cast(b.lookup(index, inverse_entries, 0, _LEGACY_TABLE.fraction), self.result))
+        return out
+
+
+@dataclass(frozen=True)
+class OverAxis(Layer):
+    """A softmax of one vector, `slice`, along the middle axis of (outer, classes, inner) (softmax_multidim)."""
+
+    slice: Layer
+    outer: int
+    inner: int
+
+    def _rows(self) -> npt.NDArray[np.int64]:
+        """(slices, classes) element numbers."""
+        grid = np.arange(self.size).reshape(self.outer, -1, self.inner)
+        return np.moveaxis(grid, 1, 2).reshape(self.outer * self.inner, -1)
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        raw, rows = x[0].raw, self._rows()
+        vectors = Tensor(raw[:, rows].reshape(-1, rows.shape[1]), x[0].type)
+        out = np.empty_like(raw)
+        out[:, rows] = self.slice.evaluate(vectors).raw.reshape(len(raw), *rows.shape)
+        return Tensor(out, self.result)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        out = [0] * self.size
+        for row in self._rows():
+            for i, value in zip(row, self.slice.lower(b, [x[0][i] for i in row]), strict=True):
+                out[i] = value
         return out

@@ -240,6 +240,43 @@ class Softmax(Layer):
         return out
 
 
+@dataclass(frozen=True)
+class Embedding(Layer):
+    """Row x of a table for each x (nnet_embed.h). rows (vocabulary, columns) raw with `fraction` fraction bits.
+
+    The C++ reads `table[x * columns + column]`: a fraction of x counts until the sum is cut off. It does not check the
+    place; x outside the table has no meaning there, and is the nearest inside it here.
+    """
+
+    rows: Raw
+    fraction: int
+
+    @property
+    def accepts(self) -> tuple[float, float] | None:
+        return 0.0, float(len(self.rows) - 1)
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        columns, t = np.arange(self.rows.shape[1]), x[0].type
+        fraction = max(t.fraction, 0)
+        row = (x[0].raw << (fraction - t.fraction)).clip(0, len(self.rows) - 1 << fraction)[:, :, None]
+        place = row * len(columns) + (columns << fraction) >> fraction
+        return self._result(self.rows.reshape(-1)[place].reshape(len(place), -1), self.fraction)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        flat, columns, out = self.rows.reshape(-1).tolist(), self.rows.shape[1], []
+        for v in x[0]:
+            row = b.min(b.max(v, b.const(0, 0)), b.const(len(self.rows) - 1, 0))
+            for column, values in enumerate(self.rows.T.tolist()):
+                if b.wire(row).fraction > 0:
+                    bits = len(flat).bit_length()
+                    place = b.add(b.mul(row, b.const(columns, 0)), b.const(column, 0))
+                    found = b.lookup(_whole(b, b.cast(place, FixedType(False, bits, bits))), flat, 0, self.fraction)
+                else:
+                    found = b.lookup(_whole(b, row), values, 0, self.fraction)
+                out.append(b.cast(found, self.result))
+        return out
+
+
 def _bits(size: int) -> int:
     return int(math.log2(size))
 

@@ -99,8 +99,7 @@ class _Lowering:
             image = (shape[0], shape[1]) if len(shape) == 3 else (1, shape[0])
             found = sliding(layer, image, channels)
             outside = [t.min_raw if isinstance(layer, MaxPool) else 0 for t in read.channel.types]
-            if isinstance(layer, AveragePool) and (index < 0).any():
-                raise _no_stream(layer, "divides by another number at the border")
+            self._check_border(layer, read)
             windows = Channel(
                 f"{layer.name}_windows",
                 read.channel.types * (found.rows.taps * found.columns.taps),
@@ -109,6 +108,16 @@ class _Lowering:
             buffer = Window(f"{layer.name}_window", (read.channel,), (windows,), found.rows, found.columns, tuple(outside))
             self.processes.append(buffer)
             self._map(layer, found.layer, [Made(windows, buffer.reach(read.wires)[0])])
+
+    def _check_border(self, layer: Linear | MaxPool | AveragePool, read: Made) -> None:
+        """Raises where what lies outside the image is more than a value that changes nothing."""
+        if not (layer.index < 0).any() or isinstance(layer, Linear):
+            return
+        if isinstance(layer, AveragePool) and not layer.counts_padding:
+            raise _no_stream(layer, "divides by another number at the border")
+        least = min(w.interval.low * 2.0**-w.fraction for w in read.wires)
+        if isinstance(layer, MaxPool) and layer.padding * 2.0**-layer.padding_fraction > least:
+            raise _no_stream(layer, "pads with a value that may be the largest")
 
     def _collected(self, layer: Layer, read: Made) -> Made:
         """All pixels as one token."""

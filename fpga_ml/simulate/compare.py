@@ -104,7 +104,7 @@ def check_csim(csim: CSim, graph: Graph, prepared: Prepared, *, decides: bool, j
     result = csim.run(x, tuple(nodes.values()), jobs, progress)
     wrong = np.zeros(len(x[0]), bool)
     for i, key in enumerate(reference.flow.heads):
-        got = result.layers[nodes[key]] if key in nodes else result.outputs[i]
+        got = _values(result.layers[nodes[key]], graph, nodes[key]) if key in nodes else result.outputs[i]
         wrong |= (got.reshape(len(got), -1) != reference.heads[key].reshape(len(got), -1)).any(1)
     rows = np.unique(np.concatenate([np.arange(min(len(wrong), _TRACED)), np.flatnonzero(wrong)[:_TRACED]]))
     some = [a[rows] for a in x]
@@ -139,7 +139,7 @@ def _compare_layers(
         if node_name not in trace or reference[key].size != trace[node_name].size:
             continue
         want = reference[key].reshape(len(reference[key]), -1)
-        got = trace[node_name].reshape(want.shape)
+        got = _values(trace[node_name], graph, node_name).reshape(want.shape)
         got_type = graph.node(node_name).types.get("result", "")
         wrong = want != got
         worst = float(np.abs(want - got).max(initial=0.0))
@@ -151,6 +151,11 @@ def _compare_layers(
             types = known.types.get(key, "float64, not rounded"), got_type
             first = Difference(key, int(samples[row]), index, *values, *types, _cause(known.kinds.get(key, "")))
     return rows, first
+
+
+def _values(traced: Array, graph: Graph, node: str) -> Array:
+    """What a node's values stand for."""
+    return 2 * traced - 1 if node in graph.signs else traced
 
 
 def _cause(kind: str) -> str:

@@ -18,15 +18,22 @@ SIMULATORS: tuple[Simulator, ...] = ("verilator", "icarus")
 
 
 def corners(layers: Sequence[Layer]) -> list[Array]:
-    """Vectors at the ends of the input types, one array (N, ...) an input: all lowest, all highest, zero, the two ends in
-    turn, and the smallest steps around zero."""
+    """Vectors at the ends of what the inputs may be, one array (N, ...) an input: all lowest, all highest, zero, the two
+    ends in turn, and the smallest steps around zero."""
     found = []
     for layer in (k for k in layers if isinstance(k, Input)):
-        t, n = layer.result, layer.size
-        turn = np.where(np.arange(n) % 2 == 0, t.min, t.max)
-        rows = [np.full(n, v) for v in (t.min, t.max, 0.0, t.lsb, max(-t.lsb, t.min))] + [turn, turn[::-1]]
+        (low, high), t, n = _reach(layers, layer), layer.result, layer.size
+        turn = np.where(np.arange(n) % 2 == 0, low, high)
+        rows = [np.full(n, min(max(v, low), high)) for v in (low, high, 0.0, t.lsb, -t.lsb)] + [turn, turn[::-1]]
         found.append(np.stack(rows).reshape(-1, *layer.shape))
     return found
+
+
+def _reach(layers: Sequence[Layer], layer: Layer) -> tuple[float, float]:
+    """The least and the greatest value of an input: its type's, within what every layer that reads it accepts."""
+    accepted = [k.accepts for k in layers if layer.name in k.reads]
+    bounds = [(layer.result.min, layer.result.max), *(a for a in accepted if a is not None)]
+    return max(low for low, _ in bounds), min(high for _, high in bounds)
 
 
 def with_corners(layers: Sequence[Layer], x: Sequence[Array]) -> list[Array]:
@@ -35,10 +42,13 @@ def with_corners(layers: Sequence[Layer], x: Sequence[Array]) -> list[Array]:
 
 
 def random_inputs(layers: Sequence[Layer], n: int, seed: int = 1) -> list[Array]:
-    """Uniform over the input types, one array (n, ...) an input."""
+    """Uniform over what the inputs may be, one array (n, ...) an input."""
     rng = np.random.default_rng(seed)
-    inputs = [layer for layer in layers if isinstance(layer, Input)]
-    return [k.result.real(rng.integers(k.result.min_raw, k.result.max_raw + 1, size=(n, *k.shape))) for k in inputs]
+    found = []
+    for layer in (k for k in layers if isinstance(k, Input)):
+        low, high = (int(layer.result.raw(np.array(v))) for v in _reach(layers, layer))
+        found.append(layer.result.real(rng.integers(low, high, size=(n, *layer.shape), endpoint=True)))
+    return found
 
 
 def vectors_of(

@@ -153,7 +153,7 @@ def test_chunks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
         Input("x", (), (9, 8, 3), t),
         conv,
         Relu("relu", ("layer",), conv.shape, narrow),
-        MaxPool("pool", ("relu",), (40,), narrow, pool, narrow),
+        MaxPool("pool", ("relu",), (40,), narrow, pool, narrow, 0, 0),
     )
     x = rng.normal(size=(77, 9, 8, 3))
     known = emulate_raw(layers, {"x": t.raw(x)})

@@ -78,6 +78,10 @@ class Layer(ABC):
     # Fields with an entry an element of the result.
     per_element: ClassVar[tuple[str, ...]] = ()
 
+    def by_token(self, tokens: int) -> bool:
+        """Whether each of so many equal parts of the result is made of the same part of what is read."""
+        return True
+
     def of_token(self, token: int, tokens: int) -> Layer:
         """The layer for one of so many equal parts of the result, made of the same part of what is read."""
         size = self.size // tokens

@@ -39,6 +39,9 @@ class Reordered(Layer):
     inner: Layer
     order: npt.NDArray[np.int64]
 
+    def by_token(self, tokens: int) -> bool:
+        return tokens == 1
+
     def evaluate(self, *x: Tensor) -> Tensor:
         found = self.inner.evaluate(*x)
         return Tensor(found.rows[self.order].T, found.type)

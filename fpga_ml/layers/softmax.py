@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -40,6 +40,9 @@ class LatencySoftmax(Layer):
     accum: FixedType
     exp_size: int
     inverse_size: int
+
+    def by_token(self, tokens: int) -> bool:
+        return tokens == 1
 
     @cached_property
     def exp_entries(self) -> Table1:
@@ -93,6 +96,9 @@ class LatencySoftmax(Layer):
 class ArgmaxSoftmax(Layer):
     """softmax_argmax: 1 for the first of the largest logits, 0 for the others."""
 
+    def by_token(self, tokens: int) -> bool:
+        return tokens == 1
+
     def evaluate(self, *x: Tensor) -> Tensor:
         chosen = np.zeros_like(x[0].raw)
         np.put_along_axis(chosen, x[0].raw.argmax(1)[:, None], 1, axis=1)
@@ -114,6 +120,9 @@ class LegacySoftmax(Layer):
 
     exp_size: int
     inverse_size: int
+
+    def by_token(self, tokens: int) -> bool:
+        return tokens == 1
 
     @cached_property
     def exp_entries(self) -> Table1:
@@ -166,6 +175,12 @@ class OverAxis(Layer):
     slice: Layer
     outer: int
     inner: int
+
+    def by_token(self, tokens: int) -> bool:
+        return tokens == 1 or (self.inner == 1 and self.outer == tokens)
+
+    def of_token(self, token: int, tokens: int) -> Layer:
+        return replace(self, shape=(self.size // tokens,), outer=self.outer // tokens)
 
     def _rows(self) -> npt.NDArray[np.int64]:
         """(slices, classes) element numbers."""

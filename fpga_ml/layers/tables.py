@@ -179,8 +179,11 @@ class Softmax(Layer):
     outer: int = 1
     inner: int = 1
 
+    def by_token(self, tokens: int) -> bool:
+        return tokens == 1 or (self.inner == 1 and self.outer == tokens)
+
     def of_token(self, token: int, tokens: int) -> Layer:
-        return dataclasses.replace(self, shape=(self.size // tokens,), outer=max(1, self.outer // tokens))
+        return dataclasses.replace(self, shape=(self.size // tokens,), outer=self.outer // tokens)
 
     @cached_property
     def exp_entries(self) -> Table1:
@@ -250,6 +253,9 @@ class Embedding(Layer):
 
     rows: Raw
     fraction: int
+
+    def by_token(self, tokens: int) -> bool:
+        return tokens == 1
 
     @property
     def accepts(self) -> tuple[float, float] | None:

@@ -12,7 +12,9 @@ from math import prod
 import numpy as np
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.ir.network import Channel, Collect, Map, Network, Process, Window, verified
+from fpga_ml.ir.kernel import Wire
+from fpga_ml.ir.network import Channel, Collect, Map, Network, Process, Split, Window, verified
+from fpga_ml.ir.network.fold import hull
 from fpga_ml.layers.base import Input, Layer
 from fpga_ml.layers.gather import Gather
 from fpga_ml.layers.linear import Linear
@@ -21,11 +23,13 @@ from fpga_ml.lowering.folding import folded
 from fpga_ml.lowering.parallel import Made, checked, lowered
 from fpga_ml.lowering.windows import at_position, flat, positions, sliding
 
+_MOST_AT_ONCE = 4096  # elements of a result
+
 
 def stream(layers: Sequence[Layer], ports: Mapping[str, str], heads: Sequence[str], top: str) -> Network:
     """ports: {layer: port name} of inputs and outputs; heads: output layers. Raises FpgaMlError for what has no stream."""
     lowering = _Lowering(ports, tuple(heads))
-    for layer in _without_padding(layers):
+    for layer in _without_padding(layers, heads):
         lowering.add(layer)
     inputs = tuple(lowering.made[layer.name].channel for layer in layers if isinstance(layer, Input))
     outputs = tuple(lowering.made[h].channel.name for h in heads)
@@ -65,12 +69,25 @@ class _Lowering:
         """A layer whose result's pixel n is made of its inputs' pixels n."""
         reads = [self.made[r] for r in layer.reads]
         tokens = tokens_of(layer.shape)
-        if {r.channel.tokens for r in reads} != {tokens} or getattr(layer, "inner", 1) != 1:
-            raise _no_stream(layer, "joins tensors of different numbers of pixels, or goes over pixels")
+        if {r.channel.tokens for r in reads} != {tokens} or not layer.by_token(tokens):
+            self._whole(layer)
+            return
         one = layer.of_token(0, tokens)
-        if not all(_same(one, layer.of_token(n, tokens)) for n in range(1, tokens)):
-            raise _no_stream(layer, "differs from pixel to pixel")
-        self._map(layer, one, reads)
+        if all(_same(one, layer.of_token(n, tokens)) for n in range(1, tokens)):
+            self._map(layer, one, reads)
+        else:
+            self._whole(layer)
+
+    def _whole(self, layer: Layer) -> None:
+        """All pixels at once, for what is not the same for each of them: as much hardware as in the parallel architecture."""
+        if layer.size > _MOST_AT_ONCE:
+            raise FpgaMlError(
+                f"layer '{layer.name}' does not do the same for each pixel, and with {layer.size} elements is too large to "
+                "do for all at once",
+                where=f"layer '{layer.name}'",
+                do="use --arch parallel, or another layer",
+            )
+        self._map(layer, layer, [self._collected(layer, self.made[r], k) for k, r in enumerate(layer.reads)])
 
     def _map(self, layer: Layer, one: Layer, reads: Sequence[Made]) -> None:
         """`one`, of a token, on each token of what is read; as rounds of a fold where it shares hardware."""
@@ -80,26 +97,37 @@ class _Lowering:
             reads = [Made(fold.process.writes[0], fold.wires)]
         kernel = checked(fold.finish if fold else lowered(one, [r.wires for r in reads]))
         wires = tuple(kernel.values[k].wire for k in kernel.outputs)
+        tokens, parts = reads[0].channel.tokens, tokens_of(layer.shape) // reads[0].channel.tokens
+        if parts > 1:
+            wires = _alike(wires, parts)
         types = (layer.result,) * len(wires) if layer.name in self.heads else tuple(w.type for w in wires)
-        made = Made(Channel(self._name(layer), types, reads[0].channel.tokens), wires)
+        name = self._name(layer)
+        made = Made(Channel(name if parts == 1 else f"{layer.name}_whole", types, tokens), wires)
         self.processes.append(Map(layer.name, tuple(r.channel for r in reads), (made.channel,), kernel))
-        self.made[layer.name] = made
+        self.made[layer.name] = made if parts == 1 else self._split(layer, made, parts)
+
+    def _split(self, layer: Layer, whole: Made, parts: int) -> Made:
+        """A token as pixels."""
+        size = len(whole.wires) // parts
+        channel = Channel(self._name(layer), whole.channel.types[:size], parts)
+        self.processes.append(Split(f"{layer.name}_split", (whole.channel,), (channel,)))
+        return Made(channel, whole.wires[:size])
 
     def _slide(self, layer: Linear | MaxPool | AveragePool) -> None:
         read, shape = self.made[layer.reads[0]], self.shapes[layer.reads[0]]
         tokens, channels = read.channel.tokens, len(read.channel.types)
         index = flat(layer)
         if tokens == 1 or positions(layer) == 1:
-            if positions(layer) > 1:
-                raise _no_stream(layer, "makes pixels of a vector")
             self._map(layer, layer, [self._collected(layer, read)])
         elif positions(layer) == tokens and (index // channels == np.arange(tokens)[:, None]).all():
             self._map(layer, at_position(layer, index[0]), [read])
         else:
             image = (shape[0], shape[1]) if len(shape) == 3 else (1, shape[0])
-            found = sliding(layer, image, channels)
+            found = sliding(layer, image, channels) if _fills(layer, read) else None
+            if found is None:
+                self._whole(layer)
+                return
             outside = [t.min_raw if isinstance(layer, MaxPool) else 0 for t in read.channel.types]
-            self._check_border(layer, read)
             windows = Channel(
                 f"{layer.name}_windows",
                 read.channel.types * (found.rows.taps * found.columns.taps),
@@ -109,22 +137,13 @@ class _Lowering:
             self.processes.append(buffer)
             self._map(layer, found.layer, [Made(windows, buffer.reach(read.wires)[0])])
 
-    def _check_border(self, layer: Linear | MaxPool | AveragePool, read: Made) -> None:
-        """Raises where what lies outside the image is more than a value that changes nothing."""
-        if not (layer.index < 0).any() or isinstance(layer, Linear):
-            return
-        if isinstance(layer, AveragePool) and not layer.counts_padding:
-            raise _no_stream(layer, "divides by another number at the border")
-        least = min(w.interval.low * 2.0**-w.fraction for w in read.wires)
-        if isinstance(layer, MaxPool) and layer.padding * 2.0**-layer.padding_fraction > least:
-            raise _no_stream(layer, "pads with a value that may be the largest")
-
-    def _collected(self, layer: Layer, read: Made) -> Made:
-        """All pixels as one token."""
+    def _collected(self, layer: Layer, read: Made, number: int = 0) -> Made:
+        """All pixels as one token; number: of the read, where there are several."""
         if read.channel.tokens == 1:
             return read
-        whole = Channel(f"{layer.name}_whole", read.channel.types * read.channel.tokens)
-        self.processes.append(Collect(f"{layer.name}_collect", (read.channel,), (whole,)))
+        name = f"{layer.name}_{number}" if number else layer.name
+        whole = Channel(f"{name}_frame", read.channel.types * read.channel.tokens)
+        self.processes.append(Collect(f"{name}_collect", (read.channel,), (whole,)))
         return Made(whole, read.wires * read.channel.tokens)
 
     def _move(self, layer: Gather) -> None:
@@ -137,10 +156,11 @@ class _Lowering:
             if tokens == reads[0].channel.tokens:
                 self._renamed(layer, reads[0])
                 return
-        if all(r.channel.tokens == tokens for r in reads):
-            self._within_pixels(layer, reads)
+        local = self._within_pixels(layer, reads)
+        if local is not None:
+            self._map(layer, replace(layer, shape=(len(local),), index=local), reads)
             return
-        raise _no_stream(layer, "moves values from pixel to pixel")
+        self._whole(layer)
 
     def _renamed(self, layer: Gather, read: Made) -> None:
         """The same values; a process only where a type, or a port, asks for it."""
@@ -150,21 +170,37 @@ class _Lowering:
         if layer.name in self.heads or kernel.inputs != kernel.outputs:
             self._map(layer, one, [read])
 
-    def _within_pixels(self, layer: Gather, reads: Sequence[Made]) -> None:
-        """Pixel n of the result is made of the inputs' pixels n: a concatenation of channels, a permutation of them."""
+    def _within_pixels(self, layer: Gather, reads: Sequence[Made]) -> np.ndarray | None:
+        """The index of one pixel where pixel n of the result is made of the inputs' pixels n: joined channels, for one."""
         tokens, widths = tokens_of(layer.shape), [len(r.channel.types) for r in reads]
+        if any(r.channel.tokens != tokens for r in reads) or (layer.index < 0).any():
+            return None
         ends = np.cumsum([tokens * w for w in widths])
         index = layer.index.reshape(tokens, -1)
         source = np.searchsorted(ends, index, side="right")
         inside = index - np.concatenate([[0], ends])[source]
         width = np.array(widths)[source]
         local = np.concatenate([[0], np.cumsum(widths)])[source] + inside % width
-        if (inside // width != np.arange(tokens)[:, None]).any() or (local != local[0]).any() or (index < 0).any():
-            raise _no_stream(layer, "moves values from pixel to pixel")
-        self._map(layer, replace(layer, shape=(local.shape[1],), index=local[0]), reads)
+        alike = (inside // width == np.arange(tokens)[:, None]).all() and (local == local[0]).all()
+        return np.asarray(local[0]) if alike else None
 
 
-def _without_padding(layers: Sequence[Layer]) -> list[Layer]:
+def _fills(layer: Linear | MaxPool | AveragePool, read: Made) -> bool:
+    """Whether a value exists that can stand for all that lies outside the image."""
+    if not (layer.index < 0).any() or isinstance(layer, Linear):
+        return True
+    if isinstance(layer, AveragePool):
+        return layer.counts_padding
+    return layer.padding * 2.0**-layer.padding_fraction <= min(w.interval.low * 2.0**-w.fraction for w in read.wires)
+
+
+def _alike(wires: Sequence[Wire], parts: int) -> tuple[Wire, ...]:
+    """Parts of equal size, in each of which element k can be what it can be in any: those are sent one after the other."""
+    size = len(wires) // parts
+    return tuple(hull([wires[p * size + k] for p in range(parts)]) for k in range(size)) * parts
+
+
+def _without_padding(layers: Sequence[Layer], heads: Sequence[str]) -> list[Layer]:
     """Zeros around an image are made by the line buffer of the convolution that reads them."""
     results = {layer.name: layer.result for layer in layers}
     padded = {
@@ -180,7 +216,7 @@ def _without_padding(layers: Sequence[Layer]) -> list[Layer]:
             found.append(replace(layer, reads=source.reads, index=index))
         else:
             found.append(layer)
-    read = {r for layer in found for r in layer.reads}
+    read = {r for layer in found for r in layer.reads} | set(heads)
     return [layer for layer in found if layer.name not in padded or layer.name in read]
 
 
@@ -188,9 +224,3 @@ def _same(a: Layer, b: Layer) -> bool:
     """Equal in every field, arrays by their values."""
     pairs = [(getattr(a, f.name), getattr(b, f.name)) for f in fields(a)]
     return all(np.array_equal(p, q) if isinstance(p, (np.ndarray, tuple)) else p == q for p, q in pairs)
-
-
-def _no_stream(layer: Layer, why: str) -> FpgaMlError:
-    return FpgaMlError(
-        f"layer '{layer.name}' {why}: it has no stream yet", where=f"layer '{layer.name}'", do="use --arch parallel"
-    )

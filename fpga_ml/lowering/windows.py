@@ -8,7 +8,6 @@ from math import gcd
 import numpy as np
 import numpy.typing as npt
 
-from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.network.window import Axis
 from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.pooling import AveragePool, MaxPool
@@ -43,8 +42,8 @@ def flat(layer: Windowed) -> Index:
     return layer.index.reshape(positions(layer), -1)
 
 
-def sliding(layer: Windowed, image: tuple[int, int], channels: int) -> Sliding:
-    """image: (height, width) of what it reads. Raises FpgaMlError for a layer that is no sliding window."""
+def sliding(layer: Windowed, image: tuple[int, int], channels: int) -> Sliding | None:
+    """image: (height, width) of what it reads; None for a layer that is no sliding window."""
     index = flat(layer)
     pixels = np.where(index < 0, -1, index // channels)
     shape = layer.shape[:-1] if len(layer.shape) == 3 else (1, *layer.shape[:-1])
@@ -54,8 +53,8 @@ def sliding(layer: Windowed, image: tuple[int, int], channels: int) -> Sliding:
     taps = row_taps * columns.taps + column_taps
     channel = np.where(index < 0, -1, index % channels).max(axis=0)
     local = np.where(known, taps * channels + channel, -1)
-    _check(layer, index, rows, columns, local, channels)
-    return Sliding(rows, columns, at_position(layer, local))
+    slides = np.array_equal(_read_by(rows, columns, local, channels), index)
+    return Sliding(rows, columns, at_position(layer, local)) if slides else None
 
 
 def _axis(at: Index, size: int, high: int, wide: int, axis: int) -> tuple[Axis, Index]:
@@ -84,17 +83,10 @@ def _stride(at: Index, seen: npt.NDArray[np.bool_], number: Index) -> int:
     return 1
 
 
-def _check(layer: Windowed, index: Index, rows: Axis, columns: Axis, local: Index, channels: int) -> None:
+def _read_by(rows: Axis, columns: Axis, local: Index, channels: int) -> Index:
+    """(positions, elements) that windows of these axes give to a layer that reads the elements `local` of each."""
     y, x = rows.pixels(), columns.pixels()
-    both = np.where(
-        (y[:, None, :, None] < 0) | (x[None, :, None, :] < 0), -1, y[:, None, :, None] * columns.size + x[None, :, None, :]
-    )
-    table = both.reshape(len(y) * len(x), -1)
-    found = np.where(local < 0, -1, table[:, np.maximum(local, 0) // channels])
-    found = np.where(found < 0, -1, found * channels + np.maximum(local, 0) % channels)
-    if not np.array_equal(found, index):
-        raise FpgaMlError(
-            f"layer '{layer.name}' is no window that slides over an image, so it cannot be streamed",
-            where=f"layer '{layer.name}'",
-            do="use --arch parallel",
-        )
+    outside = (y[:, None, :, None] < 0) | (x[None, :, None, :] < 0)
+    table = np.where(outside, -1, y[:, None, :, None] * columns.size + x[None, :, None, :]).reshape(len(y) * len(x), -1)
+    pixels = np.where(local < 0, -1, table[:, np.maximum(local, 0) // channels])
+    return np.where(pixels < 0, -1, pixels * channels + np.maximum(local, 0) % channels)

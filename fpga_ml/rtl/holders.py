@@ -7,16 +7,21 @@ from __future__ import annotations
 
 from itertools import product
 
-from fpga_ml.ir.network import Axis, Channel, Collect, Window
+from fpga_ml.ir.network import Axis, Channel, Collect, Split, Window
 from fpga_ml.rtl.map import packed
 from fpga_ml.rtl.names import Names
 from fpga_ml.rtl.sv import Assign, Comb, Comment, Declare, Item, Memory, Module, Net, Port, Register, Registers, literal
 
 
-def holder_module(name: str, process: Window | Collect) -> Module:
+def holder_module(name: str, process: Window | Collect | Split) -> Module:
     """The module of a process that holds its result."""
-    emission = _Line(name, process) if isinstance(process, Window) else _Gathering(name, process)
-    return emission.module()
+    match process:
+        case Window():
+            return _Line(name, process).module()
+        case Collect():
+            return _Gathering(name, process).module()
+        case Split():
+            return _Splitting(name, process).module()
 
 
 class _Holder:
@@ -88,6 +93,32 @@ class _Gathering(_Holder):
             Assign(self.held, "whole"),
         ]
         return Module(self.name, self.ports(), items, f"The {tokens} tokens of a frame as one.")
+
+
+class _Splitting(_Holder):
+    def __init__(self, name: str, process: Split) -> None:
+        super().__init__(name, process.reads[0], process.writes[0])
+
+    def module(self) -> Module:
+        bits, tokens = self.write.width_bits, self.write.tokens
+        width = tokens.bit_length()
+        zero, one, every = literal(0, width), literal(1, width), literal(tokens, width)
+        valid, taken, there = f"{self.held}_valid", f"{self.held}_ready", f"{self.given}_valid"
+        left = f"((free & {there}) ? {every} : ({valid} & {taken}) ? left - {one} : left)"
+        moved = f"{{{bits}'d0, whole[{tokens * bits - 1}:{bits}]}}" if tokens > 1 else "whole"
+        following = f"(free & {there}) ? {self.given} : ({valid} & {taken}) ? {moved} : whole"
+        items: list[Item] = [
+            Comment("tokens left, the one that is offered included"),
+            Declare("left", width, "logic"),
+            Declare("whole", tokens * bits, "logic"),
+            Net("free", None, False, f"(left == {zero}) | ((left == {one}) & {taken})"),
+            Assign(valid, f"left != {zero}"),
+            Assign(f"{self.given}_ready", "free"),
+            Registers("clk", (Register("left", width, False, left, True),), "rst"),
+            Registers("clk", (Register("whole", tokens * bits, False, following, True),)),
+            Assign(self.held, f"whole[{bits - 1}:0]"),
+        ]
+        return Module(self.name, self.ports(), items, f"A token as {tokens}.")
 
 
 class _Line(_Holder):

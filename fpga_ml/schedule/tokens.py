@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from fpga_ml.ir.network import Collect, Network, Window
+from fpga_ml.ir.network import Collect, Network, Split, Window
 
 if TYPE_CHECKING:
-    from fpga_ml.schedule.stream import Buffer, Segment, Unit
+    from fpga_ml.schedule.stream import Buffer, Holder, Segment, Unit
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class _Run:
     def __init__(self, network: Network, units: Sequence[Unit], buffers: Sequence[Buffer]) -> None:
         self.network = network
         # Enough for what is under way at once to fill and to come through.
-        under_way = sum(4 + (0 if isinstance(u, (Window, Collect)) else u.plan.latency_cycles) for u in units)
+        under_way = sum(4 + (0 if isinstance(u, (Window, Collect, Split)) else u.plan.latency_cycles) for u in units)
         self.frames = 3 + 2 * under_way // network.interval_cycles
         self.fifos = [_Fifo(b.depth) for b in buffers]
         self.ports = {name: _Port(name, c.tokens) for name, c in network.channels.items()}
@@ -88,12 +88,8 @@ class _Run:
         self.sources = [_Source(self.ports[c.name], c.tokens * self.frames) for c in network.inputs]
         self.sinks = [self.before[name, ""] for name in network.outputs]
         self.out = [self.ports[name] for name in network.outputs]
-        self.segments = [_Pipe(self, u) for u in units if not isinstance(u, (Window, Collect))]
-        self.holders: list[_Holder] = [
-            _Line(self, u) if isinstance(u, Window) else _Gathering(self, u)
-            for u in units
-            if isinstance(u, (Window, Collect))
-        ]
+        self.segments = [_Pipe(self, u) for u in units if not isinstance(u, (Window, Collect, Split))]
+        self.holders = [_holder(self, u) for u in units if isinstance(u, (Window, Collect, Split))]
         self.pushes: dict[int, list[_Port]] = {}
 
     def trace(self) -> Trace:
@@ -184,7 +180,7 @@ class _Pipe:
 class _Holder:
     """A unit that offers a token until it is taken, and goes on with its input only then."""
 
-    def __init__(self, run: _Run, unit: Window | Collect) -> None:
+    def __init__(self, run: _Run, unit: Holder) -> None:
         self.run, self.unit = run, unit
         self.fifo = run.before.get((unit.reads[0].name, unit.name))
         self.read, self.port = run.ports[unit.reads[0].name], run.ports[unit.writes[0].name]
@@ -237,6 +233,31 @@ class _Gathering(_Holder):
             self._offer(cycle)
 
 
+class _Splitting(_Holder):
+    """left: tokens of the one that was taken, the offered one included."""
+
+    def __init__(self, run: _Run, unit: Split) -> None:
+        super().__init__(run, unit)
+        self.tokens, self.left = unit.writes[0].tokens, 0
+
+    def can_step(self, fired: Sequence[_Pipe]) -> bool:
+        return self._taken(fired) if self.left > 1 else super().can_step(fired)
+
+    def step(self, cycle: int) -> None:
+        if self.left > 1:
+            self.left -= 1
+        else:
+            assert self.fifo is not None
+            self.fifo.pop()
+            self.left = self.tokens
+        self._offer(cycle)
+
+    def hand_over(self, fired: Sequence[_Pipe], cycle: int) -> None:
+        if self._taken(fired) and self.left == 1:
+            self.left = 0
+        super().hand_over(fired, cycle)
+
+
 class _Line(_Holder):
     """count: pixels of the frame so far; place: where the windows are, None before the first and after the last one."""
 
@@ -269,3 +290,9 @@ class _Line(_Holder):
 def _begins(at: int, stride: int, windows: int) -> bool:
     """Whether a window begins here, in one direction."""
     return at % stride == 0 and at // stride < windows
+
+
+def _holder(run: _Run, unit: Holder) -> _Holder:
+    if isinstance(unit, Window):
+        return _Line(run, unit)
+    return _Gathering(run, unit) if isinstance(unit, Collect) else _Splitting(run, unit)

@@ -6,6 +6,7 @@ from fpga_ml.ir.network.fold import Fold
 from fpga_ml.ir.network.map import Map
 from fpga_ml.ir.network.network import Network, verified, verify
 from fpga_ml.ir.network.process import Process
+from fpga_ml.ir.network.split import Split
 from fpga_ml.ir.network.window import Axis, Window
 
-__all__ = ["Axis", "Channel", "Collect", "Fold", "Map", "Network", "Process", "Window", "verified", "verify"]
+__all__ = ["Axis", "Channel", "Collect", "Fold", "Map", "Network", "Process", "Split", "Window", "verified", "verify"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from zoo import ZOO, samples
 
@@ -134,15 +133,6 @@ def test_a_faster_clock_takes_more_cycles(project: fpga_ml.Project) -> None:
     ]
     assert cycles == sorted(cycles)
     assert cycles[0] < cycles[-1]
-
-
-def test_stream_says_that_it_has_no_rtl_yet(tmp_path: Path) -> None:
-    model = ZOO["conv1d_6bit"]()
-    config = Config(arch="stream", until="rtl")
-    found = fpga_ml.compile(model, data=samples(model, 20), config=config, output=tmp_path / "p")
-    assert found.report["stages"]["rtl"] == "streaming RTL is not built yet (--arch parallel)"
-    assert found.report["rtl"] is None
-    assert np.all(found.emulate(samples(model, 20))[0] == found.csim(samples(model, 20))[0])
 
 
 def test_other_verilog_in_place_of_ours(project: fpga_ml.Project, tmp_path: Path) -> None:

@@ -112,6 +112,7 @@ def _rtl(build: Build) -> dict[str, Any] | None:
         "register_bits": rtl.register_bits,
         "files": [f"rtl/{name}" for name in rtl.files],
         "layers": [dataclasses.asdict(stage) for stage in rtl.stages],
+        "buffers": [dataclasses.asdict(buffer) for buffer in rtl.buffers],
     }
 
 

@@ -32,8 +32,20 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class BufferRow:
+    """A FIFO: whose channel, before which reader ('' for an output); depth and high-water mark in tokens."""
+
+    channel: str
+    reader: str
+    depth: int
+    high_water: int
+    width_bits: int
+
+
+@dataclass(frozen=True)
 class Rtl:
-    """files: text by file name, one module each, the top last; register_bits: of all modules."""
+    """files: text by file name, one module each, the top last; register_bits: of all modules, without memories; buffers:
+    between the units of a stream."""
 
     files: Mapping[str, str]
     top: str
@@ -41,6 +53,7 @@ class Rtl:
     latency_cycles: int
     interval_cycles: int
     register_bits: int
+    buffers: tuple[BufferRow, ...] = ()
 
     def write(self, folder: Path) -> tuple[Path, ...]:
         """The files, into a folder that exists."""
@@ -94,7 +107,8 @@ def emit_stream(network: Network, clock_ns: float, model: DelayModel = GENERIC) 
         tuple(stage for unit in planned.units for stage in _stages(planned, unit)),
         planned.latency_cycles,
         planned.interval_cycles,
-        sum(m.register_bits for m in modules) + sum(b.depth * b.channel.width_bits for b in planned.buffers),
+        sum(m.register_bits for m in modules),
+        tuple(BufferRow(b.channel.name, b.reader, b.depth, b.high_water, b.channel.width_bits) for b in planned.buffers),
     )
 
 

@@ -107,6 +107,10 @@ def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--clock-ns", type=float, help="Clock period in ns."),
             click.option("--bits", type=int, help="Width of tensors that carry no quantizer."),
             click.option("--reuse-factor", type=int, help="How often a multiplier is used per inference."),
+            click.option(
+                "--interval-cycles", type=int, help="Cycles between two inferences of our RTL; layers share hardware for it."
+            ),
+            click.option("--simulator", "simulators", multiple=True, help="Of our RTL: verilator, icarus; default: both."),
             click.option("--strategy", help="latency, resource, resource_unrolled or distributed_arithmetic."),
             click.option("--vectors", type=int, help="Samples to simulate."),
             click.option("--jobs", type=int, help="Threads of C-simulation; 0: one a core."),
@@ -156,6 +160,7 @@ def _build(
 
     own = model / CONFIG_FILE
     path = config_path or (own if own.exists() else None)
+    settings["simulators"] = settings["simulators"] or None
     config = (Config.read(path) if path else Config()).replace(**settings)
     with _progress() as progress:
         watcher = _Shown(progress)

@@ -17,6 +17,7 @@ from fpga_ml.numerics import FixedType
 ARCHITECTURES = {"parallel": "io_parallel", "stream": "io_stream"}
 STRATEGIES = ("latency", "resource", "resource_unrolled", "distributed_arithmetic")
 STAGES = ("convert", "csim", "emulate", "rtl", "cosim")
+SIMULATORS = ("verilator", "icarus")
 _TYPE_NAMES = ("result", "weight", "bias", "accum", "table", "exp_table", "inv_table", "inv_inp", "inp_norm")
 
 
@@ -42,7 +43,8 @@ class Config:
     """The whole configuration. Units are in the names; widths in bits.
 
     backend: hls4ml's; part: None for the backend's default; bits: width of calibrated tensors (weight_bits for
-    weights, where they differ); vectors: samples simulated, cosim_vectors: in RTL, besides the corners (None: up to 100, as many as 5,000 cycles take); jobs: threads of C-simulation, 0 for one a core.
+    weights, where they differ); vectors: samples simulated, cosim_vectors: in RTL, besides the corners (None: up to 100, as many as 5,000 cycles take);
+    simulators: of RTL; interval_cycles: between two inferences of our RTL, for which layers share hardware (None: reuse_factor says); jobs: threads of C-simulation, 0 for one a core.
     """
 
     backend: str = "Vitis"
@@ -58,6 +60,8 @@ class Config:
     vectors: int = 2000
     jobs: int = 0
     cosim_vectors: int | None = None
+    simulators: tuple[str, ...] = SIMULATORS
+    interval_cycles: int | None = None
     until: str = "cosim"
     seed: int = 1
     project_name: str = "myproject"
@@ -90,8 +94,9 @@ class Config:
         except tomllib.TOMLDecodeError as error:
             raise FpgaMlError(f"not valid TOML: {error}", where=str(path), do="mend the file") from None
         layers = {name: _layer(name, section, path) for name, section in table.pop("layers", {}).items()}
-        values = _fields(cls, table, path, hidden=("layers", "source"))
-        return _checked(cls(**values, layers=MappingProxyType(layers), source=path))
+        simulators = table.pop("simulators", list(SIMULATORS))
+        values = _fields(cls, table, path, hidden=("layers", "source", "simulators"))
+        return _checked(cls(**values, simulators=tuple(simulators), layers=MappingProxyType(layers), source=path))
 
 
 def _layer(name: str, section: Any, path: Path) -> LayerConfig:
@@ -146,12 +151,15 @@ def _checked(config: Config) -> Config:
     one_of("arch", config.arch, tuple(ARCHITECTURES))
     one_of("strategy", config.strategy, STRATEGIES)
     one_of("until", config.until, STAGES)
+    for simulator in config.simulators:
+        one_of("simulators", str(simulator), SIMULATORS)
     for key, lowest in (
         ("clock_ns", 0.1),
         ("reuse_factor", 1),
         ("vectors", 1),
         ("jobs", 0),
         ("cosim_vectors", 1),
+        ("interval_cycles", 1),
         ("softmax_table_bits", 4),
     ):
         at_least(key, getattr(config, key), lowest)

@@ -146,7 +146,7 @@ def compile(
                 count = config.cosim_vectors or default_vectors(made)
                 x = with_corners(layers, [a[:count] for a in prepared.x])
                 vectors = vectors_of(layers, graph.heads, graph.ports, x, csim.run(x, jobs=config.jobs).outputs)
-                runs = prove(files, made, vectors, folder / "sim", config.seed, ours=given is None)
+                runs = prove(files, made, vectors, folder / "sim", config.seed, config.simulators, ours=given is None)
         build = Build(source, samples, prepared, graph, check, emulation, made, runs, config, stages, dict(clock.timings_s))
         report = assemble(build)
         document.write(report, folder / "report.json")
@@ -192,7 +192,7 @@ def _lowered(layers: tuple[Layer, ...], graph: Graph, config: Config, stages: di
     if not layers or stages["rtl"] != "ran":
         return None
     try:
-        return lower(layers, graph.ports, graph.heads, config.project_name, config.arch)
+        return lower(layers, graph.ports, graph.heads, config.project_name, config.arch, config.interval_cycles)
     except FpgaMlError as error:
         stages["rtl"] = error.what
         stages["cosim"] = "needs rtl, which did not run" if stages["cosim"] == "ran" else stages["cosim"]

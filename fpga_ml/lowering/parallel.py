@@ -6,7 +6,7 @@ A layer with a reuse factor above 1 becomes a fold and a kernel behind it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder, Kernel, Wire, verify
@@ -24,8 +24,11 @@ class Made:
     wires: tuple[Wire, ...]
 
 
-def parallel(layers: Sequence[Layer], ports: Mapping[str, str], heads: Sequence[str], top: str) -> Network:
-    """ports: {layer: port name} of inputs and outputs; heads: output layers.
+def parallel(
+    layers: Sequence[Layer], ports: Mapping[str, str], heads: Sequence[str], top: str, interval_cycles: int | None = None
+) -> Network:
+    """ports: {layer: port name} of inputs and outputs; heads: output layers; interval_cycles: the reuse factor of all
+    layers (None: each its own).
 
     Between layers an element is as wide as the values that reach it; at the ports it has its declared type.
     """
@@ -38,6 +41,8 @@ def parallel(layers: Sequence[Layer], ports: Mapping[str, str], heads: Sequence[
             made[layer.name] = Made(channel, channel.wires)
             continue
         reads = [made[r] for r in layer.reads]
+        if isinstance(layer, Linear) and interval_cycles is not None:
+            layer = replace(layer, reuse=interval_cycles)
         fold = folded(layer, reads[0].channel, reads[0].wires) if isinstance(layer, Linear) else None
         if fold is not None:
             processes.append(fold.process)

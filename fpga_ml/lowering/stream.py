@@ -26,9 +26,20 @@ from fpga_ml.lowering.windows import at_position, flat, positions, sliding
 _MOST_AT_ONCE = 4096  # elements of a result
 
 
-def stream(layers: Sequence[Layer], ports: Mapping[str, str], heads: Sequence[str], top: str) -> Network:
-    """ports: {layer: port name} of inputs and outputs; heads: output layers. Raises FpgaMlError for what has no stream."""
-    lowering = _Lowering(ports, tuple(heads))
+def stream(
+    layers: Sequence[Layer], ports: Mapping[str, str], heads: Sequence[str], top: str, interval_cycles: int | None = None
+) -> Network:
+    """ports: {layer: port name} of inputs and outputs; heads: output layers; interval_cycles: what a frame may take, for
+    which each layer shares as much hardware as it can (None: by its own reuse factor). Raises FpgaMlError for what has
+    no stream, and for an interval below the pixels of a frame."""
+    pixels = max(tokens_of(layer.shape) for layer in layers)
+    if interval_cycles is not None and interval_cycles < pixels:
+        raise FpgaMlError(
+            f"a frame of {pixels} pixels cannot pass in {interval_cycles} cycles, one pixel a cycle",
+            where=f"network '{top}'",
+            do=f"ask for an interval of at least {pixels} cycles",
+        )
+    lowering = _Lowering(ports, tuple(heads), interval_cycles)
     for layer in _without_padding(layers, heads):
         lowering.add(layer)
     inputs = tuple(lowering.made[layer.name].channel for layer in layers if isinstance(layer, Input))
@@ -45,6 +56,7 @@ def tokens_of(shape: Sequence[int]) -> int:
 class _Lowering:
     ports: Mapping[str, str]
     heads: tuple[str, ...]
+    interval_cycles: int | None
     made: dict[str, Made] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
@@ -89,8 +101,13 @@ class _Lowering:
             )
         self._map(layer, layer, [self._collected(layer, self.made[r], k) for k, r in enumerate(layer.reads)])
 
-    def _map(self, layer: Layer, one: Layer, reads: Sequence[Made]) -> None:
-        """`one`, of a token, on each token of what is read; as rounds of a fold where it shares hardware."""
+    def _map(self, layer: Layer, one: Layer, reads: Sequence[Made], idle: int = 0) -> None:
+        """`one`, of a token, on each token of what is read; as rounds of a fold where it shares hardware.
+
+        idle: cycles of a frame in which a line buffer fills and gives nothing.
+        """
+        if isinstance(one, Linear) and self.interval_cycles is not None:
+            one = replace(one, reuse=max(1, (self.interval_cycles - idle) // reads[0].channel.tokens))
         fold = folded(one, reads[0].channel, reads[0].wires) if isinstance(one, Linear) else None
         if fold is not None:
             self.processes.append(fold.process)
@@ -135,7 +152,7 @@ class _Lowering:
             )
             buffer = Window(f"{layer.name}_window", (read.channel,), (windows,), found.rows, found.columns, tuple(outside))
             self.processes.append(buffer)
-            self._map(layer, found.layer, [Made(windows, buffer.reach(read.wires)[0])])
+            self._map(layer, found.layer, [Made(windows, buffer.reach(read.wires)[0])], idle=buffer.lag)
 
     def _collected(self, layer: Layer, read: Made, number: int = 0) -> Made:
         """All pixels as one token; number: of the read, where there are several."""

@@ -15,9 +15,17 @@ _LOWERINGS = {"parallel": parallel, "stream": stream}
 _EMITTERS = {"parallel": emit_network, "stream": emit_stream}
 
 
-def lower(layers: Sequence[Layer], ports: Mapping[str, str], heads: Sequence[str], top: str, arch: str) -> Network:
-    """ports: {layer: port name} of inputs and outputs; heads: output layers; arch: parallel or stream."""
-    return _LOWERINGS[arch](layers, ports, heads, top)
+def lower(
+    layers: Sequence[Layer],
+    ports: Mapping[str, str],
+    heads: Sequence[str],
+    top: str,
+    arch: str,
+    interval_cycles: int | None = None,
+) -> Network:
+    """ports: {layer: port name} of inputs and outputs; heads: output layers; arch: parallel or stream; interval_cycles:
+    between two inferences, for which layers share hardware (None: by their own reuse factors)."""
+    return _LOWERINGS[arch](layers, ports, heads, top, interval_cycles)
 
 
 def emit(network: Network, clock_ns: float, arch: str, model: DelayModel = GENERIC) -> Rtl:

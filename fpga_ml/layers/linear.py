@@ -126,8 +126,8 @@ class Linear(Layer):
                 data = [elements[i] for i in self.index[p, g]]
                 own = starts[g * per_group : (g + 1) * per_group]
                 if plain:
-                    sums = [b.scale(s, -self.weight_fraction) for s in apply(b, programs[g], data)]
-                    totals = [b.cast(b.add(s, start), self.accum) for s, start in zip(sums, own, strict=True)]
+                    sums = apply(b, programs[g], data, [b.scale(start, self.weight_fraction) for start in own])
+                    totals = [b.cast(b.scale(s, -self.weight_fraction), self.accum) for s in sums]
                 else:
                     totals = [self._lower_steps(b, data, g, m, start) for m, start in enumerate(own)]
                 out += [b.cast(t, self.result) for t in totals]

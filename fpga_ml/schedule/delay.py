@@ -54,6 +54,10 @@ class DelayModel:
         """A function of so many bits that is a tree of LUTs, such as an OR of all."""
         return self.lut_ns * max(math.ceil(math.log(max(inputs, 1), self.lut_inputs) - 1e-9), 1 if inputs > 1 else 0)
 
+    def choice_ns(self, inputs: int) -> float:
+        """One of two values, chosen by a function of so many bits; a small one is part of the choice itself."""
+        return self.lut_ns if inputs < self.lut_inputs else self.lut_ns + self.logic_ns(inputs)
+
 
 def _free(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
     return 0.0
@@ -122,11 +126,12 @@ def _cast(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
     if source.type.width <= model.lut_inputs:
         return model.lut_ns if _needs_logic(source, value.op) else 0.0
     logic = CastLogic.of(source, target)
-    delay = 0.0
-    if logic.carries:
-        delay += model.adder_ns(width_bits(logic.whole))
+    carry = model.logic_ns(logic.carry_inputs)
+    if logic.rounds_to_end:
+        return carry + model.adder_ns(target.width - target.signed + 1) + model.lut_ns
+    delay = carry + model.adder_ns(width_bits(logic.whole)) if logic.carries else 0.0
     if logic.overflows and target.ends is not None:
-        delay += model.lut_ns + model.logic_ns(max(width_bits(logic.whole) - target.width + 1, 2))
+        delay += model.choice_ns(max(width_bits(logic.whole) - target.width + 1, 2))
     return delay
 
 

@@ -68,12 +68,15 @@ def _is_constant(wire: Wire) -> bool:
 
 
 def _sum(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
-    """Bits of one operand below the other's last one pass by, except those of a subtrahend."""
-    a, b = operands
     if sum(w.type.width for w in operands if not _is_constant(w)) <= model.lut_inputs:
         return model.lut_ns
-    passing = max(a.fraction - b.fraction, 0 if isinstance(value.op, Sub) else b.fraction - a.fraction, 0)
-    return model.adder_ns(max(value.wire.type.width - passing, 1))
+    return model.adder_ns(max(value.wire.type.width - passing_bits(value.op, operands), 1))
+
+
+def passing_bits(op: Op, operands: Sequence[Wire]) -> int:
+    """Of a sum, the bits of one operand below the other's last one, which pass by; those of a subtrahend do not."""
+    a, b = operands
+    return max(a.fraction - b.fraction, 0 if isinstance(op, Sub) else b.fraction - a.fraction, 0)
 
 
 def _compare(model: DelayModel, operands: Sequence[Wire]) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.numerics import FixedType
+from fpga_ml.schedule.devices import DEVICES
 
 ARCHITECTURES = {"parallel": "io_parallel", "stream": "io_stream"}
 STRATEGIES = ("latency", "resource", "resource_unrolled", "distributed_arithmetic")
@@ -41,13 +42,14 @@ class LayerConfig:
 class Config:
     """The whole configuration. Units are in the names; widths in bits.
 
-    backend: hls4ml's; part: None for the backend's default; bits: width of calibrated tensors (weight_bits for
+    backend: hls4ml's; part: None for the backend's default; device: whose delays our own RTL is pipelined for; bits: width of calibrated tensors (weight_bits for
     weights, where they differ); vectors: samples simulated, cosim_vectors: in RTL, besides the corners; jobs: threads of C-simulation, 0 for one a core.
     """
 
     backend: str = "Vitis"
     part: str | None = None
     clock_ns: float = 5.0
+    device: str = "generic-16nm"
     arch: str = "parallel"
     strategy: str = "latency"
     reuse_factor: int = 1
@@ -143,6 +145,7 @@ def _checked(config: Config) -> Config:
         if value is not None and value < lowest:
             raise FpgaMlError(f"{key} = {value} is below {lowest}", where=config.where(key), do=f"use {lowest} or more")
 
+    one_of("device", config.device, tuple(DEVICES))
     one_of("arch", config.arch, tuple(ARCHITECTURES))
     one_of("strategy", config.strategy, STRATEGIES)
     one_of("until", config.until, STAGES)

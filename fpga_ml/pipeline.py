@@ -23,6 +23,7 @@ from fpga_ml.layers.base import Layer
 from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
 from fpga_ml.rtl.build import Rtl, build_rtl
+from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.simulate.compare import Check, check_csim
 from fpga_ml.simulate.cosim import CosimResult, rtl_files_of
 from fpga_ml.simulate.csim import CSim
@@ -137,7 +138,8 @@ def compile(
         runs: tuple[CosimResult, ...] = ()
         if layers and stages["rtl"] == "ran":
             with clock.stage("rtl"):
-                made = build_rtl(layers, graph.ports, graph.heads, config.project_name, config.clock_ns)
+                name, model = config.project_name, DEVICES[config.device]
+                made = build_rtl(layers, graph.ports, graph.heads, name, config.clock_ns, model)
                 files = given or made.write(_made(folder / "rtl"))
         if made is not None and check is not None and stages["cosim"] == "ran":
             with clock.stage("cosim"):

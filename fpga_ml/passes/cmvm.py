@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -108,13 +109,13 @@ class _Replay:
             return self._sum(mine, Term(start, negative), negative)
         terms = [self.made[op.addr[0]], self._shifted(op)]
         if self._is_zero(start) and terms[0].negative != terms[1].negative:
-            return self._sum(*terms, negative)
+            return self._sum(terms[0], terms[1], negative)
         first, second = (self.stage.ops[k].latency for k in op.addr)
         early = second < first
         shift, sign = (op.data[0], op.opcode == 1) if early else (0, False)
         begun = self._started(op.addr[early], self.b.scale(start, -shift), negative ^ sign)
         terms[early] = Term(self.b.scale(begun.value, shift), begun.negative ^ sign)
-        return self._sum(*terms, negative)
+        return self._sum(terms[0], terms[1], negative)
 
     def _shifted(self, op: Any) -> Term:
         """The second operand of a sum or a difference."""
@@ -135,7 +136,7 @@ class _Replay:
                 return Term(self.b.const(op.data[0], -int(np.log2(op.qint.step))))
             case 11:
                 terms = [self._term(a, op.data[2 * i], op.data[2 * i + 1]) for i, a in enumerate(op.addr)]
-                return self._sum(self._sum(*terms[:2]), *terms[2:])
+                return reduce(self._sum, terms)
         raise FpgaMlError(f"alkaid returned operation {op.opcode}, which a product with constants does not need")
 
     def _term(self, index: int, plus: int, shift: int) -> Term:

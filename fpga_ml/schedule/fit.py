@@ -8,19 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fpga_ml.ir.kernel import Kernel
 from fpga_ml.schedule.delay import DelayModel
 
+Array = npt.NDArray[np.float64]
+
 _EPSILON_NS = 1e-6
 
 # Each step takes what was fitted before as known. The first coefficient of a step is the one that is raised to the envelope.
+# What a period loses besides operations is learnt from chains of adders: a register behind a register tells too little, for
+# its net is as short as they come.
 STEPS: Mapping[str, tuple[str, ...]] = {
-    "register": ("register_ns",),
+    "adder": ("register_ns", "adder_base_ns", "adder_per_bit_ns"),
     "logic": ("lut_ns",),
-    "adder": ("adder_base_ns", "adder_per_bit_ns"),
     "compare": ("compare_base_ns", "compare_per_bit_ns"),
     "multiply": ("multiply_base_ns", "multiply_per_bit_ns"),
     "lookup": ("lookup_per_address_bit_ns",),
@@ -45,20 +50,24 @@ def period_ns(kernel: Kernel, model: DelayModel) -> float:
 
 def fit(measurements: Sequence[Measurement], name: str, lut_inputs: int) -> DelayModel:
     """Least squares, then no design of a step is slower than the model says: coefficients in ns, none below 0."""
-    nothing = DelayModel(name, lut_inputs=lut_inputs, **dict.fromkeys(_COEFFICIENTS, 0.0))
+    nothing = _with(DelayModel(name, lut_inputs=lut_inputs), dict.fromkeys(_COEFFICIENTS, 0.0))
     model = nothing
     for step, coefficients in STEPS.items():
         own = [m for m in measurements if m.step == step]
-        units = [replace(nothing, **{c: 1.0}) for c in coefficients]
+        units = [_with(nothing, {c: 1.0}) for c in coefficients]
         rows = np.array([[period_ns(m.kernel, unit) for unit in units] for m in own])
         left = np.array([m.period_ns - period_ns(m.kernel, model) for m in own])
         found = _not_negative(rows, left)
         found[0] += max(float(np.max((left - rows @ found) / rows[:, 0])), 0.0)
-        model = replace(model, **dict(zip(coefficients, (float(v) for v in found), strict=True)))
+        model = _with(model, dict(zip(coefficients, (float(v) for v in found), strict=True)))
     return model
 
 
-def _not_negative(rows: np.ndarray, left: np.ndarray) -> np.ndarray:
+def _with(model: DelayModel, coefficients: Mapping[str, float]) -> DelayModel:
+    return replace(model, **dict[str, Any](coefficients))
+
+
+def _not_negative(rows: Array, left: Array) -> Array:
     """Least squares; coefficients that would be below 0 are left out."""
     kept = list(range(rows.shape[1]))
     while kept:
@@ -75,4 +84,4 @@ def rounded(model: DelayModel, digits: int = 3) -> DelayModel:
     """Coefficients rounded up, for a table to be read."""
     scale = 10**digits
     ups = {c: float(np.ceil(getattr(model, c) * scale - _EPSILON_NS) / scale) for c in _COEFFICIENTS}
-    return replace(model, **ups)
+    return _with(model, ups)

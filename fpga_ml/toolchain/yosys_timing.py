@@ -76,8 +76,8 @@ def _varies(bits: Sequence[Bit]) -> bool:
 def _positions(kind: str, wires: Mapping[str, Sequence[Bit]]) -> Iterator[tuple[list[Bit], list[Bit]]]:
     """At each bit of a carry cell: what enters there, what leaves there."""
     if kind == "CCU2C":
-        for k in "01":
-            yield [bit for port in "ABCD" for bit in wires.get(port + k, ())], list(wires.get("S" + k, ()))
+        for half in "01":
+            yield [bit for port in "ABCD" for bit in wires.get(port + half, ())], list(wires.get("S" + half, ()))
         return
     for k in range(len(wires["S"])):
         yield [wires["S"][k], wires["DI"][k]], [wires[port][k] for port in ("O", "CO") if k < len(wires.get(port, ()))]

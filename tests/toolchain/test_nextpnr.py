@@ -18,9 +18,9 @@ from fpga_ml.toolchain.nextpnr import place_and_route
 from fpga_ml.toolchain.yosys import resources
 
 FIXED = FixedType.parse
-# The clock that a network is pipelined for is reached, but for this factor of routing that single operations do not see;
-# and it is not wasted: the model is slower by no more than the other.
-TOO_SLOW, TOO_FAST = 1.25, 2.0
+# A network pipelined for a clock reaches it but for the first factor, of routing that single operations do not see (measured:
+# 1.07 to 1.26 for 6 to 14 ns), and it is not faster by more than the second, which would be registers for nothing.
+TOO_SLOW, TOO_FAST = 1.4, 1.5
 
 COUNTER = """
 module counter(input clk, output reg [7:0] y);
@@ -80,7 +80,7 @@ endmodule
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("clock_ns", [6.0, 9.0])
+@pytest.mark.parametrize("clock_ns", [6.0, 10.0])
 def test_the_calibrated_model_tells_the_clock_of_a_network(tmp_path: Path, clock_ns: float) -> None:
     layers = network()
     rtl = build_rtl(layers, {"x": "x", "logits": "y"}, ["logits"], "net", clock_ns, DEVICES["ecp5-85k"])

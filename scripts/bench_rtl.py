@@ -115,7 +115,7 @@ def digits(hidden: Sequence[int]) -> tuple[Any, Array]:
     images, labels = load_digits(return_X_y=True)
     x = images.reshape(-1, 4, 2, 4, 2).mean((2, 4)).reshape(-1, 16) / 16
     model = dense((16, *hidden, 10))
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     fitted = model.fit(x, labels, epochs=60, batch_size=32, verbose=0)
     print(f"digits: accuracy {fitted.history['accuracy'][-1]:.2f} after training", file=sys.stderr)
     return model, x[:200]

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from fpga_ml import __version__
 from fpga_ml.config import ARCHITECTURES, STAGES, Config
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.schedule.devices import DEVICES
 
 # TensorFlow greets on stderr unless told not to, before it is imported; there is no GPU to look for.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -105,6 +106,7 @@ def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--backend", help="hls4ml backend: Vitis, Vivado, Quartus, oneAPI, Catapult, Libero."),
             click.option("--part", help="FPGA part, as the vendor names it."),
             click.option("--clock-ns", type=float, help="Clock period in ns."),
+            click.option("--device", type=click.Choice(list(DEVICES)), help="Whose delays our RTL is pipelined for."),
             click.option("--bits", type=int, help="Width of tensors that carry no quantizer."),
             click.option("--reuse-factor", type=int, help="How often a multiplier is used per inference."),
             click.option(

@@ -13,6 +13,7 @@ from typing import Any
 
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.numerics import FixedType
+from fpga_ml.schedule.devices import DEVICES
 
 ARCHITECTURES = {"parallel": "io_parallel", "stream": "io_stream"}
 STRATEGIES = ("latency", "resource", "resource_unrolled", "distributed_arithmetic")
@@ -42,7 +43,7 @@ class LayerConfig:
 class Config:
     """The whole configuration. Units are in the names; widths in bits.
 
-    backend: hls4ml's; part: None for the backend's default; bits: width of calibrated tensors (weight_bits for
+    backend: hls4ml's; part: None for the backend's default; device: whose delays our own RTL is pipelined for; bits: width of calibrated tensors (weight_bits for
     weights, where they differ); vectors: samples simulated, cosim_vectors: in RTL, besides the corners (None: up to 100, as many as 5,000 cycles take);
     simulators: of RTL; interval_cycles: between two inferences of our RTL, for which layers share hardware (None: reuse_factor says); jobs: threads of C-simulation, 0 for one a core.
     """
@@ -50,6 +51,7 @@ class Config:
     backend: str = "Vitis"
     part: str | None = None
     clock_ns: float = 5.0
+    device: str = "generic-16nm"
     arch: str = "parallel"
     strategy: str = "latency"
     reuse_factor: int = 1
@@ -148,6 +150,7 @@ def _checked(config: Config) -> Config:
         if value is not None and value < lowest:
             raise FpgaMlError(f"{key} = {value} is below {lowest}", where=config.where(key), do=f"use {lowest} or more")
 
+    one_of("device", config.device, tuple(DEVICES))
     one_of("arch", config.arch, tuple(ARCHITECTURES))
     one_of("strategy", config.strategy, STRATEGIES)
     one_of("until", config.until, STAGES)

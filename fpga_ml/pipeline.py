@@ -24,6 +24,7 @@ from fpga_ml.layers.base import Layer
 from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
 from fpga_ml.rtl.build import Rtl, emit, lower
+from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.simulate.compare import Check, check_csim
 from fpga_ml.simulate.cosim import CosimResult, rtl_files_of
 from fpga_ml.simulate.csim import CSim
@@ -139,7 +140,7 @@ def compile(
         network = _lowered(layers, graph, config, stages)
         if network is not None:
             with clock.stage("rtl"):
-                made = emit(network, config.clock_ns, config.arch)
+                made = emit(network, config.clock_ns, config.arch, DEVICES[config.device])
                 files = given or made.write(_made(folder / "rtl"))
         if made is not None and check is not None and stages["cosim"] == "ran":
             with clock.stage("cosim"):

@@ -34,8 +34,8 @@ class Relu(Layer):
 
     def evaluate(self, *x: Tensor) -> Tensor:
         t = x[0].type
-        if self.ceiling is None and self.result.min_raw == 0 and self.result.overflow is Overflow.SAT:
-            return x[0].cast(self.result)  # which saturates at 0 itself
+        if self._is_cast:
+            return x[0].cast(self.result)
         held, high = np.maximum(x[0].held, 0), t.max_raw
         if self.ceiling is not None and self.ceiling <= t.max:
             high = int(self.ceiling / t.lsb)
@@ -46,7 +46,14 @@ class Relu(Layer):
         """Whether of two values of type t the greater one's result is never the smaller."""
         return rises(0, max(t.max_raw, 0), t.fraction, self.result)
 
+    @property
+    def _is_cast(self) -> bool:
+        """True if the result's type saturates at 0 itself."""
+        return self.ceiling is None and self.result.min_raw == 0 and self.result.overflow is Overflow.SAT
+
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        if self._is_cast:
+            return [b.cast(v, self.result) for v in x[0]]
         zero = b.const(0, 0)
         positive = [b.max(v, zero) for v in x[0]]
         if self.ceiling is not None:

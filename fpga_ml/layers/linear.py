@@ -145,17 +145,24 @@ class Linear(Layer):
             for g in range(groups):
                 data = [elements[i] for i in self.index[p, g]]
                 if plain:
-                    sums = [b.scale(s, -self.weight_fraction) for s in apply(b, programs[g], data)]
-                    out += self.finish(b, sums, g * per_group)
+                    starts = [b.scale(v, self.weight_fraction) for v in self._starts(b, g * per_group, per_group)]
+                    sums = apply(b, programs[g], data, starts)
+                    out += self._assigned(b, [b.scale(s, -self.weight_fraction) for s in sums])
                 else:
                     totals = [self._lower_steps(b, data, g, m) for m in range(per_group)]
                     out += [b.cast(t, self.result) for t in totals]
         return out
 
-    def finish(self, b: Builder, sums: Sequence[int], first: int = 0) -> list[int]:
-        """Results of exact sums of products, those of outputs `first` and on."""
-        starts = self._start[first : first + len(sums)]
-        totals = [b.add(s, b.const(int(v), self.accum.fraction)) for s, v in zip(sums, starts, strict=True)]
+    def finish(self, b: Builder, sums: Sequence[int]) -> list[int]:
+        """Results of exact sums of products."""
+        starts = self._starts(b, 0, len(sums))
+        return self._assigned(b, [b.add(s, start) for s, start in zip(sums, starts, strict=True)])
+
+    def _starts(self, b: Builder, first: int, count: int) -> list[int]:
+        """Where the sums of outputs `first` and on begin."""
+        return [b.const(int(v), self.accum.fraction) for v in self._start[first : first + count]]
+
+    def _assigned(self, b: Builder, totals: Sequence[int]) -> list[int]:
         return [b.cast(b.cast(t, self.accum), self.result) for t in totals]
 
     def _lower_steps(self, b: Builder, data: Sequence[int], g: int, m: int) -> int:

@@ -6,8 +6,10 @@ arXiv:2507.04535. The solver is theirs; what it returns is replayed on our build
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -44,43 +46,110 @@ def solve(matrix: npt.NDArray[np.int64], types: Sequence[FixedType]) -> Program:
     return Program(k, tuple(blocks))
 
 
-def apply(b: Builder, program: Program, x: Sequence[int]) -> list[int]:
-    """The values of y for values x."""
-    out = []
+def apply(b: Builder, program: Program, x: Sequence[int], starts: Sequence[int]) -> list[int]:
+    """The values of y + start for values x and constants (one an output)."""
+    out: list[int] = []
     for stages in program.blocks:
-        values = list(x)
-        for stage in stages:
-            values = _replay(b, stage, values)
-        out += values
+        values = [Term(v) for v in x]
+        for stage in stages[:-1]:
+            values = _Replay(b, stage, values).outputs()
+        last = _Replay(b, stages[-1], values)
+        out += last.outputs_from(starts[len(out) : len(out) + len(stages[-1].out_idxs)])
     return out
 
 
-def _replay(b: Builder, stage: Any, x: Sequence[int]) -> list[int]:
-    made: list[int] = []
-    for op in stage.ops:
-        made.append(_operation(b, op, made, x, stage.inp_shifts))
-    out = []
-    for index, shift, negative in zip(stage.out_idxs, stage.out_shifts, stage.out_negs, strict=True):
-        value = b.const(0, 0) if index < 0 else b.scale(made[index], shift)
-        out.append(b.sub(b.const(0, 0), value) if negative and index >= 0 else value)
-    return out
+@dataclass(frozen=True)
+class Term:
+    """A value, or minus a value: signs are kept until a sum takes them in, so that nothing is negated for its own sake."""
+
+    value: int
+    negative: bool = False
 
 
-def _operation(b: Builder, op: Any, made: Sequence[int], x: Sequence[int], shifts: Sequence[int]) -> int:
-    match op.opcode:
-        case -1:
-            return b.scale(x[op.data[0]], shifts[op.data[0]])
-        case -2:
-            return b.sub(b.const(0, 0), made[op.addr[0]])
-        case 0 | 1:
-            first, second = made[op.addr[0]], b.scale(made[op.addr[1]], op.data[0])
-            return b.add(first, second) if op.opcode == 0 else b.sub(first, second)
-        case 5:
-            return b.const(op.data[0], -int(np.log2(op.qint.step)))
-        case 11:
-            terms = [(b.scale(made[a], op.data[2 * i + 1]), bool(op.data[2 * i])) for i, a in enumerate(op.addr)]
-            total = terms[0][0] if terms[0][1] else b.sub(b.const(0, 0), terms[0][0])
-            for value, plus in terms[1:]:
-                total = b.add(total, value) if plus else b.sub(total, value)
-            return total
-    raise FpgaMlError(f"alkaid returned operation {op.opcode}, which a product with constants does not need")
+class _Replay:
+    """One of alkaid's stages on our builder."""
+
+    def __init__(self, b: Builder, stage: Any, x: Sequence[Term]) -> None:
+        self.b, self.stage, self.x = b, stage, x
+        self.made: list[Term] = []
+        for op in stage.ops:
+            self.made.append(self._operation(op))
+        reads = [k for op in stage.ops for k in op.addr] + list(stage.out_idxs)
+        self.uses = Counter(reads)
+
+    def outputs(self) -> list[Term]:
+        out = []
+        for index, shift, negative in self._results():
+            term = self.made[index] if index >= 0 else Term(self.b.const(0, 0))
+            out.append(Term(self.b.scale(term.value, shift), term.negative ^ negative))
+        return out
+
+    def outputs_from(self, starts: Sequence[int]) -> list[int]:
+        """Each output with its start added, as values."""
+        out = []
+        for (index, shift, negative), start in zip(self._results(), starts, strict=True):
+            begun = start if index < 0 else self._started(index, self.b.scale(start, -shift), negative).value
+            out.append(begun if index < 0 else self.b.scale(begun, shift))
+        return out
+
+    def _results(self) -> list[tuple[int, int, bool]]:
+        s = self.stage
+        return [(i, shift, bool(neg)) for i, shift, neg in zip(s.out_idxs, s.out_shifts, s.out_negs, strict=True)]
+
+    def _started(self, index: int, start: int, negative: bool) -> Term:
+        """What was made, plus a constant (minus it where `negative`), as a term of that sign.
+
+        The constant goes in where a sum waits for its other operand, but only into sums that nothing else reads: no other
+        output gets the constant, and no adder is made twice.
+        """
+        op, mine = self.stage.ops[index], self.made[index]
+        if self._is_zero(start) and mine.negative == negative:
+            return mine
+        if op.opcode not in (0, 1) or self.uses[index] > 1:
+            return self._sum(mine, Term(start, negative), negative)
+        terms = [self.made[op.addr[0]], self._shifted(op)]
+        if self._is_zero(start) and terms[0].negative != terms[1].negative:
+            return self._sum(terms[0], terms[1], negative)
+        first, second = (self.stage.ops[k].latency for k in op.addr)
+        early = second < first
+        shift, sign = (op.data[0], op.opcode == 1) if early else (0, False)
+        begun = self._started(op.addr[early], self.b.scale(start, -shift), negative ^ sign)
+        terms[early] = Term(self.b.scale(begun.value, shift), begun.negative ^ sign)
+        return self._sum(terms[0], terms[1], negative)
+
+    def _shifted(self, op: Any) -> Term:
+        """The second operand of a sum or a difference."""
+        second = self.made[op.addr[1]]
+        return Term(self.b.scale(second.value, op.data[0]), second.negative ^ (op.opcode == 1))
+
+    def _operation(self, op: Any) -> Term:
+        match op.opcode:
+            case -1:
+                term = self.x[op.data[0]]
+                return Term(self.b.scale(term.value, self.stage.inp_shifts[op.data[0]]), term.negative)
+            case -2:
+                made = self.made[op.addr[0]]
+                return Term(made.value, not made.negative)
+            case 0 | 1:
+                return self._sum(self.made[op.addr[0]], self._shifted(op))
+            case 5:
+                return Term(self.b.const(op.data[0], -int(np.log2(op.qint.step))))
+            case 11:
+                terms = [self._term(a, op.data[2 * i], op.data[2 * i + 1]) for i, a in enumerate(op.addr)]
+                return reduce(self._sum, terms)
+        raise FpgaMlError(f"alkaid returned operation {op.opcode}, which a product with constants does not need")
+
+    def _term(self, index: int, plus: int, shift: int) -> Term:
+        made = self.made[index]
+        return Term(self.b.scale(made.value, shift), made.negative ^ (not plus))
+
+    def _sum(self, a: Term, c: Term, negative: bool = False) -> Term:
+        """Of unlike signs a term of the sign asked for."""
+        if a.negative == c.negative:
+            return Term(self.b.add(a.value, c.value), a.negative)
+        plus, minus = (c, a) if a.negative != negative else (a, c)
+        return Term(self.b.sub(plus.value, minus.value), negative)
+
+    def _is_zero(self, value: int) -> bool:
+        interval = self.b.wire(value).interval
+        return interval.low == interval.high == 0

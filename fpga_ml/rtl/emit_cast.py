@@ -23,6 +23,15 @@ def cast_items(name: str, target: FixedType, operand: Signal, source: Wire, resu
         carry = Bit(f"{name}_up")
     if not logic.overflows or target.ends is None:
         return [*items, Net(name, width, result.type.signed, _rounded(operand, logic.shift, carry, width), comment)]
+    if logic.rounds_to_end:
+        bits = _magnitude_bits(target) + 1
+        near = Signal(f"{name}_near", bits, target.signed)
+        rounded = _rounded(operand, logic.shift, carry, bits)
+        return [
+            *items,
+            Net(near.name, bits, near.signed, rounded, "rounded, right if in range"),
+            Net(name, width, result.type.signed, _ended(operand, near, target, logic, width), comment),
+        ]
     whole = Signal(f"{name}_whole", width_bits(logic.whole), logic.whole.low < 0)
     rounded = _rounded(operand, logic.shift, carry, whole.width_bits)
     return [
@@ -60,6 +69,33 @@ def _clamped(whole: Signal, target: FixedType, logic: CastLogic, width: int) -> 
         return f"{(below | above).text} ? {literal(low, width)} : {inside}"
     choice = f"{above.text} ? {literal(high, width)} : {inside}" if logic.above else inside
     return f"{below.text} ? {literal(low, width)} : {choice}" if logic.below else choice
+
+
+def _ended(operand: Signal, near: Signal, target: FixedType, logic: CastLogic, width: int) -> str:
+    """The rounded low bits, or the end of the range beyond which the operand lies; rounding itself only reaches the upper.
+
+    What is cut below the lower end and rounded up on to it is that end too, so nothing but the last carry waits for the sum.
+    """
+    assert target.ends is not None
+    low, high = target.ends
+    m = _magnitude_bits(target)
+    above = operand.any(operand.width_bits - 1 - operand.signed, logic.shift + m) | near.bit(m)
+    if operand.signed and (target.signed or not logic.below):
+        above = (operand.sign ^ True) & above
+    inside = near.bits(width)
+    choice = f"{above.text} ? {literal(high, width)} : {inside}" if logic.above else inside
+    return f"{_beneath(operand, target, logic.shift).text} ? {literal(low, width)} : {choice}" if logic.below else choice
+
+
+def _beneath(operand: Signal, target: FixedType, shift: int) -> Bit:
+    """Whether the lower end stands for the cut operand, rounded up or not."""
+    if not target.signed:
+        return operand.sign
+    m = _magnitude_bits(target)
+    beyond = operand.all(operand.width_bits - 2, shift + m) ^ True
+    if target.min_raw != -(1 << m):
+        beyond = beyond | (operand.any(shift + m - 1, shift) ^ True)
+    return operand.sign & beyond
 
 
 def _magnitude_bits(target: FixedType) -> int:

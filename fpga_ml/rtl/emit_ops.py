@@ -17,6 +17,7 @@ from fpga_ml.rtl.emit_cast import cast_items
 from fpga_ml.rtl.signal import Signal
 from fpga_ml.rtl.sv import Computed, Net, Rom, literal
 from fpga_ml.schedule.cast_logic import width_bits
+from fpga_ml.schedule.delay import passing_bits
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,16 @@ def _nothing(name: str, value: Value, operands: Sequence[Operand]) -> list[Compu
 
 def _sum(operator: str) -> Emitter:
     def emitter(name: str, value: Value, operands: Sequence[Operand]) -> list[Computed]:
-        a, b = (o.at(value.wire.fraction, value.wire.type.width) for o in operands)
-        return _net(name, value, f"{a} {operator} {b}")
+        fraction, width = value.wire.fraction, value.wire.type.width
+        passing = passing_bits(value.op, [o.wire for o in operands])
+        added = width - passing
+        if not 0 < passing < width:
+            passing, added = 0, width
+        total = f" {operator} ".join(o.at(fraction - passing, added) for o in operands)
+        if not passing:
+            return _net(name, value, total)
+        finer = max(operands, key=lambda o: o.wire.fraction)
+        return _net(name, value, f"{{{total}, {finer.at(fraction, passing)}}}")
 
     return emitter
 

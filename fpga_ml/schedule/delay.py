@@ -1,7 +1,9 @@
 """How long an operation takes, routing included: estimates in ns, one coefficient set a device family.
 
-A coefficient set is calibrated against place and route of single operations; GENERIC is a 16 nm device with six-input
-LUTs and carry chains (UltraScale+ class).
+GENERIC is a device of the UltraScale+ class (16 nm, six-input LUTs, carry chains) and is not calibrated: no open tool places
+and routes one. Its numbers are estimates by hand, a LUT with an average net in front of it and a carry chain of 20 ps a bit,
+taken from no measurement and no data sheet; they serve to compare designs, not to promise a clock. The sets in devices.py
+are measured by place and route.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from fpga_ml.ir.kernel.builder import signed_digits
 from fpga_ml.ir.kernel.kernel import Value
 from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Min, Mul, Op, Scale, Select, Sub
 from fpga_ml.ir.kernel.wire import Wire
@@ -54,6 +57,10 @@ class DelayModel:
         """A function of so many bits that is a tree of LUTs, such as an OR of all."""
         return self.lut_ns * max(math.ceil(math.log(max(inputs, 1), self.lut_inputs) - 1e-9), 1 if inputs > 1 else 0)
 
+    def choice_ns(self, inputs: int) -> float:
+        """One of two values, chosen by a function of so many bits; a small one is part of the choice itself."""
+        return self.lut_ns if inputs < self.lut_inputs else self.lut_ns + self.logic_ns(inputs)
+
 
 def _free(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
     return 0.0
@@ -64,12 +71,15 @@ def _is_constant(wire: Wire) -> bool:
 
 
 def _sum(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
-    """Bits of one operand below the other's last one pass by, except those of a subtrahend."""
-    a, b = operands
     if sum(w.type.width for w in operands if not _is_constant(w)) <= model.lut_inputs:
         return model.lut_ns
-    passing = max(a.fraction - b.fraction, 0 if isinstance(value.op, Sub) else b.fraction - a.fraction, 0)
-    return model.adder_ns(max(value.wire.type.width - passing, 1))
+    return model.adder_ns(max(value.wire.type.width - passing_bits(value.op, operands), 1))
+
+
+def passing_bits(op: Op, operands: Sequence[Wire]) -> int:
+    """Of a sum, the bits of one operand below the other's last one, which pass by; those of a subtrahend do not."""
+    a, b = operands
+    return max(a.fraction - b.fraction, 0 if isinstance(op, Sub) else b.fraction - a.fraction, 0)
 
 
 def _compare(model: DelayModel, operands: Sequence[Wire]) -> float:
@@ -100,15 +110,10 @@ def _product(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float
         return model.lut_ns
     for wire in operands:
         if _is_constant(wire):
-            digits = signed_digits(wire.interval.low)
+            digits = len(signed_digits(wire.interval.low))
             depth = max(math.ceil(math.log2(digits)) if digits else 0, int(wire.interval.low < 0))
             return depth * model.adder_ns(value.wire.type.width)
     return model.multiply_base_ns + model.multiply_per_bit_ns * sum(w.type.width for w in operands)
-
-
-def signed_digits(number: int) -> int:
-    """Digits +1 and -1 in the canonical signed-digit form."""
-    return (number ^ 3 * number).bit_count() if number >= 0 else signed_digits(-number)
 
 
 def _lookup(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
@@ -122,11 +127,12 @@ def _cast(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
     if source.type.width <= model.lut_inputs:
         return model.lut_ns if _needs_logic(source, value.op) else 0.0
     logic = CastLogic.of(source, target)
-    delay = 0.0
-    if logic.carries:
-        delay += model.adder_ns(width_bits(logic.whole))
+    carry = model.logic_ns(logic.carry_inputs)
+    if logic.rounds_to_end:
+        return carry + model.adder_ns(target.width - target.signed + 1) + model.lut_ns
+    delay = carry + model.adder_ns(width_bits(logic.whole)) if logic.carries else 0.0
     if logic.overflows and target.ends is not None:
-        delay += model.lut_ns + model.logic_ns(max(width_bits(logic.whole) - target.width + 1, 2))
+        delay += model.choice_ns(max(width_bits(logic.whole) - target.width + 1, 2))
     return delay
 
 

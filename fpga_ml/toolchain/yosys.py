@@ -23,9 +23,9 @@ _SCRIPTS: Mapping[str, str] = {
     "xcup": "synth_xilinx -family xcup -flatten -noiopad -top {top}",
     "ecp5": "synth_ecp5 -top {top}",
 }
-# Prefixes of cell names (a shift register takes the place of a LUT); a family's own names do not clash with the other's.
+# Prefixes of cell names (a shift register and an inverter that is left over take the place of a LUT each); a family's own names do not clash with the other's.
 _CELLS: Mapping[str, tuple[str, ...]] = {
-    "luts": ("LUT", "SRL"),
+    "luts": ("LUT", "SRL", "INV"),
     "carries": ("CARRY", "CCU2C"),
     "ffs": ("FDRE", "FDSE", "FDCE", "FDPE", "TRELLIS_FF"),
     "dsps": ("DSP", "MULT18X18D"),
@@ -53,12 +53,17 @@ def script(target: Target, top: str) -> str:
     return _SCRIPTS[target].format(top=top)
 
 
-def resources(rtl_files: Sequence[Path], top: str, target: Target, timeout_s: float) -> Resources:
-    """Synthesise a design. Raises FpgaMlError with Yosys' own last error, or where there is none or it takes too long."""
+def resources(
+    rtl_files: Sequence[Path], top: str, target: Target, timeout_s: float, folder: Path | None = None
+) -> Resources:
+    """Synthesise a design. Raises FpgaMlError with Yosys' own last error, or where there is none or it takes too long.
+
+    folder: of the caller's own, where netlist.json stays, for place and route.
+    """
     version = _version()
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = folder or Path(name)
         files = [str(f.resolve()) for f in rtl_files]
         child = [sys.executable, "-m", "fpga_ml.toolchain.yosys_child", script(target, top), "stat.json", "netlist.json"]
         run(

@@ -10,12 +10,13 @@ import pytest
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder, Kernel, Wire
+from fpga_ml.ir.kernel.builder import signed_digits
 from fpga_ml.ir.kernel.ops import ALL_OPS, Const, Input, Scale
 from fpga_ml.ir.network import Channel, Map, Network
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl import emit_network
 from fpga_ml.schedule import GENERIC, DelayModel, Schedule, schedule
-from fpga_ml.schedule.delay import DELAYS, signed_digits
+from fpga_ml.schedule.delay import DELAYS
 
 from .designs import as_layer, input_tensor, random_kernel
 
@@ -85,7 +86,8 @@ def test_what_is_only_wires_is_free() -> None:
 
 @pytest.mark.parametrize(("number", "digits"), [(0, 0), (1, 1), (-1, 1), (7, 2), (-7, 2), (5, 2), (11, 3), (256, 1)])
 def test_signed_digits(number: int, digits: int) -> None:
-    assert signed_digits(number) == digits
+    assert len(signed_digits(number)) == digits
+    assert sum(signed_digits(number)) == number
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.schedule import GENERIC
 from fpga_ml.toolchain.yosys import resources
+from fpga_ml.toolchain.yosys_timing import longest_path_ns
 
 ADDER = """
 module adder(input clk, input [7:0] a, b, output reg [7:0] y);
@@ -42,3 +44,23 @@ def test_what_yosys_says_of_broken_rtl_is_in_the_error(rtl: Path) -> None:
 def test_a_slow_run_is_given_up(rtl: Path) -> None:
     with pytest.raises(FpgaMlError, match="no end after"):
         resources([rtl], "adder", "xcup", 0.05)
+
+
+def chain_behind_a_lut(bit: int) -> dict[str, object]:
+    """A carry cell one of whose bits waits for a LUT."""
+    lut = {"type": "LUT2", "port_directions": {"I0": "input", "I1": "input", "O": "output"}}
+    chain = {"type": "CARRY4", "port_directions": dict.fromkeys(("S", "DI", "CI"), "input") | {"O": "output"}}
+    select = [10 if k == bit else 20 + k for k in range(4)]
+    return {
+        "cells": {
+            "lut": lut | {"connections": {"I0": [2], "I1": [3], "O": [10]}},
+            "chain": chain | {"connections": {"S": select, "DI": [30, 31, 32, 33], "CI": ["0"], "O": [40, 41, 42, 43]}},
+        }
+    }
+
+
+@pytest.mark.parametrize("bit", range(4))
+def test_a_path_takes_only_its_part_of_a_carry_chain(bit: int) -> None:
+    steps = 4 - bit
+    wanted = GENERIC.register_ns + GENERIC.adder_base_ns + steps * GENERIC.adder_per_bit_ns
+    assert longest_path_ns(chain_behind_a_lut(bit)) == pytest.approx(wanted)

@@ -32,13 +32,13 @@ module net_small (
     v6_s1 <= v6_s0;
   end
   logic [0:0] v7_s1_up;
-  logic signed [5:0] v7_s1_whole;
+  logic signed [4:0] v7_s1_near;
   logic signed [4:0] v7_s1;
   logic signed [3:0] v8_s1;  // 32 entries from -16
   always_comb begin
     v7_s1_up = v6_s1[1] & (v6_s1[0] | v6_s1[2]);  // RND_CONV: one more
-    v7_s1_whole = v6_s1[7:2] + 6'(v7_s1_up);  // before overflow
-    v7_s1 = (v7_s1_whole[5] & ~v7_s1_whole[4]) ? 5'h10 : (~v7_s1_whole[5] & v7_s1_whole[4]) ? 5'd15 : v7_s1_whole[4:0];  // ap_fixed<5,3,AP_RND_CONV,AP_SAT>
+    v7_s1_near = v6_s1[6:2] + 5'(v7_s1_up);  // rounded, right if in range
+    v7_s1 = (v6_s1[7] & ~v6_s1[6]) ? 5'h10 : (~v6_s1[7] & (v6_s1[6] | v7_s1_near[4])) ? 5'd15 : v7_s1_near;  // ap_fixed<5,3,AP_RND_CONV,AP_SAT>
     case (v7_s1)
       5'sh10: v8_s1 = 4'sd0;
       (-5'sd15): v8_s1 = 4'sd2;

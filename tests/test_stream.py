@@ -20,6 +20,9 @@ from zoo import ZOO, samples, w6
 
 import fpga_ml
 from fpga_ml.config import Config
+from fpga_ml.rtl.build import build_rtl
+from fpga_ml.simulate.prove import prove as simulate
+from fpga_ml.simulate.prove import vectors_of, with_corners
 
 IMAGE, WIDE = (7, 6, 2), (5, 11, 2)
 # hls4ml streams none of these, or refuses them there.
@@ -47,17 +50,21 @@ WINDOWS: dict[str, tuple[tuple[int, ...], Model]] = {
     "one_row": (IMAGE, lambda: conv(size=(1, 3))),
     "one_column": (IMAGE, lambda: conv(size=(3, 1), padding="same")),
     "whole": (IMAGE, lambda: conv(size=(7, 6))),
-    "pool_overlapping": (IMAGE, lambda: L.MaxPooling2D(3, strides=2)),
-    "pool_leaves_out": (IMAGE, lambda: L.MaxPooling2D(2, strides=3)),
-    "pool_same": (IMAGE, lambda: L.MaxPooling2D(3, strides=2, padding="same")),
-    "mean_overlapping": (IMAGE, lambda: L.AveragePooling2D(3, strides=1)),
     "series_same": (SERIES, lambda: conv1d(padding="same")),
-    "series_causal": (SERIES, lambda: conv1d(padding="causal")),
     "series_stride": (SERIES, lambda: conv1d(size=2, strides=2)),
     "depthwise_same": (
         IMAGE,
         lambda: qkeras.QDepthwiseConv2D(3, padding="same", depthwise_quantizer=w6(), bias_quantizer=w6()),
     ),
+}
+
+# hls4ml's streamed pooling knows strides of the window's size only: C-simulation is that of io_parallel.
+POOLS: dict[str, Model] = {
+    "overlapping": lambda: L.MaxPooling2D(3, strides=2),
+    "leaving_out": lambda: L.MaxPooling2D(2, strides=3),
+    "same": lambda: L.MaxPooling2D(3, strides=2, padding="same"),
+    "mean_overlapping": lambda: L.AveragePooling2D(3, strides=1),
+    "mean_same": lambda: L.AveragePooling2D(3, strides=2, padding="same"),
 }
 
 
@@ -140,6 +147,23 @@ def test_layers(name: str, vectors: int, tmp_path: Path) -> None:
     shape = SERIES if shape == VECTOR and name not in ("softmax", "prelu") else shape
     model, x = weighted(_around(shape, build), vectors)
     prove(model, x, tmp_path, vectors)
+
+
+@pytest.mark.parametrize(("name", "vectors"), cases(POOLS, ("overlapping",)))
+def test_pools_of_any_stride(name: str, vectors: int, tmp_path: Path) -> None:
+    model, x = weighted(_around(IMAGE, POOLS[name]), vectors)
+    project = fpga_ml.compile(model, data=x, output=tmp_path / "p", config=Config(until="emulate"))
+    assert project.report["emulator"]["mismatches"] == 0
+    ends = project.report["model"]
+    ports = {p["name"]: p["name"] for p in ends["inputs"]}
+    ports |= {h: p["name"] for h, p in zip(project.heads, ends["outputs"], strict=True)}
+    rtl = build_rtl(project.layers, ports, project.heads, "pools", 5.0, arch="stream")
+    (tmp_path / "rtl").mkdir()
+    given = with_corners(project.layers, [a[:vectors] for a in x])
+    expected = vectors_of(project.layers, project.heads, ports, given, project.csim(given))
+    for run in simulate(rtl.write(tmp_path / "rtl"), rtl, expected, tmp_path / "sim", seed=1):
+        assert run.passed, run.texts()
+        assert (run.latency_cycles, run.interval_cycles) == (rtl.latency_cycles, rtl.interval_cycles)
 
 
 @pytest.mark.parametrize(("name", "vectors"), cases(BRANCHES, FAST_BRANCHES))

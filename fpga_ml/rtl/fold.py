@@ -11,7 +11,6 @@ from fpga_ml.ir.network import Channel, Fold, Map
 from fpga_ml.ir.network.process import output_wires
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.map import element, map_module, packed
-from fpga_ml.rtl.names import Names
 from fpga_ml.rtl.signal import Signal
 from fpga_ml.rtl.sv import (
     Assign,
@@ -32,6 +31,7 @@ from fpga_ml.rtl.sv import (
 from fpga_ml.schedule.pipeline import Schedule
 
 CONTROL = ("clk", "rst", "start")
+READ, WRITE = "token", "result"
 
 
 def fold_modules(name: str, step_name: str, process: Fold, schedule: Schedule) -> tuple[Module, Module]:
@@ -43,10 +43,8 @@ def fold_modules(name: str, step_name: str, process: Fold, schedule: Schedule) -
 class _Emission:
     def __init__(self, name: str, step_name: str, process: Fold, schedule: Schedule) -> None:
         self.name, self.step_name, self.process, self.schedule = name, step_name, process, schedule
-        self.names = Names(name)
-        self.control = [self.names.port(p) for p in CONTROL]
         self.read, self.write = process.reads[0], process.writes[0]
-        self.read_port, self.write_port = (self.names.port(c.name) for c in (self.read, self.write))
+
         self.row = Channel("row", process.data_types)
         self.word = Channel("word", process.word_types)
         self.made = Channel("sums", tuple(w.type for w in output_wires(process.step)))
@@ -57,10 +55,10 @@ class _Emission:
 
     def module(self) -> Module:
         items = [*self._walk(), *self._words(), *self._step(), *(self._totals() if self.adds else []), *self._kept()]
-        ports = [Port("input", p) for p in self.control]
+        ports = [Port("input", p) for p in CONTROL]
         ports += [
-            Port("input", self.read_port, self.read.width_bits),
-            Port("output", self.write_port, self.write.width_bits),
+            Port("input", READ, self.read.width_bits),
+            Port("output", WRITE, self.write.width_bits),
         ]
         rounds = f"{self.process.rounds} rounds of {len(self.row.types)} elements"
         return Module(self.name, tuple(ports), items, f"Fold '{self.process.name}': {rounds}.")
@@ -82,8 +80,7 @@ class _Emission:
 
     def _packed(self, row: tuple[int, ...]) -> str:
         parts = [
-            _as(self.read_port, self.read, k, t) if k >= 0 else literal(0, t.width)
-            for k, t in zip(row, self.row.types, strict=True)
+            _as(READ, self.read, k, t) if k >= 0 else literal(0, t.width) for k, t in zip(row, self.row.types, strict=True)
         ]
         return packed(parts)
 
@@ -162,7 +159,7 @@ class _Emission:
             items.append(Net(part.name, own.width, own.signed, f"kept[{low + own.width - 1}:{low}]"))
             items.append(Net(f"result_{k}", t.width, t.signed, part.bits(t.width, t.fraction - own.fraction)))
         results = [f"result_{k}" for k in range(len(self.write.types))]
-        return [Comb([*items, Assign(self.write_port, packed(results))])]
+        return [Comb([*items, Assign(WRITE, packed(results))])]
 
 
 def _as(port: str, channel: Channel, k: int, target: FixedType) -> str:

@@ -1,6 +1,6 @@
 """Line buffers and collections: modules that take a token when they are free and hold one until it is taken.
 
-`<read>_ready` says that a token can be taken; `<write>_valid` that one is held, and `<write>_ready` that it is taken.
+`given_ready` says that a token can be taken; `held_valid` that one is held, and `held_ready` that it is taken.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from itertools import product
 
 from fpga_ml.ir.network import Axis, Channel, Collect, Split, Window
 from fpga_ml.rtl.map import packed
-from fpga_ml.rtl.names import Names
 from fpga_ml.rtl.sv import Assign, Comb, Comment, Declare, Item, Memory, Module, Net, Port, Register, Registers, literal
+
+PORTS = ("clk", "rst", "given", "given_valid", "given_ready", "held", "held_valid", "held_ready")
 
 
 def holder_module(name: str, process: Window | Collect | Split) -> Module:
@@ -29,28 +30,24 @@ class _Holder:
 
     def __init__(self, name: str, read: Channel, write: Channel) -> None:
         self.name, self.read, self.write = name, read, write
-        names = Names(name)
-        for port in ("clk", "rst"):
-            names.port(port)
-        self.given, self.held = names.port(read.name), names.port(write.name)
 
     def ports(self) -> tuple[Port, ...]:
         return (
             Port("input", "clk"),
             Port("input", "rst"),
-            Port("input", self.given, self.read.width_bits),
-            Port("input", f"{self.given}_valid"),
-            Port("output", f"{self.given}_ready"),
-            Port("output", self.held, self.write.width_bits),
-            Port("output", f"{self.held}_valid"),
-            Port("input", f"{self.held}_ready"),
+            Port("input", "given", self.read.width_bits),
+            Port("input", "given_valid"),
+            Port("output", "given_ready"),
+            Port("output", "held", self.write.width_bits),
+            Port("output", "held_valid"),
+            Port("input", "held_ready"),
         )
 
     def stepping(self, step: str, offers: str) -> list[Item]:
         """offers: whether a step makes a token."""
-        valid, taken = f"{self.held}_valid", f"{self.held}_ready"
+        valid, taken = "held_valid", "held_ready"
         return [
-            Assign(f"{self.given}_ready", "free"),
+            Assign("given_ready", "free"),
             Registers(
                 "clk", (Register("valid", None, False, f"((free & {step}) ? {offers} : valid & ~{taken})", True),), "rst"
             ),
@@ -58,7 +55,7 @@ class _Holder:
         ]
 
     def free(self) -> list[Item]:
-        return [Declare("valid", None, "logic"), Net("free", None, False, f"~valid | {self.held}_ready")]
+        return [Declare("valid", None, "logic"), Net("free", None, False, "~valid | held_ready")]
 
     def counted(self, step: str) -> list[Item]:
         """The number of the frame's token that comes next."""
@@ -80,17 +77,17 @@ class _Gathering(_Holder):
     def module(self) -> Module:
         bits, tokens = self.read.width_bits, self.read.tokens
         width = (tokens - 1).bit_length()
-        step = f"(free & {self.given}_valid)"
-        shifted = f"{{{self.given}, whole[{tokens * bits - 1}:{bits}]}}" if tokens > 1 else self.given
+        step = "(free & given_valid)"
+        shifted = f"{{given, whole[{tokens * bits - 1}:{bits}]}}" if tokens > 1 else "given"
         last = f"count == {literal(tokens - 1, max(width, 1))}"
         items: list[Item] = [
             *self.free(),
             *self.counted(step),
-            *self.stepping(f"{self.given}_valid", f"({last})"),
+            *self.stepping("given_valid", f"({last})"),
             Comment("the tokens of a frame, the last one on top"),
             Declare("whole", tokens * bits, "logic"),
             Registers("clk", (Register("whole", tokens * bits, False, f"{step} ? {shifted} : whole", True),)),
-            Assign(self.held, "whole"),
+            Assign("held", "whole"),
         ]
         return Module(self.name, self.ports(), items, f"The {tokens} tokens of a frame as one.")
 
@@ -103,20 +100,20 @@ class _Splitting(_Holder):
         bits, tokens = self.write.width_bits, self.write.tokens
         width = tokens.bit_length()
         zero, one, every = literal(0, width), literal(1, width), literal(tokens, width)
-        valid, taken, there = f"{self.held}_valid", f"{self.held}_ready", f"{self.given}_valid"
+        valid, taken, there = "held_valid", "held_ready", "given_valid"
         left = f"((free & {there}) ? {every} : ({valid} & {taken}) ? left - {one} : left)"
         moved = f"{{{bits}'d0, whole[{tokens * bits - 1}:{bits}]}}" if tokens > 1 else "whole"
-        following = f"(free & {there}) ? {self.given} : ({valid} & {taken}) ? {moved} : whole"
+        following = f"(free & {there}) ? given : ({valid} & {taken}) ? {moved} : whole"
         items: list[Item] = [
             Comment("tokens left, the one that is offered included"),
             Declare("left", width, "logic"),
             Declare("whole", tokens * bits, "logic"),
             Net("free", None, False, f"(left == {zero}) | ((left == {one}) & {taken})"),
             Assign(valid, f"left != {zero}"),
-            Assign(f"{self.given}_ready", "free"),
+            Assign("given_ready", "free"),
             Registers("clk", (Register("left", width, False, left, True),), "rst"),
             Registers("clk", (Register("whole", tokens * bits, False, following, True),)),
-            Assign(self.held, f"whole[{bits - 1}:0]"),
+            Assign("held", f"whole[{bits - 1}:0]"),
         ]
         return Module(self.name, self.ports(), items, f"A token as {tokens}.")
 
@@ -137,7 +134,7 @@ class _Line(_Holder):
 
     def _control(self) -> list[Item]:
         width = max((self.read.tokens - 1).bit_length(), 1)
-        there = f"{self.given}_valid"
+        there = "given_valid"
         return [
             Comment("a pixel is taken; behind the last one of a frame, steps without one bring out the last windows"),
             *self.free(),
@@ -177,7 +174,7 @@ class _Line(_Holder):
                 ),
             ),
             Registers("clk", (Register("placed", None, False, f"(step ? on & ~{last} : placed)", True),), "rst"),
-            *self.stepping(f"({self.given}_valid | flush)", "offers"),
+            *self.stepping("(given_valid | flush)", "offers"),
         ]
         return items
 
@@ -220,13 +217,13 @@ class _Line(_Holder):
         """The column that a step adds, the newest row lowest: this pixel and those above it, from a memory of whole lines."""
         above = (self.rows.reach - 1) * self.bits
         if above == 0:
-            return [Net("column", self.bits, False, self.given)]
+            return [Net("column", self.bits, False, "given")]
         return [
             Comment("lines above, a column a word"),
             *counter("place", self.columns.size, "step", reset=True),
             Declare("column", above + self.bits),
             Memory("lines", above, self.columns.size, "place", f"column[{above - 1}:0]", "step"),
-            Assign("column", f"{{lines[place], {self.given}}}"),
+            Assign("column", "{lines[place], given}"),
         ]
 
     def _columns(self) -> list[Item]:
@@ -260,7 +257,7 @@ class _Line(_Holder):
             inside = " & ".join(n for n in (f"y{i}_in", f"x{j}_in") if n in known)
             names.append(f"tap_{i}_{j}")
             nets.append(Net(names[-1], self.bits, False, f"({inside}) ? {pixel} : {fill}" if inside else pixel))
-        return [*items, Comb([*nets, Assign(self.held, packed(names))])]
+        return [*items, Comb([*nets, Assign("held", packed(names))])]
 
     def _inside(self, axis: Axis, at: str, k: int) -> str:
         """Whether tap k of the window here is within the image."""

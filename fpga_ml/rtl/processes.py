@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fpga_ml.ir.network import Fold, Map
+from fpga_ml.ir.network import Fold, Map, Process
 from fpga_ml.rtl import fold
 from fpga_ml.rtl.fold import fold_modules
 from fpga_ml.rtl.map import map_module
-from fpga_ml.rtl.names import Names
+from fpga_ml.rtl.names import Names, identifier
 from fpga_ml.rtl.sv import Module
 from fpga_ml.schedule.parallel import Placed
 
@@ -25,3 +25,10 @@ def control_ports(placed: Placed, clock: str, reset: str, start: str) -> tuple[t
     if isinstance(placed.process, Fold):
         return tuple(zip(fold.CONTROL, (clock, reset, start), strict=True))
     return (("clk", clock),) if placed.schedule.register_bits else ()
+
+
+def data_ports(process: Process) -> tuple[str, ...]:
+    """The module's ports of what the process reads, and then of what it writes."""
+    if isinstance(process, Fold):
+        return (fold.READ, fold.WRITE)
+    return tuple(dict.fromkeys(identifier(c.name) for c in (*process.reads, *process.writes)))

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from fpga_ml.ir.network import Channel
-from fpga_ml.rtl.names import Names, identifier
-from fpga_ml.rtl.processes import control_ports
+from fpga_ml.rtl.names import Names
+from fpga_ml.rtl.processes import control_ports, data_ports
 from fpga_ml.rtl.sv import Assign, Comment, Declare, Instance, Item, Module, Port, Register, Registers
 from fpga_ml.schedule.parallel import Placed, Plan
 
@@ -83,6 +83,6 @@ class _Segment:
         items += [Declare(self.signals[c.name, placed.end_stage], c.width_bits) for c in process.writes]
         wiring = {c.name: self.signals[c.name, placed.start_stage] for c in process.reads}
         wiring |= {c.name: self.signals[c.name, placed.end_stage] for c in process.writes}
-        control = control_ports(placed, "clk", "rst", self.valid[placed.start_stage])
-        ports = [*control, *((identifier(port), signal) for port, signal in wiring.items())]
-        return [*items, Instance(module, self.names.free(f"{process.name}_layer"), tuple(ports))]
+        ports = control_ports(placed, "clk", "rst", self.valid[placed.start_stage])
+        ports += tuple(zip(data_ports(process), wiring.values(), strict=True))
+        return [*items, Instance(module, self.names.free(f"{process.name}_layer"), ports)]

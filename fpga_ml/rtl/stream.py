@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fpga_ml.ir.network import Channel
+from fpga_ml.rtl.holders import PORTS as HOLDER_PORTS
 from fpga_ml.rtl.map import packed
 from fpga_ml.rtl.names import Names, identifier
 from fpga_ml.rtl.segment import CONTROL as SEGMENT_CONTROL
@@ -45,6 +46,8 @@ class _Top:
         }
         self.units = {u.name: self.names.free(u.name) for u in plan.units}
         self.reset = self.names.free("rst")
+        self.own: dict[tuple[str, str], str] = {}
+        self.taken: dict[str, str] = {}
 
     def module(self) -> Module:
         items: list[Item] = [Comment("control"), Net(self.reset, None, False, "~ap_rst_n")]
@@ -78,29 +81,46 @@ class _Top:
         items: list[Item] = []
         for b in self.plan.buffers:
             name = self.buffers[b.channel.name, b.reader]
-            items += [Declare(f"{name}_{end}", None) for end in ("room", "valid", "pop")]
-            items.append(Declare(f"{name}_first", b.channel.width_bits))
+            items += [Declare(self._own(name, end), None) for end in ("room", "valid", "pop")]
+            items.append(Declare(self._own(name, "first"), b.channel.width_bits))
         for u in self.plan.units:
             name = self.units[u.name]
             ends = ("start", "done", "busy") if isinstance(u, Segment) else ("valid", "ready")
-            items += [Declare(f"{name}_{end}", None) for end in ends]
+            items += [Declare(self._own(name, end), None) for end in ends]
             items += [Declare(self._made(u, c), c.width_bits) for c in u.writes]
         return items
 
+    def _own(self, owner: str, end: str) -> str:
+        """The signal of an owner (a channel, a buffer, a unit) with this end to its name; always the same."""
+        if (owner, end) not in self.own:
+            self.own[owner, end] = self.names.free(f"{owner}_{end}")
+        return self.own[owner, end]
+
     def _made(self, unit: Unit, channel: Channel) -> str:
-        return f"{self.units[unit.name]}_{identifier(channel.name)}"
+        return self._own(self.units[unit.name], f"made_{channel.name}")
 
     def _fifo(self, b: Buffer, reserve: str, push: str, given: str) -> Instance:
         name = self.buffers[b.channel.name, b.reader]
-        ports = [("clk", "ap_clk"), ("rst", self.reset), ("room", f"{name}_room"), ("reserve", reserve), ("push", push)]
-        ports += [("given", given), ("valid", f"{name}_valid"), ("pop", f"{name}_pop"), ("first", f"{name}_first")]
+        ports = [
+            ("clk", "ap_clk"),
+            ("rst", self.reset),
+            ("room", self._own(name, "room")),
+            ("reserve", reserve),
+            ("push", push),
+        ]
+        ports += [
+            ("given", given),
+            ("valid", self._own(name, "valid")),
+            ("pop", self._own(name, "pop")),
+            ("first", self._own(name, "first")),
+        ]
         sizes = (("WIDTH", b.channel.width_bits), ("DEPTH", b.depth))
-        return Instance(self.fifo, self.names.free(f"{name}_fifo"), tuple(ports), sizes)
+        return Instance(self.fifo, self._own(name, "fifo"), tuple(ports), sizes)
 
     def _room(self, channel: Channel) -> str:
         """Whether every buffer of a channel has room."""
         own = self.plan.buffers_of(channel.name)
-        return " & ".join(f"{self.buffers[channel.name, b.reader]}_room" for b in own) or "1'b1"
+        return " & ".join(self._own(self.buffers[channel.name, b.reader], "room") for b in own) or "1'b1"
 
     def _input(self, c: Channel) -> list[Item]:
         """A frame begins with ap_start, and the next one when all inputs have come to their ends."""
@@ -109,11 +129,11 @@ class _Top:
         for t in c.types:
             parts.append(f"{data}[{low + t.width - 1}:{low}]")
             low += slot_bits(t.width)
-        taken, given = self.names.free(f"{c.name}_taken"), self.names.free(f"{c.name}_given")
-        self.taken = {**getattr(self, "taken", {}), c.name: taken}
-        items: list[Item] = [Comment(f"input '{c.name}'"), Declare(f"{c.name}_open", None)]
+        taken, given = self._own(c.name, "taken"), self._own(c.name, "given")
+        self.taken[c.name] = taken
+        items: list[Item] = [Comment(f"input '{c.name}'"), Declare(self._own(c.name, "open"), None)]
         items += [
-            Assign(ready, f"{c.name}_open & {self._room(c)}"),
+            Assign(ready, f"{self._own(c.name, 'open')} & {self._room(c)}"),
             Net(taken, None, False, f"{valid} & {ready}"),
             Net(given, c.width_bits, False, packed(parts)),
         ]
@@ -125,10 +145,10 @@ class _Top:
         for c in unit.reads:
             if (c.name, unit.name) in self.buffers:
                 name = self.buffers[c.name, unit.name]
-                found.append((c, f"{name}_valid", f"{name}_first"))
+                found.append((c, self._own(name, "valid"), self._own(name, "first")))
             else:
                 writer = next(u for u in self.plan.units if c.name in (w.name for w in u.writes))
-                found.append((c, f"{self.units[writer.name]}_valid", self._made(writer, c)))
+                found.append((c, self._own(self.units[writer.name], "valid"), self._made(writer, c)))
         return found
 
     def _take(self, unit: Unit, taken: str) -> list[Item]:
@@ -136,10 +156,10 @@ class _Top:
         items: list[Item] = []
         for c in unit.reads:
             if (c.name, unit.name) in self.buffers:
-                items.append(Assign(f"{self.buffers[c.name, unit.name]}_pop", taken))
+                items.append(Assign(self._own(self.buffers[c.name, unit.name], "pop"), taken))
             else:
                 writer = next(u for u in self.plan.units if c.name in (w.name for w in u.writes))
-                items.append(Assign(f"{self.units[writer.name]}_ready", taken))
+                items.append(Assign(self._own(self.units[writer.name], "ready"), taken))
         return items
 
     def _segment(self, unit: Segment) -> list[Item]:
@@ -148,53 +168,58 @@ class _Top:
         items: list[Item] = [Comment(f"'{unit.name}'")]
         interval = unit.plan.interval_cycles
         if interval > 1:
-            wait, width = self.names.free(f"{name}_wait"), (interval - 1).bit_length()
+            wait, width = self._own(name, "wait"), (interval - 1).bit_length()
             zero, one = literal(0, width), literal(1, width)
-            left = f"({name}_start ? {literal(interval - 1, width)} : ({wait} == {zero}) ? {zero} : {wait} - {one})"
+            left = f"({self._own(name, 'start')} ? {literal(interval - 1, width)} : ({wait} == {zero}) ? {zero} : {wait} - {one})"
             items += [
                 Declare(wait, width, "logic"),
                 Registers("ap_clk", (Register(wait, width, False, left, True),), self.reset),
             ]
             start = f"{start} & ({wait} == {zero})"
         ports = list(
-            zip(SEGMENT_CONTROL, ("ap_clk", self.reset, *(f"{name}_{e}" for e in ("start", "done", "busy"))), strict=True)
+            zip(
+                SEGMENT_CONTROL,
+                ("ap_clk", self.reset, *(self._own(name, e) for e in ("start", "done", "busy"))),
+                strict=True,
+            )
         )
         ports += [(identifier(c.name), token) for c, _, token in reads]
         ports += [(identifier(f"{c.name}_out"), self._made(unit, c)) for c in unit.writes]
-        items += [Assign(f"{name}_start", start), *self._take(unit, f"{name}_start")]
-        items.append(Instance(self.modules[unit.name], self.names.free(f"{name}_unit"), tuple(ports)))
+        items += [Assign(self._own(name, "start"), start), *self._take(unit, self._own(name, "start"))]
+        items.append(Instance(self.modules[unit.name], self._own(name, "unit"), tuple(ports)))
         for c in unit.writes:
             items += [
-                self._fifo(b, f"{name}_start", f"{name}_done", self._made(unit, c)) for b in self.plan.buffers_of(c.name)
+                self._fifo(b, self._own(name, "start"), self._own(name, "done"), self._made(unit, c))
+                for b in self.plan.buffers_of(c.name)
             ]
         return items
 
     def _holder(self, unit: Unit) -> list[Item]:
-        name, read, write = self.units[unit.name], unit.reads[0], unit.writes[0]
-        (_, valid, token), free = self._reads(unit)[0], self.names.free(f"{name}_free")
-        given, held = identifier(read.name), identifier(write.name)
+        name, write = self.units[unit.name], unit.writes[0]
+        (_, valid, token), free = self._reads(unit)[0], self._own(name, "free")
         made, buffers = self._made(unit, write), self.plan.buffers_of(write.name)
-        ports = [("clk", "ap_clk"), ("rst", self.reset), (given, token), (f"{given}_valid", valid), (f"{given}_ready", free)]
-        ports += [(held, made), (f"{held}_valid", f"{name}_valid"), (f"{held}_ready", f"{name}_ready")]
+        signals = ("ap_clk", self.reset, token, valid, free, made, self._own(name, "valid"), self._own(name, "ready"))
         items: list[Item] = [Comment(f"'{unit.name}'"), Declare(free, None), *self._take(unit, f"{valid} & {free}")]
-        items.append(Instance(self.modules[unit.name], self.names.free(f"{name}_unit"), tuple(ports)))
+        items.append(
+            Instance(self.modules[unit.name], self._own(name, "unit"), tuple(zip(HOLDER_PORTS, signals, strict=True)))
+        )
         if buffers:
-            items.append(Assign(f"{name}_ready", f"{name}_valid & {self._room(write)}"))
-            items += [self._fifo(b, f"{name}_ready", f"{name}_ready", made) for b in buffers]
+            items.append(Assign(self._own(name, "ready"), f"{self._own(name, 'valid')} & {self._room(write)}"))
+            items += [self._fifo(b, self._own(name, "ready"), self._own(name, "ready"), made) for b in buffers]
         return items
 
     def _output(self, c: Channel) -> list[Item]:
         data, valid, ready = self.axis[c.name]
         name = self.buffers[c.name, OUTSIDE]
-        parts = [Signal(f"{name}_{k}", t.width, t.signed) for k, _, t in c.slices()]
-        nets = [Net(p.name, p.width_bits, p.signed, f"{name}_first[{low + p.width_bits - 1}:{low}]")
+        parts = [Signal(self._own(name, f"element_{k}"), t.width, t.signed) for k, _, t in c.slices()]
+        nets = [Net(p.name, p.width_bits, p.signed, f"{self._own(name, 'first')}[{low + p.width_bits - 1}:{low}]")
                 for p, (_, low, _) in zip(parts, c.slices(), strict=True)]  # fmt: skip
         return [
             Comment(f"output '{c.name}'"),
             *nets,
             Assign(data, packed([p.bits(slot_bits(p.width_bits)) for p in parts])),
-            Assign(valid, f"{name}_valid"),
-            Assign(f"{name}_pop", f"{valid} & {ready}"),
+            Assign(valid, self._own(name, "valid")),
+            Assign(self._own(name, "pop"), f"{valid} & {ready}"),
         ]
 
     def _frames(self) -> list[Item]:
@@ -202,7 +227,7 @@ class _Top:
         items: list[Item] = [Comment("frames")]
         ended = [self._ended(c, items) for c in self.network.inputs]
         done = [self._passed(c, items) for c in self.network.results]
-        begun = f"{self.taken[self.network.inputs[0].name]} & {self.network.inputs[0].name}_begins"
+        begun = f"{self.taken[self.network.inputs[0].name]} & {self._own(self.network.inputs[0].name, 'begins')}"
         flight, width = self.names.free("flight"), _FLIGHT_BITS
         change = f"{flight} + {width}'({begun}) - {width}'(ap_done)"
         return [
@@ -216,47 +241,45 @@ class _Top:
 
     def _ended(self, c: Channel, items: list[Item]) -> str:
         """Whether the input has come to its frame's end, with this cycle's token or before."""
-        name, width = c.name, max((c.tokens - 1).bit_length(), 1)
+        width = max((c.tokens - 1).bit_length(), 1)
         zero, one, taken = literal(0, width), literal(1, width), self.taken[c.name]
-        last = f"({taken} & ({name}_count == {literal(c.tokens - 1, width)}))"
-        count = (
-            f"({taken} ? (({name}_count == {literal(c.tokens - 1, width)}) ? {zero} : {name}_count + {one}) : {name}_count)"
-        )
+        number, waits, begins = (self._own(c.name, end) for end in ("count", "waits", "begins"))
+        last = f"({taken} & ({number} == {literal(c.tokens - 1, width)}))"
+        count = f"({taken} ? (({number} == {literal(c.tokens - 1, width)}) ? {zero} : {number} + {one}) : {number})"
         items += [
-            Declare(f"{name}_count", width, "logic"),
-            Declare(f"{name}_waits", None, "logic"),
-            Net(f"{name}_begins", None, False, f"{name}_count == {zero}"),
-            Assign(f"{name}_open", f"{name}_begins ? ap_start & ~{name}_waits : 1'b1"),
+            Declare(number, width, "logic"),
+            Declare(waits, None, "logic"),
+            Net(begins, None, False, f"{number} == {zero}"),
+            Assign(self._own(c.name, "open"), f"{begins} ? ap_start & ~{waits} : 1'b1"),
             Registers(
                 "ap_clk",
                 (
-                    Register(f"{name}_count", width, False, count, True),
-                    Register(f"{name}_waits", None, False, f"(({name}_waits | {last}) & ~ap_ready)", True),
+                    Register(number, width, False, count, True),
+                    Register(waits, None, False, f"(({waits} | {last}) & ~ap_ready)", True),
                 ),
                 self.reset,
             ),
         ]
-        return f"({name}_waits | {last})"
+        return f"({waits} | {last})"
 
     def _passed(self, c: Channel, items: list[Item]) -> str:
         """Whether the output has given a frame that is not yet counted, with this cycle's token or before."""
-        name, width, bits = c.name, max((c.tokens - 1).bit_length(), 1), _FLIGHT_BITS
+        width, bits = max((c.tokens - 1).bit_length(), 1), _FLIGHT_BITS
+        number, ahead, ends = (self._own(c.name, end) for end in ("given_count", "ahead", "ends"))
         _, valid, ready = self.axis[c.name]
-        end = f"{name}_given_count == {literal(c.tokens - 1, width)}"
-        count = f"(({valid} & {ready}) ? (({end}) ? {literal(0, width)} : {name}_given_count + {literal(1, width)}) : {name}_given_count)"
+        end = f"{number} == {literal(c.tokens - 1, width)}"
+        count = f"(({valid} & {ready}) ? (({end}) ? {literal(0, width)} : {number} + {literal(1, width)}) : {number})"
         items += [
-            Declare(f"{name}_given_count", width, "logic"),
-            Declare(f"{name}_ahead", bits, "logic"),
-            Net(f"{name}_ends", None, False, f"{valid} & {ready} & ({end})"),
+            Declare(number, width, "logic"),
+            Declare(ahead, bits, "logic"),
+            Net(ends, None, False, f"{valid} & {ready} & ({end})"),
             Registers(
                 "ap_clk",
                 (
-                    Register(f"{name}_given_count", width, False, count, True),
-                    Register(
-                        f"{name}_ahead", bits, False, f"({name}_ahead + {bits}'({name}_ends) - {bits}'(ap_done))", True
-                    ),
+                    Register(number, width, False, count, True),
+                    Register(ahead, bits, False, f"({ahead} + {bits}'({ends}) - {bits}'(ap_done))", True),
                 ),
                 self.reset,
             ),
         ]
-        return f"({name}_ends | ({name}_ahead != {literal(0, bits)}))"
+        return f"({ends} | ({ahead} != {literal(0, bits)}))"

@@ -207,10 +207,31 @@ class Sink:
                 self._place, self._number = self._place + 1, 0
 
 
+class Probe:
+    """When the first vector's tokens of an inner channel are made: a channel's signals are then all high."""
+
+    def __init__(self, dut: Any, signals: list[str], tokens: int) -> None:
+        self._signals = [getattr(dut, name) for name in signals]
+        self._tokens, self.first, self.last = tokens, -1, -1
+        self._seen = 0
+
+    def observe(self, cycle: int) -> None:
+        if self._seen < self._tokens and all(str(s.value) == "1" for s in self._signals):
+            self.first = cycle if self._seen == 0 else self.first
+            self.last = cycle
+            self._seen += 1
+
+    @property
+    def complete(self) -> bool:
+        return self._seen == self._tokens
+
+
 class StreamSide:
     """All of a stream top's interface: ap_start is high as long as there is something to send."""
 
-    def __init__(self, dut: Any, ports: Stream, vectors: Vectors, mode: Mode, seed: int) -> None:
+    def __init__(
+        self, dut: Any, ports: Stream, vectors: Vectors, mode: Mode, seed: int, probes: dict[str, tuple[list[str], int]]
+    ) -> None:
         gaps, control = mode == "random_gaps", ports.control
         self.board = Board(mode, vectors, ports)
         rows = {t.name: t.values for t in vectors.inputs}
@@ -222,6 +243,8 @@ class StreamSide:
         ]
         self._start, self._done, self._idle = (getattr(dut, n) for n in (control.start, control.done, control.idle))
         self._names = control.done, control.idle
+        self._probes = {n: Probe(dut, *given) for n, given in probes.items()} if mode == "back_to_back" else {}
+        self._begin: int | None = None
         self.paused = self.armed = self.idle = False
 
     @property
@@ -246,6 +269,10 @@ class StreamSide:
             return
         for end in self._ends:
             end.observe(cycle)
+        if self._begin is None and self.board.accepted:
+            self._begin = cycle
+        for probe in self._probes.values():
+            probe.observe(cycle)
         levels = [str(h.value) for h in (self._done, self._idle)]
         for name, level in zip(self._names, levels, strict=True):
             if level not in "01":
@@ -272,4 +299,7 @@ class StreamSide:
             resets=resets,
             discarded=discarded,
             cycles=cycles,
+            timeline={
+                n: (p.first - (self._begin or 0), p.last - (self._begin or 0)) for n, p in self._probes.items() if p.complete
+            },
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ class Settings:
     seed: int
     fixed_latency: bool
     patience_cycles: int
+    probes: dict[str, tuple[list[str], int]]
 
     @classmethod
     def read(cls) -> Settings:
@@ -49,6 +51,7 @@ class Settings:
             int(given.get("COSIM_SEED", "1")),
             given.get("COSIM_FIXED_LATENCY", "1") == "1",
             int(given.get("COSIM_PATIENCE_CYCLES", "10000")),
+            json.loads(given.get("COSIM_PROBES", "{}")),
         )
 
 
@@ -61,7 +64,7 @@ class Bench:
         self.clock = getattr(dut, ports.control.clock)
         self.side: ParallelSide | StreamSide
         if isinstance(ports, Stream):
-            self.side = StreamSide(dut, ports, vectors, mode, settings.seed)
+            self.side = StreamSide(dut, ports, vectors, mode, settings.seed, settings.probes)
         else:
             self.side = ParallelSide(dut, ports, vectors, mode, settings.seed, fixed_latency=settings.fixed_latency)
         self.board = self.side.board

@@ -128,6 +128,7 @@ def _cosim(run: CosimResult) -> dict[str, Any]:
         "stalls": run.stalls,
         "seconds": round(run.seconds, 2),
         "texts": run.texts(),
+        "timeline": [{"channel": n, "first_cycle": a, "last_cycle": b} for n, (a, b) in run.timeline.items()],
     }
 
 

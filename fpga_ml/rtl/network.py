@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fpga_ml.ir.network import Network, verified
@@ -13,7 +13,7 @@ from fpga_ml.rtl.parallel import parallel_module
 from fpga_ml.rtl.primitives import fifo_module
 from fpga_ml.rtl.processes import modules_of
 from fpga_ml.rtl.segment import segment_module
-from fpga_ml.rtl.stream import stream_module
+from fpga_ml.rtl.stream import Probes, stream_module
 from fpga_ml.rtl.sv import Module
 from fpga_ml.schedule import GENERIC, DelayModel
 from fpga_ml.schedule.parallel import Plan, plan
@@ -45,7 +45,8 @@ class BufferRow:
 @dataclass(frozen=True)
 class Rtl:
     """files: text by file name, one module each, the top last; register_bits: of all modules, without memories; buffers:
-    between the units of a stream."""
+    between the units of a stream; probes: by channel, the top's signals that are high in a cycle in which a token of it is
+    made, and the tokens of a frame."""
 
     files: Mapping[str, str]
     top: str
@@ -54,6 +55,7 @@ class Rtl:
     interval_cycles: int
     register_bits: int
     buffers: tuple[BufferRow, ...] = ()
+    probes: Probes = field(default_factory=dict)
 
     def write(self, folder: Path) -> tuple[Path, ...]:
         """The files, into a folder that exists."""
@@ -100,7 +102,8 @@ def emit_stream(network: Network, clock_ns: float, model: DelayModel = GENERIC) 
         )
         own[unit.name] = made[-1].name
         modules += made
-    modules.append(stream_module(planned, own, fifo.name))
+    module, probes = stream_module(planned, own, fifo.name)
+    modules.append(module)
     return Rtl(
         {f"{fifo.name}.sv": fifo.text} | {f"{m.name}.sv": m.text for m in modules},
         top,
@@ -109,6 +112,7 @@ def emit_stream(network: Network, clock_ns: float, model: DelayModel = GENERIC) 
         planned.interval_cycles,
         sum(m.register_bits for m in modules),
         tuple(BufferRow(b.channel.name, b.reader, b.depth, b.high_water, b.channel.width_bits) for b in planned.buffers),
+        probes,
     )
 
 

@@ -22,9 +22,17 @@ DRIVEN = ("ap_clk", "ap_rst_n", "ap_start")
 _FLIGHT_BITS = 8  # frames between an output that is ahead and one that is behind, and frames in flight
 
 
-def stream_module(plan: StreamPlan, modules: Mapping[str, str], fifo: str) -> Module:
-    """modules: {unit: its module's name}; fifo: that of primitives/fifo.sv."""
-    return _Top(plan, modules, fifo).module()
+Probes = dict[str, tuple[tuple[str, ...], int]]
+
+
+def stream_module(plan: StreamPlan, modules: Mapping[str, str], fifo: str) -> tuple[Module, Probes]:
+    """modules: {unit: its module's name}; fifo: that of primitives/fifo.sv.
+
+    The second result: by channel, which signals of the module are all high in a cycle in which a token of it is made, and
+    how many tokens a frame has.
+    """
+    top = _Top(plan, modules, fifo)
+    return top.module(), top.probes()
 
 
 def slot_bits(width_bits: int) -> int:
@@ -95,6 +103,14 @@ class _Top:
         if (owner, end) not in self.own:
             self.own[owner, end] = self.names.free(f"{owner}_{end}")
         return self.own[owner, end]
+
+    def probes(self) -> Probes:
+        found: Probes = {c.name: ((self.taken[c.name],), c.tokens) for c in self.network.inputs}
+        for u in self.plan.units:
+            ends = ("done",) if isinstance(u, Segment) else ("valid", "ready")
+            signals = tuple(self._own(self.units[u.name], end) for end in ends)
+            found |= {c.name: (signals, self.network.channels[c.name].tokens) for c in u.writes}
+        return found
 
     def _made(self, unit: Unit, channel: Channel) -> str:
         return self._own(self.units[unit.name], f"made_{channel.name}")

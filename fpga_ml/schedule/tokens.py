@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trace:
-    """first, last: by channel, the cycles in which the first frame's first and last token are made; high_water: of each
+    """first, last: by channel, the cycles in which the first frame's first and last token are made (taken, of what a line
+    buffer hands over), counted from the one that takes the frame's first pixel; high_water: of each
     buffer; complete: whether all frames came through."""
 
     complete: bool
@@ -208,16 +209,13 @@ class _Holder:
             for fifo in self.port.fifos:
                 fifo.reserve()
                 fifo.ready += 1
-            if self.port.fifos:
-                self.port.times.append(cycle)
+            self.port.times.append(cycle)
 
     def step(self, cycle: int) -> None:
         raise NotImplementedError
 
-    def _offer(self, cycle: int) -> None:
+    def _offer(self) -> None:
         self.port.offered = True
-        if not self.port.fifos:
-            self.port.times.append(cycle)
 
 
 class _Gathering(_Holder):
@@ -230,7 +228,7 @@ class _Gathering(_Holder):
         self.fifo.pop()
         self.count = (self.count + 1) % self.tokens
         if self.count == 0:
-            self._offer(cycle)
+            self._offer()
 
 
 class _Splitting(_Holder):
@@ -250,7 +248,7 @@ class _Splitting(_Holder):
             assert self.fifo is not None
             self.fifo.pop()
             self.left = self.tokens
-        self._offer(cycle)
+        self._offer()
 
     def hand_over(self, fired: Sequence[_Pipe], cycle: int) -> None:
         if self._taken(fired) and self.left == 1:
@@ -283,7 +281,7 @@ class _Line(_Holder):
             return
         y, x = divmod(self.place, w.columns.size)
         if _begins(y, w.rows.stride, w.rows.windows) and _begins(x, w.columns.stride, w.columns.windows):
-            self._offer(cycle)
+            self._offer()
         self.place = None if self.place == w.last else self.place + 1
 
 

@@ -7,12 +7,13 @@ used again while sources, tools and options are the same.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,12 +76,15 @@ def cosim(
     fixed_latency: bool = True,
     patience_cycles: int = 10_000,
     timeout_s: float = 3600,
+    probes: Mapping[str, tuple[Sequence[str], int]] | None = None,
 ) -> CosimResult:
     """Drive `top` with every vector in each mode and compare every output, exactly.
 
     workdir: receives WORKDIR/SIMULATOR/, builds and results; seed: of gaps, resets and start values; fixed_latency: the
     top promises, as our own RTL does, that all outputs come with ap_done and always as many cycles after an accepted
-    start (False for a vendor's); patience_cycles: without any progress before a run is given up; timeout_s: of each run.
+    start (False for a vendor's); patience_cycles: without any progress before a run is given up; timeout_s: of each run;
+    probes: {name: (signals of the top that are all high when a token is made, tokens of a vector)}, for a timeline, which
+    Icarus alone can see.
 
     Raises FpgaMlError for a missing tool, RTL that does not compile, ports that do not fit the vectors. Wrong outputs
     are a result, not an error: see CosimResult.passed and .texts().
@@ -105,6 +109,7 @@ def cosim(
         "COSIM_SEED": str(seed),
         "COSIM_FIXED_LATENCY": str(int(fixed_latency)),
         "COSIM_PATIENCE_CYCLES": str(patience_cycles),
+        "COSIM_PROBES": json.dumps(probes or {} if simulator == "icarus" else {}),
     }
     if simulator == "verilator":
         environment["COCOTB_TRUST_INERTIAL_WRITES"] = "1"
@@ -238,4 +243,5 @@ def _together(
         modes,
         build_seconds,
         seconds,
+        next((m.timeline for m in modes if m.timeline), {}),
     )

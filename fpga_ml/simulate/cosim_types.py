@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -161,7 +161,8 @@ class ModeResult:
     completed: vectors whose outputs all came; mismatches: the first of them, mismatch_count: all of them;
     x_values: valid outputs and handshake signals that held X or Z, each cycle counted; latency_cycles: from start to valid outputs; interval_cycles: the longest
     between two starts when offered one a cycle (back_to_back only); stalls: cycles in which the driver held back;
-    resets, discarded: resets in mid-run and vectors lost to them (these are sent again); cycles: of the whole run.
+    resets, discarded: resets in mid-run and vectors lost to them (these are sent again); cycles: of the whole run;
+    timeline: by probed channel, the cycles of the first vector's first and last token, counted from its first beat.
     """
 
     mode: Mode
@@ -176,6 +177,7 @@ class ModeResult:
     resets: int
     discarded: int
     cycles: int
+    timeline: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def save_results(results: Iterable[ModeResult], path: Path) -> None:
@@ -187,7 +189,8 @@ def load_results(path: Path) -> tuple[ModeResult, ...]:
     def one(raw: dict[str, Any]) -> ModeResult:
         mismatches = tuple(Mismatch(**m) for m in raw.pop("mismatches"))
         faults = tuple(Fault(**f) for f in raw.pop("faults"))
-        return ModeResult(**raw, mismatches=mismatches, faults=faults)
+        timeline = {name: (first, last) for name, (first, last) in raw.pop("timeline").items()}
+        return ModeResult(**raw, mismatches=mismatches, faults=faults, timeline=timeline)
 
     return tuple(one(raw) for raw in json.loads(path.read_text()))
 
@@ -214,6 +217,7 @@ class CosimResult:
     modes: tuple[ModeResult, ...]
     build_seconds: float
     seconds: float
+    timeline: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:

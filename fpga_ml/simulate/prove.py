@@ -90,5 +90,16 @@ def prove(
     patience = max(10_000, 4 * (rtl.latency_cycles + rtl.interval_cycles))
     asked = [s for s in SIMULATORS if s in simulators]
     return tuple(
-        cosim(files, rtl.top, vectors, workdir, s, seed=seed, fixed_latency=ours, patience_cycles=patience) for s in asked
+        cosim(
+            files,
+            rtl.top,
+            vectors,
+            workdir,
+            s,
+            seed=seed,
+            fixed_latency=ours,
+            patience_cycles=patience,
+            probes=rtl.probes if ours else None,
+        )
+        for s in asked
     )

@@ -207,4 +207,4 @@ def apart(tensor: Channel, raw: np.ndarray) -> list[Values]:
 def run(
     rtl: Rtl, given: Vectors, folder: Path, simulator: Simulator, modes: Sequence[Mode] = ("back_to_back",)
 ) -> CosimResult:
-    return cosim(rtl.write(folder), rtl.top, given, folder, simulator, modes)
+    return cosim(rtl.write(folder), rtl.top, given, folder, simulator, modes, probes=rtl.probes)

@@ -14,6 +14,7 @@ from fpga_ml.ir.kernel import Builder
 from fpga_ml.ir.network import Axis, Channel, Map, Network, Window, verify
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.network import emit_stream
+from fpga_ml.schedule.stream import stream_plan
 from fpga_ml.simulate.cosim import Tensor, Vectors
 
 from .designs import SIMULATORS, run
@@ -106,6 +107,9 @@ def test_rtl(name: str, simulator: Any, tmp_path: Path) -> None:
     found = run(rtl, vectors, tmp_path, simulator, ("back_to_back", "random_gaps", "reset_mid_run"))
     assert found.texts() == []
     assert (found.latency_cycles, found.interval_cycles) == (rtl.latency_cycles, rtl.interval_cycles)
+    if simulator == "icarus":
+        trace = stream_plan(lines, 5.0).trace
+        assert found.timeline == {c: (trace.first[c], trace.last[c]) for c in lines.channels}
 
 
 def test_verilator_has_no_warning(tmp_path: Path) -> None:

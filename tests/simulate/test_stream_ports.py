@@ -1,0 +1,78 @@
+"""The testbench on stream tops with the port names of vendors' tools, and on tops that break the stream's rules."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.ir.kernel import Builder
+from fpga_ml.ir.network import Axis, Channel, Map, Network, Window
+from fpga_ml.numerics import FixedType
+from fpga_ml.rtl.network import Rtl, emit_stream
+from fpga_ml.simulate.cosim import CosimResult, Tensor, Vectors, cosim
+
+PIXEL = FixedType.parse("ap_fixed<5,5>")
+
+
+def sums() -> Rtl:
+    """The sum of each two neighbours of a series of six."""
+    x, pairs = Channel("x", (PIXEL,), 6), Channel("pairs", (PIXEL,) * 2, 5)
+    b = Builder("sum")
+    kernel = b.build([b.add(*(b.input(w) for w in pairs.wires))])
+    y = Channel("y", (FixedType.parse("ap_fixed<6,6>"),), 5)
+    line = Window("line", (x,), (pairs,), Axis(1, 1), Axis(6, 5, 2), (0,))
+    return emit_stream(Network("sums", (x,), ("y",), (line, Map("sum", (pairs,), (y,), kernel))), 5.0)
+
+
+def vectors(frames: int = 8) -> Vectors:
+    x = np.random.default_rng(1).integers(-16, 16, (frames, 6, 1))
+    y = x[:, 1:] + x[:, :-1]
+    return Vectors((Tensor.of("x", x, width_bits=5, signed=True),), (Tensor.of("y", y, width_bits=6, signed=True),))
+
+
+def simulated(rtl: Rtl, folder: Path, *changes: tuple[str, str]) -> CosimResult:
+    """The RTL with some text replaced, each everywhere it stands, under Icarus."""
+    text = rtl.files["sums.sv"]
+    for old, new in changes:
+        assert re.search(old, text), old
+        text = re.sub(old, new, text)
+    files = replace(rtl, files={**rtl.files, "sums.sv": text}).write(folder)
+    return cosim(files, "sums", vectors(), folder, "icarus")
+
+
+@pytest.mark.parametrize("names", [r"\1_\2", r"\1_V_\2", r"\1_V_V_\2", r"\1_V_data_V_\2"])
+def test_old_and_new_names_of_vitis(names: str, tmp_path: Path) -> None:
+    change = (r"\b([xy])_(TDATA|TVALID|TREADY)\b", names)
+    if "data" in names:
+        with pytest.raises(FpgaMlError, match="no input port 'x_TDATA'"):
+            simulated(sums(), tmp_path, change)
+        return
+    found = simulated(sums(), tmp_path, change)
+    assert found.passed, found.texts()
+
+
+FAULTS = {
+    "a beat is lost": (r"assign x_TREADY = ", "assign x_TREADY = 1'b1 | "),
+    "valid falls again": (r"assign y_TVALID = ", "assign y_TVALID = ap_clk & "),
+    "data change": (r"assign y_TDATA = ", "assign y_TDATA = {8{~y_TREADY}} ^ "),
+    "done comes twice": (r"assign ap_done = ", "assign ap_done = y_TVALID | "),
+    "never idle": (r"assign ap_idle = ", "assign ap_idle = 1'b0 & "),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_broken_rules_are_found(fault: str, tmp_path: Path) -> None:
+    assert not simulated(sums(), tmp_path, FAULTS[fault]).passed
+
+
+def test_a_port_of_another_width(tmp_path: Path) -> None:
+    rtl = sums()
+    wrong = Tensor.of("x", np.zeros((2, 6, 1), np.int64), width_bits=9, signed=True)
+    given, files = replace(vectors(2), inputs=(wrong,)), rtl.write(tmp_path)
+    with pytest.raises(FpgaMlError, match=r"port 'x_TDATA' is 8 bits wide, but a beat of tensor 'x' has 1 elements of 16"):
+        cosim(files, "sums", given, tmp_path, "icarus")

@@ -110,6 +110,7 @@ def _rtl(build: Build) -> dict[str, Any] | None:
         "latency_cycles": rtl.latency_cycles,
         "interval_cycles": rtl.interval_cycles,
         "register_bits": rtl.register_bits,
+        "area": dataclasses.asdict(rtl.area),
         "files": [f"rtl/{name}" for name in rtl.files],
         "layers": [dataclasses.asdict(stage) for stage in rtl.stages],
         "buffers": [dataclasses.asdict(buffer) for buffer in rtl.buffers],

@@ -76,6 +76,10 @@ def _hardware(report: dict[str, Any]) -> Iterator[str]:
         f"RTL: {latency} cycles ({latency * rtl['clock_ns']:.0f} ns at {rtl['clock_ns']:g} ns), interval {interval}, "
         f"{rtl['register_bits']:,} register bits, {len(rtl['files'])} modules"
     )
+    area = rtl["area"]
+    memories = f", {area['rom_bits']:,} ROM bits" * bool(area["rom_bits"])
+    memories += f", {area['memory_bits']:,} memory bits" * bool(area["memory_bits"])
+    yield f"  by estimate {area['luts']:,} LUTs, {area['multipliers']:,} multipliers{memories}"
     for run in report["cosim"]:
         verdict = "[green]equals C-simulation[/green]" if run["passed"] else f"[red]{run['mismatches']} mismatches[/red]"
         yield f"RTL in {run['simulator']} {verdict}, {run['vectors']} vectors, latency {run['latency_cycles']} measured"

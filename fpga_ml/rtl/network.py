@@ -16,19 +16,21 @@ from fpga_ml.rtl.segment import segment_module
 from fpga_ml.rtl.stream import Probes, stream_module
 from fpga_ml.rtl.sv import Module
 from fpga_ml.schedule import GENERIC, DelayModel
+from fpga_ml.schedule.area import Area, area_of
 from fpga_ml.schedule.parallel import Plan, plan
 from fpga_ml.schedule.stream import Segment, StreamPlan, Unit, stream_plan
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What a report says of a process: when after a frame's first token it begins, how long it takes, how often it can."""
+    """What a report says of a process: when after a frame's first token it begins, how long it takes, how often it can, what it costs by estimate."""
 
     name: str
     kind: str
     start_cycle: int
     latency_cycles: int
     interval_cycles: int
+    area: Area
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,12 @@ class Rtl:
     buffers: tuple[BufferRow, ...] = ()
     probes: Probes = field(default_factory=dict)
 
+    @property
+    def area(self) -> Area:
+        """An estimate of all of it."""
+        fifos = Area(memory_bits=sum(b.depth * b.width_bits for b in self.buffers))
+        return sum((s.area for s in self.stages), fifos)
+
     def write(self, folder: Path) -> tuple[Path, ...]:
         """The files, into a folder that exists."""
         for name, text in self.files.items():
@@ -76,7 +84,14 @@ def emit_network(network: Network, clock_ns: float, model: DelayModel = GENERIC)
         {f"{m.name}.sv": m.text for m in modules},
         top,
         tuple(
-            Stage(p.process.name, p.process.kind, p.start_stage, p.latency_cycles, p.process.interval_cycles)
+            Stage(
+                p.process.name,
+                p.process.kind,
+                p.start_stage,
+                p.latency_cycles,
+                p.process.interval_cycles,
+                area_of(p.process),
+            )
             for p in placed.placed
         ),
         placed.latency_cycles,
@@ -122,7 +137,7 @@ def _stages(planned: StreamPlan, unit: Unit) -> list[Stage]:
     written = unit.writes[0].name
     processes = unit.processes if isinstance(unit, Segment) else (unit,)
     span = trace.last[written] - trace.first[written] + 1
-    return [Stage(p.name, p.kind, trace.first[written], span, p.interval_cycles) for p in processes]
+    return [Stage(p.name, p.kind, trace.first[written], span, p.interval_cycles, area_of(p)) for p in processes]
 
 
 def segment_modules(name: str, placed: Plan, top: str, names: Names) -> list[Module]:

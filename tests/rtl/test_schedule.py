@@ -12,10 +12,11 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder, Kernel, Wire
 from fpga_ml.ir.kernel.builder import signed_digits
 from fpga_ml.ir.kernel.ops import ALL_OPS, Const, Input, Scale
-from fpga_ml.ir.network import Channel, Map, Network
+from fpga_ml.ir.network import Channel, Fold, Map, Network
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl import emit_network
 from fpga_ml.schedule import GENERIC, DelayModel, Schedule, schedule
+from fpga_ml.schedule.area import AREAS, Area, area_of
 from fpga_ml.schedule.delay import DELAYS
 
 from .designs import as_layer, input_tensor, random_kernel
@@ -193,3 +194,20 @@ def test_errors() -> None:
         schedule(summed(2), 5.0, arrivals_ns=[0.0, 6.0])
     with pytest.raises(FpgaMlError, match="1 arrival times for 2 inputs"):
         schedule(summed(2), 5.0, arrivals_ns=[0.0])
+
+
+def test_every_operation_has_an_area() -> None:
+    assert set(AREAS) == set(ALL_OPS)
+
+
+def test_area_of_a_sum() -> None:
+    """Seven adders of 7, 8 and 9 bits; an accumulating fold of it keeps its sum and turns its rows."""
+    x = Channel("x", (FIXED("ap_fixed<6,2>"),) * 8)
+    kernel = summed(8)
+    total = Channel("total", (kernel.values[kernel.outputs[0]].wire.type,))
+    assert area_of(Map("sum", (x,), (total,), kernel)) == Area(luts=4 * 7 + 2 * 8 + 9)
+    wide = Channel("x", x.types * 2)
+    walk = (tuple(range(8)), tuple(range(8, 16)))
+    sums = Channel("sums", (FIXED("ap_fixed<10,6>"),))
+    fold = Fold("fold", (wide,), (sums,), kernel, walk, ((), ()), (), 2)
+    assert area_of(fold) == Area(luts=4 * 7 + 2 * 8 + 9 + 10 + 2 * 8 * 6)

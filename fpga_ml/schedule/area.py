@@ -1,0 +1,130 @@
+"""How much hardware a network takes, before any tool has seen its RTL: estimates for devices with six-input LUTs.
+
+Counted is what computes and what stores; control (a few counters a process) is not. What Yosys makes of whole networks is
+in docs/benchmarks.md, beside these figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fpga_ml.ir.kernel import Kernel, Wire
+from fpga_ml.ir.kernel.builder import signed_digits
+from fpga_ml.ir.kernel.kernel import Value
+from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Min, Mul, Op, Scale, Select, Sub
+from fpga_ml.ir.network import Collect, Fold, Map, Process, Split, Window
+from fpga_ml.schedule.cast_logic import CastLogic
+from fpga_ml.schedule.delay import passing_bits
+
+_LUT_INPUTS = 6
+
+
+@dataclass(frozen=True)
+class Area:
+    """luts: of logic; multipliers: of two variables, each a DSP or about as many LUTs as its operands' widths multiplied,
+    which luts leave out; rom_bits: of weights; memory_bits: of line buffers and FIFOs."""
+
+    luts: int = 0
+    multipliers: int = 0
+    rom_bits: int = 0
+    memory_bits: int = 0
+
+    def __add__(self, other: Area) -> Area:
+        return Area(
+            self.luts + other.luts,
+            self.multipliers + other.multipliers,
+            self.rom_bits + other.rom_bits,
+            self.memory_bits + other.memory_bits,
+        )
+
+
+def area_of(process: Process) -> Area:
+    """One process's hardware."""
+    match process:
+        case Map(kernel=kernel):
+            return _kernel(kernel)
+        case Fold():
+            sums = sum(w.type.width for w in process.sums) if process.accumulated > 1 else 0
+            rows = len(set(process.walk)) * sum(t.width for t in process.data_types)
+            rom = process.rounds * sum(t.width for t in process.word_types)
+            return _kernel(process.step) + Area(sums + rows, rom_bits=rom)
+        case Window():
+            pixel = process.reads[0].width_bits
+            outside = int((process.table < 0).any(axis=0).sum()) * pixel // 2
+            return Area(outside, memory_bits=(process.rows.reach - 1) * process.columns.size * pixel)
+        case Collect() | Split():
+            return Area(process.writes[0].width_bits if isinstance(process, Split) else 0)
+    raise TypeError(f"no area for {process.kind}")
+
+
+def _kernel(kernel: Kernel) -> Area:
+    total = Area()
+    for number, value in enumerate(kernel.values):
+        total += AREAS[type(value.op)](value, kernel.wires(number))
+    return total
+
+
+def _variable(operands: Sequence[Wire]) -> int:
+    """Bits of the operands that are not constants."""
+    return sum(w.type.width for w in operands if w.interval.low != w.interval.high)
+
+
+def _nothing(value: Value, operands: Sequence[Wire]) -> Area:
+    return Area()
+
+
+def _result_bits(value: Value, operands: Sequence[Wire]) -> Area:
+    return Area(value.wire.type.width)
+
+
+def _sum(value: Value, operands: Sequence[Wire]) -> Area:
+    return Area(max(value.wire.type.width - passing_bits(value.op, operands), 1))
+
+
+def _product(value: Value, operands: Sequence[Wire]) -> Area:
+    constants = [w.interval.low for w in operands if w.interval.low == w.interval.high]
+    if not constants:
+        small = _variable(operands) <= _LUT_INPUTS
+        return Area(value.wire.type.width) if small else Area(multipliers=1)
+    digits = len(signed_digits(constants[0]))
+    adders = max(digits - 1, int(constants[0] < 0))
+    return Area(adders * value.wire.type.width)
+
+
+def _compare(value: Value, operands: Sequence[Wire]) -> Area:
+    return Area(-(-max(w.type.width for w in operands) // 2))
+
+
+def _extreme(value: Value, operands: Sequence[Wire]) -> Area:
+    with_zero = any(w.interval.low == w.interval.high == 0 for w in operands)
+    bits = value.wire.type.width
+    return Area(bits) if with_zero else Area(bits) + _compare(value, operands)
+
+
+def _lookup(value: Value, operands: Sequence[Wire]) -> Area:
+    beyond = max(operands[0].type.width - _LUT_INPUTS, 0)
+    return Area(value.wire.type.width << beyond)
+
+
+def _cast(value: Value, operands: Sequence[Wire]) -> Area:
+    assert isinstance(value.op, Cast)
+    logic, bits = CastLogic.of(operands[0], value.op.target), value.wire.type.width
+    chosen = bits if logic.overflows and value.op.target.ends is not None else 0
+    return Area((bits if logic.carries else 0) + chosen)
+
+
+AREAS: dict[type[Op], Callable[[Value, Sequence[Wire]], Area]] = {
+    Input: _nothing,
+    Const: _nothing,
+    Scale: _nothing,
+    Add: _sum,
+    Sub: _sum,
+    Mul: _product,
+    Cast: _cast,
+    Less: _compare,
+    Select: _result_bits,
+    Max: _extreme,
+    Min: _extreme,
+    Lookup: _lookup,
+}

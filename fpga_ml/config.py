@@ -45,7 +45,7 @@ class Config:
 
     backend: hls4ml's; part: None for the backend's default; device: whose delays our own RTL is pipelined for; bits: width of calibrated tensors (weight_bits for
     weights, where they differ); vectors: samples simulated, cosim_vectors: in RTL, besides the corners (None: up to 100, as many as 5,000 cycles take);
-    simulators: of RTL; interval_cycles: between two inferences of our RTL, for which layers share hardware (None: reuse_factor says); jobs: threads of C-simulation, 0 for one a core.
+    simulators: of RTL; interval_cycles: between two inferences of our RTL, for which layers share hardware (None: reuse_factor says); max_luts, max_dsps: by estimate, for which the shortest interval is found; jobs: threads of C-simulation, 0 for one a core.
     """
 
     backend: str = "Vitis"
@@ -64,6 +64,8 @@ class Config:
     cosim_vectors: int | None = None
     simulators: tuple[str, ...] = SIMULATORS
     interval_cycles: int | None = None
+    max_luts: int | None = None
+    max_dsps: int | None = None
     until: str = "cosim"
     seed: int = 1
     project_name: str = "myproject"
@@ -163,6 +165,8 @@ def _checked(config: Config) -> Config:
         ("jobs", 0),
         ("cosim_vectors", 1),
         ("interval_cycles", 1),
+        ("max_luts", 0),
+        ("max_dsps", 0),
         ("softmax_table_bits", 4),
     ):
         at_least(key, getattr(config, key), lowest)

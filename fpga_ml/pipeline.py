@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,9 +22,10 @@ from fpga_ml.frontend.prepare import Prepared, prepare
 from fpga_ml.hls.project import build_csim, csim_of, fresh_folder, write_project, write_vectors
 from fpga_ml.ir.network import Network
 from fpga_ml.layers.base import Layer
+from fpga_ml.lowering.fitting import Budget, fitting
 from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
-from fpga_ml.rtl.build import Rtl, emit, lower
+from fpga_ml.rtl.build import Rtl, emit, lower, shortest_interval
 from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.simulate.compare import Check, check_csim
 from fpga_ml.simulate.cosim import CosimResult, rtl_files_of
@@ -192,8 +194,12 @@ def _lowered(layers: tuple[Layer, ...], graph: Graph, config: Config, stages: di
     """The network that becomes RTL; None where RTL is not to be made or cannot be, with the reason in `stages`."""
     if not layers or stages["rtl"] != "ran":
         return None
+    ask = partial(lower, layers, graph.ports, graph.heads, config.project_name, config.arch)
+    budget = Budget(config.max_luts, config.max_dsps)
     try:
-        return lower(layers, graph.ports, graph.heads, config.project_name, config.arch, config.interval_cycles)
+        if budget == Budget():
+            return ask(config.interval_cycles)
+        return fitting(ask, config.interval_cycles or shortest_interval(layers, config.arch), budget)
     except FpgaMlError as error:
         stages["rtl"] = error.what
         stages["cosim"] = "needs rtl, which did not run" if stages["cosim"] == "ran" else stages["cosim"]

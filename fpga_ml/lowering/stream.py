@@ -32,7 +32,7 @@ def stream(
     """ports: {layer: port name} of inputs and outputs; heads: output layers; interval_cycles: what a frame may take, for
     which each layer shares as much hardware as it can (None: by its own reuse factor). Raises FpgaMlError for what has
     no stream, and for an interval below the pixels of a frame."""
-    pixels = max(tokens_of(layer.shape) for layer in layers)
+    pixels = most_pixels(layers)
     if interval_cycles is not None and interval_cycles < pixels:
         raise FpgaMlError(
             f"a frame of {pixels} pixels cannot pass in {interval_cycles} cycles, one pixel a cycle",
@@ -45,6 +45,11 @@ def stream(
     inputs = tuple(lowering.made[layer.name].channel for layer in layers if isinstance(layer, Input))
     outputs = tuple(lowering.made[h].channel.name for h in heads)
     return verified(Network(top, inputs, outputs, tuple(lowering.processes)))
+
+
+def most_pixels(layers: Sequence[Layer]) -> int:
+    """Of any tensor: so many cycles a frame takes at least."""
+    return max(tokens_of(layer.shape) for layer in layers)
 
 
 def tokens_of(shape: Sequence[int]) -> int:

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from fpga_ml.ir.network import Network
 from fpga_ml.layers.base import Layer
 from fpga_ml.lowering import parallel, stream
+from fpga_ml.lowering.stream import most_pixels
 from fpga_ml.rtl.network import Rtl, emit_network, emit_stream
 from fpga_ml.schedule import GENERIC, DelayModel
 
-__all__ = ["Rtl", "build_rtl", "emit", "lower"]
+__all__ = ["Rtl", "build_rtl", "emit", "lower", "shortest_interval"]
 _LOWERINGS = {"parallel": parallel, "stream": stream}
 _EMITTERS = {"parallel": emit_network, "stream": emit_stream}
 
@@ -26,6 +27,11 @@ def lower(
     """ports: {layer: port name} of inputs and outputs; heads: output layers; arch: parallel or stream; interval_cycles:
     between two inferences, for which layers share hardware (None: by their own reuse factors)."""
     return _LOWERINGS[arch](layers, ports, heads, top, interval_cycles)
+
+
+def shortest_interval(layers: Sequence[Layer], arch: str) -> int:
+    """Cycles between two inferences that no sharing of hardware can be below."""
+    return most_pixels(layers) if arch == "stream" else 1
 
 
 def emit(network: Network, clock_ns: float, arch: str, model: DelayModel = GENERIC) -> Rtl:

@@ -1,0 +1,58 @@
+"""A budget of hardware: the interval that comes of it is the shortest, and what does not fit is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from zoo import ZOO, samples
+
+import fpga_ml
+from fpga_ml.config import Config
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.lowering.fitting import Budget, fitting
+from fpga_ml.rtl.build import Rtl, emit, lower
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> fpga_ml.Project:
+    model, config = ZOO["conv2d_6bit"](), Config(arch="stream", until="emulate")
+    return fpga_ml.compile(model, data=samples(model, 60), config=config, output=tmp_path_factory.mktemp("fit") / "p")
+
+
+def made(project: fpga_ml.Project, interval: int) -> Rtl:
+    ports = {layer.name: layer.name for layer in project.layers}
+    return emit(lower(project.layers, ports, project.heads, "fit", "stream", interval), 5.0, "stream")
+
+
+def test_more_cycles_take_fewer_multipliers(project: fpga_ml.Project) -> None:
+    builds = {n: made(project, n) for n in (300, 1000, 4000)}
+    counts = [b.area.multipliers for b in builds.values()]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > counts[-1]
+    assert all(b.interval_cycles <= n for n, b in builds.items())
+
+
+@pytest.mark.parametrize("multipliers", [10, 18, 30])
+def test_the_shortest_interval_that_fits(project: fpga_ml.Project, multipliers: int) -> None:
+    ports = {layer.name: layer.name for layer in project.layers}
+
+    def ask(interval: int) -> object:
+        return lower(project.layers, ports, project.heads, "fit", "stream", interval)
+
+    budget = Budget(luts=5000, multipliers=multipliers)
+    found = emit(fitting(ask, 90, budget), 5.0, "stream")  # type: ignore[arg-type]
+    assert budget.holds(found.area)
+    faster = [made(project, n) for n in range(90, int(found.interval_cycles * 0.9), 40)]
+    assert not any(budget.holds(b.area) for b in faster)
+
+
+def test_what_never_fits(project: fpga_ml.Project, tmp_path: Path) -> None:
+    model = ZOO["conv2d_6bit"]()
+    config = Config(arch="stream", until="rtl", max_luts=100)
+    report = fpga_ml.compile(model, data=samples(model, 60), config=config, output=tmp_path / "p").report
+    assert report["rtl"] is None
+    assert report["stages"]["rtl"].startswith("the network needs about ")
+    ports = {layer.name: layer.name for layer in project.layers}
+    with pytest.raises(FpgaMlError, match="cannot pass in 50 cycles"):
+        lower(project.layers, ports, project.heads, "fit", "stream", 50)

@@ -62,10 +62,10 @@ class Mismatches:
         if len(self._mismatches) < _KEPT_MISMATCHES:
             self._mismatches.append(Mismatch(self.mode, vector, output, element, port, cycle, expected, got))
 
-    def result(self, *, completed: int, **seen: Any) -> ModeResult:
+    def result(self, *, vectors: int, completed: int, **seen: Any) -> ModeResult:
         """All of it; seen: the other fields of a ModeResult."""
         faults = tuple(self._faults.values())
-        return ModeResult(self.mode, completed, tuple(self._mismatches), self.count, faults, self.x_values, **seen)
+        return ModeResult(self.mode, vectors, completed, tuple(self._mismatches), self.count, faults, self.x_values, **seen)
 
 
 class Scoreboard:
@@ -74,7 +74,7 @@ class Scoreboard:
     def __init__(self, mode: Mode, vectors: Vectors, outputs: Sequence[OutputPort], *, fixed_latency: bool) -> None:
         self.mode: Mode = mode
         self.fixed_latency = fixed_latency
-        self.outputs = tuple(outputs)
+        self.outputs, self.vectors = tuple(outputs), len(vectors)
         rows = {t.name: t.values for t in vectors.outputs}
         self._expected = [(rows[o.tensor], o.element) for o in outputs]
         self._flights: list[Flight] = []
@@ -149,6 +149,7 @@ class Scoreboard:
 
     def result(self, *, stalls: int, resets: int, discarded: int, cycles: int) -> ModeResult:
         return self.found.result(
+            vectors=self.vectors,
             completed=self.completed,
             latency_cycles=self.latency_cycles,
             interval_cycles=self.interval_cycles if self.mode == "back_to_back" else None,

@@ -40,6 +40,7 @@ class Board:
 
     def __init__(self, mode: Mode, vectors: Vectors, ports: Stream) -> None:
         self.mode: Mode = mode
+        self.vectors = len(vectors)
         self.queue = deque(range(len(vectors)))
         self.found = Mismatches(mode)
         self._expected = [t.values for t in vectors.outputs]
@@ -292,6 +293,7 @@ class StreamSide:
         board = self.board
         board.finish(cycles)
         return board.found.result(
+            vectors=board.vectors,
             completed=board.completed,
             latency_cycles=board.latency_cycles,
             interval_cycles=board.interval_cycles if board.mode == "back_to_back" else None,

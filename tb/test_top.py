@@ -24,6 +24,7 @@ _CLOCK_PERIOD_NS = 10
 _RESET_CYCLES = 5
 _RESETS = 3
 _DRAIN_CYCLES = 16
+_FEWER = 200  # vectors with gaps and with resets: enough for their order and timing, values are proven back to back
 _results: list[ModeResult] = []
 
 
@@ -59,7 +60,7 @@ class Bench:
     """The interface of one run, and the cycles in which it acts."""
 
     def __init__(self, dut: Any, mode: Mode, settings: Settings) -> None:
-        vectors = settings.vectors
+        vectors = settings.vectors if mode == "back_to_back" else settings.vectors.first(_FEWER)
         ports = bind(read_top(settings.rtl, settings.top), vectors)
         self.clock = getattr(dut, ports.control.clock)
         self.side: ParallelSide | StreamSide

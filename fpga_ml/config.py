@@ -45,7 +45,7 @@ class Config:
 
     backend: hls4ml's; part: None for the backend's default; device: whose delays our own RTL is pipelined for; bits: width of calibrated tensors (weight_bits for
     weights, where they differ); vectors: samples simulated, cosim_vectors: in RTL, besides the corners (None: up to 100, as many as 5,000 cycles take);
-    simulators: of RTL; interval_cycles: between two inferences of our RTL, for which layers share hardware (None: reuse_factor says); max_luts, max_dsps: by estimate, for which the shortest interval is found; jobs: threads of C-simulation, 0 for one a core.
+    simulators: of RTL; interval_cycles: between two inferences of our RTL, for which layers share hardware (None: reuse_factor says); max_luts, max_dsps: by estimate, for which the shortest interval is found; frame_last: our streams have TLAST, and frames of a wrong length are flagged; jobs: threads of C-simulation, 0 for one a core.
     """
 
     backend: str = "Vitis"
@@ -64,6 +64,7 @@ class Config:
     cosim_vectors: int | None = None
     simulators: tuple[str, ...] = SIMULATORS
     interval_cycles: int | None = None
+    frame_last: bool = False
     max_luts: int | None = None
     max_dsps: int | None = None
     until: str = "cosim"
@@ -124,13 +125,18 @@ def _fields(cls: Any, table: Mapping[str, Any], path: Path, hidden: tuple[str, .
             extra = ("layers", "precision") if isinstance(value, dict) else ()
             raise FpgaMlError(f"unknown setting '{key}'", where=where, do=suggest(key, [*known, *extra]))
         wanted = known[key].removesuffix(" | None")
-        fits = {"int": type(value) is int, "float": type(value) in (int, float), "str": isinstance(value, str)}
+        fits = {
+            "int": type(value) is int,
+            "float": type(value) in (int, float),
+            "str": isinstance(value, str),
+            "bool": isinstance(value, bool),
+        }
         if not fits[wanted]:
             raise FpgaMlError(f"{key} = {value!r} is not {_A[wanted]}", where=where, do=f"write {_A[wanted]}")
     return dict(table)
 
 
-_A = {"int": "a whole number", "float": "a number", "str": "a string"}
+_A = {"int": "a whole number", "float": "a number", "str": "a string", "bool": "true or false"}
 
 
 def _locate(path: Path, key: str) -> str:

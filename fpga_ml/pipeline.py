@@ -142,7 +142,7 @@ def compile(
         network = _lowered(layers, graph, config, stages)
         if network is not None:
             with clock.stage("rtl"):
-                made = emit(network, config.clock_ns, config.arch, DEVICES[config.device])
+                made = emit(network, config.clock_ns, config.arch, DEVICES[config.device], frame_last=config.frame_last)
                 files = given or made.write(_made(folder / "rtl"))
         if made is not None and check is not None and stages["cosim"] == "ran":
             with clock.stage("cosim"):

@@ -77,7 +77,7 @@ class Parallel:
 
 @dataclass(frozen=True)
 class StreamPort:
-    """One AXI4-Stream port of an io_stream top; tensor: its name without Vivado HLS's `_V`."""
+    """One AXI4-Stream port of an io_stream top; tensor: its name without Vivado HLS's `_V`; last: TLAST, if there is one."""
 
     tensor: str
     direction: Direction
@@ -85,6 +85,7 @@ class StreamPort:
     valid: str
     ready: str
     width_bits: int
+    last: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,19 @@ class Stream:
     control: Control
     inputs: tuple[Beats, ...]
     outputs: tuple[Beats, ...]
+    frame_error: str | None
+
+    @property
+    def marked(self) -> bool:
+        """Whether frames of a wrong length can be sent, and are flagged."""
+        return self.frame_error is not None and all(b.port.last for b in self.inputs)
 
     @property
     def names(self) -> tuple[str, ...]:
         """All ports that the testbench reads or writes."""
         ports = [b.port for b in (*self.inputs, *self.outputs)]
-        return (*self.control.names, *(name for p in ports for name in (p.data, p.valid, p.ready)))
+        names = [self.frame_error, *(name for p in ports for name in (p.data, p.valid, p.ready, p.last))]
+        return (*self.control.names, *(name for name in names if name is not None))
 
 
 def architecture(top: Top) -> Architecture:
@@ -127,7 +135,12 @@ def stream_ports(top: Top) -> tuple[StreamPort, ...]:
         match = _STREAM.match(port.name)
         if match:
             valid, ready = (_need(top, port.name.removesuffix("DATA") + end).name for end in ("VALID", "READY"))
-            found.append(StreamPort(match["name"], port.direction, port.name, valid, ready, port.width_bits))
+            last = top.find(port.name.removesuffix("DATA") + "LAST")
+            found.append(
+                StreamPort(
+                    match["name"], port.direction, port.name, valid, ready, port.width_bits, last.name if last else None
+                )
+            )
     return tuple(found)
 
 
@@ -176,6 +189,7 @@ def _bind_stream(top: Top, vectors: Vectors) -> Stream:
         control_of(top),
         tuple(beats(t, "input") for t in vectors.inputs),
         tuple(beats(t, "output") for t in vectors.outputs),
+        error.name if (error := top.find("ap_frame_error")) else None,
     )
 
 

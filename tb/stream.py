@@ -18,6 +18,7 @@ from tb.scoreboard import Mismatches, raw_of
 # Cycles in a row in which an end holds back, in random gaps; LONG ones drain or fill most buffers.
 _GAPS = (1, 1, 1, 2, 2, 3)
 _LONG = (10, 200)
+BROKEN = -1  # in place of a vector: a frame of a wrong length, whose outputs do not matter
 
 
 class _Pace:
@@ -38,8 +39,10 @@ class _Pace:
 class Board:
     """Which vectors are under way, and what has come of them at each output."""
 
-    def __init__(self, mode: Mode, vectors: Vectors, ports: Stream) -> None:
+    def __init__(self, mode: Mode, vectors: Vectors, ports: Stream, seed: int) -> None:
         self.mode: Mode = mode
+        self._breaks = mode == "random_gaps" and ports.marked
+        self._random = random.Random(seed)
         self.vectors = len(vectors)
         self.queue = deque(range(len(vectors)))
         self.found = Mismatches(mode)
@@ -60,9 +63,10 @@ class Board:
         return len(self._ended) < len(self._sent)
 
     def vector(self, place: int) -> int | None:
-        """The vector that is sent as number `place` since the last reset; None if there is no more."""
+        """What is sent as number `place` since the last reset: a vector or a broken frame; None if there is no more."""
         if place == len(self._sent) and self.queue:
-            self._sent.append(self.queue.popleft())
+            broken = self._breaks and self._random.random() < 0.3
+            self._sent.append(BROKEN if broken else self.queue.popleft())
         return self._sent[place] if place < len(self._sent) else None
 
     def begins(self, place: int, cycle: int) -> None:
@@ -77,8 +81,9 @@ class Board:
         if place >= len(self._began):
             self._wrong(k, None, number * port.elements, cycle, None, f"{bits} (bits)")
             return
-        row = self._expected[k][self._sent[place]]
-        for e in range(port.elements):
+        vector = self._sent[place]
+        for e in range(port.elements if vector != BROKEN else 0):
+            row = self._expected[k][vector]
             top = len(bits) - e * port.slot_bits
             own = bits[top - port.width_bits : top]
             got = raw_of(own, signed=port.signed)
@@ -86,14 +91,14 @@ class Board:
             want = row[number * port.elements + e]
             if got != want:
                 told = f"{own} (bits)" if got is None else str(got)
-                self._wrong(k, self._sent[place], number * port.elements + e, cycle, want, told)
+                self._wrong(k, vector, number * port.elements + e, cycle, want, told)
         if number == port.count - 1:
             self._done[k] = place + 1
             if min(self._done) > len(self._ended):
                 self._completes(place, cycle)
 
     def _completes(self, place: int, cycle: int) -> None:
-        self.completed += 1
+        self.completed += self._sent[place] != BROKEN
         if self.latency_cycles is None:
             self.latency_cycles = cycle - self._began[place]
         if self._ended:
@@ -102,22 +107,33 @@ class Board:
 
     def reset(self) -> list[int]:
         """Forget what is under way and give its vectors: nothing of them may come any more."""
-        lost = self._sent[len(self._ended) :]
+        lost = [v for v in self._sent[len(self._ended) :] if v != BROKEN]
         self._sent, self._began, self._ended = [], [], []
         self._done = [0] * len(self._outputs)
-        self.dones = self.completed
+        self.dones = 0
         return lost
+
+    def done(self, error: str | None, cycle: int) -> None:
+        """A pulse of ap_done; error: the level of ap_frame_error, where there is one."""
+        broken = self.dones < len(self._sent) and self._sent[self.dones] == BROKEN
+        if error is not None and error != str(int(broken)):
+            self.found.fault(
+                "ap_frame_error", cycle, f"is {error} for a frame {'of a wrong' if broken else 'of the right'} length"
+            )
+        self.dones += 1
 
     def finish(self, cycle: int) -> None:
         """The end: what still misses is a mismatch."""
         for place in range(len(self._ended), len(self._sent)):
             for k, done in enumerate(self._done):
                 if done <= place:
-                    self._wrong(k, self._sent[place], 0, cycle, self._expected[k][self._sent[place]][0], "nothing")
+                    vector = self._sent[place]
+                    expected = None if vector == BROKEN else self._expected[k][vector][0]
+                    self._wrong(k, vector, 0, cycle, expected, "nothing")
         if self.queue:
             self.found.fault("ap_ready", cycle, f"{len(self.queue)} vectors were never sent: no beat is taken any more")
-        if self.dones != self.completed and not self.pending:
-            self.found.fault("ap_done", cycle, f"{self.dones} pulses for {self.completed} vectors")
+        if self.dones != len(self._ended) and not self.pending:
+            self.found.fault("ap_done", cycle, f"{self.dones} pulses for {len(self._ended)} frames")
 
     def _wrong(self, k: int, vector: int | None, element: int, cycle: int, expected: int | None, got: str) -> None:
         port = self._outputs[k].port
@@ -130,8 +146,10 @@ class Source:
     def __init__(self, dut: Any, beats: Beats, rows: tuple[tuple[int, ...], ...], board: Board, pace: _Pace) -> None:
         port = beats.port
         self._data, self._valid, self._ready = (getattr(dut, n) for n in (port.data, port.valid, port.ready))
+        self._last = getattr(dut, port.last) if port.last else None
         self._beats, self._rows, self._board, self._pace = beats, rows, board, pace
         self._name, self._random = port.ready, random.Random(port.data)
+        self._length = beats.count
         self.stalls = 0
         self.restart()
 
@@ -147,12 +165,21 @@ class Source:
             self._valid.value = 0
             self._data.value = self._random.getrandbits(self._beats.port.width_bits)
             return
-        begin = self._number * self._beats.elements
-        mask = (1 << self._beats.width_bits) - 1
-        row = [v & mask for v in self._rows[vector][begin : begin + self._beats.elements]]
-        self._data.value = pack(row, self._beats.slot_bits)
+        if self._number == 0:
+            self._length = self._wrong_length() if vector == BROKEN else self._beats.count
+        if vector == BROKEN:
+            self._data.value = self._random.getrandbits(self._beats.port.width_bits)
+        else:
+            begin = self._number * self._beats.elements
+            self._data.value = pack(self._rows[vector][begin : begin + self._beats.elements], self._beats.slot_bits)
+        if self._last is not None:
+            self._last.value = int(self._number == self._length - 1)
         self._valid.value = 1
         self._holding = True
+
+    def _wrong_length(self) -> int:
+        count = self._beats.count
+        return int(self._random.choice([*range(1, count), count + 1, count + 2, count + 5]))
 
     def observe(self, cycle: int) -> None:
         if not self._holding:
@@ -165,7 +192,7 @@ class Source:
                 self._board.begins(self._place, cycle)
             self._holding = False
             self._number += 1
-            if self._number == self._beats.count:
+            if self._number == self._length:
                 self._place, self._number = self._place + 1, 0
 
 
@@ -234,7 +261,7 @@ class StreamSide:
         self, dut: Any, ports: Stream, vectors: Vectors, mode: Mode, seed: int, probes: dict[str, tuple[list[str], int]]
     ) -> None:
         gaps, control = mode == "random_gaps", ports.control
-        self.board = Board(mode, vectors, ports)
+        self.board = Board(mode, vectors, ports, seed)
         rows = {t.name: t.values for t in vectors.inputs}
         self._sources = [
             Source(dut, b, rows[b.port.tensor], self.board, _Pace(f"{seed} {b.port.data}", gaps=gaps)) for b in ports.inputs
@@ -244,6 +271,7 @@ class StreamSide:
         ]
         self._start, self._done, self._idle = (getattr(dut, n) for n in (control.start, control.done, control.idle))
         self._names = control.done, control.idle
+        self._error = getattr(dut, ports.frame_error) if ports.frame_error else None
         self._probes = {n: Probe(dut, *given) for n, given in probes.items()} if mode == "back_to_back" else {}
         self._begin: int | None = None
         self.paused = self.armed = self.idle = False
@@ -278,7 +306,8 @@ class StreamSide:
         for name, level in zip(self._names, levels, strict=True):
             if level not in "01":
                 self.board.found.fault(name, cycle, f"is {level}")
-        self.board.dones += levels[0] == "1"
+        if levels[0] == "1":
+            self.board.done(None if self._error is None else str(self._error.value), cycle)
         self.idle = levels[1] == "1"
 
     def reset(self) -> list[int]:

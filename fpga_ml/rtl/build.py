@@ -13,7 +13,6 @@ from fpga_ml.schedule import GENERIC, DelayModel
 
 __all__ = ["Rtl", "build_rtl", "emit", "lower", "shortest_interval"]
 _LOWERINGS = {"parallel": parallel, "stream": stream}
-_EMITTERS = {"parallel": emit_network, "stream": emit_stream}
 
 
 def lower(
@@ -34,9 +33,11 @@ def shortest_interval(layers: Sequence[Layer], arch: str) -> int:
     return most_pixels(layers) if arch == "stream" else 1
 
 
-def emit(network: Network, clock_ns: float, arch: str, model: DelayModel = GENERIC) -> Rtl:
-    """RTL of a network that was lowered for that architecture, for a target clock."""
-    return _EMITTERS[arch](network, clock_ns, model)
+def emit(network: Network, clock_ns: float, arch: str, model: DelayModel = GENERIC, *, frame_last: bool = False) -> Rtl:
+    """RTL of a network that was lowered for that architecture, for a target clock; frame_last: streams with TLAST."""
+    if arch == "stream":
+        return emit_stream(network, clock_ns, model, frame_last=frame_last)
+    return emit_network(network, clock_ns, model)
 
 
 def build_rtl(

@@ -100,8 +100,9 @@ def emit_network(network: Network, clock_ns: float, model: DelayModel = GENERIC)
     )
 
 
-def emit_stream(network: Network, clock_ns: float, model: DelayModel = GENERIC) -> Rtl:
-    """RTL of the stream architecture; errors as of `emit_network`."""
+def emit_stream(network: Network, clock_ns: float, model: DelayModel = GENERIC, *, frame_last: bool = False) -> Rtl:
+    """RTL of the stream architecture; errors as of `emit_network`. frame_last: TLAST marks the ends of frames, and one
+    that is cut short or too long is flagged."""
     planned = stream_plan(verified(network), clock_ns, model)
     names = Names(network.name)
     top = names.port(network.name)
@@ -117,7 +118,7 @@ def emit_stream(network: Network, clock_ns: float, model: DelayModel = GENERIC) 
         )
         own[unit.name] = made[-1].name
         modules += made
-    module, probes = stream_module(planned, own, fifo.name)
+    module, probes = stream_module(planned, own, fifo.name, frame_last=frame_last)
     modules.append(module)
     return Rtl(
         {f"{fifo.name}.sv": fifo.text} | {f"{m.name}.sv": m.text for m in modules},

@@ -2,6 +2,7 @@
 
 A token is one beat: each element in whole bytes, sign- or zero-extended, element 0 in the least significant ones (Vitis HLS
 user guide UG1399, AXI4-Stream interfaces). Frames are taken while ap_start is high; one that has begun is taken to its end.
+With marked frames each stream has TLAST besides, and `ap_frame_error` is high with ap_done where a frame had a wrong length.
 """
 
 from __future__ import annotations
@@ -18,20 +19,22 @@ from fpga_ml.rtl.sv import Assign, Comment, Declare, Instance, Item, Module, Net
 from fpga_ml.schedule.stream import OUTSIDE, Buffer, Segment, StreamPlan, Unit
 
 CONTROL = ("ap_clk", "ap_rst_n", "ap_start", "ap_done", "ap_ready", "ap_idle")
+ERROR = "ap_frame_error"
 DRIVEN = ("ap_clk", "ap_rst_n", "ap_start")
+_FRAMES_MARKED = 64  # that can be under way where their ends are marked
 _FLIGHT_BITS = 8  # frames between an output that is ahead and one that is behind, and frames in flight
 
 
 Probes = dict[str, tuple[tuple[str, ...], int]]
 
 
-def stream_module(plan: StreamPlan, modules: Mapping[str, str], fifo: str) -> tuple[Module, Probes]:
-    """modules: {unit: its module's name}; fifo: that of primitives/fifo.sv.
+def stream_module(plan: StreamPlan, modules: Mapping[str, str], fifo: str, *, frame_last: bool) -> tuple[Module, Probes]:
+    """modules: {unit: its module's name}; fifo: that of primitives/fifo.sv; frame_last: with TLAST at each end of a frame.
 
     The second result: by channel, which signals of the module are all high in a cycle in which a token of it is made, and
     how many tokens a frame has.
     """
-    top = _Top(plan, modules, fifo)
+    top = _Top(plan, modules, fifo, frame_last=frame_last)
     return top.module(), top.probes()
 
 
@@ -41,14 +44,15 @@ def slot_bits(width_bits: int) -> int:
 
 
 class _Top:
-    def __init__(self, plan: StreamPlan, modules: Mapping[str, str], fifo: str) -> None:
-        self.plan, self.modules, self.fifo = plan, modules, fifo
+    def __init__(self, plan: StreamPlan, modules: Mapping[str, str], fifo: str, *, frame_last: bool) -> None:
+        self.plan, self.modules, self.fifo, self.frame_last = plan, modules, fifo, frame_last
         self.network = plan.network
         self.names = Names(self.network.name)
-        for port in CONTROL:
+        for port in (*CONTROL, ERROR) if frame_last else CONTROL:
             self.names.port(port)
         self.ends = (*self.network.inputs, *self.network.results)
         self.axis = {c.name: [self.names.port(f"{c.name}_T{end}") for end in ("DATA", "VALID", "READY")] for c in self.ends}
+        self.last = {c.name: self.names.port(f"{c.name}_TLAST") for c in self.ends if frame_last}
         self.buffers = {
             (b.channel.name, b.reader): self.names.free(f"{b.channel.name}_to_{b.reader or 'out'}") for b in plan.buffers
         }
@@ -82,7 +86,8 @@ class _Top:
                 Port("input" if inward else "output", valid),
                 Port("output" if inward else "input", ready),
             ]
-        return tuple(ports)
+            ports += [Port("input" if inward else "output", self.last[c.name])] if self.frame_last else []
+        return (*ports, *([Port("output", ERROR)] if self.frame_last else []))
 
     def _declared(self) -> list[Item]:
         """The signals of buffers and units, for each may be read before what drives it is written."""
@@ -147,13 +152,51 @@ class _Top:
             low += slot_bits(t.width)
         taken, given = self._own(c.name, "taken"), self._own(c.name, "given")
         self.taken[c.name] = taken
-        items: list[Item] = [Comment(f"input '{c.name}'"), Declare(self._own(c.name, "open"), None)]
-        items += [
-            Assign(ready, f"{self._own(c.name, 'open')} & {self._room(c)}"),
-            Net(taken, None, False, f"{valid} & {ready}"),
-            Net(given, c.width_bits, False, packed(parts)),
-        ]
+        opens, room = self._own(c.name, "open"), self._room(c)
+        items: list[Item] = [Comment(f"input '{c.name}'"), Declare(opens, None)]
+        if self.frame_last:
+            items += self._marked(c, packed(parts), opens, room)
+        else:
+            items += [
+                Assign(ready, f"{opens} & {room}"),
+                Net(taken, None, False, f"{valid} & {ready}"),
+                Net(given, c.width_bits, False, packed(parts)),
+            ]
         return [*items, *(self._fifo(b, taken, taken, given) for b in self.plan.buffers_of(c.name))]
+
+    def _marked(self, c: Channel, beat: str, opens: str, room: str) -> list[Item]:
+        """What is taken where TLAST marks a frame's end: a frame cut short is filled up with zeros, of one that is too
+        long the rest is dropped; both are marked in a FIFO of one bit a frame."""
+        _, valid, ready = self.axis[c.name]
+        last, number = self.last[c.name], self._own(c.name, "count")
+        fills, drops, bad, taken = (self._own(c.name, end) for end in ("fills", "drops", "bad", "taken"))
+        ends, moves, error = (self._own(c.name, end) for end in ("frame_end", "beat", "error"))
+        marks, marked = self._own(c.name, "error_room"), self._own(c.name, "error_valid")
+        cut, over = f"({moves} & {last} & ~{ends})", f"({moves} & {ends} & ~{last})"
+        whole = f"{taken} & {ends}"
+        flags = [("clk", "ap_clk"), ("rst", self.reset), ("room", marks), ("reserve", whole), ("push", whole)]
+        flags += [("given", f"{bad} | {over}"), ("valid", marked), ("pop", "ap_done"), ("first", error)]
+        width = max((c.tokens - 1).bit_length(), 1)
+        return [
+            *(Declare(name, None, "logic") for name in (fills, drops, bad)),
+            *(Declare(name, None) for name in (error, marks, marked)),
+            Declare(number, width, "logic"),
+            Net(ends, None, False, f"{number} == {literal(c.tokens - 1, width)}"),
+            Assign(ready, f"{drops} | ({opens} & {room} & {marks} & ~{fills})"),
+            Net(moves, None, False, f"{valid} & {ready} & ~{drops}"),
+            Net(taken, None, False, f"{moves} | ({fills} & {room})"),
+            Net(self._own(c.name, "given"), c.width_bits, False, f"{fills} ? {literal(0, c.width_bits)} : {beat}"),
+            Registers(
+                "ap_clk",
+                (
+                    Register(fills, None, False, f"({cut} | ({fills} & ~({whole})))", True),
+                    Register(drops, None, False, f"({over} | ({drops} & ~({valid} & {last})))", True),
+                    Register(bad, None, False, f"({cut} | ({bad} & ~({whole})))", True),
+                ),
+                self.reset,
+            ),
+            Instance(self.fifo, self._own(c.name, "flags"), tuple(flags), (("WIDTH", 1), ("DEPTH", _FRAMES_MARKED))),
+        ]
 
     def _reads(self, unit: Unit) -> list[tuple[Channel, str, str]]:
         """(channel, signal that says a token is there, the token)."""
@@ -250,10 +293,16 @@ class _Top:
             *items,
             Assign("ap_ready", " & ".join(ended)),
             Assign("ap_done", " & ".join(done)),
+            *([Assign(ERROR, self._error())] if self.frame_last else []),
             Declare(flight, width, "logic"),
             Registers("ap_clk", (Register(flight, width, False, f"({change})", True),), self.reset),
             Assign("ap_idle", f"~ap_start & ({flight} == {literal(0, width)})"),
         ]
+
+    def _error(self) -> str:
+        """Whether a frame that is done was not as long as it should be, at any input."""
+        flags = " | ".join(self._own(c.name, "error") for c in self.network.inputs)
+        return f"ap_done & ({flags})"
 
     def _ended(self, c: Channel, items: list[Item]) -> str:
         """Whether the input has come to its frame's end, with this cycle's token or before."""
@@ -263,7 +312,7 @@ class _Top:
         last = f"({taken} & ({number} == {literal(c.tokens - 1, width)}))"
         count = f"({taken} ? (({number} == {literal(c.tokens - 1, width)}) ? {zero} : {number} + {one}) : {number})"
         items += [
-            Declare(number, width, "logic"),
+            *([] if self.frame_last else [Declare(number, width, "logic")]),
             Declare(waits, None, "logic"),
             Net(begins, None, False, f"{number} == {zero}"),
             Assign(self._own(c.name, "open"), f"{begins} ? ap_start & ~{waits} : 1'b1"),
@@ -298,4 +347,5 @@ class _Top:
                 self.reset,
             ),
         ]
+        items += [Assign(self.last[c.name], end)] if self.frame_last else []
         return f"({ends} | ({ahead} != {literal(0, bits)}))"

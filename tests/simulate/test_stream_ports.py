@@ -15,24 +15,37 @@ from fpga_ml.ir.network import Axis, Channel, Map, Network, Window
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.network import Rtl, emit_stream
 from fpga_ml.simulate.cosim import CosimResult, Tensor, Vectors, cosim
+from fpga_ml.simulate.prove import SIMULATORS
+from fpga_ml.toolchain import verilator
+from fpga_ml.toolchain.run import Command
+from fpga_ml.toolchain.run import run as run_tool
 
 PIXEL = FixedType.parse("ap_fixed<5,5>")
 
 
-def sums() -> Rtl:
+def sums(*, frame_last: bool = False) -> Rtl:
     """The sum of each two neighbours of a series of six."""
     x, pairs = Channel("x", (PIXEL,), 6), Channel("pairs", (PIXEL,) * 2, 5)
     b = Builder("sum")
     kernel = b.build([b.add(*(b.input(w) for w in pairs.wires))])
     y = Channel("y", (FixedType.parse("ap_fixed<6,6>"),), 5)
     line = Window("line", (x,), (pairs,), Axis(1, 1), Axis(6, 5, 2), (0,))
-    return emit_stream(Network("sums", (x,), ("y",), (line, Map("sum", (pairs,), (y,), kernel))), 5.0)
+    network = Network("sums", (x,), ("y",), (line, Map("sum", (pairs,), (y,), kernel)))
+    return emit_stream(network, 5.0, frame_last=frame_last)
 
 
 def vectors(frames: int = 8) -> Vectors:
     x = np.random.default_rng(1).integers(-16, 16, (frames, 6, 1))
     y = x[:, 1:] + x[:, :-1]
     return Vectors((Tensor.of("x", x, width_bits=5, signed=True),), (Tensor.of("y", y, width_bits=6, signed=True),))
+
+
+def lint(rtl: Rtl, folder: Path) -> None:
+    """Verilator has no warning."""
+    tool = verilator.find()
+    files = [str(f) for f in rtl.write(folder)]
+    arguments = [str(tool.program), "--lint-only", "-Wall", "--top-module", rtl.top, *files]
+    run_tool(Command(arguments, folder, {"VERILATOR_ROOT": str(tool.root)}), what="lint", do="mend the RTL")
 
 
 def simulated(rtl: Rtl, folder: Path, *changes: tuple[str, str]) -> CosimResult:
@@ -76,3 +89,26 @@ def test_a_port_of_another_width(tmp_path: Path) -> None:
     given, files = replace(vectors(2), inputs=(wrong,)), rtl.write(tmp_path)
     with pytest.raises(FpgaMlError, match=r"port 'x_TDATA' is 8 bits wide, but a beat of tensor 'x' has 1 elements of 16"):
         cosim(files, "sums", given, tmp_path, "icarus")
+
+
+def test_frames_of_a_wrong_length_are_flagged(tmp_path: Path) -> None:
+    """With random gaps, a third of the frames are cut short or too long: only their own outputs are lost."""
+    (tmp_path / "lint").mkdir()
+    lint(sums(frame_last=True), tmp_path / "lint")
+    for simulator in SIMULATORS:
+        folder = tmp_path / simulator
+        folder.mkdir()
+        found = cosim(sums(frame_last=True).write(folder), "sums", vectors(60), folder, simulator)
+        assert found.passed, found.texts()
+
+
+LENGTH_FAULTS = {
+    "no flag": (r"assign ap_frame_error = ", "assign ap_frame_error = 1'b0 & "),
+    "no filling": (r"(\w+_fills) <= (.*?)\(\(", r"\1 <= \2(1'b0 & ("),
+    "no dropping": (r"(\w+_drops) <= (.*?)\(\(", r"\1 <= \2(1'b0 & ("),
+}
+
+
+@pytest.mark.parametrize("fault", LENGTH_FAULTS)
+def test_a_wrong_length_that_is_not_handled_is_found(fault: str, tmp_path: Path) -> None:
+    assert not simulated(sums(frame_last=True), tmp_path, LENGTH_FAULTS[fault]).passed

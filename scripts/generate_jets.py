@@ -36,13 +36,19 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     a = _arguments()
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     try:
         order = Order(a.set, a.pt or jet_set(a.set).pt_bins_gev[0], a.events, a.shard_events, a.seed)
         with Progress(*columns, console=console) as progress:
             task = progress.add_task(f"{order.name} shards", total=None)
 
-            def started(total: int):  # noqa: ANN202
+            def started(total: int):
                 progress.update(task, total=total)
                 return lambda done: progress.advance(task, done)
 

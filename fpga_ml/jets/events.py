@@ -5,6 +5,7 @@ Both are GPL and optional (pip install 'fpga_ml[jets]'); they are imported when 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,7 +84,7 @@ def _visible(pythia: Any, every: Any, charges: dict[int, float], min_pt: float) 
     charge = np.array([charges[int(k)] for k in kinds])[which]
     pt, eta, _ = polar(p)
     kept = ~np.isin(np.abs(ids), _NEUTRINOS) & (np.abs(eta) < _MAX_ETA) & (pt > min_pt)
-    for low, high in zip(border[:-1], border[1:], strict=True):
+    for low, high in itertools.pairwise(border):
         rows = low + np.flatnonzero(kept[low:high])
         yield Particles(p[rows], charge[rows])
 

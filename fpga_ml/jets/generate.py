@@ -1,8 +1,8 @@
 """Making a data set: shards of events on all cores or on a Dask cluster, resumable, with seeds and checksums kept.
 
-    OUT/NAME/shards/CLASS_0003.npz   a shard: arrays as fpga_ml.jets.sets documents them
-    OUT/NAME/manifest.json           settings, versions, and of every shard its seed, jets and SHA-256
-    OUT/NAME/NAME_CLASS.npz, card.md the merged arrays and the data card
+OUT/NAME/shards/CLASS_0003.npz   a shard: arrays as fpga_ml.jets.sets documents them
+OUT/NAME/manifest.json           settings, versions, and of every shard its seed, jets and SHA-256
+OUT/NAME/NAME_CLASS.npz, card.md the merged arrays and the data card
 """
 
 from __future__ import annotations
@@ -52,7 +52,14 @@ class Order:
     def shards(self) -> list[Shard]:
         number = -(-self.events // self.shard_events)
         return [
-            Shard(self.name, kind, index, self.pt_gev, min(self.shard_events, self.events - index * self.shard_events), self.seed)
+            Shard(
+                self.name,
+                kind,
+                index,
+                self.pt_gev,
+                min(self.shard_events, self.events - index * self.shard_events),
+                self.seed,
+            )
             for index in range(number)
             for kind in self.set.classes
         ]
@@ -166,7 +173,7 @@ def _is_whole(shard: Shard, folder: Path, manifest: dict[str, Any]) -> bool:
     if entry is None or entry["events"] != shard.events or not path.exists():
         return False
     try:
-        return digest(_read(path)) == entry["sha256"]
+        return bool(digest(_read(path)) == entry["sha256"])
     except Exception:  # a torn or foreign file, in whatever way: make it again
         return False
 
@@ -202,7 +209,10 @@ def card(order: Order, totals: dict[str, tuple[int, str]], versions: dict[str, s
     """The data card: what was simulated, the arrays, jets and checksum of every class, and how to make it again."""
     made = ", ".join(f"{k} {v}" for k, v in versions.items())
     lines = [f"# {order.name}, {order.pt_gev} GeV", "", f"{order.set.title}.", ""]
-    lines += [f"Pythia 8, proton-proton at 13 TeV, no detector simulation; labels of the hard process. Made with {made}.", ""]
+    lines += [
+        f"Pythia 8, proton-proton at 13 TeV, no detector simulation; labels of the hard process. Made with {made}.",
+        "",
+    ]
     lines += ["| class | Pythia settings | jets | SHA-256 of the arrays |", "|---|---|---|---|"]
     for kind, settings in order.set.classes.items():
         lines.append(f"| {kind} | {', '.join(settings)} | {totals[kind][0]} | {totals[kind][1][:16]} |")

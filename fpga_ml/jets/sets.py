@@ -199,7 +199,7 @@ _COUNTS = "(33, 33) uint8, charged particles a pixel"
 QUARK_GLUON = JetSet(
     "quark_gluon",
     "Quark and gluon jets, anti-kt R = 0.4, pT from the bin's edge to 1.1 times it; images of 0.8 x 0.8 about the centroid",
-    {"g": _GLUON + ("HardQCD:nQuarkNew=3",), "q": _QUARK},
+    {"g": (*_GLUON, "HardQCD:nQuarkNew=3"), "q": _QUARK},
     (100, 200, 500, 1000),
     {
         "event": _EVENT,

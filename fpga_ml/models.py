@@ -41,7 +41,8 @@ class Model:
 
     @property
     def title(self) -> str:
-        return (self.folder / CARD_FILE).read_text().splitlines()[0].lstrip("# ")
+        card = self.folder / CARD_FILE
+        return card.read_text().splitlines()[0].lstrip("# ") if card.exists() else "(no card yet)"
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -53,7 +54,7 @@ class Model:
 
 def every(root: Path) -> list[Model]:
     """The models of a checkout, by name."""
-    found = [Model(p.parent) for p in sorted(root.glob(f"*/{CARD_FILE}"))]
+    found = [Model(p.parent) for p in sorted(root.glob("*/train.py"))]
     if not found:
         raise FpgaMlError("there is no models/ folder here", do="run this in a checkout of fpga_ml")
     return found

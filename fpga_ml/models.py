@@ -2,7 +2,8 @@
 
 A model's folder holds model.py, train.py, float.keras, quantised.keras, sample.npz, fpga_ml.toml, card.md and figures.json
 (what `evaluate` found when it was committed). figures.py, where there is one, defines
-`figures(outputs: list of (N, ...), sample: {array: (N, ...)}) -> {name: number}`; without it the model is a classifier.
+`figures(outputs: list of (N, ...), sample: {array: (N, ...)}) -> {name: number}`, `sample`
+holding beside its arrays `float`, the float model's outputs; without figures.py the model is a classifier.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
     from fpga_ml.pipeline import Watcher
 
 FIGURES_FILE, CARD_FILE, CONFIG_FILE, SAMPLE_FILE = "figures.json", "card.md", "fpga_ml.toml", "sample.npz"
+_BEGIN, _END = "<!-- figures: begin -->", "<!-- figures: end -->"
 STAGES = ("float", "quantised", "csim", "emulator")
 Array = npt.NDArray[np.float64]
 Figures = dict[str, float]
-Judge = Callable[[Sequence[Array], Mapping[str, npt.NDArray[Any]]], Figures]
+Judge = Callable[[Sequence[Array], Mapping[str, Any]], Figures]
 
 
 @dataclass(frozen=True)
@@ -76,20 +78,24 @@ def train(model: Model, arguments: Sequence[str]) -> None:
         runpy.run_path(str(script), run_name="__main__")
 
 
-def evaluate(
-    model: Model, *, data: Path | None = None, output: Path | None = None, watcher: Watcher | None = None
-) -> dict[str, Any]:
-    """Build the model up to the emulator and give its figures: {model, samples, data, bit_exact_vs_quantised_model,
-    emulator_mismatches, float: {...}, quantised: {...}, csim: {...}, emulator: {...}}.
+@dataclass(frozen=True)
+class Run:
+    """A model built on a sample. outputs: {stage: (N, ...) an output}; sample: the npz's arrays, of the same jets, and
+    `float`, the float model's outputs; report: the build's."""
 
-    data: an npz like the folder's sample.npz (default); output: where the project is to stay, else it is dropped.
-    """
+    outputs: Mapping[str, tuple[Array, ...]]
+    sample: Mapping[str, Any]
+    report: Mapping[str, Any]
+
+
+def run(model: Model, *, data: Path | None = None, output: Path | None = None, watcher: Watcher | None = None) -> Run:
+    """Build the model up to the emulator. data: an npz like the folder's sample.npz (default); output: where the project is
+    to stay, else it is dropped."""
     from fpga_ml.pipeline import compile
 
     origin = data or model.folder / SAMPLE_FILE
     if not origin.exists():
         raise FpgaMlError(f"no sample '{origin}'", do="train the model, or give --data")
-    judge = _judge(model)
     path = model.folder / CONFIG_FILE
     config = (Config.read(path) if path.exists() else Config()).replace(until="emulate")
     with tempfile.TemporaryDirectory() as scratch:
@@ -98,22 +104,31 @@ def evaluate(
         outputs = dict(project.outputs)
         if project.layers:
             outputs["emulator"] = tuple(project.emulate(project.x))
-        report = project.report
     with np.load(origin) as z:
         sample = {k: z[k][: len(project.x[0])] if z[k].ndim else z[k] for k in z.files}
-    emulator = report["emulator"]
+    return Run(outputs, {**sample, "float": outputs.get("float")}, project.report)
+
+
+def evaluate(
+    model: Model, *, data: Path | None = None, output: Path | None = None, watcher: Watcher | None = None
+) -> dict[str, Any]:
+    """Figures of a run: {model, data, samples, bit_exact_vs_quantised_model, emulator_mismatches, and for each stage that
+    ran, float, quantised, csim, emulator: {figure: number}}."""
+    judge = _judge(model)
+    done = run(model, data=data, output=output, watcher=watcher)
+    emulator = done.report["emulator"]
     return {
         "model": model.folder.name,
-        "data": origin.name,
-        "samples": report["data"]["samples"],
-        "bit_exact_vs_quantised_model": report["csim"]["bit_exact_vs_quantised_model"],
+        "data": (data or model.folder / SAMPLE_FILE).name,
+        "samples": done.report["data"]["samples"],
+        "bit_exact_vs_quantised_model": done.report["csim"]["bit_exact_vs_quantised_model"],
         "emulator_mismatches": None if emulator is None else emulator["mismatches"],
-        **{stage: judge(outputs[stage], sample) for stage in STAGES if stage in outputs},
+        **{stage: judge(done.outputs[stage], done.sample) for stage in STAGES if stage in done.outputs},
     }
 
 
 def save(model: Model, figures: dict[str, Any]) -> None:
-    """Enter figures as the model's own (figures.json), rounded to the digits that matter."""
+    """Enter figures as the model's own: figures.json, rounded to the digits that matter, and the table of the card."""
 
     def rounded(value: Any) -> Any:
         if isinstance(value, dict):
@@ -121,6 +136,20 @@ def save(model: Model, figures: dict[str, Any]) -> None:
         return round(value, 6) if isinstance(value, float) else value
 
     (model.folder / FIGURES_FILE).write_text(json.dumps(rounded(figures), indent=2) + "\n")
+    card = model.folder / CARD_FILE
+    if card.exists() and _BEGIN in card.read_text():
+        before, rest = card.read_text().split(_BEGIN)
+        card.write_text(f"{before}{_BEGIN}\n{table(figures)}{_END}{rest.split(_END)[1]}")
+
+
+def table(figures: dict[str, Any]) -> str:
+    """The figures as rows of a card: one a figure, one column a stage."""
+    stages = [s for s in STAGES if s in figures]
+    lines = [f"| {figures['samples']} samples | {' | '.join(stages)} |", "|---" * (len(stages) + 1) + "|"]
+    for name in figures[stages[0]]:
+        cells = [figures[s][name] for s in stages]
+        lines.append(f"| `{name}` | " + " | ".join(f"{c:.4f}" if abs(c) < 100 else f"{c:.2f}" for c in cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def _judge(model: Model) -> Judge:

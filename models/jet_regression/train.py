@@ -1,6 +1,6 @@
 """Trains the regression of true pT and mass: float, then quantisation-aware; writes what this folder holds.
 
-    python models/jet_regression/train.py --data DIR [--bits 8] [--seeds 1 2 3]
+    python models/jet_regression/train.py --data DIR [--bits 10] [--seeds 1 2 3]
 
 DIR holds wqcd_{w,qcd}.npz or w_qcd_pt250/; the jets with pile-up whose truth is known are used. Two minutes on two cores.
 """
@@ -22,6 +22,7 @@ from fpga_ml.quantise import to_qkeras
 
 HERE = Path(__file__).parent
 TRAIN, VALID = 0.6, 0.7
+BATCH = 64
 WEIGHTS = {"pt": 16.0, "mass": 1.0}
 
 
@@ -40,14 +41,12 @@ def targets(part: Arrays) -> dict[str, np.ndarray]:
 
 
 def fit(model: keras.Model, rate: float, epochs: int, known: tuple, valid: tuple) -> None:
-    """The best of the epochs by validation loss; Huber with knees near the widths of pT and mass."""
+    """The best of the epochs by validation loss, the rate falling to 0 as a cosine; Huber with knees near the widths of pT and mass."""
     losses = {"pt": keras.losses.Huber(0.1), "mass": keras.losses.Huber(0.2)}
-    model.compile(keras.optimizers.Adam(rate), losses, loss_weights=WEIGHTS)
-    callbacks = [
-        keras.callbacks.ReduceLROnPlateau(patience=6, factor=0.4),
-        keras.callbacks.EarlyStopping(patience=15, restore_best_weights=True),
-    ]
-    model.fit(*known, 64, epochs, validation_data=valid, callbacks=callbacks, verbose=0)
+    falling = keras.optimizers.schedules.CosineDecay(rate, epochs * -(-len(known[0]) // BATCH))
+    model.compile(keras.optimizers.Adam(falling), losses, loss_weights=WEIGHTS)
+    callbacks = [keras.callbacks.EarlyStopping(patience=epochs, restore_best_weights=True)]
+    model.fit(*known, BATCH, epochs, validation_data=valid, callbacks=callbacks, verbose=0)
 
 
 def save(model: keras.Model, path: Path) -> None:
@@ -59,8 +58,8 @@ def save(model: keras.Model, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--bits", type=int, default=8)
-    parser.add_argument("--epochs", type=int, default=80)
+    parser.add_argument("--bits", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--quantised-epochs", type=int, default=40)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     a = parser.parse_args()
@@ -79,7 +78,7 @@ def main() -> None:
         floating = build()
         fit(floating, 2e-3, a.epochs, (x, targets(train)), (valid_x, targets(valid)))
         twin = to_qkeras(floating, bits=a.bits, data=x[:4000])
-        fit(twin, 3e-4, a.quantised_epochs, (x, targets(train)), (valid_x, targets(valid)))
+        fit(twin, 5e-4, a.quantised_epochs, (x, targets(train)), (valid_x, targets(valid)))
         for stage, model in (("float", floating), ("quantised", twin)):
             found = model.predict(test_x, batch_size=8192, verbose=0)
             found = [found[k] for k in ("pt", "mass")] if isinstance(found, dict) else found

@@ -118,6 +118,15 @@ def test_train_runs_the_script_with_its_arguments(tmp_path: Path, capsys: pytest
     assert "model" not in sys.modules
 
 
+def test_train_from_the_command_line(tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "toy"
+    folder.mkdir(parents=True)
+    (folder / "train.py").write_text("import sys\nprint(sys.argv[1:])\n")
+    command = [sys.executable, "-m", "fpga_ml.cli", "models", "train", "toy", "--data", "DIR", "--seeds", "1", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.stdout == "['--data', 'DIR', '--seeds', '1', '2']\n", done.stderr
+
+
 def test_classifier_figures_by_hand() -> None:
     scores = np.array([[0.9], [0.8], [0.3], [0.6], [0.2], [0.1]])
     found = classifier([scores], {"y": np.array([1, 1, 1, 0, 0, 0])})

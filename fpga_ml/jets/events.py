@@ -5,6 +5,7 @@ Both are GPL and optional (pip install 'fpga_ml[jets]'); they are imported when 
 
 from __future__ import annotations
 
+import importlib
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -47,8 +48,6 @@ class Particles:
 
 
 def _imported(name: str) -> Any:
-    import importlib
-
     try:
         return importlib.import_module(name)
     except ImportError as error:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import get_context
 from pathlib import Path
@@ -230,8 +231,10 @@ def _executor(jobs: int, dask: str | None) -> Iterator[Executor]:
             yield pool
         return
     try:
-        from distributed import Client
+        distributed: Any = import_module("distributed")
     except ImportError:
-        raise FpgaMlError("distributed is not installed", do="pip install distributed") from None
-    with Client(dask) as client:
+        raise FpgaMlError(
+            "distributed is not installed", do="pip install 'fpga_ml[jets,cluster]', here and on the workers"
+        ) from None
+    with distributed.Client(dask) as client:
         yield client.get_executor()

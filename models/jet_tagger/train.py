@@ -93,8 +93,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--bits", type=int, default=6)
     parser.add_argument("--sparsity", type=float, default=0.0)
-    parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--quantised-epochs", type=int, default=60)
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--quantised-epochs", type=int, default=100)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--out", type=Path, default=HERE)
     a = parser.parse_args()
@@ -116,7 +116,7 @@ def main() -> None:
     for seed in a.seeds:
         keras.utils.set_random_seed(seed)
         floating = build()
-        fit(floating, 1e-3, a.epochs, train, valid, 0.0, 0)
+        fit(floating, 2e-3, a.epochs, train, valid, 0.0, 0)
         source = floating
         if a.sparsity:
             source = keras.models.clone_model(floating)

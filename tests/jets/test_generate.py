@@ -73,6 +73,18 @@ def test_quark_and_gluon_jets_have_the_known_means() -> None:
         assert arrays["pt"][..., 0].astype(float).sum((1, 2)).mean() == pytest.approx(0.62, abs=0.03)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # of Dask's own
+@with_pythia
+def test_a_cluster_makes_the_same_jets_as_processes(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    order = Order("quark_gluon", 200, 40, 20)
+    alone = generate(order, tmp_path / "processes", jobs=1)
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        shared = generate(order, tmp_path / "cluster", dask=cluster.scheduler_address)
+    assert (alone / "manifest.json").read_text() == (shared / "manifest.json").read_text()
+
+
 def test_leading_constituents_are_ordered_and_padded() -> None:
     jet = Constituents(np.array([1.0, 5.0, 3.0]), np.array([0.1, 0.2, 0.3]), np.zeros(3), np.array([True, False, True]))
     found = leading(jet, 10.0, 4)

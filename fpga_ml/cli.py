@@ -237,6 +237,8 @@ def models(ctx: click.Context) -> None:
         for model in every(_MODELS):
             click.echo(f"{model.folder}: {model.title}")
             _show_figures(model.figures)
+            if not model.figures:
+                click.echo("  not evaluated: fpga-ml models train, then eval --save")
 
 
 def _show_figures(figures: dict[str, Any]) -> None:

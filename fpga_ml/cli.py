@@ -237,15 +237,61 @@ def doctor(layers: bool) -> None:
     Console().print(table)
 
 
-@main.command()
-def models() -> None:
-    """List the trained models under models/."""
-    folders = sorted(p.parent for p in _MODELS.glob("*/card.md"))
-    if not folders:
-        raise FpgaMlError("there is no models/ folder here", do="run this in a checkout of fpga_ml")
-    for folder in folders:
-        title = (folder / "card.md").read_text().splitlines()[0].lstrip("# ")
-        click.echo(f"{folder}: {title}")
+@main.group(invoke_without_command=True)
+@click.pass_context
+def models(ctx: click.Context) -> None:
+    """List the trained models under models/ with their figures; train or evaluate one."""
+    if ctx.invoked_subcommand is None:
+        from fpga_ml.models import every
+
+        for model in every(_MODELS):
+            click.echo(f"{model.folder}: {model.title}")
+            _show_figures(model.figures)
+            if not model.figures:
+                click.echo("  not evaluated: fpga-ml models train, then eval --save")
+
+
+def _show_figures(figures: dict[str, Any]) -> None:
+    """One line a stage, indented; the whole-model facts are left to --json."""
+    for stage, row in figures.items():
+        if isinstance(row, dict):
+            click.echo(f"  {stage:10} " + "  ".join(f"{name} {value:.4g}" for name, value in row.items()))
+
+
+@models.command(context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def train(name: str, arguments: tuple[str, ...]) -> None:
+    """Train the model NAME; ARGUMENTS go to its train.py (--data DIR, --seed N, ...)."""
+    with _muted():
+        from fpga_ml.models import named
+        from fpga_ml.models import train as run
+    run(named(_MODELS, name), arguments)
+
+
+@models.command("eval")
+@click.argument("name")
+@click.option("--data", type=click.Path(path_type=Path), help="npz like the model's sample.npz; default: that.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Keep the project there.")
+@click.option("--json", "as_json", is_flag=True, help="Print one object a stage on stdout and nothing else.")
+@click.option("--save", is_flag=True, help="Enter the figures as the model's own (figures.json).")
+def evaluate(name: str, data: Path | None, output: Path | None, as_json: bool, save: bool) -> None:
+    """Compute the figures of the model NAME again: float, quantised, C-simulation, emulator."""
+    with _muted():
+        import fpga_ml.pipeline  # noqa: F401
+        from fpga_ml import models as known
+    model = known.named(_MODELS, name)
+    with _progress() as progress:
+        figures = known.evaluate(model, data=data, output=output, watcher=_Shown(progress))
+    if save:
+        known.save(model, figures)
+    if as_json:
+        click.echo(json.dumps(figures, indent=2))
+    else:
+        click.echo(f"{model.folder}: {figures['samples']} samples of {figures['data']}")
+        _show_figures(figures)
+    if figures["bit_exact_vs_quantised_model"] is False or figures["emulator_mismatches"]:
+        sys.exit(1)
 
 
 @main.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -59,13 +59,16 @@ class _Silent:
 
 @dataclass(frozen=True)
 class Project:
-    """A finished build. folder: the HLS project; report: what report.json holds."""
+    """A finished build. folder: the HLS project; report: what report.json holds; x: the samples as the hardware
+    receives them, (N, ...) an input; outputs: {float | quantised | csim: (N, ...) an output} of them, as far as it ran."""
 
     folder: Path
     report: dict[str, Any]
     simulator: CSim | None
     layers: tuple[Layer, ...] = ()
     heads: tuple[str, ...] = ()
+    x: tuple[Array, ...] = ()
+    outputs: Mapping[str, tuple[Array, ...]] = field(default_factory=dict)
 
     def emulate(self, x: Any) -> list[Array]:
         """As `csim`, by the emulator: the same values, faster."""
@@ -153,7 +156,8 @@ def compile(
         build = Build(source, samples, prepared, graph, check, emulation, made, runs, config, stages, dict(clock.timings_s))
         report = assemble(build)
         document.write(report, folder / "report.json")
-    return Project(target, report, csim_of(graph, target) if check is not None else None, layers, graph.heads)
+    simulator = csim_of(graph, target) if check is not None else None
+    return Project(target, report, simulator, layers, graph.heads, prepared.x, _outputs(prepared, check))
 
 
 def _stages(config: Config) -> dict[str, str]:
@@ -212,6 +216,15 @@ def _expected(check: Check | None, prepared: Prepared) -> tuple[Array, ...]:
         return check.outputs
     reference = prepared.reference
     return () if reference is None or reference.flow.ends_in_tables else reference.quantised_outputs
+
+
+def _outputs(prepared: Prepared, check: Check | None) -> dict[str, tuple[Array, ...]]:
+    """{stage: outputs} of the samples."""
+    reference = prepared.reference
+    found: dict[str, tuple[Array, ...]] = {}
+    if reference is not None:
+        found |= {"float": reference.float_outputs, "quantised": reference.quantised_outputs}
+    return found | ({"csim": check.outputs} if check is not None else {})
 
 
 @dataclass

@@ -10,6 +10,7 @@ from numpy.testing import assert_equal
 
 import fpga_ml
 from fpga_ml.jets.images import Standardise
+from fpga_ml.models import Model, classifier
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,15 @@ def test_jet_cnn_figures_are_those_of_the_card(project: fpga_ml.Project, reposit
     found = [project.report["metrics"][stage]["auc"] for stage in ("float", "quantised", "csim")]
     np.testing.assert_allclose(found, claimed, atol=2e-3)
     assert abs(found[0] - found[2]) < 0.005
+
+
+def test_jet_cnn_figures_are_those_committed(project: fpga_ml.Project, repository: Path) -> None:
+    model = Model(repository / "models" / "jet_cnn")
+    with np.load(model.folder / "sample.npz") as sample:
+        y = sample["y"]
+    for stage, outputs in project.outputs.items():
+        assert classifier(outputs, {"y": y}) == pytest.approx(model.figures[stage], rel=2e-3), stage
+    assert list(project.outputs) == ["float", "quantised", "csim"]
 
 
 def test_sample_is_what_the_preprocessing_makes(repository: Path) -> None:

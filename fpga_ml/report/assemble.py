@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fpga_ml.bridge.convert import Graph
 from fpga_ml.config import Config
@@ -143,7 +144,12 @@ def _metrics(build: Build) -> dict[str, dict[str, float | None]]:
         outputs["csim"] = build.check.outputs
     if build.source.decides or np.issubdtype(y.dtype, np.integer):
         return {stage: metrics.classifier(o[0].reshape(len(y), -1), y) for stage, o in outputs.items()}
-    return {stage: {**metrics.regression(o[0], y)} for stage, o in outputs.items()}
+    return {stage: {**metrics.regression(_joined(o), y)} for stage, o in outputs.items()}
+
+
+def _joined(outputs: tuple[npt.NDArray[np.float64], ...]) -> npt.NDArray[np.float64]:
+    """All outputs side by side, (N, values): targets are in the same order."""
+    return np.concatenate([o.reshape(len(o), -1) for o in outputs], axis=1)
 
 
 def _completed(build: Build) -> list[str]:

@@ -1,6 +1,6 @@
 """Trains the compact jet CNN: float first, then quantisation-aware from the float weights; writes what this folder holds.
 
-    python models/jet_cnn/train.py --data ../shared/data [--bits 6] [--epochs 14] [--quantised-epochs 8] [--seed 1]
+    python models/jet_cnn/train.py --data ../shared/data [--bits 6] [--epochs 14] [--quantised-epochs 8] [--seed 1] [--out DIR]
 
 Reads qg_pt200_train_{q,g}.npz for training and validation and qg_pt200_{q,g}.npz for testing (docs: card.md). About
 five minutes on two cores.
@@ -14,9 +14,9 @@ from pathlib import Path
 import keras
 import numpy as np
 from model import build
-from sklearn.metrics import roc_auc_score
 
 from fpga_ml.jets.images import Standardise, stack_channels
+from fpga_ml.jets.metrics import auc, rejection
 from fpga_ml.quantise import to_qkeras
 
 HERE = Path(__file__).parent
@@ -76,6 +76,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--quantised-epochs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=HERE, help="where the results go; this folder by default")
     a = parser.parse_args()
     keras.utils.set_random_seed(a.seed)
 
@@ -83,25 +84,29 @@ def main() -> None:
     n = min(len(quark), len(gluon))
     n_train = int(0.9 * n)  # blocks in event order: no event straddles the border
     prepare = Standardise.fit(np.concatenate([quark[:n_train], gluon[:n_train]]))
-    prepare.save(HERE / "standardise.npz")
+    prepare.save(a.out / "standardise.npz")
     quark, gluon = prepare.codes(quark[:n]), prepare.codes(gluon[:n])
     train_x, train_y = mixed(quark[:n_train], gluon[:n_train], a.seed)
     valid_x, valid_y = mixed(quark[n_train:], gluon[n_train:], a.seed)
     validation = (prepare.decode(valid_x), valid_y)
     train = Batches(train_x, train_y, prepare, a.seed)
 
-    floating = fit(build(), 1e-3, a.epochs, train, validation, HERE / "float.keras")
+    floating = fit(build(), 1e-3, a.epochs, train, validation, a.out / "float.keras")
     twin = to_qkeras(floating, bits=a.bits, data=prepare.decode(train_x[:CALIBRATION_IMAGES]))
-    quantised = fit(twin, 3e-4, a.quantised_epochs, train, validation, HERE / "quantised.keras")
+    quantised = fit(twin, 3e-4, a.quantised_epochs, train, validation, a.out / "quantised.keras")
 
     test = [prepare.codes(images(a.data / f"qg_pt200_{k}.npz")) for k in "qg"]
     m = min(len(t) for t in test)
     test_x, test_y = mixed(test[0][:m], test[1][:m], a.seed)
     for name, model in (("float", floating), ("quantised", quantised)):
         scores = np.concatenate([model.predict(prepare.decode(part), verbose=0)[:, 1] for part in np.array_split(test_x, 8)])
-        print(f"{name}: AUC {roc_auc_score(test_y, scores):.4f} on {len(test_y)} test images")
+        value, error = auc(scores.astype(np.float64), test_y)
+        inverse = rejection(scores, test_y)
+        print(
+            f"{name}: AUC {value:.4f} +- {error:.4f}, rejection at 50 % {inverse[0]:.1f} +- {inverse[1]:.1f}, {len(test_y)} images"
+        )
     np.savez_compressed(
-        HERE / "sample.npz",
+        a.out / "sample.npz",
         x=test_x[:SAMPLE_IMAGES],
         x_scale=prepare.lsb,
         x_offset=-(1 << (prepare.width_bits - 1)) * prepare.lsb,

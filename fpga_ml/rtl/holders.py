@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from itertools import product
 
-from fpga_ml.ir.network import Axis, Channel, Collect, Split, Window
+from fpga_ml.ir.network import Axis, Channel, Collect, Holder, Split, Window
 from fpga_ml.rtl.map import packed
 from fpga_ml.rtl.sv import Assign, Comb, Comment, Declare, Item, Memory, Module, Net, Port, Register, Registers, literal
 
 PORTS = ("clk", "rst", "given", "given_valid", "given_ready", "held", "held_valid", "held_ready")
 
 
-def holder_module(name: str, process: Window | Collect | Split) -> Module:
+def holder_module(name: str, process: Holder) -> Module:
     """The module of a process that holds its result."""
     match process:
         case Window():

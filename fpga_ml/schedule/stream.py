@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.ir.network import Channel, Collect, Fold, Map, Network, Process, Split, Window
+from fpga_ml.ir.network import Channel, Fold, Holder, Map, Network, Process
 from fpga_ml.schedule.delay import GENERIC, DelayModel
 from fpga_ml.schedule.parallel import Plan, plan
 from fpga_ml.schedule.tokens import Trace, run
@@ -38,7 +38,6 @@ class Segment:
         return self.plan.network.processes
 
 
-Holder = Window | Collect | Split
 Unit = Segment | Holder
 
 
@@ -119,7 +118,7 @@ def _units(network: Network, clock_ns: float, model: DelayModel) -> tuple[Unit, 
 
 def _unit(network: Network, group: list[Process], clock_ns: float, model: DelayModel) -> Unit:
     first = group[0]
-    if isinstance(first, (Window, Collect, Split)):
+    if isinstance(first, Holder):
         return first
     made = {c.name for p in group for c in p.writes}
     inputs = tuple({c.name: c for p in group for c in p.reads if c.name not in made}.values())

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from fpga_ml.ir.network import Collect, Network, Split, Window
+from fpga_ml.ir.network import Collect, Holder, Network, Split, Window
 
 if TYPE_CHECKING:
-    from fpga_ml.schedule.stream import Buffer, Holder, Segment, Unit
+    from fpga_ml.schedule.stream import Buffer, Segment, Unit
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class _Run:
     def __init__(self, network: Network, units: Sequence[Unit], buffers: Sequence[Buffer]) -> None:
         self.network = network
         # Enough for what is under way at once to fill and to come through.
-        under_way = sum(4 + (0 if isinstance(u, (Window, Collect, Split)) else u.plan.latency_cycles) for u in units)
+        under_way = sum(4 + (0 if isinstance(u, Holder) else u.plan.latency_cycles) for u in units)
         self.frames = 3 + 2 * under_way // network.interval_cycles
         self.fifos = [_Fifo(b.depth) for b in buffers]
         self.ports = {name: _Port(name, c.tokens) for name, c in network.channels.items()}
@@ -89,8 +89,8 @@ class _Run:
         self.sources = [_Source(self.ports[c.name], c.tokens * self.frames) for c in network.inputs]
         self.sinks = [self.before[name, ""] for name in network.outputs]
         self.out = [self.ports[name] for name in network.outputs]
-        self.segments = [_Pipe(self, u) for u in units if not isinstance(u, (Window, Collect, Split))]
-        self.holders = [_holder(self, u) for u in units if isinstance(u, (Window, Collect, Split))]
+        self.segments = [_Pipe(self, u) for u in units if not isinstance(u, Holder)]
+        self.holders = [_holder(self, u) for u in units if isinstance(u, Holder)]
         self.pushes: dict[int, list[_Port]] = {}
 
     def trace(self) -> Trace:

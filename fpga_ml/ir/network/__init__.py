@@ -9,4 +9,19 @@ from fpga_ml.ir.network.process import Process
 from fpga_ml.ir.network.split import Split
 from fpga_ml.ir.network.window import Axis, Window
 
-__all__ = ["Axis", "Channel", "Collect", "Fold", "Map", "Network", "Process", "Split", "Window", "verified", "verify"]
+Holder = Window | Collect | Split  # what holds a token until it is taken
+
+__all__ = [
+    "Axis",
+    "Channel",
+    "Collect",
+    "Fold",
+    "Holder",
+    "Map",
+    "Network",
+    "Process",
+    "Split",
+    "Window",
+    "verified",
+    "verify",
+]

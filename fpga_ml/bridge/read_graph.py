@@ -355,7 +355,12 @@ def _parametrized(node: Any) -> Layer:
 
 def _bent(node: Any, name: str, alpha: int, fraction: int) -> Layer:
     table, size = _type(node.types["table_t"]), int(node.get_attr("table_size"))
-    return tables.Bent(**_common(node), function=name, table_size=size, table=table, alpha=alpha, alpha_fraction=fraction)
+    bend, streamed = tables.BENDS[name], node.model.config.get_config_value("IOType") == "io_stream"
+    # nnet_activation_stream.h: selu has its slope in the type of the data
+    held = _type(node.get_input_variable().type) if streamed and name == "selu" else bend.held
+    slope = int(held.raw(np.array(bend.slope)))
+    return tables.Bent(**_common(node), function=name, table_size=size, table=table, alpha=alpha, alpha_fraction=fraction,
+                       slope=slope, slope_fraction=held.fraction)  # fmt: skip
 
 
 @reads("EinsumDense")

@@ -102,31 +102,39 @@ class Table(Layer):
 _SELU = 1.0507009873554804934193349852946
 _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_TYPE = FixedType(False, 16, 1)  # the C++'s constant for the positive side
-# name -> (raw slope above 0, its fraction bits, the function below 0 as the C++ writes it)
-BENDS: dict[str, tuple[int, int, Callable[[f32], float]]] = {
-    "elu": (1, 0, lambda x: float(f32(_exp_float(x) - 1.0))),
-    "selu": (
-        int(_SELU_TYPE.raw(np.array(_SELU))),
-        _SELU_TYPE.fraction,
-        lambda x: float(f32(_SELU * (_SELU_ALPHA * (_exp_float(x) - 1.0)))),
-    ),
+
+
+@dataclass(frozen=True)
+class Bend:
+    """slope: of the line from 0 on, of type `held` (in a stream of the data's type); below: the curve below 0."""
+
+    slope: float
+    held: FixedType
+    below: Callable[[f32], float]
+
+
+BENDS: dict[str, Bend] = {
+    "elu": Bend(1.0, FixedType(False, 1, 1), lambda x: float(f32(_exp_float(x) - 1.0))),
+    "selu": Bend(_SELU, _SELU_TYPE, lambda x: float(f32(_SELU * (_SELU_ALPHA * (_exp_float(x) - 1.0))))),
 }
 _BEND_RANGE_BITS = 3  # the tables span x in (-8, 0]
 
 
 @dataclass(frozen=True)
 class Bent(Layer):
-    """slope * x from 0 on; alpha times a table of x in (-8, 0] below (elu, selu). alpha is raw."""
+    """slope * x from 0 on; alpha times a table of x in (-8, 0] below (elu, selu). alpha and slope are raw."""
 
     function: str
     table_size: int
     table: FixedType
     alpha: int
     alpha_fraction: int
+    slope: int
+    slope_fraction: int
 
     @cached_property
     def entries(self) -> Table1:
-        _, _, function = BENDS[self.function]
+        function = BENDS[self.function].below
         x = [f32(-8.0 * i / float(f32(self.table_size))) for i in range(self.table_size)]
         return _entries(self.table, [function(v) for v in x])
 
@@ -140,21 +148,20 @@ class Bent(Layer):
         return _bits(self.table_size) - _BEND_RANGE_BITS
 
     def evaluate(self, *x: Tensor) -> Tensor:
-        t, (slope, slope_fraction, _) = x[0].type, BENDS[self.function]
+        t = x[0].type
         distance = Tensor(-x[0].raw, FixedType(True, t.width + 1, t.integer + 1 + self._shift))
         entry = np.asarray(self.entries, np.int64)[distance.cast(self._address_type).raw]
-        above = self._result(x[0].raw * slope, t.fraction + slope_fraction).raw
+        above = self._result(x[0].raw * self.slope, t.fraction + self.slope_fraction).raw
         below = self._result(entry * self.alpha, self.table.fraction + self.alpha_fraction).raw
         return Tensor(np.where(x[0].raw >= 0, above, below), self.result)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
-        slope, slope_fraction, _ = BENDS[self.function]
         entries, zero, out = self.entries, b.const(0, 0), []
         for v in x[0]:
             distance = b.cast(b.scale(b.sub(zero, v), self._shift), self._address_type)
             entry = b.lookup(_whole(b, distance), entries, 0, self.table.fraction)
             below = b.cast(b.mul(entry, b.const(self.alpha, self.alpha_fraction)), self.result)
-            above = b.cast(b.mul(v, b.const(slope, slope_fraction)), self.result)
+            above = b.cast(b.mul(v, b.const(self.slope, self.slope_fraction)), self.result)
             out.append(b.select(b.less(v, zero), below, above))
         return out
 

@@ -53,7 +53,7 @@ def roc() -> None:
     """jet_cnn: background efficiency and significance improvement against signal efficiency, band of resampled jets."""
     found = done("jet_cnn")
     y, at = found.sample["y"], np.linspace(0.05, 0.99, 95)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
     for stage, (colour, line) in LOOK.items():
         scores = found.outputs[stage][0][:, 1]
         false, true, _ = roc_curve(y, scores)
@@ -89,7 +89,7 @@ def tagger() -> None:
 def ams() -> None:
     """w_pivot: AMS against the threshold, mean and spread over seeds; and AUC against KS of every run."""
     runs = json.loads((ROOT / "models" / "w_pivot" / "training.json").read_text())["runs"]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
     kinds = list(dict.fromkeys((r["stage"], r["lambda"]) for r in runs))
     for i, (stage, lam) in enumerate(kinds):
         mine = [r for r in runs if (r["stage"], r["lambda"]) == (stage, lam)]
@@ -101,8 +101,8 @@ def ams() -> None:
         left.plot(x, mean, color=f"C{i}", label=label)
         left.fill_between(x, mean - spread, mean + spread, color=f"C{i}", alpha=0.2)
         right.plot([r["ks"] for r in mine], [r["auc"] for r in mine], "s" if stage == "quantised" else "o", color=f"C{i}")
-    left.set(xlabel="threshold on the score", ylabel="AMS")
-    left.legend(title="lambda")
+    left.set(xlabel="threshold on the score", ylabel="AMS", ylim=(0, 9))
+    left.legend(title="lambda", loc="upper left", ncols=2, fontsize=8)
     right.set(xlabel="KS distance of the background, z = 0 and 1", ylabel="AUC at z = 0")
     save(figure, "w_pivot_ams")
 
@@ -111,7 +111,7 @@ def regression() -> None:
     """jet_regression: what is left between found and true pT and mass, before and after."""
     found = done("jet_regression")
     reco, truth = (np.asarray(found.sample[k], np.float64) for k in ("reco", "truth"))
-    figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.4))
+    figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
     ranges = (np.linspace(-0.25, 0.25, 61), np.linspace(-40, 60, 61))
 
     def residuals(pt: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -135,7 +135,7 @@ def generator() -> None:
     found = done("jet_generator")
     with _importing_from(ROOT / "models" / "jet_generator"):
         from figures import PT_UNIT_GEV, SPECTRA, spectra
-    figure, axes = plt.subplots(1, 3, figsize=(10.5, 3.2))
+    figure, axes = plt.subplots(1, 3, figsize=(10.5, 3.2), layout="constrained")
     names = {"mass": "mass [GeV]", "pt": "pT [GeV]", "lit": "pixels above 0.5 GeV"}
     for axis, key in zip(axes, SPECTRA, strict=True):
         simulated = np.asarray(found.sample[key], np.float64)

@@ -76,6 +76,7 @@ ONLY_OURS: dict[str, Model] = {
     "mean_overlapping": lambda: L.AveragePooling2D(3, strides=1),
     "mean_same": lambda: L.AveragePooling2D(3, strides=2, padding="same"),
     "relu6": lambda: L.Activation("relu6"),
+    "softmax_over_rows": lambda: L.Softmax(axis=1),
     "ternary": lambda: qkeras.QActivation(qkeras.ternary(alpha=1)),
 }
 

@@ -102,7 +102,7 @@ def inception() -> Any:
     one = relu("one_relu")(conv(2, 1, name="one")(stem))
     three = relu("three_relu")(conv(3, 3, padding="same", name="three")(stem))
     five = relu("five_relu")(conv(2, 5, padding="same", name="five")(stem))
-    joined = L.Concatenate(name="join")([one, three, five])
+    joined = L.Concatenate(name="join")([L.Concatenate(name="near")([one, three]), five])  # hls4ml joins two at a time
     pooled = L.MaxPooling2D(2, name="pool")(joined)
     return keras.Model(inputs, conv(2, 2, name="out")(pooled))
 

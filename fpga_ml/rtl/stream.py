@@ -144,7 +144,7 @@ class _Top:
         return " & ".join(self._own(self.buffers[channel.name, b.reader], "room") for b in own) or "1'b1"
 
     def _input(self, c: Channel) -> list[Item]:
-        """A frame begins with ap_start, and the next one when all inputs have come to their ends."""
+        """A frame begins with ap_start."""
         data, valid, ready = self.axis[c.name]
         low, parts = 0, []
         for t in c.types:
@@ -305,32 +305,32 @@ class _Top:
         return f"ap_done & ({flags})"
 
     def _ended(self, c: Channel, items: list[Item]) -> str:
-        """Whether the input has come to its frame's end, with this cycle's token or before."""
-        width = max((c.tokens - 1).bit_length(), 1)
-        zero, one, taken = literal(0, width), literal(1, width), self.taken[c.name]
-        number, waits, begins = (self._own(c.name, end) for end in ("count", "waits", "begins"))
-        last = f"({taken} & ({number} == {literal(c.tokens - 1, width)}))"
-        count = f"({taken} ? (({number} == {literal(c.tokens - 1, width)}) ? {zero} : {number} + {one}) : {number})"
+        """Whether the input has taken a frame that is not yet counted, with this cycle's token or before."""
+        width, bits, taken = max((c.tokens - 1).bit_length(), 1), _FLIGHT_BITS, self.taken[c.name]
+        number, before, begins, ends = (self._own(c.name, end) for end in ("count", "before", "begins", "ends"))
+        zero, one, last = literal(0, width), literal(1, width), f"({number} == {literal(c.tokens - 1, width)})"
+        count = f"({taken} ? ({last} ? {zero} : {number} + {one}) : {number})"
         items += [
             *([] if self.frame_last else [Declare(number, width, "logic")]),
-            Declare(waits, None, "logic"),
+            Declare(before, bits, "logic"),
             Net(begins, None, False, f"{number} == {zero}"),
-            Assign(self._own(c.name, "open"), f"{begins} ? ap_start & ~{waits} : 1'b1"),
+            Net(ends, None, False, f"{taken} & {last}"),
+            Assign(self._own(c.name, "open"), f"~{begins} | ap_start"),
             Registers(
                 "ap_clk",
                 (
                     Register(number, width, False, count, True),
-                    Register(waits, None, False, f"(({waits} | {last}) & ~ap_ready)", True),
+                    Register(before, bits, False, f"({before} + {bits}'({ends}) - {bits}'(ap_ready))", True),
                 ),
                 self.reset,
             ),
         ]
-        return f"({waits} | {last})"
+        return f"({ends} | ({before} != {literal(0, bits)}))"
 
     def _passed(self, c: Channel, items: list[Item]) -> str:
         """Whether the output has given a frame that is not yet counted, with this cycle's token or before."""
         width, bits = max((c.tokens - 1).bit_length(), 1), _FLIGHT_BITS
-        number, ahead, ends = (self._own(c.name, end) for end in ("given_count", "ahead", "ends"))
+        number, ahead, ends = (self._own(c.name, end) for end in ("given_count", "ahead", "given_ends"))
         _, valid, ready = self.axis[c.name]
         end = f"{number} == {literal(c.tokens - 1, width)}"
         count = f"(({valid} & {ready}) ? (({end}) ? {literal(0, width)} : {number} + {literal(1, width)}) : {number})"

@@ -165,7 +165,7 @@ def _build(
 
     own = model / CONFIG_FILE
     path = config_path or (own if own.exists() else None)
-    settings["simulators"] = settings["simulators"] or None
+    settings["simulators"] = settings.get("simulators") or None
     config = (Config.read(path) if path else Config()).replace(**settings)
     with _progress() as progress:
         watcher = _Shown(progress)

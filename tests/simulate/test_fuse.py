@@ -59,7 +59,7 @@ def network(types: tuple[str, str, str, int | None, bool], area: tuple[int, int]
         Input("x", (), pixels.shape, DATA),
         linear,
         relu,
-        MaxPool("pool", ("relu",), pool_shape, narrow[1], windows, narrow[0]),
+        MaxPool("pool", ("relu",), pool_shape, narrow[1], windows, narrow[0], narrow[1].min_raw, narrow[1].fraction),
     )
 
 

@@ -1,0 +1,74 @@
+"""Buffers of a stream: deep enough for frames to come as soon and as often as with endless ones, and no deeper."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fpga_ml.ir.kernel import Builder, Kernel
+from fpga_ml.ir.network import Axis, Channel, Map, Network, Window, verify
+from fpga_ml.numerics import FixedType
+from fpga_ml.schedule.stream import Buffer, StreamPlan, stream_plan
+from fpga_ml.schedule.tokens import Trace, run
+
+T = FixedType.parse("ap_fixed<6,3>")
+
+
+def added(name: str, *reads: Channel) -> Kernel:
+    b = Builder(name)
+    return b.build([b.cast(b.tree(b.add, [b.input(w) for c in reads for w in c.wires]), T)])
+
+
+def branches(rows: int, columns: int, taps: int) -> Network:
+    """x and what two line buffers behind one another make of it, added up pixel by pixel."""
+    x, tokens = Channel("x", (T,), rows * columns), rows * columns
+    axes = (Axis(rows, rows, taps, 1, taps // 2), Axis(columns, columns, taps, 1, taps // 2))
+    processes: list[Window | Map] = []
+    read = x
+    for name in ("one", "two"):
+        windows, made = Channel(f"{name}_windows", (T,) * taps**2, tokens), Channel(name, (T,), tokens)
+        processes += [
+            Window(f"{name}_line", (read,), (windows,), *axes, (0,)),
+            Map(name, (windows,), (made,), added(name, windows)),
+        ]
+        read = made
+    total = Channel("y", (T,), tokens)
+    processes.append(Map("y", (x, read), (total,), added("y", x, read)))
+    return Network("branches", (x,), ("y",), tuple(processes))
+
+
+def with_depth(plan: StreamPlan, k: int, depth: int) -> Trace:
+    buffers: list[Buffer] = list(plan.buffers)
+    buffers[k] = replace(buffers[k], depth=depth)
+    return run(plan.network, plan.units, buffers)
+
+
+@pytest.mark.parametrize(("rows", "columns", "taps"), [(1, 9, 1), (4, 5, 3), (6, 11, 5), (3, 20, 3)])
+def test_one_place_less_is_too_few(rows: int, columns: int, taps: int) -> None:
+    network = branches(rows, columns, taps)
+    assert verify(network) == []
+    plan = stream_plan(network, 5.0)
+    endless = run(network, plan.units, [replace(b, depth=1 << 20) for b in plan.buffers])
+    assert (plan.latency_cycles, plan.interval_cycles) == (endless.latency_cycles, endless.interval_cycles)
+    assert plan.interval_cycles == rows * columns
+    for k, b in enumerate(plan.buffers):
+        assert b.high_water <= b.depth
+        if b.depth > 1:
+            less = with_depth(plan, k, b.depth - 1)
+            later = less.latency_cycles > plan.latency_cycles or less.interval_cycles > plan.interval_cycles
+            assert not less.complete or later, b
+
+
+def test_the_skip_connection_waits_for_both_line_buffers() -> None:
+    """Its buffer holds at least the pixels by which the two are behind."""
+    network = branches(6, 11, 5)
+    lag = sum(p.lag for p in network.processes if isinstance(p, Window))
+    plan = stream_plan(network, 5.0)
+    assert max(b.depth for b in plan.buffers_of("x")) > lag
+
+
+def test_a_buffer_that_is_much_too_small_locks() -> None:
+    plan = stream_plan(branches(4, 5, 3), 5.0)
+    k = max(range(len(plan.buffers)), key=lambda i: plan.buffers[i].depth)
+    assert not with_depth(plan, k, 2).complete

@@ -31,7 +31,7 @@ from fpga_ml.simulate.compare import Check, check_csim
 from fpga_ml.simulate.cosim import CosimResult, rtl_files_of
 from fpga_ml.simulate.csim import CSim
 from fpga_ml.simulate.emulate import check_emulator, emulate
-from fpga_ml.simulate.prove import default_vectors, prove, vectors_of, with_corners
+from fpga_ml.simulate.prove import default_vectors, proof_vectors, prove
 from fpga_ml.simulate.vectors import load_samples
 from fpga_ml.toolchain.find import compiler
 from fpga_ml.toolchain.gxx import can_compile
@@ -150,8 +150,8 @@ def compile(
         if made is not None and check is not None and stages["cosim"] == "ran":
             with clock.stage("cosim"):
                 count = config.cosim_vectors or default_vectors(made)
-                x = with_corners(layers, [a[:count] for a in prepared.x])
-                vectors = vectors_of(layers, graph.heads, graph.ports, x, csim.run(x, jobs=config.jobs).outputs)
+                x = [a[:count] for a in prepared.x]
+                vectors = proof_vectors(layers, graph.heads, graph.ports, x, lambda a: csim.run(a, jobs=config.jobs).outputs)
                 runs = prove(files, made, vectors, folder / "sim", config.seed, config.simulators, ours=given is None)
         build = Build(source, samples, prepared, graph, check, emulation, made, runs, config, stages, dict(clock.timings_s))
         report = assemble(build)

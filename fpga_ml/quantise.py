@@ -1,5 +1,7 @@
-"""Quantisation-aware training starts here: `to_qkeras(model, bits=6)` gives a float Keras model's QKeras twin."""
+"""Quantisation-aware training starts here: `to_qkeras(model, bits=6)` gives a float Keras model's QKeras twin, and
+`save_plain(model, path)` keeps what came of it."""
 
 from fpga_ml.frontend.quantise import to_qkeras
+from fpga_ml.frontend.save import save_plain
 
-__all__ = ["to_qkeras"]
+__all__ = ["save_plain", "to_qkeras"]

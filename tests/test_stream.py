@@ -21,8 +21,8 @@ from zoo import ZOO, samples, w6
 import fpga_ml
 from fpga_ml.config import Config
 from fpga_ml.rtl.build import build_rtl
+from fpga_ml.simulate.prove import proof_vectors
 from fpga_ml.simulate.prove import prove as simulate
-from fpga_ml.simulate.prove import vectors_of, with_corners
 
 IMAGE, WIDE = (7, 6, 2), (5, 11, 2)
 # hls4ml streams none of these, or refuses them there.
@@ -172,8 +172,7 @@ def test_layers_that_only_we_stream(name: str, vectors: int, tmp_path: Path) -> 
     ports |= {h: p["name"] for h, p in zip(project.heads, ends["outputs"], strict=True)}
     rtl = build_rtl(project.layers, ports, project.heads, "pools", 5.0, arch="stream")
     (tmp_path / "rtl").mkdir()
-    given = with_corners(project.layers, [a[:vectors] for a in x])
-    expected = vectors_of(project.layers, project.heads, ports, given, project.csim(given))
+    expected = proof_vectors(project.layers, project.heads, ports, [a[:vectors] for a in x], project.csim)
     for run in simulate(rtl.write(tmp_path / "rtl"), rtl, expected, tmp_path / "sim", seed=1):
         assert run.passed, run.texts()
         assert (run.latency_cycles, run.interval_cycles) == (rtl.latency_cycles, rtl.interval_cycles)

@@ -17,8 +17,6 @@ from hls4ml.model.flow import get_flow, register_flow
 
 from fpga_ml.errors import FpgaMlError
 
-_RANDOM_VECTORS = 100
-
 
 class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
     """RTL straight from the graph; io_parallel."""
@@ -76,15 +74,14 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
         """
         from fpga_ml.rtl.build import build_rtl
         from fpga_ml.simulate.emulate import emulate
-        from fpga_ml.simulate.prove import default_vectors, prove, random_inputs, vectors_of, with_corners
+        from fpga_ml.simulate.prove import default_vectors, proof_vectors, prove, random_inputs
 
         if not hasattr(model, "fpga_ml_layers"):
             self.compile(model)
         layers, heads, ports = model.fpga_ml_layers, _heads(model), _ports(model)
         top, folder = model.config.get_project_name(), Path(model.config.get_output_dir())
         clock_ns = float(model.config.get_config_value("ClockPeriod"))
-        arch = "stream" if model.config.get_config_value("IOType") == "io_stream" else "parallel"
-        rtl = build_rtl(layers, ports, heads, top, clock_ns, arch=arch)
+        rtl = build_rtl(layers, ports, heads, top, clock_ns)
         (folder / "rtl").mkdir(parents=True, exist_ok=True)
         files = rtl.write(folder / "rtl")
         report: dict[str, Any] = {
@@ -97,8 +94,9 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
         if cosim:
             given = random_inputs(layers, default_vectors(rtl)) if vectors is None else vectors
             arrays = list(given) if isinstance(given, (list, tuple)) else [given]
-            x = with_corners(layers, [np.asarray(a, np.float64) for a in arrays])
-            runs = prove(files, rtl, vectors_of(layers, heads, ports, x, emulate(layers, x, heads)), folder / "sim", 1)
+            x = [np.asarray(a, np.float64) for a in arrays]
+            right = proof_vectors(layers, heads, ports, x, lambda a: emulate(layers, a, heads))
+            runs = prove(files, rtl, right, folder / "sim", 1)
             report["cosim"] = [
                 {"simulator": r.simulator, "passed": r.passed, "vectors": r.vectors, "mismatches": r.texts()} for r in runs
             ]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from fpga_ml.errors import FpgaMlError
-from fpga_ml.ir.kernel import Builder, Kernel, Wire, verify
+from fpga_ml.ir.kernel import Builder, Kernel, Wire
 from fpga_ml.ir.network import Channel, Map, Network, Process, verified
+from fpga_ml.ir.network.process import output_wires
 from fpga_ml.layers.base import Input, Layer
 from fpga_ml.layers.linear import Linear
 from fpga_ml.lowering.folding import folded
@@ -43,12 +43,8 @@ def parallel(
         reads = [made[r] for r in layer.reads]
         if isinstance(layer, Linear) and interval_cycles is not None:
             layer = replace(layer, reuse=interval_cycles)
-        fold = folded(layer, reads[0].channel, reads[0].wires) if isinstance(layer, Linear) else None
-        if fold is not None:
-            processes.append(fold.process)
-            reads = [Made(fold.process.writes[0], fold.wires)]
-        kernel = checked(fold.finish if fold else lowered(layer, [r.wires for r in reads]))
-        wires = tuple(kernel.values[k].wire for k in kernel.outputs)
+        reads, kernel = shared(layer, reads, processes)
+        wires = output_wires(kernel)
         types = (layer.result,) * layer.size if layer.name in heads else tuple(w.type for w in wires)
         made[layer.name] = Made(Channel(name, types), wires)
         processes.append(Map(layer.name, tuple(r.channel for r in reads), (made[layer.name].channel,), kernel))
@@ -56,15 +52,18 @@ def parallel(
     return verified(Network(top, inputs, tuple(made[h].channel.name for h in heads), tuple(processes)))
 
 
+def shared(layer: Layer, reads: Sequence[Made], processes: list[Process]) -> tuple[list[Made], Kernel]:
+    """The kernel that makes the layer's result, and what it reads: what the layer does, or a fold where hardware is shared,
+    which is then one of the processes."""
+    fold = folded(layer, reads[0].channel, reads[0].wires) if isinstance(layer, Linear) else None
+    if fold is None:
+        return list(reads), lowered(layer, [r.wires for r in reads])
+    processes.append(fold.process)
+    return [Made(fold.process.writes[0], fold.wires)], fold.finish
+
+
 def lowered(layer: Layer, reads: Sequence[Sequence[Wire]]) -> Kernel:
     """The layer as one kernel of everything it reads."""
     builder = Builder(layer.name)
     numbers = [[builder.input(w) for w in wires] for wires in reads]
     return builder.build(layer.lower(builder, *numbers))
-
-
-def checked(kernel: Kernel) -> Kernel:
-    faults = verify(kernel)
-    if faults:
-        raise FpgaMlError("; ".join(faults), where=f"layer '{kernel.name}'", do="this is a bug of fpga_ml: report it")
-    return kernel

@@ -15,12 +15,12 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Wire
 from fpga_ml.ir.network import Channel, Collect, Map, Network, Process, Split, Window, verified
 from fpga_ml.ir.network.fold import hull
+from fpga_ml.ir.network.process import output_wires
 from fpga_ml.layers.base import Input, Layer
 from fpga_ml.layers.gather import Gather
 from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.pooling import AveragePool, MaxPool
-from fpga_ml.lowering.folding import folded
-from fpga_ml.lowering.parallel import Made, checked, lowered
+from fpga_ml.lowering.parallel import Made, lowered, shared
 from fpga_ml.lowering.windows import at_position, flat, positions, sliding
 
 _MOST_AT_ONCE = 4096  # elements of a result
@@ -113,12 +113,8 @@ class _Lowering:
         """
         if isinstance(one, Linear) and self.interval_cycles is not None:
             one = replace(one, reuse=max(1, (self.interval_cycles - idle) // reads[0].channel.tokens))
-        fold = folded(one, reads[0].channel, reads[0].wires) if isinstance(one, Linear) else None
-        if fold is not None:
-            self.processes.append(fold.process)
-            reads = [Made(fold.process.writes[0], fold.wires)]
-        kernel = checked(fold.finish if fold else lowered(one, [r.wires for r in reads]))
-        wires = tuple(kernel.values[k].wire for k in kernel.outputs)
+        reads, kernel = shared(one, reads, self.processes)
+        wires = output_wires(kernel)
         tokens, parts = reads[0].channel.tokens, tokens_of(layer.shape) // reads[0].channel.tokens
         if parts > 1:
             wires = _alike(wires, parts)

@@ -44,7 +44,6 @@ class _Emission:
     def __init__(self, name: str, step_name: str, process: Fold, schedule: Schedule) -> None:
         self.name, self.step_name, self.process, self.schedule = name, step_name, process, schedule
         self.read, self.write = process.reads[0], process.writes[0]
-
         self.row = Channel("row", process.data_types)
         self.word = Channel("word", process.word_types)
         self.made = Channel("sums", tuple(w.type for w in output_wires(process.step)))
@@ -54,7 +53,7 @@ class _Emission:
         self.adds = process.accumulated > 1
 
     def module(self) -> Module:
-        items = [*self._walk(), *self._words(), *self._step(), *(self._totals() if self.adds else []), *self._kept()]
+        items = [*self._walk(), *self._words(), *self._step(), *self._totals(), *self._kept()]
         ports = [Port("input", p) for p in CONTROL]
         ports += [
             Port("input", READ, self.read.width_bits),
@@ -110,11 +109,11 @@ class _Emission:
         return items
 
     def _content(self, r: int) -> int:
-        packed, low = 0, 0
-        for raw, (_, low, t) in zip(self.process.words[r], self.word.slices(), strict=True):
-            packed |= (raw & ((1 << t.width) - 1)) << low
+        """Two flags, and the constants above them."""
+        slices = zip(self.process.words[r], self.word.slices(), strict=True)
+        constants = sum((raw & ((1 << t.width) - 1)) << low for raw, (_, low, t) in slices)
         place = r % self.process.accumulated
-        return packed << 2 | (place == self.process.accumulated - 1) << 1 | (place == 0)
+        return constants << 2 | (place == self.process.accumulated - 1) << 1 | (place == 0)
 
     def _step(self) -> list[Item]:
         ports = [("clk", "clk")] if self.schedule.register_bits else []
@@ -122,34 +121,32 @@ class _Emission:
         return [Comment("the step"), Declare("sums", self.made.width_bits), Instance(self.step_name, "step", tuple(ports))]
 
     def _totals(self) -> list[Item]:
-        """Sums of a group so far; a first round begins anew."""
+        """Sums of a group so far; a first round begins anew. A group of one round is its sum."""
+        if not self.adds:
+            parts = [_as("sums", self.made, k, t) for k, _, t in self.totals.slices()]
+            return [Net("totals", self.totals.width_bits, False, packed(parts))]
         first = f"first_s{self.schedule.latency_cycles + 1}"
         items: list[Item] = [
             Comment("sums of the rounds"),
             Registers("clk", (Register("sums_r", self.made.width_bits, False, "sums"),)),
         ]
-        registers, width = [], self.totals.width_bits
+        names, width = [], self.totals.width_bits
         items.append(Declare("total", width, "logic"))
         for k, low, t in self.totals.slices():
             now = _as("sums_r", self.made, k, t)
             so_far = f"({first} ? {literal(0, t.width)} : total[{low + t.width - 1}:{low}])"
             items.append(Net(f"total_{k}", t.width, False, f"{so_far} + {now}"))
-            registers.append(f"total_{k}")
-        items.append(Net("totals", width, False, packed(registers)))
+            names.append(f"total_{k}")
+        items.append(Net("totals", width, False, packed(names)))
         return [*items, Registers("clk", (Register("total", width, False, "totals", True),))]
 
     def _kept(self) -> list[Item]:
         """What the groups gave, the first one's lowest."""
         last = f"last_s{self.schedule.latency_cycles + self.adds}"
-        if not self.adds:
-            parts = [_as("sums", self.made, k, t) for k, _, t in self.totals.slices()]
-            totals: list[Item] = [Net("totals", self.totals.width_bits, False, packed(parts))]
-        else:
-            totals = []
         width, groups = self.totals.width_bits, self.process.groups
         shifted = f"{{totals, kept[{groups * width - 1}:{width}]}}" if groups > 1 else "totals"
         kept = Registers("clk", (Register("kept", groups * width, False, f"{last} ? {shifted} : kept"),))
-        return [Comment("results"), *totals, kept, *self._outputs()]
+        return [Comment("results"), kept, *self._outputs()]
 
     def _outputs(self) -> list[Item]:
         group = Channel("kept", self.totals.types * self.process.groups)
@@ -164,5 +161,4 @@ class _Emission:
 
 def _as(port: str, channel: Channel, k: int, target: FixedType) -> str:
     """Element k of a packed token, in the bits of another type that holds it."""
-    low = next(low for number, low, _ in channel.slices() if number == k)
-    return element(port, low, channel.types[k], Wire.of(target))
+    return element(port, channel.lows[k], channel.types[k], Wire.of(target))

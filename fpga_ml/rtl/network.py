@@ -23,7 +23,8 @@ from fpga_ml.schedule.stream import Segment, StreamPlan, Unit, stream_plan
 
 @dataclass(frozen=True)
 class Stage:
-    """What a report says of a process: when after a frame's first token it begins, how long it takes, how often it can, what it costs by estimate."""
+    """What a report says of a process: when after a frame's first token it begins, how long it takes, how often it can,
+    what it costs by estimate."""
 
     name: str
     kind: str
@@ -110,11 +111,11 @@ def emit_stream(network: Network, clock_ns: float, model: DelayModel = GENERIC, 
     modules: list[Module] = []
     own: dict[str, str] = {}
     for unit in planned.units:
-        name = names.free(f"{top}_{unit.name}")
+        name = f"{top}_{unit.name}"
         made = (
-            segment_modules(f"{name}_unit", unit.plan, top, names)
+            segment_modules(names.free(f"{name}_unit"), unit.plan, top, names)
             if isinstance(unit, Segment)
-            else [holder_module(name, unit)]
+            else [holder_module(names.free(name), unit)]
         )
         own[unit.name] = made[-1].name
         modules += made

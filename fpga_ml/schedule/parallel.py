@@ -71,7 +71,7 @@ def plan(network: Network, clock_ns: float, model: DelayModel = GENERIC) -> Plan
             arrivals = tuple(islice(times, len(c.types))) or (0.0,) * len(c.types)
             ready[c.name] = _Ready(placed.end_stage, arrivals)
     latency = max((ready[name].stage for name in network.outputs), default=0)
-    return Plan(network, tuple(found), latency, network.interval_cycles)
+    return Plan(network, tuple(found), latency, max((p.interval_cycles for p in network.processes), default=1))
 
 
 def _placed(process: Process, ready: Mapping[str, _Ready], clock_ns: float, model: DelayModel) -> Placed:

@@ -123,21 +123,9 @@ def _unit(network: Network, group: list[Process], clock_ns: float, model: DelayM
     made = {c.name for p in group for c in p.writes}
     inputs = tuple({c.name: c for p in group for c in p.reads if c.name not in made}.values())
     others = {c.name for p in network.processes if p not in group for c in p.reads} | set(network.outputs)
-    outputs = tuple(name for p in group for c in p.writes for name in [c.name] if name in others)
-    own = Network(group[-1].name, tuple(replace(c, tokens=1) for c in inputs), outputs, _one_token(group))
+    outputs = tuple(c.name for p in group for c in p.writes if c.name in others)
+    own = Network(group[-1].name, inputs, outputs, tuple(group))
     return Segment(group[-1].name, plan(own, clock_ns, model))
-
-
-def _one_token(group: list[Process]) -> tuple[Process, ...]:
-    """The processes on frames of one token, which is what a segment sees."""
-    return tuple(
-        replace(
-            p,
-            reads=tuple(replace(c, tokens=1) for c in p.reads),
-            writes=tuple(replace(c, tokens=1) for c in p.writes),
-        )
-        for p in group
-    )
 
 
 def _buffers(network: Network, units: tuple[Unit, ...]) -> tuple[Buffer, ...]:

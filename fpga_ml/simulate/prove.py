@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +62,18 @@ def vectors_of(
         return tuple(_tensor(ports[n], known[n].result, known[n].shape, a) for n, a in zip(names, arrays, strict=True))
 
     return Vectors(tensors(inputs, x), tensors(list(heads), y))
+
+
+def proof_vectors(
+    layers: Sequence[Layer],
+    heads: Sequence[str],
+    ports: Mapping[str, str],
+    x: Sequence[Array],
+    outputs: Callable[[list[Array]], Sequence[Array]],
+) -> Vectors:
+    """Inputs x, one array (N, ...) an input, and the corners of their types, with what `outputs` makes of them."""
+    given = with_corners(layers, x)
+    return vectors_of(layers, heads, ports, given, outputs(given))
 
 
 def _tensor(name: str, t: FixedType, shape: tuple[int, ...], values: Array) -> Tensor:

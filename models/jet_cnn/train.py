@@ -17,7 +17,7 @@ from model import build
 
 from fpga_ml.jets.images import Standardise, stack_channels
 from fpga_ml.jets.metrics import auc, rejection
-from fpga_ml.quantise import to_qkeras
+from fpga_ml.quantise import save_plain, to_qkeras
 
 HERE = Path(__file__).parent
 SAMPLE_IMAGES = 2048
@@ -63,9 +63,7 @@ def fit(model: keras.Model, rate: float, epochs: int, train: Batches, validation
         keras.callbacks.EarlyStopping(patience=5, restore_best_weights=True),
     ]
     model.fit(train, epochs=epochs, validation_data=validation, callbacks=callbacks, verbose=2)
-    plain = keras.models.clone_model(model)
-    plain.set_weights(model.get_weights())
-    plain.save(path)  # without the optimiser's state
+    save_plain(model, path)
     return model
 
 

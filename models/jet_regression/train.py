@@ -18,7 +18,7 @@ from model import COLUMNS, MASS_UNIT_GEV, build
 
 from fpga_ml.jets.data import Arrays, block, join, shuffled, w_qcd
 from fpga_ml.jets.features import Features
-from fpga_ml.quantise import to_qkeras
+from fpga_ml.quantise import save_plain, to_qkeras
 
 HERE = Path(__file__).parent
 TRAIN, VALID = 0.6, 0.7
@@ -47,12 +47,6 @@ def fit(model: keras.Model, rate: float, epochs: int, known: tuple, valid: tuple
     model.compile(keras.optimizers.Adam(falling), losses, loss_weights=WEIGHTS)
     callbacks = [keras.callbacks.EarlyStopping(patience=epochs, restore_best_weights=True)]
     model.fit(*known, BATCH, epochs, validation_data=valid, callbacks=callbacks, verbose=0)
-
-
-def save(model: keras.Model, path: Path) -> None:
-    plain = keras.models.clone_model(model)
-    plain.set_weights(model.get_weights())
-    plain.save(path)
 
 
 def main() -> None:
@@ -85,8 +79,8 @@ def main() -> None:
             rows.append({"stage": stage, "seed": seed, **figures(found, sample)})
             print(rows[-1], flush=True)
         if seed == a.seeds[0]:
-            save(floating, HERE / "float.keras")
-            save(twin, HERE / "quantised.keras")
+            save_plain(floating, HERE / "float.keras")
+            save_plain(twin, HERE / "quantised.keras")
     (HERE / "training.json").write_text(json.dumps({"runs": rows}, indent=1) + "\n")
     y = np.stack(list(targets(test).values()), 1)
     np.savez_compressed(

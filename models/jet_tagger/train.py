@@ -19,7 +19,7 @@ from model import build
 from fpga_ml.jets.data import Arrays, block, five_class, shuffled
 from fpga_ml.jets.features import Features
 from fpga_ml.jets.metrics import mean_auc
-from fpga_ml.quantise import to_qkeras
+from fpga_ml.quantise import save_plain, to_qkeras
 
 HERE = Path(__file__).parent
 TRAIN, VALID = 0.7, 0.8
@@ -82,12 +82,6 @@ def figures(model: keras.Model, test: Arrays) -> dict[str, float]:
     }
 
 
-def save(model: keras.Model, path: Path) -> None:
-    plain = keras.models.clone_model(model)
-    plain.set_weights(model.get_weights())
-    plain.save(path)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
@@ -128,8 +122,8 @@ def main() -> None:
             rows.append({"stage": stage, "seed": seed, **figures(model, test)})
             print(rows[-1], flush=True)
         if seed == a.seeds[0]:
-            save(floating, a.out / "float.keras")
-            save(twin, a.out / "quantised.keras")
+            save_plain(floating, a.out / "float.keras")
+            save_plain(twin, a.out / "quantised.keras")
     (a.out / "training.json").write_text(json.dumps({"runs": rows}, indent=1) + "\n")
     integers = np.rint(test["x"] / prepare.type.lsb).astype(np.int16)
     y = test["y"].astype(np.uint8)

@@ -22,7 +22,7 @@ from model import COLUMNS, build
 from fpga_ml.jets.data import Arrays, block, join, shuffled, w_qcd
 from fpga_ml.jets.features import Features
 from fpga_ml.jets.metrics import ams_curve
-from fpga_ml.quantise import to_qkeras
+from fpga_ml.quantise import save_plain, to_qkeras
 
 HERE = Path(__file__).parent
 LAMBDAS = ("0 at z=0", 0.0, 1.0, 10.0, 500.0)
@@ -49,12 +49,6 @@ def train(data: pivot.Data, model: keras.Model, how: pivot.Training, seed: int) 
 
 def scores(model: keras.Model, x: np.ndarray) -> np.ndarray:
     return model.predict(x, batch_size=8192, verbose=0)[:, 0].astype(np.float64)
-
-
-def save(model: keras.Model, path: Path) -> None:
-    plain = keras.models.clone_model(model)
-    plain.set_weights(model.get_weights())
-    plain.save(path)
 
 
 def main() -> None:
@@ -98,8 +92,8 @@ def main() -> None:
                 train(data, twin, replace(how, lam=lam, classifier_rate=3e-4, pretrain_epochs=2), seed)
                 enter("quantised", lam, seed, twin)
                 if seed == a.seeds[0]:
-                    save(model, HERE / "float.keras")
-                    save(twin, HERE / "quantised.keras")
+                    save_plain(model, HERE / "float.keras")
+                    save_plain(twin, HERE / "quantised.keras")
     (HERE / "training.json").write_text(json.dumps({"thresholds": "0 .. 0.99 in steps of 0.01", "runs": rows}) + "\n")
     integers = np.rint(test_x / prepare.type.lsb).astype(np.int16)
     np.savez_compressed(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lint import lint
 from numpy.testing import assert_equal
 
 from fpga_ml.ir.network import Fold
@@ -18,7 +19,6 @@ from fpga_ml.rtl import emit_network
 from fpga_ml.simulate.cosim import Tensor, Vectors
 
 from .designs import SIMULATORS, run
-from .test_rtl import lint
 
 X, Y = FixedType.parse("ap_fixed<6,3>"), FixedType.parse("ap_fixed<9,5,AP_RND_CONV,AP_SAT>")
 ACCUM = FixedType.parse("ap_fixed<20,12>")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from lint import lint
 
 from fpga_ml.ir.kernel import Builder, Wire
 from fpga_ml.ir.kernel.ops import ALL_OPS
@@ -16,9 +17,6 @@ from fpga_ml.numerics import FixedType
 from fpga_ml.rtl import Rtl, emit_network
 from fpga_ml.rtl.emit_ops import EMITTERS
 from fpga_ml.simulate.cosim import Mode, Simulator, Vectors
-from fpga_ml.toolchain import verilator
-from fpga_ml.toolchain.run import Command
-from fpga_ml.toolchain.run import run as run_tool
 
 from .designs import SIMULATORS, as_layer, casts, input_tensor, ladder, random_kernel, run, vectors
 
@@ -111,13 +109,6 @@ def test_without_registers(tmp_path: Path, simulator: Simulator) -> None:
 @pytest.mark.parametrize("seed", range(10, 20))
 def test_more_random_kernels(tmp_path: Path, simulator: Simulator, seed: int) -> None:
     kernels(random.Random(seed).choice([3.0, 5.0, 9.0]), seed).check(tmp_path, simulator)
-
-
-def lint(rtl: Rtl, folder: Path) -> str:
-    tool = verilator.find()
-    files = [str(f) for f in rtl.write(folder)]
-    arguments = [str(tool.program), "--lint-only", "-Wall", "--top-module", rtl.top, *files]
-    return run_tool(Command(arguments, folder, {"VERILATOR_ROOT": str(tool.root)}), what="lint", do="mend the RTL")
 
 
 DESIGNS: dict[str, Callable[[], Design]] = {

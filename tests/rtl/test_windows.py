@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lint import lint
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.testing import assert_equal
 
@@ -18,7 +19,6 @@ from fpga_ml.schedule.stream import stream_plan
 from fpga_ml.simulate.cosim import Tensor, Vectors
 
 from .designs import SIMULATORS, run
-from .test_rtl import lint
 
 PIXEL = (FixedType.parse("ap_fixed<5,2>"), FixedType.parse("ap_ufixed<3,1>"))
 FILL = (-3, 5)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lint import lint
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder
@@ -16,9 +17,6 @@ from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.network import Rtl, emit_stream
 from fpga_ml.simulate.cosim import CosimResult, Tensor, Vectors, cosim
 from fpga_ml.simulate.prove import SIMULATORS
-from fpga_ml.toolchain import verilator
-from fpga_ml.toolchain.run import Command
-from fpga_ml.toolchain.run import run as run_tool
 
 PIXEL = FixedType.parse("ap_fixed<5,5>")
 
@@ -38,14 +36,6 @@ def vectors(frames: int = 8) -> Vectors:
     x = np.random.default_rng(1).integers(-16, 16, (frames, 6, 1))
     y = x[:, 1:] + x[:, :-1]
     return Vectors((Tensor.of("x", x, width_bits=5, signed=True),), (Tensor.of("y", y, width_bits=6, signed=True),))
-
-
-def lint(rtl: Rtl, folder: Path) -> None:
-    """Verilator has no warning."""
-    tool = verilator.find()
-    files = [str(f) for f in rtl.write(folder)]
-    arguments = [str(tool.program), "--lint-only", "-Wall", "--top-module", rtl.top, *files]
-    run_tool(Command(arguments, folder, {"VERILATOR_ROOT": str(tool.root)}), what="lint", do="mend the RTL")
 
 
 def simulated(rtl: Rtl, folder: Path, *changes: tuple[str, str]) -> CosimResult:

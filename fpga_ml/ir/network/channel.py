@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -31,12 +33,14 @@ class Channel:
     def width_bits(self) -> int:
         return sum(t.width for t in self.types)
 
+    @cached_property
+    def lows(self) -> tuple[int, ...]:
+        """The lowest bit of each element."""
+        return tuple(accumulate((t.width for t in self.types[:-1]), initial=0))
+
     def slices(self) -> Iterator[tuple[int, int, FixedType]]:
         """(number, lowest bit, type) of each element."""
-        low = 0
-        for k, t in enumerate(self.types):
-            yield k, low, t
-            low += t.width
+        return zip(range(len(self.types)), self.lows, self.types, strict=False)
 
     @property
     def wires(self) -> tuple[Wire, ...]:

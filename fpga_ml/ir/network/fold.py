@@ -50,7 +50,7 @@ class Fold(Process):
     def interval_cycles(self) -> int:
         return self.rounds
 
-    @property
+    @cached_property
     def data_types(self) -> tuple[FixedType, ...]:
         """Of what the walk hands to the step: for each place the type that holds the elements of all rounds."""
         return tuple(_common([self.reads[0].types[row[j]] for row in self.walk if row[j] >= 0]) for j in range(self._width))

@@ -19,6 +19,7 @@ from fpga_ml import __version__
 from fpga_ml.config import ARCHITECTURES, STAGES, Config
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.schedule.devices import DEVICES
+from fpga_ml.synthesise.result import EFFORTS, Effort
 
 # TensorFlow greets on stderr unless told not to, before it is imported; there is no GPU to look for.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -200,6 +201,32 @@ def rtl(**options: Any) -> None:
 def cosim(**options: Any) -> None:
     """Build MODEL up to RTL simulation: Verilator and Icarus against C-simulation."""
     _build(**options, until="cosim")
+
+
+@main.command()
+@click.argument("project", type=click.Path(path_type=Path))
+@click.option("--tool", default="open", help="open: Yosys and nextpnr; default.")
+@click.option("--device", "devices", multiple=True, help="What for; several times for several. Default: the project's own.")
+@click.option("--effort", type=click.Choice(EFFORTS), default="estimate", help="How far; default: estimate.")
+@click.option("--time-limit", type=float, help="Seconds a device.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results, as in report.json, on stdout and nothing else.")
+def synth(
+    project: Path, tool: str, devices: tuple[str, ...], effort: Effort, time_limit: float | None, as_json: bool
+) -> None:
+    """Synthesise the RTL of a PROJECT folder; results go into its report.json."""
+    from fpga_ml.report.summary import synthesis
+    from fpga_ml.synthesise.project import device_of, synthesise
+
+    rows = []
+    with _progress() as progress:
+        watch = _Shown(progress).stage
+        for device in devices or (device_of(project),):
+            found = synthesise(project, tool=tool, device=device, effort=effort, time_limit_s=time_limit, watch=watch)
+            rows.append(found.as_json())
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        Console().print(synthesis(rows))
 
 
 @main.command()

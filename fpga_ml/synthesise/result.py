@@ -10,27 +10,29 @@ from typing import Any, Literal
 
 Effort = Literal["estimate", "place", "route"]
 EFFORTS: tuple[Effort, ...] = ("estimate", "place", "route")
-# Where a clock comes from: our delay model on the netlist, a placement before routing, the routed design, or what an HLS tool says
-# before any synthesis.
-Timing = Literal["delay model", "placed", "routed", "hls estimate"]
+# Where a clock comes from: our delay model on the netlist, a vendor's on its own, a placement before routing, the routed design, or
+# what an HLS tool says before any synthesis.
+Timing = Literal["delay model", "synthesised", "placed", "routed", "hls estimate"]
 SHELL = ""  # the layer of what belongs to no layer: the top's control, FIFOs
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a tool. project: the folder; rtl_files: the top last; clock_ns: asked for; latency_cycles and interval_cycles:
-    of the RTL; layers: names in the order of the data; device: as the user wrote it; folder: the run's own, for netlists and logs,
-    project/synth/DEVICE, exists; deadline_s: of time.monotonic, None without a limit; watch: is told what goes on."""
+    """One run of a tool. project: the folder; rtl_files: the top last, none for an HLS tool; clock_ns: asked for; latency_cycles and
+    interval_cycles: of the RTL, None without; layers: names in the order of the data; device: as the user wrote it; steps: of an HLS
+    tool, () for its default; folder: the run's own, for netlists and logs, project/synth/DEVICE, exists; deadline_s: of
+    time.monotonic, None without a limit; watch: is told what goes on."""
 
     project: Path
     rtl_files: tuple[Path, ...]
     top: str
     clock_ns: float
-    latency_cycles: int
-    interval_cycles: int
+    latency_cycles: int | None
+    interval_cycles: int | None
     layers: tuple[str, ...]
     device: str
     effort: Effort
+    steps: tuple[str, ...]
     folder: Path
     deadline_s: float | None
     watch: Callable[[str], None]
@@ -62,7 +64,8 @@ class Step:
 class Synthesis:
     """effort: the most that was done; cells: of the whole design, layers: of it by layer ('' is the top's own logic; empty where the
     tool does not say); available: of the device, None where no device of the family is meant; fmax_mhz: with where it comes from in
-    `timing`, None where the tool gives none; critical_path: from register to register; latency_ns: at fmax_mhz; memory_mb: the most
+    `timing`, None where the tool gives none; latency_cycles, interval_cycles:
+    None where an HLS tool cannot tell; critical_path: from register to register; latency_ns: at fmax_mhz; memory_mb: the most
     that a process of the tool held; logs: relative to the project's folder; notes: what a reader has to know of these numbers."""
 
     tool: str
@@ -73,8 +76,8 @@ class Synthesis:
     available: Cells | None
     fmax_mhz: float | None
     timing: Timing | None
-    latency_cycles: int
-    interval_cycles: int
+    latency_cycles: int | None
+    interval_cycles: int | None
     critical_path: tuple[Step, ...]
     seconds: float
     memory_mb: float | None
@@ -84,7 +87,9 @@ class Synthesis:
 
     @property
     def latency_ns(self) -> float | None:
-        return None if self.fmax_mhz is None else self.latency_cycles * 1000 / self.fmax_mhz
+        if self.fmax_mhz is None or self.latency_cycles is None:
+            return None
+        return self.latency_cycles * 1000 / self.fmax_mhz
 
     @property
     def key(self) -> tuple[str, str, str]:

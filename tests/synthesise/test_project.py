@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,19 +9,6 @@ import pytest
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.report import document
 from fpga_ml.synthesise.project import synthesise
-
-
-@pytest.fixture
-def project(repository: Path, tmp_path: Path) -> Path:
-    """The pinned reference project, as a build leaves it."""
-    folder = tmp_path / "reference"
-    shutil.copytree(repository / "hls_projects" / "reference", folder)
-    report = json.loads((folder / "report.json").read_text())
-    report |= {"command": "", "versions": {}, "timings_s": {}, "fpga_ml": ""}
-    for stage in ("csim", "emulator"):
-        report[stage]["samples_per_s"] = 1.0
-    document.write(report, folder / "report.json")
-    return folder
 
 
 def test_results_go_into_the_report(project: Path) -> None:

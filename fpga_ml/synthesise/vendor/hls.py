@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.synthesise.vendor.tables import Table, missing, number, read, tables
 
-_KIND = "C synthesis report"
+_KIND, _COSIM = "C synthesis report", "co-simulation report"
 # Our name: the tool's, newest first. Block RAMs are counted in halves of 18 kbit.
 _RESOURCES: Mapping[str, tuple[str, ...]] = {
     "luts": ("LUT",),
@@ -41,6 +41,24 @@ class HlsReport:
     interval_cycles: int | None
     used: Mapping[str, int]
     available: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class CosimReport:
+    """status: `Pass`, `Fail` or what the tool says; latency_cycles, interval_cycles: the longest seen, None for NA."""
+
+    status: str
+    latency_cycles: int | None
+    interval_cycles: int | None
+
+
+def read_cosim(path: Path) -> CosimReport:
+    """NAME_cosim.rpt: the row of Verilog. Raises FpgaMlError as `read_csynth`."""
+    rows = [row for table in tables(read(path, _COSIM), "|") for block in table for row in block]
+    row = next((r for r in rows if r[0] == "Verilog" and len(r) >= 8), None)
+    if row is None:
+        raise missing("row of Verilog", _COSIM, path)
+    return CosimReport(row[1], _cycles(row[4]), _cycles(row[7]))
 
 
 def read_csynth(path: Path) -> HlsReport:

@@ -39,7 +39,7 @@ class Utilisation:
 @dataclass(frozen=True)
 class Timing:
     """Of the slowest clock. slack_ns, total_slack_ns, hold_slack_ns: negative where the clock is missed; failing: end points;
-    source, destination: registers of the path with the least slack, '' where the report lists no path."""
+    source, destination: registers of the path with the least slack, '' where the report lists no path; delay_ns: of that path, or None."""
 
     period_ns: float
     slack_ns: float
@@ -48,6 +48,7 @@ class Timing:
     failing: int
     source: str
     destination: str
+    delay_ns: float | None
 
     @property
     def fmax_mhz(self) -> float:
@@ -90,9 +91,9 @@ def read_timing(path: Path) -> Timing:
     paths = text[at.start() :] if at else ""
     group = re.search(r"Path Group:[ \t]+(\S+)", paths)
     slowest = group[1] if group and group[1] in clocks else min(clocks, key=lambda name: float(clocks[name]))
-    return Timing(
-        float(clocks[slowest]), slack, total, hold, int(failing), _end(paths, "Source"), _end(paths, "Destination")
-    )
+    source, destination, delay = (_end(paths, name) for name in ("Source", "Destination", "Data Path Delay"))
+    period_ns = float(clocks[slowest])
+    return Timing(period_ns, slack, total, hold, int(failing), source, destination, number(delay))
 
 
 def _head(text: str, name: str) -> str:

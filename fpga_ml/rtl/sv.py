@@ -227,7 +227,7 @@ class Instance:
     module: str
     name: str
     connections: tuple[tuple[str, str], ...]
-    parameters: tuple[tuple[str, int], ...] = ()
+    parameters: tuple[tuple[str, int | str], ...] = ()
 
     def emit(self, writer: Writer) -> None:
         given = ", ".join(f".{name}({value})" for name, value in self.parameters)

@@ -37,9 +37,9 @@ def run(network: Network, units: Sequence[Unit], buffers: Sequence[Buffer]) -> T
     return _Run(network, units, buffers).trace()
 
 
-@dataclass
+@dataclass(eq=False)
 class _Fifo:
-    """held: tokens there and on their way; ready: those that can be read."""
+    """held: tokens there and on their way; ready: those that can be read. Two of them are two, however much alike."""
 
     depth: int
     held: int = 0

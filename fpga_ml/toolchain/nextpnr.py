@@ -32,7 +32,7 @@ def place_and_route(netlist: Path, goal_ns: float, seed: int, timeout_s: float) 
     The first call on a machine compiles the tool, about a minute. Raises FpgaMlError where it is missing, where the design
     does not fit, and where it has no path between registers.
     """
-    version = _version()
+    version = nextpnr_version()
     start = time.perf_counter()
     report = netlist.with_name(f"report_{seed}.json")
     options = ["--85k", "--package", "CABGA756", "--json", netlist.name, "--report", report.name, "--seed", str(seed)]
@@ -50,7 +50,7 @@ def place_and_route(netlist: Path, goal_ns: float, seed: int, timeout_s: float) 
     return Placed(1000 / slowest_mhz, version, time.perf_counter() - start)
 
 
-def _version() -> str:
+def nextpnr_version() -> str:
     try:
         return importlib.metadata.version(_PACKAGE)
     except importlib.metadata.PackageNotFoundError:

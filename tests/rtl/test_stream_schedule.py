@@ -72,3 +72,16 @@ def test_a_buffer_that_is_much_too_small_locks() -> None:
     plan = stream_plan(branches(4, 5, 3), 5.0)
     k = max(range(len(plan.buffers)), key=lambda i: plan.buffers[i].depth)
     assert not with_depth(plan, k, 2).complete
+
+
+def test_two_outputs_come_to_their_end() -> None:
+    """One that is empty is not taken from because another is empty too: this ran for ever."""
+    x, y, z = Channel("x", (T,), 6), Channel("y", (T,), 6), Channel("z", (T,), 5)
+    pairs = Channel("pairs", (T,) * 2, 5)
+    processes = (
+        Map("y", (x,), (y,), added("y", x)),
+        Window("line", (x,), (pairs,), Axis(1, 1), Axis(6, 5, 2), (0,)),
+        Map("z", (pairs,), (z,), added("z", pairs)),
+    )
+    plan = stream_plan(Network("heads", (x,), ("y", "z"), processes), 5.0)
+    assert (plan.interval_cycles, plan.trace.complete) == (6, True)

@@ -1,0 +1,58 @@
+"""The boards that the shell knows: what stands where, in LPF's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fpga_ml.errors import FpgaMlError, suggest
+
+
+@dataclass(frozen=True)
+class BoardKind:
+    """device: as in `synth --device`; options: nextpnr's for it; pins: of the shell's ports; high: outputs that are held at 1;
+    settings: lines of LPF besides; load: the command that loads a bitstream."""
+
+    name: str
+    device: str
+    options: tuple[str, ...]
+    clock_mhz: float
+    pins: Mapping[str, str]
+    high: tuple[str, ...]
+    settings: tuple[str, ...]
+    load: str
+
+    @property
+    def lpf(self) -> str:
+        """Pins, voltages and the clock, for nextpnr."""
+        lines = [*self.settings, f'FREQUENCY PORT "clk" {self.clock_mhz:g} MHZ;']
+        for port, site in self.pins.items():
+            lines += [f'LOCATE COMP "{port}" SITE "{site}";', f'IOBUF PORT "{port}" IO_TYPE=LVCMOS33;']
+        return "\n".join(lines) + "\n"
+
+
+# The sites are those of the board's schematic and of its constraint file (ulx3s_v20.lpf in the board's repository): 25 MHz in,
+# the FPGA's side of the FT231X bridge (its ftdi_txd is what the host sends), LEDs. wifi_gpio0 is high so that the ESP32 of
+# the board does not take it over.
+_ULX3S_LEDS = ("B2", "C2", "C1", "D2", "D1", "E2", "E1", "H3")
+ULX3S = BoardKind(
+    "ulx3s-85f",
+    "ecp5-85k",
+    ("--85k", "--package", "CABGA381"),
+    25.0,
+    {"clk": "G2", "rx": "M1", "tx": "L4", **{f"led[{k}]": site for k, site in enumerate(_ULX3S_LEDS)}, "wifi_gpio0": "L2"},
+    ("wifi_gpio0",),
+    (
+        "BLOCK RESETPATHS;",
+        "BLOCK ASYNCPATHS;",
+        "SYSCONFIG CONFIG_IOVOLTAGE=3.3 COMPRESS_CONFIG=ON MCCLK_FREQ=62 SLAVE_SPI_PORT=DISABLE MASTER_SPI_PORT=ENABLE SLAVE_PARALLEL_PORT=DISABLE;",
+    ),
+    "openFPGALoader -b ulx3s {file}",
+)
+BOARDS: Mapping[str, BoardKind] = {board.name: board for board in (ULX3S,)}
+
+
+def board_named(name: str) -> BoardKind:
+    if name not in BOARDS:
+        raise FpgaMlError(f"unknown board '{name}'", where="--board", do=suggest(name, BOARDS))
+    return BOARDS[name]

@@ -1,0 +1,46 @@
+"""What a project's report says of the bytes that cross a board's line."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fpga_ml.board.interface import Ends, Interface
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.numerics import FixedType
+from fpga_ml.report import document
+
+_MOST_BYTES = 0xFFFF  # of a sample or a result: a frame's length has two bytes
+
+
+def interface_of(project: Path) -> Interface:
+    """From the report of a project with RTL. Raises FpgaMlError where there is none, or a sample is too long for a frame."""
+    report = document.read(project)
+    rtl = report["rtl"]
+    if rtl is None:
+        raise FpgaMlError(
+            f"there is no RTL to put on a board: {report['stages']['rtl']}",
+            where=str(project),
+            do="compile the model up to --until rtl or further",
+        )
+    digest = hashlib.sha256(b"".join((project / name).read_bytes() for name in rtl["files"]))
+    inputs, outputs = (tuple(_ends(port, rtl["arch"]) for port in report["model"][side]) for side in ("inputs", "outputs"))
+    config = report["config"]
+    made = Interface(config["project_name"], rtl["arch"], config["frame_last"], inputs, outputs, digest.digest()[:8])
+    for what, count in (("sample", made.sample_bytes), ("result", made.result_bytes)):
+        if count > _MOST_BYTES:
+            raise FpgaMlError(
+                f"a {what} has {count:,} bytes, a frame to a board at most {_MOST_BYTES:,}",
+                where=str(project),
+                do="use a smaller model",
+            )
+    return made
+
+
+def _ends(port: Mapping[str, Any], arch: str) -> Ends:
+    """In a stream a beat is the last axis; else it is everything."""
+    shape = tuple(port["shape"])
+    return Ends(port["name"], FixedType.parse(port["type"]), shape, math.prod(shape[:-1]) if arch == "stream" else 1)

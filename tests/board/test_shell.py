@@ -1,0 +1,231 @@
+"""The whole shell in both simulators, behind a serial line that is driven bit by bit, with fpga_ml.board as the host.
+
+What the results must be is C-simulation's (the reference project, parallel), or NumPy's own sums.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from lint import lint_files
+from numpy.testing import assert_array_equal
+
+from fpga_ml.board.interface import Ends, Interface
+from fpga_ml.board.project import interface_of
+from fpga_ml.board.shell import TOP, Line, shell_files
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.ir.kernel import Builder
+from fpga_ml.ir.network import Axis, Channel, Map, Network, Window
+from fpga_ml.numerics import FixedType
+from fpga_ml.rtl.network import emit_network, emit_stream
+from fpga_ml.simulate.cosim import bench_folder
+from fpga_ml.simulate.prove import SIMULATORS
+from fpga_ml.toolchain import cocotb_setup, icarus, verilator
+from fpga_ml.toolchain.run import Command, run
+
+bench_folder()
+from tb.test_board import Settings  # noqa: E402
+
+Array = npt.NDArray[np.float64]
+LINE = Line(4, 3000)
+IDENTITY = bytes(range(1, 9))
+FIVE, ELEVEN, SUM, WIDE = (FixedType.parse(f"ap_fixed<{t}>") for t in ("5,3", "11,6", "6,4", "12,7"))
+both = pytest.mark.parametrize("simulator", SIMULATORS)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A project's RTL, samples, and what must come out."""
+
+    rtl: dict[str, str]
+    face: Interface
+    x: list[Array]
+    y: list[Array]
+
+
+def parallel() -> Case:
+    """Two inputs, two signed outputs: sums of neighbours and of pairs."""
+    a, b = Channel("a", (FIVE,) * 3), Channel("b", (ELEVEN,) * 2)
+    y, z = Channel("y", (SUM,) * 2), Channel("z", (WIDE,))
+    builder = Builder("sums")
+    wires = [builder.input(w) for c in (a, b) for w in c.wires]
+    kernel = builder.build(
+        [builder.add(wires[0], wires[1]), builder.add(wires[1], wires[2]), builder.add(wires[3], wires[4])]
+    )
+    rtl = emit_network(Network("sums", (a, b), ("y", "z"), (Map("sum", (a, b), (y, z), kernel),)), 5.0)
+    face = Interface(
+        "sums", "parallel", False, (Ends("a", FIVE, (3,), 1), Ends("b", ELEVEN, (2,), 1)),
+        (Ends("y", SUM, (2,), 1), Ends("z", WIDE, (1,), 1)), IDENTITY,
+    )  # fmt: skip
+    xa, xb = values(FIVE, 12, 3), values(ELEVEN, 12, 2)
+    return Case(dict(rtl.files), face, [xa, xb], [xa[:, 1:] + xa[:, :-1], xb.sum(axis=1, keepdims=True)])
+
+
+def stream(*, frame_last: bool = False) -> Case:
+    """Two series of six: the sums of neighbours of one, and one plus the other, beat by beat."""
+    a, b = Channel("a", (FIVE,), 6), Channel("b", (ELEVEN,), 6)
+    pairs, y, z = Channel("pairs", (FIVE,) * 2, 5), Channel("y", (SUM,), 5), Channel("z", (WIDE,), 6)
+    neighbours, both_ = Builder("neighbours"), Builder("both")
+    first = neighbours.build([neighbours.add(*(neighbours.input(w) for w in pairs.wires))])
+    second = both_.build([both_.add(both_.input(a.wires[0]), both_.input(b.wires[0]))])
+    line = Window("line", (a,), (pairs,), Axis(1, 1), Axis(6, 5, 2), (0,))
+    processes = (line, Map("neighbours", (pairs,), (y,), first), Map("both", (a, b), (z,), second))
+    rtl = emit_stream(Network("sums", (a, b), ("y", "z"), processes), 5.0, frame_last=frame_last)
+    face = Interface(
+        "sums", "stream", frame_last, (Ends("a", FIVE, (6, 1), 6), Ends("b", ELEVEN, (6, 1), 6)),
+        (Ends("y", SUM, (5, 1), 5), Ends("z", WIDE, (6, 1), 6)), IDENTITY,
+    )  # fmt: skip
+    xa, xb = values(FIVE, 12, 6, 1), values(ELEVEN, 12, 6, 1)
+    return Case(dict(rtl.files), face, [xa, xb], [xa[:, 1:] + xa[:, :-1], xa + xb])
+
+
+def reference(repository: Path) -> Case:
+    """The pinned tagger with C-simulation's outputs."""
+    folder = repository / "hls_projects" / "reference"
+    face = interface_of(folder)
+    x, y = (np.loadtxt(folder / "tb_data" / f"tb_{name}.dat") for name in ("input_features", "output_predictions"))
+    rtl = {f.name: f.read_text() for f in sorted((folder / "rtl").glob("*.sv"))}
+    return Case(rtl, face, [x[:12]], [y[:12]])
+
+
+def values(t: FixedType, *shape: int) -> Array:
+    return t.real(np.random.default_rng(t.width).integers(t.min_raw, t.max_raw, size=shape, endpoint=True))
+
+
+def written(case: Case, folder: Path, line: Line = LINE) -> list[Path]:
+    """The sources of the board's top."""
+    files = {**case.rtl, **shell_files(case.face, line, high=("wifi_gpio0",))}
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return [folder / name for name in files]
+
+
+def simulated(case: Case, folder: Path, simulator: str, tests: Sequence[str], line: Line = LINE) -> list[Array]:
+    """Run these of tb/test_board.py, each in a simulation of its own, and give the outputs that `samples` saw."""
+    sources = written(case, folder, line)
+    cocotb, build = cocotb_setup.find(), folder / "build"
+    build.mkdir()
+    if simulator == "icarus":
+        vvp = icarus.find()
+        icarus.build(vvp, sources, TOP, build)
+        command = icarus.command(vvp, build, cocotb.icarus_module)
+    else:
+        ports = ("clk", "rx", "tx", "led")
+        verilator.build(verilator.find(), sources, TOP, ports, cocotb.verilator_main, cocotb.libraries, build)
+        command = verilator.command(build, 1)
+    settings = Settings(
+        case.face, line.clocks_per_bit, line.timeout_cycles, 3 * line.timeout_cycles, case.x, folder / "y.npz"
+    )
+    (folder / "settings").write_bytes(pickle.dumps(settings))
+    environment = {
+        **dict(cocotb.environment),
+        "COCOTB_TOPLEVEL": TOP,
+        "COCOTB_TEST_MODULES": "tb.test_board",
+        "BOARD_SETTINGS": str(folder / "settings"),
+    }
+    if simulator == "verilator":
+        environment["COCOTB_TRUST_INERTIAL_WRITES"] = "1"
+    for test in tests:
+        results = folder / f"{test}.xml"
+        only = {"COCOTB_TEST_FILTER": f"{test}$", "COCOTB_RESULTS_FILE": str(results)}
+        said = run(Command(command, folder, {**environment, **only}), what="the board", do="see its message", timeout_s=120)
+        assert " PASS=1 " in said, said[-6000:]
+    found = np.load(folder / "y.npz") if (folder / "y.npz").exists() else {}
+    return [found[f"y{k}"] for k in range(len(found))]
+
+
+@both
+@pytest.mark.parametrize("arch", ["parallel", "stream"])
+def test_results_are_exact_and_faults_have_names(arch: str, simulator: str, tmp_path: Path) -> None:
+    case = {"parallel": parallel, "stream": stream}[arch]()
+    for found, right in zip(simulated(case, tmp_path, simulator, ["samples", "faults", "noise"]), case.y, strict=True):
+        assert_array_equal(found, right)
+
+
+@both
+def test_the_tagger_gives_what_c_simulation_gives(repository: Path, simulator: str, tmp_path: Path) -> None:
+    case = reference(repository)
+    (found,) = simulated(case, tmp_path, simulator, ["samples"])
+    assert_array_equal(found, case.y[0])
+
+
+def test_frames_with_a_marked_end(tmp_path: Path) -> None:
+    case = stream(frame_last=True)
+    for found, right in zip(simulated(case, tmp_path, "icarus", ["samples"]), case.y, strict=True):
+        assert_array_equal(found, right)
+
+
+def test_a_usual_baud_rate_and_lines_that_are_off(tmp_path: Path) -> None:
+    """25 clocks a bit, as a board has it; and baud rates 2 % off, which fewer clocks a bit would not show."""
+    case = parallel()
+    found = simulated(case, tmp_path, "verilator", ["samples", "faults"], Line(25, 18750))
+    assert_array_equal(found[0], case.y[0])
+
+
+@pytest.mark.parametrize("arch", ["parallel", "stream"])
+def test_a_model_that_never_answers(arch: str, tmp_path: Path) -> None:
+    case = {"parallel": parallel, "stream": stream}[arch]()
+    top = case.rtl["sums.sv"]
+    old = "assign ap_ready = " if arch == "parallel" else "assign y_TVALID = "
+    assert old in top
+    mute = Case(case.rtl | {"sums.sv": top.replace(old, f"{old}1'b0 & ")}, case.face, case.x, case.y)
+    simulated(mute, tmp_path, "icarus", ["stuck"])
+
+
+FAULTS = {
+    "the sum is not looked at": ("board_frames", "sum_next != 16'd0", "1'b0", "faults"),
+    "the length is not looked at": ("board_frames", "length == 16'(SAMPLE_BYTES)", "1'b1", "faults"),
+    "it waits for ever": ("board_frames", "receiving & late", "receiving & late & rst", "faults"),
+    "nothing is lost": ("board_frames", "overrun <= overrun | rx_valid", "overrun <= 1'b0", "faults"),
+    "bytes the wrong way round": ("board_feeder", "<< (8 * BEAT_BYTES - 8)", "<< 0", "samples"),
+    "a byte too few": ("board_taker", "left <= LEFT'(BEAT_BYTES);", "left <= LEFT'(BEAT_BYTES - 1);", "samples"),
+    "bits of a glitch": ("board_uart_rx", "(left == 4'd10 & settled[1])", "(1'b0)", "faults"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_of_the_shell_are_found(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, old, new, test = FAULTS[fault]
+    whole = shell_files
+
+    def broken(*given: Any, **options: Any) -> dict[str, str]:
+        files = dict(whole(*given, **options))
+        assert old in files[f"{module}.sv"]
+        return files | {f"{module}.sv": files[f"{module}.sv"].replace(old, new)}
+
+    monkeypatch.setitem(globals(), "shell_files", broken)
+    case = parallel()
+    try:
+        found = simulated(case, tmp_path, "icarus", [test])
+    except (AssertionError, FpgaMlError):
+        return
+    assert test == "samples", "no test of the frames saw it"
+    assert not all(np.array_equal(a, b) for a, b in zip(found, case.y, strict=True))
+
+
+def test_our_lint_is_quiet(tmp_path: Path) -> None:
+    for case in (parallel(), stream(), stream(frame_last=True)):
+        lint_files(written(case, tmp_path), TOP, tmp_path)  # raises where it warns
+
+
+def test_a_baud_rate_that_the_clock_cannot_make() -> None:
+    assert Line.of(25, 1_000_000) == Line(25, 2_500_000)
+    assert Line.of(25, 115_200).clocks_per_bit == 217
+    for baud in (3_000_001, 9_000_000):
+        if baud == 9_000_000:
+            with pytest.raises(
+                FpgaMlError, match=r"a clock of 25 MHz makes no 9,000,000 baud\n  where: --baud\n  do:    use 6,250,000"
+            ):
+                Line.of(25, baud)
+
+
+def test_a_module_of_the_project_with_a_name_of_ours() -> None:
+    with pytest.raises(FpgaMlError, match="the project has a module 'board_taker'"):
+        shell_files(parallel().face, LINE, taken=["x", "board_taker"])

@@ -275,14 +275,15 @@ def train(name: str, arguments: tuple[str, ...]) -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Keep the project there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one object a stage on stdout and nothing else.")
 @click.option("--save", is_flag=True, help="Enter the figures as the model's own (figures.json).")
-def evaluate(name: str, data: Path | None, output: Path | None, as_json: bool, save: bool) -> None:
-    """Compute the figures of the model NAME again: float, quantised, C-simulation, emulator."""
+@click.option("--rtl", is_flag=True, help="Every sample through the RTL as well, in Verilator (minutes for images).")
+def evaluate(name: str, data: Path | None, output: Path | None, as_json: bool, save: bool, rtl: bool) -> None:
+    """Compute the figures of the model NAME again: float, quantised, C-simulation, emulator, RTL."""
     with _muted():
         import fpga_ml.pipeline  # noqa: F401
         from fpga_ml import models as known
     model = known.named(_MODELS, name)
     with _progress() as progress:
-        figures = known.evaluate(model, data=data, output=output, watcher=_Shown(progress))
+        figures = known.evaluate(model, data=data, output=output, rtl=rtl, watcher=_Shown(progress))
     if save:
         known.save(model, figures)
     if as_json:
@@ -290,7 +291,8 @@ def evaluate(name: str, data: Path | None, output: Path | None, as_json: bool, s
     else:
         click.echo(f"{model.folder}: {figures['samples']} samples of {figures['data']}")
         _show_figures(figures)
-    if figures["bit_exact_vs_quantised_model"] is False or figures["emulator_mismatches"]:
+    exact = (figures["bit_exact_vs_quantised_model"], figures["bit_exact_rtl_vs_csim"])
+    if False in exact or figures["emulator_mismatches"]:
         sys.exit(1)
 
 

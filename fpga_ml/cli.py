@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from fpga_ml import __version__
 from fpga_ml.config import ARCHITECTURES, STAGES, Config
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.schedule.devices import DEVICES
+from fpga_ml.synthesise.result import EFFORTS, Effort
 
 # TensorFlow greets on stderr unless told not to, before it is imported; there is no GPU to look for.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -200,6 +202,51 @@ def rtl(**options: Any) -> None:
 def cosim(**options: Any) -> None:
     """Build MODEL up to RTL simulation: Verilator and Icarus against C-simulation."""
     _build(**options, until="cosim")
+
+
+@main.command()
+@click.argument("project", type=click.Path(path_type=Path))
+@click.option(
+    "--tool", default="open", help="open (Yosys and nextpnr; default), vivado, quartus, or vitis: the HLS project."
+)
+@click.option("--device", "devices", multiple=True, help="What for; several times for several. Default: the project's own.")
+@click.option("--effort", type=click.Choice(EFFORTS), help="How far; default: estimate, and route for vivado and quartus.")
+@click.option("--steps", help="Of vitis: csim,synth,cosim,export (default), vsynth.")
+@click.option(
+    "--only",
+    type=click.Choice(("scripts", "reports")),
+    help="Write a vendor's scripts, or read the reports of a run by hand.",
+)
+@click.option("--time-limit", type=float, help="Seconds a device.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results, as in report.json, on stdout and nothing else.")
+def synth(
+    project: Path,
+    tool: str,
+    devices: tuple[str, ...],
+    effort: Effort | None,
+    steps: str | None,
+    only: str | None,
+    time_limit: float | None,
+    as_json: bool,
+) -> None:
+    """Synthesise the RTL of a PROJECT folder; results go into its report.json."""
+    from fpga_ml.report.summary import synthesis
+    from fpga_ml.synthesise.project import synthesise, write_scripts
+
+    asked = tuple(steps.split(",")) if steps else ()
+    if only == "scripts":
+        for device in devices or (None,):
+            click.echo(write_scripts(project, tool=tool, device=device, effort=effort, steps=asked))
+        return
+    with _progress() as progress:
+        run = partial(synthesise, time_limit_s=time_limit, only_reports=only == "reports", watch=_Shown(progress).stage)
+        rows = [
+            run(project, tool=tool, device=device, effort=effort, steps=asked).as_json() for device in devices or (None,)
+        ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        Console().print(synthesis(rows))
 
 
 @main.command()

@@ -24,6 +24,8 @@ def show(report: dict[str, Any], console: Console) -> None:
         console.print(f"  {line}")
     if model.get("no_reference"):
         console.print(f"  no Keras reference: {escape(model['no_reference'])}")
+    if report["synth"]:
+        console.print(synthesis(report["synth"]))
     if report["metrics"]:
         console.print(_metrics(report["metrics"]))
     if report["quantisation"]:
@@ -84,6 +86,26 @@ def _hardware(report: dict[str, Any]) -> Iterator[str]:
         verdict = "[green]equals C-simulation[/green]" if run["passed"] else f"[red]{run['mismatches']} mismatches[/red]"
         yield f"RTL in {run['simulator']} {verdict}, {run['vectors']} vectors, latency {run['latency_cycles']} measured"
         yield from (f"    {escape(text)}" for text in run["texts"])
+
+
+def synthesis(rows: list[dict[str, Any]]) -> Table:
+    """One row a run of a tool; a fill in per cent where the device is known."""
+    table = Table(
+        "device", "tool", "effort", "LUT", "FF", "DSP", "BRAM", "MHz", "latency, ns", "slowest in", "s", show_edge=False
+    )
+    for row in rows:
+        cells = [_filled(row, kind) for kind in ("luts", "ffs", "dsps", "brams")]
+        clock = "-" if row["fmax_mhz"] is None else f"{row['fmax_mhz']:.1f} ({row['timing']})"
+        latency = "-" if row["latency_ns"] is None else f"{row['latency_ns']:,.1f}"
+        path = " > ".join(dict.fromkeys(step["layer"] or "(top)" for step in row["critical_path"]))
+        text = (row["device"], row["tool"], row["effort"], *cells, clock, latency, path or "-", f"{row['seconds']:.0f}")
+        table.add_row(*map(escape, text))
+    return table
+
+
+def _filled(row: dict[str, Any], kind: str) -> str:
+    available = row["available"] and row["available"][kind]
+    return f"{row[kind]:,g} ({row[kind] / available:.0%})" if available else f"{row[kind]:,g}"
 
 
 def _metrics(metrics: dict[str, dict[str, float | None]]) -> Table:

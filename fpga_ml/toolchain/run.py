@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -33,10 +34,12 @@ def run(
     do: str,
     timeout_s: float | None = None,
     on_line: Callable[[str], None] | None = None,
+    together: bool = False,
 ) -> str:
     """Run to the end and give stdout; a failure raises with the tool's own last lines.
 
-    on_line: called with each line of stdout as it comes, without its end.
+    on_line: called with each line of stdout as it comes, without its end; together: what comes on stderr belongs to stdout, of a
+    tool that has its errors on either.
     """
     with tempfile.TemporaryFile("w+", errors="replace") as errors:
         try:
@@ -46,9 +49,10 @@ def run(
                 env={**os.environ, **(command.environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=errors,
+                stderr=subprocess.STDOUT if together else errors,
                 text=True,
                 errors="replace",
+                start_new_session=True,
             )
         except FileNotFoundError:
             raise FpgaMlError(f"{what}: '{command.arguments[0]}' not found", do=do) from None
@@ -56,7 +60,7 @@ def run(
 
         def give_up() -> None:
             late.set()
-            process.kill()
+            _end(process)
 
         timer = threading.Timer(timeout_s or 0, give_up)
         if timeout_s:
@@ -71,25 +75,35 @@ def run(
                 process.wait()
             finally:
                 timer.cancel()
-                process.kill()  # does nothing to one that has ended; ends one that was interrupted
+                _end(process)  # does nothing to one that has ended; ends one that was interrupted
         errors.seek(0)
         if late.is_set():
             raise FpgaMlError(f"{what}: no end after {timeout_s:.0f} s", where=str(command.cwd), do=do)
         if process.returncode != 0:
             said = errors.read().strip() or "".join(lines).strip() or "(it said nothing)"
             raise FpgaMlError(
-                f"{what}: {command.arguments[0]} {_ending(process.returncode)}:\n    {_last_words(said)}",
+                f"{what}: {command.arguments[0]} {_ending(process.returncode)}:\n    {last_words(said)}",
                 where=str(command.cwd),
                 do=do,
             )
         return "".join(lines)
 
 
+def _end(process: subprocess.Popen[str]) -> None:
+    """With all that it started: vendors' programs are scripts that start others, which would go on and hold the pipe open.
+
+    Only while nothing has waited for it: until then its number belongs to no other group of processes.
+    """
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def _ending(code: int) -> str:
     return f"crashed ({signal.Signals(-code).name})" if code < 0 else f"failed with exit code {code}"
 
 
-def _last_words(said: str) -> str:
+def last_words(said: str) -> str:
     """A compiler's errors stand among pages of template context; another tool's last words are its end."""
     lines = said.splitlines()
     complaints = [line for line in lines if "error" in line.lower()]

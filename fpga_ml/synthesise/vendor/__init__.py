@@ -1,0 +1,1 @@
+"""Vendor tools: the scripts that run them, and what their reports say."""

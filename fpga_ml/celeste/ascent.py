@@ -40,7 +40,7 @@ class Settings:
     gradients, which fixed point keeps better than values; stalled: distance below which an ascent that comes no nearer has arrived.
     """
 
-    tolerance: float = 1e-5
+    tolerance: float = 1e-3
     iterations: int = 100
     coarse: float = 1.0
     stalled: float = 0.05

@@ -273,6 +273,6 @@ def _sum_type(integer: int, fraction: int, weight: int) -> FixedType:
 # Which bias and error each of them leaves is in docs/celeste_kernel.md.
 PRESETS: dict[str, Design] = {
     "D14": Design(18, 12, Table(5, 12), 6, Table(7, 9, interpolated=False), 14, Table(6, 12), 14),
-    "D16": Design(20, 14, Table(6, 16), 8, Table(5, 14), 16, Table(6, 14), 16),
+    "D16": Design(20, 14, Table(6, 16), 10, Table(5, 14), 16, Table(6, 14), 16),
     "D18": Design(22, 16, Table(6, 17), 10, Table(6, 16), 18, Table(7, 16), 18),
 }

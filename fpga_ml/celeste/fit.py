@@ -23,9 +23,9 @@ _BOUNDS = {
     "y": (-np.inf, np.inf, 1.0),
     "log_flux": (-10.0, 20.0, 1.0),
     "de_vaucouleurs": (0.01, 0.99, 0.3),
-    "log_axis_ratio": (np.log(0.05), np.log(20.0), 0.5),
+    "log_axis_ratio": (np.log(0.1), np.log(10.0), 0.5),
     "angle": (-np.inf, np.inf, 0.5),
-    "log_radius": (np.log(0.1), np.log(30.0), 0.5),
+    "log_radius": (np.log(0.25), np.log(30.0), 0.5),
 }
 _APERTURE_PX = 6
 """Pixels around a source in which a first guess looks at it."""
@@ -120,8 +120,8 @@ class _Task:
         moments = np.concatenate([part.moments for part in parts])
         return Result(parts[0].value, moments, any(part.overflow for part in parts))
 
-    def maximise(self, sources: Sequence[Source]) -> Fit:
-        """The maximum of the likelihood near sources of these kinds."""
+    def maximise(self, sources: Sequence[Source], to_the_end: bool = True) -> Fit:
+        """The maximum of the likelihood near sources of these kinds; to_the_end: it is an error if it is not reached."""
         first = Scene(tuple(sources), self.exposure)
 
         def objective(vector: Floats) -> Point | None:
@@ -135,7 +135,7 @@ class _Task:
         low, high, longest = np.array([_BOUNDS[name] for source in sources for name in source.PARAMETERS]).T
         ascent = ascend(objective, first.vector(), Box(low, high, longest), self.settings)
         scene = first.at(ascent.vector)
-        if not ascent.converged:
+        if to_the_end and not ascent.converged:
             raise FpgaMlError(
                 f"no maximum after {ascent.iterations} steps: {ascent.distance:.2g} statistical errors to go, "
                 f"{ascent.refused} steps overflowed the kernel",
@@ -155,10 +155,13 @@ class _Task:
 
 
 def _decide(star: Source, task: _Task) -> tuple[Source, float]:
-    """Star or galaxy, and the log odds of galaxy; a star's best galaxy is ill determined, and need not be found closely."""
+    """Star or galaxy, and the log odds of galaxy.
+
+    A star's best galaxy is ill determined, so the way there need not end; only its likelihood is asked for.
+    """
     as_star = task.maximise([star])
-    rough = replace(task, settings=replace(task.settings, tolerance=max(task.settings.tolerance, 0.01), stalled=1.0))
-    as_galaxy = rough.maximise([_as_galaxy(as_star.sources[0], task.patch, task.exposure)])
+    rough = replace(task, settings=replace(task.settings, tolerance=max(task.settings.tolerance, 0.01), iterations=40))
+    as_galaxy = rough.maximise([_as_galaxy(as_star.sources[0], task.patch, task.exposure)], to_the_end=False)
     further = len(Galaxy.PARAMETERS) - len(Star.PARAMETERS)
     odds = as_galaxy.value - as_star.value - further / 2 * np.log(task.patch.counts.size)
     return (as_galaxy if odds > 0 else as_star).sources[0], float(odds)

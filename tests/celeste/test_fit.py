@@ -12,6 +12,7 @@ from fpga_ml.errors import FpgaMlError
 
 EXPOSURE = Exposure(SDSS_PSF[2], 900.0)
 SKY = np.full((51, 51), 600.0)
+CLOSE = Settings(tolerance=1e-6)
 BLEND: list[Source] = [
     Star(0.2, 0.1, 30.0),
     Galaxy(7.0, 3.0, 60.0, 0.3, 0.5, 1.0, 2.5),
@@ -44,7 +45,7 @@ def test_the_maximum_is_one() -> None:
     """No neighbour in parameters is more likely, by the exact value."""
     truth = Galaxy(0.3, -0.2, 30.0, 0.4, 0.6, 0.5, 2.5)
     patch = observed(truth)
-    found = fit(patch, EXPOSURE, Galaxy(0.0, 0.0, 20.0, 0.5, 0.8, 0.0, 2.0))
+    found = fit(patch, EXPOSURE, Galaxy(0.0, 0.0, 20.0, 0.5, 0.8, 0.0, 2.0), settings=CLOSE)
     top = scene(found.sources, EXPOSURE)
     value = Float64()(top.coefficients()[0], patch).value
     assert found.value == pytest.approx(value)
@@ -111,9 +112,9 @@ def test_overflow_is_an_error() -> None:
 
 def test_overflow_on_the_way_is_stepped_around() -> None:
     patch = observed(Star(0.3, -0.2, 100.0))
-    free = fit(patch, EXPOSURE, Star(0.0, 0.0, 20.0))
+    free = fit(patch, EXPOSURE, Star(0.0, 0.0, 20.0), settings=CLOSE)
     peak = np.exp2(scene(free.sources, EXPOSURE).coefficients()[0][:, 0].max())
-    found = fit(patch, EXPOSURE, Star(0.0, 0.0, 20.0), evaluator=Limited(1.02 * peak))
+    found = fit(patch, EXPOSURE, Star(0.0, 0.0, 20.0), evaluator=Limited(1.02 * peak), settings=CLOSE)
     np.testing.assert_allclose(found.sources[0].vector(), free.sources[0].vector(), rtol=1e-5)
 
 

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from fpga_ml import __version__
+from fpga_ml.cli_celeste import celeste
 from fpga_ml.config import ARCHITECTURES, STAGES, Config
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.schedule.devices import DEVICES
@@ -55,6 +56,9 @@ class _Group(click.Group):
 @click.option("--debug", is_flag=True, help="Show a traceback with an error.")
 def main(debug: bool) -> None:
     """Trained neural networks as FPGA logic that answers in nanoseconds."""
+
+
+main.add_command(celeste)
 
 
 class _Shown:

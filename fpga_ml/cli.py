@@ -124,6 +124,11 @@ def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--simulator", "simulators", multiple=True, help="Of our RTL: verilator, icarus; default: both."),
             click.option("--strategy", help="latency, resource, resource_unrolled or distributed_arithmetic."),
             click.option("--vectors", type=int, help="Samples to simulate."),
+            click.option(
+                "--synth-device", "synth_devices", multiple=True, help="With --until synth: what for, if not --device."
+            ),
+            click.option("--effort", type=click.Choice(EFFORTS), help="Of synthesis: estimate, place or route."),
+            click.option("--time-limit", "time_limit_s", type=float, help="Of synthesis, seconds a device."),
             click.option("--jobs", type=int, help="Threads of C-simulation; 0: one a core."),
             click.option("--json", "as_json", is_flag=True, help="Print report.json on stdout and nothing else."),
         )
@@ -171,7 +176,7 @@ def _build(
 
     own = model / CONFIG_FILE
     path = config_path or (own if own.exists() else None)
-    settings["simulators"] = settings.get("simulators") or None
+    settings |= {name: settings.get(name) or None for name in ("simulators", "synth_devices")}
     config = (Config.read(path) if path else Config()).replace(**settings)
     with _progress() as progress:
         watcher = _Shown(progress)
@@ -234,8 +239,9 @@ def synth(
     as_json: bool,
 ) -> None:
     """Synthesise the RTL of a PROJECT folder; results go into its report.json."""
+    with _muted():
+        from fpga_ml.synthesise.project import synthesise, write_scripts
     from fpga_ml.report.summary import synthesis
-    from fpga_ml.synthesise.project import synthesise, write_scripts
 
     asked = tuple(steps.split(",")) if steps else ()
     if only == "scripts":
@@ -250,7 +256,7 @@ def synth(
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     else:
-        Console().print(synthesis(rows))
+        click.echo("\n".join(synthesis(rows)))
 
 
 @main.command()

@@ -111,7 +111,7 @@ def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option("--backend", help="hls4ml backend: Vitis, Vivado, Quartus, oneAPI, Catapult, Libero."),
             click.option("--part", help="FPGA part, as the vendor names it."),
-            click.option("--clock-ns", type=float, help="Clock period in ns."),
+            click.option("--clock-ns", help="Clock period in ns; auto: the one with which our RTL answers soonest."),
             click.option("--device", type=click.Choice(list(DEVICES)), help="Whose delays our RTL is pipelined for."),
             click.option("--bits", type=int, help="Width of tensors that carry no quantizer."),
             click.option("--reuse-factor", type=int, help="How often a multiplier is used per inference."),
@@ -177,6 +177,7 @@ def _build(
     own = model / CONFIG_FILE
     path = config_path or (own if own.exists() else None)
     settings |= {name: settings.get(name) or None for name in ("simulators", "synth_devices")}
+    settings |= _clock(settings.get("clock_ns"))
     config = (Config.read(path) if path else Config()).replace(**settings)
     with _progress() as progress:
         watcher = _Shown(progress)
@@ -189,6 +190,16 @@ def _build(
         console.print(f"  project: {project.folder}")
     if not project.agrees:
         sys.exit(1)
+
+
+def _clock(text: str | None) -> dict[str, Any]:
+    """Settings of --clock-ns: a number, or `auto`."""
+    if text is None or text == "auto":
+        return {"clock_ns": None, "auto_clock": text and True}
+    try:
+        return {"clock_ns": float(text), "auto_clock": False}
+    except ValueError:
+        raise FpgaMlError(f"--clock-ns {text} is no number", do="give a clock period in ns, or auto") from None
 
 
 @main.command()
@@ -351,6 +362,43 @@ def evaluate(name: str, data: Path | None, output: Path | None, as_json: bool, s
     exact = (figures["bit_exact_vs_quantised_model"], figures["bit_exact_rtl_vs_csim"])
     if False in exact or figures["emulator_mismatches"]:
         sys.exit(1)
+
+
+@models.command("synth")
+@click.argument("name")
+@click.option("--device", "devices", multiple=True, help="What for; several times for several. Default: ecp5-85k.")
+@click.option("--effort", type=click.Choice(EFFORTS), default="estimate", help="How far; default: estimate.")
+@click.option("--time-limit", type=float, help="Seconds a device.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Keep the project there.")
+@click.option("--json", "as_json", is_flag=True, help="Print the rows on stdout and nothing else.")
+@click.option("--save", is_flag=True, help="Enter the figures as the model's own (synthesis.json and card.md).")
+def models_synth(
+    name: str,
+    devices: tuple[str, ...],
+    effort: Effort,
+    time_limit: float | None,
+    output: Path | None,
+    as_json: bool,
+    save: bool,
+) -> None:
+    """Synthesise the model NAME with open tools, by its ecp5.toml where it has one."""
+    with _muted():
+        import fpga_ml.pipeline  # noqa: F401
+        from fpga_ml import models as known
+        from fpga_ml.synthesise import models as synthesis
+    model = known.named(_MODELS, name)
+    with _progress() as progress:
+        rows = synthesis.figures(
+            model,
+            devices=devices or ("ecp5-85k",),
+            effort=effort,
+            time_limit_s=time_limit,
+            output=output,
+            watcher=_Shown(progress),
+        )
+    if save:
+        synthesis.save(model, rows)
+    click.echo(json.dumps(rows, indent=2) if as_json else synthesis.table(rows), nl=as_json)
 
 
 @main.command()

@@ -45,7 +45,8 @@ class LayerConfig:
 class Config:
     """The whole configuration. Units are in the names; widths in bits.
 
-    backend: hls4ml's; part: None for the backend's default; device: whose delays our own RTL is pipelined for; bits: width of calibrated tensors (weight_bits for
+    backend: hls4ml's; part: None for the backend's default; auto_clock: in place of clock_ns the period with which the RTL answers soonest;
+    device: whose delays our own RTL is pipelined for; bits: width of calibrated tensors (weight_bits for
     weights, where they differ); vectors: samples simulated, cosim_vectors: in RTL, besides the corners (None: up to 100, as many as 5,000 cycles take);
     simulators: of RTL; interval_cycles: between two inferences of our RTL, for which layers share hardware (None: reuse_factor says); max_luts, max_dsps: by estimate, for which the shortest interval is found; frame_last: our streams have TLAST, and frames of a wrong length are flagged; synth_devices: that the RTL is synthesised for (none: `device`), effort: how far, time_limit_s: for each; jobs: threads of C-simulation, 0 for one a core.
     """
@@ -53,6 +54,7 @@ class Config:
     backend: str = "Vitis"
     part: str | None = None
     clock_ns: float = 5.0
+    auto_clock: bool = False
     device: str = "generic-16nm"
     arch: str = "parallel"
     strategy: str = "latency"

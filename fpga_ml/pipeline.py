@@ -26,6 +26,7 @@ from fpga_ml.lowering.fitting import Budget, fitting
 from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
 from fpga_ml.rtl.build import Rtl, emit, lower, shortest_interval
+from fpga_ml.schedule.auto import soonest_clock_ns
 from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.simulate.compare import Check, check_csim
 from fpga_ml.simulate.cosim import CosimResult, rtl_files_of
@@ -137,6 +138,12 @@ def compile(
     with fresh_folder(target) as folder:
         with clock.stage("convert"):
             graph = convert(source, prepared, config, folder)
+        layers, emulation = _readable(graph, stages), None
+        network = _lowered(layers, graph, config, stages)
+        if config.auto_clock:
+            with clock.stage("clock"):
+                config = _clocked(network, graph, config, stages)
+        with clock.stage("write"):
             write_project(graph, folder, target, config.backend)
         if stages["csim"] == "ran":
             with clock.stage("build csim"):
@@ -145,14 +152,12 @@ def compile(
                 progress = clock.watcher.samples(len(samples))
                 check = check_csim(csim, graph, prepared, decides=source.decides, jobs=config.jobs, progress=progress)
         write_vectors(folder, prepared.x, _expected(check, prepared))
-        layers, emulation = _readable(graph, stages), None
         if layers and check is not None:
             with clock.stage("emulate"):
                 emulation = check_emulator(layers, graph.heads, prepared.x, check.outputs)
         given = None if rtl is None else rtl_files_of(Path(rtl))
         made: Rtl | None = None
         runs: tuple[CosimResult, ...] = ()
-        network = _lowered(layers, graph, config, stages)
         if network is not None:
             with clock.stage("rtl"):
                 made = emit(network, config.clock_ns, config.arch, DEVICES[config.device], frame_last=config.frame_last)
@@ -220,6 +225,15 @@ def _lowered(layers: tuple[Layer, ...], graph: Graph, config: Config, stages: di
         stages["rtl"] = error.what
         stages |= {s: "needs rtl, which did not run" for s in ("cosim", "synth") if stages[s] == "ran"}
         return None
+
+
+def _clocked(network: Network | None, graph: Graph, config: Config, stages: dict[str, str]) -> Config:
+    """With the clock for which the network answers soonest, which the HLS project gets too."""
+    if network is None:
+        raise FpgaMlError(f"no clock can be searched without RTL: {stages['rtl']}", do="give --clock-ns a number")
+    found = config.replace(clock_ns=soonest_clock_ns(network, config.arch, DEVICES[config.device]))
+    graph.set_clock(found.clock_ns)
+    return found
 
 
 def _synthesised(folder: Path, config: Config, clock: _Clock) -> dict[str, Any]:

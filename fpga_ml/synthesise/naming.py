@@ -12,6 +12,7 @@ from fpga_ml.synthesise.result import SHELL
 from fpga_ml.synthesise.shell import DESIGN
 
 _LAYER, _UNIT = "_layer", "_unit"  # instances of a process in a segment, and of a unit in a stream (fpga_ml/rtl)
+_MODULES = ("", "_step", "_unit")  # behind a layer's name in those of its modules
 
 
 # What nextpnr puts behind the name of a cell that it packs.
@@ -27,29 +28,19 @@ class Owners:
     by_cell: Mapping[str, str]
 
     @classmethod
-    def of(cls, module: Mapping[str, Any], layers: Sequence[str]) -> Owners:
-        """module: flat, as Yosys writes it in JSON, where a cell is called after a net beside it. A cell that has its name from a port of
-        the top belongs to the layer whose net it drives."""
+    def of(cls, module: Mapping[str, Any], top: str, layers: Sequence[str]) -> Owners:
+        """module: flat, as Yosys writes it in JSON, where a cell is called after a net beside it; a net at the border of a layer may
+        have its name from outside. Then the file of the cell's source tells, for each of our modules has one of its own."""
         instances = {f"{identifier(name)}{end}": name for name in layers for end in (_UNIT, _LAYER)}
+        files = {f"{top}_{identifier(name)}{end}.sv": name for name in layers for end in _MODULES}
         in_shell = any(name.startswith(f"{DESIGN}.") for name in module["netnames"])
-
-        def layer_of(name: str) -> str | None:
-            parts = name.split(".")
-            if in_shell and parts[0] != DESIGN:
-                return None
-            return next((instances[p] for p in reversed(parts) if p in instances), SHELL)
-
-        nets = [(layer_of(name), net["bits"]) for name, net in module["netnames"].items()]
-        bits: dict[int, str] = {}  # a net between two layers belongs to the first, which drives it
-        for last_first in reversed(layers):
-            bits.update((bit, last_first) for owner, net in nets if owner == last_first for bit in net)
         found = {}
         for name, cell in module["cells"].items():
-            layer = layer_of(name)
-            if layer == SHELL:
-                layer = next((bits[bit] for bit in _driven(cell) if bit in bits), SHELL)
-            if layer is not None:
-                found[name] = layer
+            parts = name.split(".")
+            if in_shell and parts[0] != DESIGN:
+                continue
+            layer = next((instances[p] for p in reversed(parts) if p in instances), SHELL)
+            found[name] = layer or next((files[f] for f in _sources(cell) if f in files), SHELL)
         return cls(tuple(layers), found)
 
     def at(self, name: str) -> str:
@@ -57,7 +48,7 @@ class Owners:
         return self.by_cell.get(name) or self.by_cell.get(_PACKED.sub("", name), SHELL)
 
 
-def _driven(cell: Mapping[str, Any]) -> Iterator[int]:
-    for port, bits in cell["connections"].items():
-        if cell["port_directions"][port] == "output":
-            yield from bits
+def _sources(cell: Mapping[str, Any]) -> Iterator[str]:
+    """Names of the files that a cell comes from."""
+    for place in cell.get("attributes", {}).get("src", "").split("|"):
+        yield place.rpartition(":")[0].rpartition("/")[2]

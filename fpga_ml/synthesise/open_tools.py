@@ -35,7 +35,7 @@ def run(job: Job) -> Synthesis:
     cells = _cells(part, made.cells)
     if part.device is not None:
         _check_fits(job, cells, part.device.available)
-    owners = Owners.of(module, job.layers)
+    owners = Owners.of(module, job.top, job.layers)
     placed = None if device is None else _placed(job, made, device)
     fmax_mhz, path, notes = _timing(job, part, module, owners, placed)
     return Synthesis(

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from fpga_ml import __version__
+from fpga_ml.cli_celeste import celeste
 from fpga_ml.config import ARCHITECTURES, STAGES, Config
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.schedule.devices import DEVICES
@@ -55,6 +56,9 @@ class _Group(click.Group):
 @click.option("--debug", is_flag=True, help="Show a traceback with an error.")
 def main(debug: bool) -> None:
     """Trained neural networks as FPGA logic that answers in nanoseconds."""
+
+
+main.add_command(celeste)
 
 
 class _Shown:
@@ -107,7 +111,7 @@ def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option("--backend", help="hls4ml backend: Vitis, Vivado, Quartus, oneAPI, Catapult, Libero."),
             click.option("--part", help="FPGA part, as the vendor names it."),
-            click.option("--clock-ns", type=float, help="Clock period in ns."),
+            click.option("--clock-ns", help="Clock period in ns; auto: the one with which our RTL answers soonest."),
             click.option("--device", type=click.Choice(list(DEVICES)), help="Whose delays our RTL is pipelined for."),
             click.option("--bits", type=int, help="Width of tensors that carry no quantizer."),
             click.option("--reuse-factor", type=int, help="How often a multiplier is used per inference."),
@@ -120,6 +124,11 @@ def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--simulator", "simulators", multiple=True, help="Of our RTL: verilator, icarus; default: both."),
             click.option("--strategy", help="latency, resource, resource_unrolled or distributed_arithmetic."),
             click.option("--vectors", type=int, help="Samples to simulate."),
+            click.option(
+                "--synth-device", "synth_devices", multiple=True, help="With --until synth: what for, if not --device."
+            ),
+            click.option("--effort", type=click.Choice(EFFORTS), help="Of synthesis: estimate, place or route."),
+            click.option("--time-limit", "time_limit_s", type=float, help="Of synthesis, seconds a device."),
             click.option("--jobs", type=int, help="Threads of C-simulation; 0: one a core."),
             click.option("--json", "as_json", is_flag=True, help="Print report.json on stdout and nothing else."),
         )
@@ -167,7 +176,8 @@ def _build(
 
     own = model / CONFIG_FILE
     path = config_path or (own if own.exists() else None)
-    settings["simulators"] = settings.get("simulators") or None
+    settings |= {name: settings.get(name) or None for name in ("simulators", "synth_devices")}
+    settings |= _clock(settings.get("clock_ns"))
     config = (Config.read(path) if path else Config()).replace(**settings)
     with _progress() as progress:
         watcher = _Shown(progress)
@@ -180,6 +190,16 @@ def _build(
         console.print(f"  project: {project.folder}")
     if not project.agrees:
         sys.exit(1)
+
+
+def _clock(text: str | None) -> dict[str, Any]:
+    """Settings of --clock-ns: a number, or `auto`."""
+    if text is None or text == "auto":
+        return {"clock_ns": None, "auto_clock": text and True}
+    try:
+        return {"clock_ns": float(text), "auto_clock": False}
+    except ValueError:
+        raise FpgaMlError(f"--clock-ns {text} is no number", do="give a clock period in ns, or auto") from None
 
 
 @main.command()
@@ -230,8 +250,9 @@ def synth(
     as_json: bool,
 ) -> None:
     """Synthesise the RTL of a PROJECT folder; results go into its report.json."""
+    with _muted():
+        from fpga_ml.synthesise.project import synthesise, write_scripts
     from fpga_ml.report.summary import synthesis
-    from fpga_ml.synthesise.project import synthesise, write_scripts
 
     asked = tuple(steps.split(",")) if steps else ()
     if only == "scripts":
@@ -246,7 +267,7 @@ def synth(
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     else:
-        Console().print(synthesis(rows))
+        click.echo("\n".join(synthesis(rows)))
 
 
 @main.command()
@@ -343,14 +364,15 @@ def train(name: str, arguments: tuple[str, ...]) -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Keep the project there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one object a stage on stdout and nothing else.")
 @click.option("--save", is_flag=True, help="Enter the figures as the model's own (figures.json).")
-def evaluate(name: str, data: Path | None, output: Path | None, as_json: bool, save: bool) -> None:
-    """Compute the figures of the model NAME again: float, quantised, C-simulation, emulator."""
+@click.option("--rtl", is_flag=True, help="Every sample through the RTL as well, in Verilator (minutes for images).")
+def evaluate(name: str, data: Path | None, output: Path | None, as_json: bool, save: bool, rtl: bool) -> None:
+    """Compute the figures of the model NAME again: float, quantised, C-simulation, emulator, RTL."""
     with _muted():
         import fpga_ml.pipeline  # noqa: F401
         from fpga_ml import models as known
     model = known.named(_MODELS, name)
     with _progress() as progress:
-        figures = known.evaluate(model, data=data, output=output, watcher=_Shown(progress))
+        figures = known.evaluate(model, data=data, output=output, rtl=rtl, watcher=_Shown(progress))
     if save:
         known.save(model, figures)
     if as_json:
@@ -358,8 +380,46 @@ def evaluate(name: str, data: Path | None, output: Path | None, as_json: bool, s
     else:
         click.echo(f"{model.folder}: {figures['samples']} samples of {figures['data']}")
         _show_figures(figures)
-    if figures["bit_exact_vs_quantised_model"] is False or figures["emulator_mismatches"]:
+    exact = (figures["bit_exact_vs_quantised_model"], figures["bit_exact_rtl_vs_csim"])
+    if False in exact or figures["emulator_mismatches"]:
         sys.exit(1)
+
+
+@models.command("synth")
+@click.argument("name")
+@click.option("--device", "devices", multiple=True, help="What for; several times for several. Default: ecp5-85k.")
+@click.option("--effort", type=click.Choice(EFFORTS), default="estimate", help="How far; default: estimate.")
+@click.option("--time-limit", type=float, help="Seconds a device.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Keep the project there.")
+@click.option("--json", "as_json", is_flag=True, help="Print the rows on stdout and nothing else.")
+@click.option("--save", is_flag=True, help="Enter the figures as the model's own (synthesis.json and card.md).")
+def models_synth(
+    name: str,
+    devices: tuple[str, ...],
+    effort: Effort,
+    time_limit: float | None,
+    output: Path | None,
+    as_json: bool,
+    save: bool,
+) -> None:
+    """Synthesise the model NAME with open tools, by its ecp5.toml where it has one."""
+    with _muted():
+        import fpga_ml.pipeline  # noqa: F401
+        from fpga_ml import models as known
+        from fpga_ml.synthesise import models as synthesis
+    model = known.named(_MODELS, name)
+    with _progress() as progress:
+        rows = synthesis.figures(
+            model,
+            devices=devices or ("ecp5-85k",),
+            effort=effort,
+            time_limit_s=time_limit,
+            output=output,
+            watcher=_Shown(progress),
+        )
+    if save:
+        synthesis.save(model, rows)
+    click.echo(json.dumps(rows, indent=2) if as_json else synthesis.table(rows), nl=as_json)
 
 
 @main.command()

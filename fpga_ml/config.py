@@ -14,10 +14,12 @@ from typing import Any
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.numerics import FixedType
 from fpga_ml.schedule.devices import DEVICES
+from fpga_ml.synthesise.parts import PARTS
+from fpga_ml.synthesise.result import EFFORTS
 
 ARCHITECTURES = {"parallel": "io_parallel", "stream": "io_stream"}
 STRATEGIES = ("latency", "resource", "resource_unrolled", "distributed_arithmetic")
-STAGES = ("convert", "csim", "emulate", "rtl", "cosim")
+STAGES = ("convert", "csim", "emulate", "rtl", "cosim", "synth")
 SIMULATORS = ("verilator", "icarus")
 _TYPE_NAMES = ("result", "weight", "bias", "accum", "table", "exp_table", "inv_table", "inv_inp", "inp_norm")
 
@@ -43,14 +45,16 @@ class LayerConfig:
 class Config:
     """The whole configuration. Units are in the names; widths in bits.
 
-    backend: hls4ml's; part: None for the backend's default; device: whose delays our own RTL is pipelined for; bits: width of calibrated tensors (weight_bits for
+    backend: hls4ml's; part: None for the backend's default; auto_clock: in place of clock_ns the period with which the RTL answers soonest;
+    device: whose delays our own RTL is pipelined for; bits: width of calibrated tensors (weight_bits for
     weights, where they differ); vectors: samples simulated, cosim_vectors: in RTL, besides the corners (None: up to 100, as many as 5,000 cycles take);
-    simulators: of RTL; interval_cycles: between two inferences of our RTL, for which layers share hardware (None: reuse_factor says); max_luts, max_dsps: by estimate, for which the shortest interval is found; frame_last: our streams have TLAST, and frames of a wrong length are flagged; jobs: threads of C-simulation, 0 for one a core.
+    simulators: of RTL; interval_cycles: between two inferences of our RTL, for which layers share hardware (None: reuse_factor says); max_luts, max_dsps: by estimate, for which the shortest interval is found; frame_last: our streams have TLAST, and frames of a wrong length are flagged; synth_devices: that the RTL is synthesised for (none: `device`), effort: how far, time_limit_s: for each; jobs: threads of C-simulation, 0 for one a core.
     """
 
     backend: str = "Vitis"
     part: str | None = None
     clock_ns: float = 5.0
+    auto_clock: bool = False
     device: str = "generic-16nm"
     arch: str = "parallel"
     strategy: str = "latency"
@@ -68,6 +72,9 @@ class Config:
     max_luts: int | None = None
     max_dsps: int | None = None
     until: str = "cosim"
+    synth_devices: tuple[str, ...] = ()
+    effort: str = "estimate"
+    time_limit_s: float | None = None
     seed: int = 1
     project_name: str = "myproject"
     layers: Mapping[str, LayerConfig] = field(default_factory=lambda: MappingProxyType({}))
@@ -99,9 +106,8 @@ class Config:
         except tomllib.TOMLDecodeError as error:
             raise FpgaMlError(f"not valid TOML: {error}", where=str(path), do="mend the file") from None
         layers = {name: _layer(name, section, path) for name, section in table.pop("layers", {}).items()}
-        simulators = table.pop("simulators", list(SIMULATORS))
-        values = _fields(cls, table, path, hidden=("layers", "source", "simulators"))
-        return _checked(cls(**values, simulators=tuple(simulators), layers=MappingProxyType(layers), source=path))
+        values = _fields(cls, table, path, hidden=("layers", "source"))
+        return _checked(cls(**values, layers=MappingProxyType(layers), source=path))
 
 
 def _layer(name: str, section: Any, path: Path) -> LayerConfig:
@@ -130,13 +136,20 @@ def _fields(cls: Any, table: Mapping[str, Any], path: Path, hidden: tuple[str, .
             "float": type(value) in (int, float),
             "str": isinstance(value, str),
             "bool": isinstance(value, bool),
+            "tuple[str, ...]": isinstance(value, list) and all(isinstance(v, str) for v in value),
         }
         if not fits[wanted]:
             raise FpgaMlError(f"{key} = {value!r} is not {_A[wanted]}", where=where, do=f"write {_A[wanted]}")
-    return dict(table)
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
 
 
-_A = {"int": "a whole number", "float": "a number", "str": "a string", "bool": "true or false"}
+_A = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a string",
+    "bool": "true or false",
+    "tuple[str, ...]": "a list of strings",
+}
 
 
 def _locate(path: Path, key: str) -> str:
@@ -162,8 +175,11 @@ def _checked(config: Config) -> Config:
     one_of("arch", config.arch, tuple(ARCHITECTURES))
     one_of("strategy", config.strategy, STRATEGIES)
     one_of("until", config.until, STAGES)
+    one_of("effort", config.effort, EFFORTS)
     for simulator in config.simulators:
-        one_of("simulators", str(simulator), SIMULATORS)
+        one_of("simulators", simulator, SIMULATORS)
+    for device in config.synth_devices:
+        one_of("synth_devices", device, tuple(PARTS))
     for key, lowest in (
         ("clock_ns", 0.1),
         ("reuse_factor", 1),
@@ -174,6 +190,7 @@ def _checked(config: Config) -> Config:
         ("max_luts", 0),
         ("max_dsps", 0),
         ("softmax_table_bits", 4),
+        ("time_limit_s", 1),
     ):
         at_least(key, getattr(config, key), lowest)
     for bits in (config.bits, config.weight_bits, *(c.bits for c in config.layers.values())):

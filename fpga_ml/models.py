@@ -25,11 +25,11 @@ from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
 
 if TYPE_CHECKING:
-    from fpga_ml.pipeline import Watcher
+    from fpga_ml.pipeline import Project, Watcher
 
 FIGURES_FILE, CARD_FILE, CONFIG_FILE, SAMPLE_FILE = "figures.json", "card.md", "fpga_ml.toml", "sample.npz"
-_BEGIN, _END = "<!-- figures: begin -->", "<!-- figures: end -->"
-STAGES = ("float", "quantised", "csim", "emulator")
+TRAINING_FILE = "training.json"
+STAGES = ("float", "quantised", "csim", "emulator", "rtl")
 Array = npt.NDArray[np.float64]
 Figures = dict[str, float]
 Judge = Callable[[Sequence[Array], Mapping[str, Any]], Figures]
@@ -88,9 +88,16 @@ class Run:
     report: Mapping[str, Any]
 
 
-def run(model: Model, *, data: Path | None = None, output: Path | None = None, watcher: Watcher | None = None) -> Run:
+def run(
+    model: Model,
+    *,
+    data: Path | None = None,
+    output: Path | None = None,
+    rtl: bool = False,
+    watcher: Watcher | None = None,
+) -> Run:
     """Build the model up to the emulator. data: an npz like the folder's sample.npz (default); output: where the project is
-    to stay, else it is dropped."""
+    to stay, else it is dropped; rtl: every sample goes through the RTL as well (Verilator)."""
     from fpga_ml.pipeline import compile
 
     origin = data or model.folder / SAMPLE_FILE
@@ -98,24 +105,44 @@ def run(model: Model, *, data: Path | None = None, output: Path | None = None, w
         raise FpgaMlError(f"no sample '{origin}'", do="train the model, or give --data")
     path = model.folder / CONFIG_FILE
     config = (Config.read(path) if path.exists() else Config()).replace(until="emulate")
+    if rtl:
+        config = config.replace(until="cosim", cosim_vectors=config.vectors, simulators=("verilator",))
     with tempfile.TemporaryDirectory() as scratch:
         target = output or Path(scratch) / model.folder.name
         project = compile(model.folder, data=origin, config=config, output=target, watcher=watcher)
         outputs = dict(project.outputs)
         if project.layers:
             outputs["emulator"] = tuple(project.emulate(project.x))
+        if rtl:
+            outputs |= _from_rtl(project)
     with np.load(origin) as z:
         sample = {k: z[k][: len(project.x[0])] if z[k].ndim else z[k] for k in z.files}
     return Run(outputs, {**sample, "float": outputs.get("float")}, project.report)
 
 
+def _from_rtl(project: Project) -> dict[str, tuple[Array, ...]]:
+    """{"rtl": outputs} where every sample gave the bits of C-simulation; {} where one did not: see the report."""
+    runs = project.report["cosim"]
+    if not runs:
+        why = next(
+            text for stage in ("csim", "emulate", "rtl", "cosim") if (text := project.report["stages"][stage]) != "ran"
+        )
+        raise FpgaMlError("the RTL was not simulated", where=project.report["model"]["name"], do=why)
+    return {"rtl": project.outputs["csim"]} if all(r["passed"] for r in runs) else {}
+
+
 def evaluate(
-    model: Model, *, data: Path | None = None, output: Path | None = None, watcher: Watcher | None = None
+    model: Model,
+    *,
+    data: Path | None = None,
+    output: Path | None = None,
+    rtl: bool = False,
+    watcher: Watcher | None = None,
 ) -> dict[str, Any]:
-    """Figures of a run: {model, data, samples, bit_exact_vs_quantised_model, emulator_mismatches, and for each stage that
-    ran, float, quantised, csim, emulator: {figure: number}}."""
+    """Figures of a run: {model, data, samples, bit_exact_vs_quantised_model, emulator_mismatches, bit_exact_rtl_vs_csim (None: not
+    simulated), and for each stage that ran, float, quantised, csim, emulator, rtl: {figure: number}}."""
     judge = _judge(model)
-    done = run(model, data=data, output=output, watcher=watcher)
+    done = run(model, data=data, output=output, rtl=rtl, watcher=watcher)
     emulator = done.report["emulator"]
     return {
         "model": model.folder.name,
@@ -123,6 +150,7 @@ def evaluate(
         "samples": done.report["data"]["samples"],
         "bit_exact_vs_quantised_model": done.report["csim"]["bit_exact_vs_quantised_model"],
         "emulator_mismatches": None if emulator is None else emulator["mismatches"],
+        "bit_exact_rtl_vs_csim": all(r["passed"] for r in done.report["cosim"]) if rtl else None,
         **{stage: judge(done.outputs[stage], done.sample) for stage in STAGES if stage in done.outputs},
     }
 
@@ -136,10 +164,35 @@ def save(model: Model, figures: dict[str, Any]) -> None:
         return round(value, 6) if isinstance(value, float) else value
 
     (model.folder / FIGURES_FILE).write_text(json.dumps(rounded(figures), indent=2) + "\n")
-    card = model.folder / CARD_FILE
-    if card.exists() and _BEGIN in card.read_text():
-        before, rest = card.read_text().split(_BEGIN)
-        card.write_text(f"{before}{_BEGIN}\n{table(figures)}{_END}{rest.split(_END)[1]}")
+    card, training = model.folder / CARD_FILE, model.folder / TRAINING_FILE
+    tables = {"figures": table(figures)}
+    if training.exists():
+        tables["seeds"] = seeds_table(json.loads(training.read_text())["runs"])
+    if card.exists():
+        text = card.read_text()
+        for name, lines in tables.items():
+            text = _between(text, f"<!-- {name}: begin -->\n", lines, f"<!-- {name}: end -->")
+        card.write_text(text)
+
+
+def _between(text: str, begin: str, lines: str, end: str) -> str:
+    """The text with what stands between two marks replaced; as it is where the first is missing."""
+    if begin not in text:
+        return text
+    before, rest = text.split(begin)
+    return f"{before}{begin}{lines}{end}{rest.split(end)[1]}"
+
+
+def seeds_table(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Mean and standard deviation over seeds as rows of a card, of a training's runs: {stage, seed, figure: number, ...}."""
+    stages = list(dict.fromkeys(r["stage"] for r in runs if "seed" in r))
+    rows = {s: [r for r in runs if r["stage"] == s and "seed" in r] for s in stages}
+    seeds = ", ".join(dict.fromkeys(str(r["seed"]) for s in stages for r in rows[s]))
+    lines = [f"| seeds {seeds} | {' | '.join(stages)} |", "|---" * (len(stages) + 1) + "|"]
+    for name in [k for k in rows[stages[0]][0] if k not in ("stage", "seed")]:
+        values = [np.array([r[name] for r in rows[s]], np.float64) for s in stages]
+        lines.append(f"| {name} | " + " | ".join(f"{v.mean():.4f} +- {v.std(ddof=1):.4f}" for v in values) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def table(figures: dict[str, Any]) -> str:

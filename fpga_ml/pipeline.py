@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from fpga_ml.lowering.fitting import Budget, fitting
 from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
 from fpga_ml.rtl.build import Rtl, emit, lower, shortest_interval
+from fpga_ml.schedule.auto import soonest_clock_ns
 from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.simulate.compare import Check, check_csim
 from fpga_ml.simulate.cosim import CosimResult, rtl_files_of
@@ -33,6 +34,8 @@ from fpga_ml.simulate.csim import CSim
 from fpga_ml.simulate.emulate import check_emulator, emulate
 from fpga_ml.simulate.prove import default_vectors, proof_vectors, prove
 from fpga_ml.simulate.vectors import load_samples
+from fpga_ml.synthesise.project import synthesise
+from fpga_ml.synthesise.result import Effort, Synthesis
 from fpga_ml.toolchain.find import compiler
 from fpga_ml.toolchain.gxx import can_compile
 
@@ -86,6 +89,14 @@ class Project:
         arrays = x if isinstance(x, (list, tuple)) else [x]
         return list(self.simulator.run([np.asarray(a, np.float64) for a in arrays]).outputs)
 
+    def synth(
+        self, device: str | None = None, *, effort: Effort = "estimate", time_limit_s: float | None = None
+    ) -> Synthesis:
+        """Synthesise the RTL, into the report too; device: of fpga_ml.synthesise.parts, by default the one it was pipelined for."""
+        found = synthesise(self.folder, device=device, effort=effort, time_limit_s=time_limit_s)
+        self.report["synth"] = document.read(self.folder)["synth"]
+        return found
+
     @property
     def agrees(self) -> bool:
         """True unless a check that ran found a difference."""
@@ -127,6 +138,12 @@ def compile(
     with fresh_folder(target) as folder:
         with clock.stage("convert"):
             graph = convert(source, prepared, config, folder)
+        layers, emulation = _readable(graph, stages), None
+        network = _lowered(layers, graph, config, stages)
+        if config.auto_clock:
+            with clock.stage("clock"):
+                config = _clocked(network, graph, config, stages)
+        with clock.stage("write"):
             write_project(graph, folder, target, config.backend)
         if stages["csim"] == "ran":
             with clock.stage("build csim"):
@@ -135,14 +152,12 @@ def compile(
                 progress = clock.watcher.samples(len(samples))
                 check = check_csim(csim, graph, prepared, decides=source.decides, jobs=config.jobs, progress=progress)
         write_vectors(folder, prepared.x, _expected(check, prepared))
-        layers, emulation = _readable(graph, stages), None
         if layers and check is not None:
             with clock.stage("emulate"):
                 emulation = check_emulator(layers, graph.heads, prepared.x, check.outputs)
         given = None if rtl is None else rtl_files_of(Path(rtl))
         made: Rtl | None = None
         runs: tuple[CosimResult, ...] = ()
-        network = _lowered(layers, graph, config, stages)
         if network is not None:
             with clock.stage("rtl"):
                 made = emit(network, config.clock_ns, config.arch, DEVICES[config.device], frame_last=config.frame_last)
@@ -156,6 +171,8 @@ def compile(
         build = Build(source, samples, prepared, graph, check, emulation, made, runs, config, stages, dict(clock.timings_s))
         report = assemble(build)
         document.write(report, folder / "report.json")
+    if stages["synth"] == "ran":
+        report = _synthesised(target, config, clock)
     simulator = csim_of(graph, target) if check is not None else None
     return Project(target, report, simulator, layers, graph.heads, prepared.x, _outputs(prepared, check))
 
@@ -170,7 +187,7 @@ def _stages(config: Config) -> dict[str, str]:
         compiler()
     if "emulate" in asked and config.backend not in EMULATED:
         stages["emulate"] = f"the emulator follows the C++ of {' and '.join(EMULATED)} projects"
-    for before, stage in (("csim", "emulate"), ("emulate", "rtl"), ("rtl", "cosim")):
+    for before, stage in (("csim", "emulate"), ("emulate", "rtl"), ("rtl", "cosim"), ("rtl", "synth")):
         if stages[stage] == "ran" and stages[before] != "ran":
             stages[stage] = f"needs {before}, which did not run"
     return stages
@@ -189,7 +206,7 @@ def _readable(graph: Graph, stages: dict[str, str]) -> tuple[Layer, ...]:
         return read_graph(graph)
     except FpgaMlError as error:
         stages["emulate"] = error.what
-        for stage in [s for s in ("rtl", "cosim") if stages[s] == "ran"]:
+        for stage in [s for s in ("rtl", "cosim", "synth") if stages[s] == "ran"]:
             stages[stage] = "needs emulate, which did not run"
         return ()
 
@@ -206,8 +223,38 @@ def _lowered(layers: tuple[Layer, ...], graph: Graph, config: Config, stages: di
         return fitting(ask, config.interval_cycles or shortest_interval(layers, config.arch), budget)
     except FpgaMlError as error:
         stages["rtl"] = error.what
-        stages["cosim"] = "needs rtl, which did not run" if stages["cosim"] == "ran" else stages["cosim"]
+        stages |= {s: "needs rtl, which did not run" for s in ("cosim", "synth") if stages[s] == "ran"}
         return None
+
+
+def _clocked(network: Network | None, graph: Graph, config: Config, stages: dict[str, str]) -> Config:
+    """With the clock for which the network answers soonest, which the HLS project gets too."""
+    if network is None:
+        raise FpgaMlError(f"no clock can be searched without RTL: {stages['rtl']}", do="give --clock-ns a number")
+    found = config.replace(clock_ns=soonest_clock_ns(network, config.arch, DEVICES[config.device]))
+    graph.set_clock(found.clock_ns)
+    return found
+
+
+def _synthesised(folder: Path, config: Config, clock: _Clock) -> dict[str, Any]:
+    """The report with what synthesis found; where that fails the project stays, and its report says why."""
+    try:
+        with clock.stage("synth"):
+            for device in config.synth_devices or (None,):
+                synthesise(
+                    folder,
+                    device=device,
+                    effort=cast(Effort, config.effort),
+                    time_limit_s=config.time_limit_s,
+                    watch=clock.watcher.stage,
+                )
+    except FpgaMlError as error:
+        report = document.read(folder)
+        document.write(report | {"stages": report["stages"] | {"synth": error.what}}, folder / "report.json")
+        raise
+    report = document.read(folder) | {"timings_s": dict(clock.timings_s)}
+    document.write(report, folder / "report.json")
+    return report
 
 
 def _expected(check: Check | None, prepared: Prepared) -> tuple[Array, ...]:

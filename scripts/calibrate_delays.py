@@ -1,7 +1,7 @@
-"""Delay coefficients of ECP5 by place and route, as the entry for fpga_ml/schedule/devices.py.
+"""Delay coefficients of a device by place and route, as the entry for fpga_ml/schedule/devices.py.
 
-Small designs, each one operation or a chain of one kind of operation between registers, go through our emitter, Yosys
-(synth_ecp5) and nextpnr-ecp5 with several seeds; the median period of each is fitted (fpga_ml/schedule/fit.py).
+Small designs, each one operation or a chain of one kind of operation between registers, go through our emitter, the serial
+shell, Yosys and nextpnr with several seeds; the median period of each is fitted (fpga_ml/schedule/fit.py).
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
-from fpga_ml.rtl.layer import Layer, Tensor, emit_layer
 
+from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder, Kernel, Wire
+from fpga_ml.ir.network import Channel, Map, Network
 from fpga_ml.numerics import FixedType
-from fpga_ml.schedule import schedule
+from fpga_ml.rtl import emit_network
+from fpga_ml.rtl.verilog import read_top
 from fpga_ml.schedule.fit import Measurement, fit, period_ns, rounded
+from fpga_ml.synthesise.parts import PARTS, Part
+from fpga_ml.synthesise.shell import NAME, shell_module
 from fpga_ml.toolchain.nextpnr import place_and_route
-from fpga_ml.toolchain.yosys import resources
+from fpga_ml.toolchain.yosys import netlist
 
 GOAL_NS = 1.0  # faster than anything gets, so that the tools try
 LUT_INPUTS = 4
@@ -53,7 +57,7 @@ def table(bits: int) -> tuple[int, ...]:
 def kernels() -> Iterator[tuple[str, Kernel]]:
     """(step of the fit, operations in a row)."""
     yield from (("logic", kernel([n, 8, 8], lambda b, x: b.select(x[0], x[1], x[2]))) for n in (4, 8, 16, 24, 32))
-    yield from (("adder", chain(w, d)) for w in (5, 8, 12, 16, 20, 24) for d in (1, 2, 3))
+    yield from (("adder" if d == 1 else "chain", chain(w, d)) for w in (5, 8, 12, 16, 20, 24) for d in (1, 2, 3))
     yield from (("compare", kernel([w, w], lambda b, x: b.less(x[0], x[1]))) for w in (5, 8, 12, 16, 20, 24))
     yield from (
         ("multiply", kernel([a, c], lambda b, x: b.mul(x[0], x[1])))
@@ -62,47 +66,42 @@ def kernels() -> Iterator[tuple[str, Kernel]]:
     yield from (("lookup", kernel([n], lambda b, x, n=n: b.lookup(x[0], table(n), 0, 0))) for n in (5, 6, 7, 8, 9, 10))
 
 
-def registered(dut: Kernel) -> str:
-    """The kernel as a module without registers, and a top with two ranks of them before it and two behind."""
-    reads = Tensor("x", tuple(dut.values[k].wire.type for k in dut.inputs))
-    writes = Tensor("y", tuple(dut.values[k].wire.type for k in dut.outputs))
-    logic = emit_layer("dut", Layer(dut, (reads,), (writes,)), schedule(dut, LONG_NS))
-    i, o = reads.width_bits - 1, writes.width_bits - 1
-    return (
-        logic
-        + f"""
-module top (input logic clk, input logic [{i}:0] x, output logic [{o}:0] y);
-  logic [{i}:0] x1, x2;
-  logic [{o}:0] made, y1;
-  dut logic_ (.x(x2), .y(made));
-  always_ff @(posedge clk) begin
-    x1 <= x; x2 <= x1; y1 <= made; y <= y1;
-  end
-endmodule
-"""
-    )
-
-
-def measured_ns(dut: Kernel, seeds: int) -> float:
+def measured_ns(dut: Kernel, part: Part, seeds: int) -> float:
+    """The kernel without registers of its own, between those of the serial shell."""
+    reads = Channel("x", tuple(dut.values[k].wire.type for k in dut.inputs))
+    writes = Channel("y", tuple(dut.values[k].wire.type for k in dut.outputs))
+    rtl = emit_network(Network("dut_top", (reads,), ("y",), (Map("dut", (reads,), (writes,), dut),)), LONG_NS)
+    assert part.device is not None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "top.sv").write_text(registered(dut))
-        resources([folder / "top.sv"], "top", "ecp5", TIMEOUT_S, folder)
-        placed = [place_and_route(folder / "netlist.json", GOAL_NS, seed, TIMEOUT_S) for seed in range(1, seeds + 1)]
+        files = rtl.write(folder)
+        (folder / "shell.sv").write_text(shell_module(read_top(files, rtl.top)).text)
+        for file, text in part.device.files.items():
+            (folder / file).write_text(text)
+        made = netlist([*files, folder / "shell.sv"], rtl.top, part.target, TIMEOUT_S, folder, shell=NAME)
+        runs = range(1, seeds + 1)
+        placed = [place_and_route(made.file, part.device.family, part.device.options, GOAL_NS, s, TIMEOUT_S) for s in runs]
     return statistics.median(p.period_ns for p in placed)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", choices=[name for name, part in PARTS.items() if part.device], default="ecp5-85k")
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
+    part = PARTS[arguments.device]
+    name = part.model.name if part.model else arguments.device
     found = []
     for step, dut in kernels():
-        found.append(Measurement(step, dut, measured_ns(dut, arguments.seeds)))
         widths = " ".join(str(dut.values[k].wire.type.width) for k in dut.inputs)
+        try:
+            found.append(Measurement(step, dut, measured_ns(dut, part, arguments.seeds)))
+        except FpgaMlError as error:
+            print(f"# {step} {widths}: left out, {error.what.splitlines()[-1].strip()}", flush=True)
+            continue
         print(f"# {step} {widths}: {found[-1].period_ns:.2f} ns", flush=True)
-    model = rounded(fit(found, "ECP5-6", LUT_INPUTS))
-    print(f"# {date.today()}: python scripts/calibrate_delays.py --seeds {arguments.seeds}")
+    model = rounded(fit(found, name, LUT_INPUTS))
+    print(f"# {date.today()}: python scripts/calibrate_delays.py --device {arguments.device} --seeds {arguments.seeds}")
     print(model)
     for m in found:
         widths = " ".join(str(m.kernel.values[k].wire.type.width) for k in m.kernel.inputs)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from fpga_ml.errors import FpgaMlError, suggest
+from fpga_ml.rtl.verilog import Direction, Port, Top
 from fpga_ml.simulate.cosim_types import Tensor, Vectors
-from tb.verilog import Direction, Port, Top
 
 Architecture: TypeAlias = Literal["parallel", "stream"]
 _HANDSHAKE = ("ap_start", "ap_done", "ap_ready", "ap_idle")

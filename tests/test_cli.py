@@ -100,3 +100,61 @@ def test_demo_shows_the_jets(repository: Path, tmp_path: Path) -> None:
     assert "emulator equals C-simulation" in done.stdout
     for stage in ("float", "quantised", "csim"):
         assert stage in done.stdout
+
+
+@pytest.mark.slow
+def test_compile_until_synth_with_the_clock_that_answers_soonest(files: Path) -> None:
+    words = (
+        "--until",
+        "synth",
+        "--clock-ns",
+        "auto",
+        "--device",
+        "ecp5-85k",
+        "--synth-device",
+        "xcup",
+        "--synth-device",
+        "xc7",
+    )
+    made = (
+        "compile",
+        files / "tagger.keras",
+        "--data",
+        files / "jets.npz",
+        "-o",
+        files / "s",
+        "--vectors",
+        20,
+        "--simulator",
+        "icarus",
+    )
+    done = run(*made, *words, "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report == read(files / "s")
+    assert [(row["device"], row["effort"]) for row in report["synth"]] == [("xcup", "estimate"), ("xc7", "estimate")]
+    assert report["config"]["auto_clock"] is True
+    assert 1 < report["rtl"]["clock_ns"] < 25
+    assert f"set clock_period {report['rtl']['clock_ns']}" in (files / "s" / "project.tcl").read_text()
+
+
+@pytest.mark.slow
+def test_a_synthesis_that_fails_leaves_the_build(files: Path) -> None:
+    words = ("--until", "synth", "--synth-device", "ecp5-85k", "--effort", "place", "--time-limit", "1")
+    made = (
+        "compile",
+        files / "tagger.keras",
+        "--data",
+        files / "jets.npz",
+        "-o",
+        files / "t",
+        "--vectors",
+        20,
+        "--simulator",
+        "icarus",
+    )
+    done = run(*made, *words)
+    assert done.returncode == 1
+    assert "no end after 1 s" in done.stderr
+    assert "no end after 1 s" in read(files / "t")["stages"]["synth"]
+    assert (files / "t" / "rtl").is_dir()

@@ -10,12 +10,11 @@ from fpga_ml.errors import FpgaMlError, suggest
 
 @dataclass(frozen=True)
 class BoardKind:
-    """device: as in `synth --device`; options: nextpnr's for it; pins: of the shell's ports; high: outputs that are held at 1;
+    """device: as in `synth --device`; pins: of the shell's ports; high: outputs that are held at 1;
     settings: lines of LPF besides; load: the command that loads a bitstream."""
 
     name: str
     device: str
-    options: tuple[str, ...]
     clock_mhz: float
     pins: Mapping[str, str]
     high: tuple[str, ...]
@@ -38,7 +37,6 @@ _ULX3S_LEDS = ("B2", "C2", "C1", "D2", "D1", "E2", "E1", "H3")
 ULX3S = BoardKind(
     "ulx3s-85f",
     "ecp5-85k",
-    ("--85k", "--package", "CABGA381"),
     25.0,
     {"clk": "G2", "rx": "M1", "tx": "L4", **{f"led[{k}]": site for k, site in enumerate(_ULX3S_LEDS)}, "wifi_gpio0": "L2"},
     ("wifi_gpio0",),

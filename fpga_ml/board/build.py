@@ -13,11 +13,13 @@ from fpga_ml.board.project import interface_of
 from fpga_ml.board.shell import TOP, Line, shell_files
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.report import document
-from fpga_ml.synthesise.result import Cells, Synthesis
-from fpga_ml.toolchain.ecp5_bitstream import Routed, bitstream
-from fpga_ml.toolchain.yosys import resources
+from fpga_ml.synthesise.naming import Owners
+from fpga_ml.synthesise.open_tools import SEED
+from fpga_ml.synthesise.parts import PARTS
+from fpga_ml.synthesise.result import Cells, Step, Synthesis
+from fpga_ml.toolchain import ecppack, nextpnr, yosys
 
-_NO_LIMIT_S = 1e6
+_YOSYS_LOG, _NEXTPNR_LOG = "yosys.log", "nextpnr.log"
 
 
 @dataclass(frozen=True)
@@ -65,50 +67,55 @@ def build(
     where one is missing or fails, the design does not fit, misses the board's clock, or the time limit is over."""
     start = time.monotonic()
     sources = write_sources(project, board, baud=baud)
+    kind, folder, report = sources.board, sources.folder, document.read(project)
+    part = PARTS[kind.device]
+    assert part.device is not None, "a board's device is one that nextpnr knows"
+    nextpnr.nextpnr_version(part.device.family)
     end = None if time_limit_s is None else start + time_limit_s
     watch("Yosys")
-    resources(sources.files, TOP, "ecp5", _left(end) or _NO_LIMIT_S, sources.folder)
+    made = yosys.netlist(sources.files, TOP, part.target, _left_s(end), folder, log=folder / _YOSYS_LOG)
+    name = f"{report['config']['project_name']}_{kind.name}"
+    config, bitstream = folder / f"{name}.config", folder / f"{name}.bit"
+    options = [*part.device.options, "--lpf", sources.pins.name, "--textcfg", config.name]
     watch("nextpnr")
-    kind, name = sources.board, f"{document.read(project)['config']['project_name']}_{board}"
-    routed = bitstream(sources.folder / "netlist.json", sources.pins, kind.options, kind.clock_mhz, name, _left(end))
-    result = _result(project, kind, routed, time.monotonic() - start)
-    report = document.read(project)
-    others = [s for s in report["synth"] if (s["tool"], s["device"], s["effort"]) != result.key]
-    document.write(report | {"synth": [*others, result.as_json()]}, project / "report.json")
-    return Built(routed.bitstream, kind.load.format(file=routed.bitstream), result)
-
-
-def _left(end: float | None) -> float | None:
-    """Seconds; raises where there are none."""
-    if end is None:
-        return None
-    left = end - time.monotonic()
-    if left <= 0:
-        raise FpgaMlError("no time left for place and route", where="--time-limit", do="allow more time")
-    return left
-
-
-def _result(project: Path, kind: BoardKind, routed: Routed, seconds: float) -> Synthesis:
-    rtl = document.read(project)["rtl"]
-    return Synthesis(
-        tool="nextpnr",
-        version=routed.version,
+    log, goal_ns = folder / _NEXTPNR_LOG, 1000 / kind.clock_mhz
+    placed = nextpnr.place_and_route(made.file, part.device.family, options, goal_ns, SEED, _left_s(end), log=log)
+    if placed.period_ns > goal_ns:
+        raise FpgaMlError(
+            f"the design reaches {1000 / placed.period_ns:.1f} MHz, and the clock of {kind.name} is {kind.clock_mhz:g} MHz",
+            where=str(log),
+            do=f"compile with --device {kind.device} --clock-ns {goal_ns:g} or less",
+        )
+    ecppack.pack(config, bitstream)
+    owners = Owners.of(made.module, report["config"]["project_name"], [row["name"] for row in report["rtl"]["layers"]])
+    result = Synthesis(
+        tool="yosys+nextpnr",
+        version=f"{made.version}, {placed.version}",
         device=kind.name,
         effort="route",
-        cells=_cells(routed, 0),
-        available=_cells(routed, 1),
-        fmax_mhz=routed.fmax_mhz,
+        cells=_cells(placed),
+        available=part.device.available,
+        fmax_mhz=1000 / placed.period_ns,
         timing="routed",
-        latency_cycles=rtl["latency_cycles"],
-        interval_cycles=rtl["interval_cycles"],
-        critical_path=(),
-        seconds=seconds,
-        memory_mb=None,
-        logs=(str(routed.log.relative_to(project)),),
+        latency_cycles=report["rtl"]["latency_cycles"],
+        interval_cycles=report["rtl"]["interval_cycles"],
+        critical_path=tuple(Step(owners.at(s.cell), f"{s.kind} {s.cell}", s.ns) for s in placed.path if s.ns > 0),
+        seconds=time.monotonic() - start,
+        memory_mb=max(made.memory_mb, placed.memory_mb),
+        logs=tuple(str((folder / log).relative_to(project)) for log in (_YOSYS_LOG, _NEXTPNR_LOG)),
         notes=(f"with the shell, as a bitstream; on the board the clock is {kind.clock_mhz:g} MHz",),
     )
+    others = [s for s in report["synth"] if (s["tool"], s["device"], s["effort"]) != result.key]
+    document.write(report | {"synth": [*others, result.as_json()]}, project / "report.json")
+    return Built(bitstream, kind.load.format(file=bitstream), result)
 
 
-def _cells(routed: Routed, place: int) -> Cells:
-    counts = {kind: pair[place] for kind, pair in routed.used.items()}
+def _left_s(end: float | None) -> float | None:
+    """Of the time limit, for the next tool."""
+    return None if end is None else max(end - time.monotonic(), 0.01)
+
+
+def _cells(placed: nextpnr.Placed) -> Cells:
+    """What nextpnr placed, with the shell and its memories."""
+    counts = {kind: used for kind, (used, _) in placed.used.items()}
     return Cells(*(counts.get(kind, 0) for kind in ("TRELLIS_COMB", "TRELLIS_FF", "MULT18X18D", "DP16KD")))

@@ -126,6 +126,10 @@ class Graph:
     def node(self, name: str) -> Node:
         return next(n for n in self.nodes if n.name == name)
 
+    def set_clock(self, clock_ns: float) -> None:
+        """Of the project that is to be written."""
+        self.hls.config.config["ClockPeriod"] = clock_ns
+
 
 def supported_layers() -> list[str]:
     """Names of the Keras and QKeras layer classes that convert."""

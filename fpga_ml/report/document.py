@@ -42,7 +42,7 @@ def versions() -> dict[str, str]:
 def config_as_json(config: Config) -> dict[str, Any]:
     """Every setting, as plain JSON values."""
     plain = {f.name: getattr(config, f.name) for f in dataclasses.fields(config) if f.name not in ("layers", "source")}
-    plain["simulators"] = list(config.simulators)
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
     plain["layers"] = {
         name: {
             f.name: dict(v) if f.name == "precision" else v

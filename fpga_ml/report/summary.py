@@ -24,8 +24,8 @@ def show(report: dict[str, Any], console: Console) -> None:
         console.print(f"  {line}")
     if model.get("no_reference"):
         console.print(f"  no Keras reference: {escape(model['no_reference'])}")
-    if report["synth"]:
-        console.print(synthesis(report["synth"]))
+    for line in synthesis(report["synth"]):
+        console.print(f"  {escape(line)}")
     if report["metrics"]:
         console.print(_metrics(report["metrics"]))
     if report["quantisation"]:
@@ -88,24 +88,27 @@ def _hardware(report: dict[str, Any]) -> Iterator[str]:
         yield from (f"    {escape(text)}" for text in run["texts"])
 
 
-def synthesis(rows: list[dict[str, Any]]) -> Table:
-    """One row a run of a tool; a fill in per cent where the device is known."""
-    table = Table(
-        "device", "tool", "effort", "LUT", "FF", "DSP", "BRAM", "MHz", "latency, ns", "slowest in", "s", show_edge=False
-    )
+def synthesis(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """One line a run of a tool; a fill in per cent where the device is known."""
     for row in rows:
-        cells = [_filled(row, kind) for kind in ("luts", "ffs", "dsps", "brams")]
-        clock = "-" if row["fmax_mhz"] is None else f"{row['fmax_mhz']:.1f} ({row['timing']})"
-        latency = "-" if row["latency_ns"] is None else f"{row['latency_ns']:,.1f}"
-        path = " > ".join(dict.fromkeys(step["layer"] or "(top)" for step in row["critical_path"]))
-        text = (row["device"], row["tool"], row["effort"], *cells, clock, latency, path or "-", f"{row['seconds']:.0f}")
-        table.add_row(*map(escape, text))
-    return table
+        cells = ", ".join(_filled(row, kind, name) for kind, name in _CELLS.items())
+        line = f"{row['device']}, {row['effort']} ({row['tool']}): {cells}"
+        if row["fmax_mhz"] is not None:
+            how = "by the delay model" if row["timing"] == "delay model" else row["timing"]
+            line += f"; {row['fmax_mhz']:.1f} MHz {how}"
+        if row["latency_ns"] is not None:
+            line += f", {row['latency_cycles']} cycles = {row['latency_ns']:,.0f} ns"
+        path = list(dict.fromkeys(step["layer"] or "the top" for step in row["critical_path"]))
+        line += f"; slowest path in {', '.join(path)}" * bool(path)
+        yield line + f"; {row['seconds']:.0f} s" + f", {row['memory_mb']:.0f} MB" * (row["memory_mb"] is not None)
 
 
-def _filled(row: dict[str, Any], kind: str) -> str:
+_CELLS = {"luts": "LUT", "ffs": "FF", "dsps": "DSP", "brams": "BRAM"}
+
+
+def _filled(row: dict[str, Any], kind: str, name: str) -> str:
     available = row["available"] and row["available"][kind]
-    return f"{row[kind]:,g} ({row[kind] / available:.0%})" if available else f"{row[kind]:,g}"
+    return f"{row[kind]:,g} {name}" + f" ({row[kind] / (available or 1):.0%})" * bool(available)
 
 
 def _metrics(metrics: dict[str, dict[str, float | None]]) -> Table:

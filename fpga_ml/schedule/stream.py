@@ -85,6 +85,12 @@ def stream_plan(network: Network, clock_ns: float, model: DelayModel = GENERIC) 
     return StreamPlan(network, units, buffers, last.latency_cycles, last.interval_cycles, last)
 
 
+def unbuffered_latency_cycles(network: Network, clock_ns: float, model: DelayModel = GENERIC) -> int:
+    """Of the plan, for its FIFOs never make a frame later."""
+    units = _units(network, clock_ns, model)
+    return run(network, units, _buffers(network, units)).latency_cycles
+
+
 def _smallest(network: Network, units: tuple[Unit, ...], buffers: tuple[Buffer, ...], k: int, free: Trace) -> int:
     """The least depth of one buffer with which frames come as soon and as often as with endless ones."""
 

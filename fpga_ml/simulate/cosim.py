@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.rtl.verilog import read_top
 from fpga_ml.simulate.cosim_types import (
     MODES,
     CosimResult,
@@ -138,10 +139,9 @@ def bench_folder() -> Path:
 def _bind(sources: Sequence[Path], top: str, vectors: Vectors) -> Parallel | Stream:
     """The ports that the testbench will use; raises where they do not fit."""
     bench_folder()
-    from tb import ports, verilog
+    from tb import ports
 
-    module = verilog.read_top(sources, top)
-    return ports.bind(module, vectors)
+    return ports.bind(read_top(sources, top), vectors)
 
 
 def _engine(

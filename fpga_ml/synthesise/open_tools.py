@@ -1,37 +1,159 @@
-"""Synthesis with open tools: Yosys."""
+"""Synthesis with open tools: Yosys counts, our delay model or nextpnr times."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from fpga_ml.errors import FpgaMlError, suggest
-from fpga_ml.synthesise.result import Cells, Job, Synthesis
-from fpga_ml.toolchain.yosys import Target, resources
+from fpga_ml.rtl.verilog import read_top
+from fpga_ml.synthesise import shell
+from fpga_ml.synthesise.naming import Owners
+from fpga_ml.synthesise.parts import PARTS, Device, Part
+from fpga_ml.synthesise.result import Cells, Job, Step, Synthesis
+from fpga_ml.toolchain import nextpnr, yosys
+from fpga_ml.toolchain.nextpnr import Placed
+from fpga_ml.toolchain.yosys import Netlist
+from fpga_ml.toolchain.yosys_timing import longest_path
 
-_TARGETS: dict[str, Target] = {"xcup": "xcup", "ecp5-85k": "ecp5"}
-_NO_LIMIT_S = 1e6
+SEED = 1
+_KINDS = {"luts": "LUTs", "ffs": "flip-flops", "dsps": "DSPs", "brams": "block RAMs"}
 
 
 def run(job: Job) -> Synthesis:
-    """Cells by Yosys and the longest path by our delay model."""
-    if job.device not in _TARGETS:
-        raise FpgaMlError(f"unknown device '{job.device}'", do=suggest(job.device, _TARGETS))
-    job.watch("Yosys")
-    left = _NO_LIMIT_S if job.deadline_s is None else job.deadline_s - time.monotonic()
-    found = resources(job.rtl_files, job.top, _TARGETS[job.device], left, job.folder)
+    """Up to the job's effort, or to Yosys' counts for a device that nextpnr does not know."""
+    if job.device not in PARTS:
+        raise FpgaMlError(f"unknown device '{job.device}'", do=suggest(job.device, PARTS))
+    part = PARTS[job.device]
+    device = None if job.effort == "estimate" else part.device
+    if device is not None:
+        nextpnr.nextpnr_version(device.family)
+    start = time.perf_counter()
+    made = _mapped(job, part, in_shell=device is not None)
+    module = made.module
+    cells = _cells(part, made.cells)
+    if part.device is not None:
+        _check_fits(job, cells, part.device.available)
+    owners = Owners.of(module, job.top, job.layers)
+    placed = None if device is None else _placed(job, made, device)
+    fmax_mhz, path, notes = _timing(job, part, module, owners, placed)
     return Synthesis(
-        tool="yosys",
-        version=found.version,
+        tool="yosys" if placed is None else "yosys+nextpnr",
+        version=made.version if placed is None else f"{made.version}, {placed.version}",
         device=job.device,
-        effort="estimate",
-        cells=Cells(found.luts, found.ffs, found.dsps, found.brams),
-        available=None,
-        fmax_mhz=1000 / found.path_ns,
-        timing="delay model",
+        effort="estimate" if placed is None else job.effort,
+        cells=cells,
+        available=None if part.device is None else part.device.available,
+        fmax_mhz=fmax_mhz,
+        timing=None
+        if fmax_mhz is None
+        else "delay model"
+        if placed is None
+        else "routed"
+        if job.effort == "route"
+        else "placed",
         latency_cycles=job.latency_cycles,
         interval_cycles=job.interval_cycles,
-        critical_path=(),
-        seconds=found.seconds,
-        memory_mb=None,
-        logs=(),
+        critical_path=path,
+        seconds=time.perf_counter() - start,
+        memory_mb=max(made.memory_mb, 0.0 if placed is None else placed.memory_mb),
+        logs=tuple(str(f.relative_to(job.project)) for f in sorted(job.folder.glob(f"{job.effort}.*.log"))),
+        layers=_by_layer(part, module, owners),
+        notes=notes,
     )
+
+
+def _left_s(job: Job) -> float | None:
+    """Of the time limit, for the next tool."""
+    return None if job.deadline_s is None else max(job.deadline_s - time.monotonic(), 0.01)
+
+
+def _mapped(job: Job, part: Part, *, in_shell: bool) -> Netlist:
+    """By Yosys; in a serial shell where it is to be placed."""
+    files = list(job.rtl_files)
+    if in_shell:
+        around = job.folder / f"{shell.NAME}.sv"
+        around.write_text(shell.shell_module(read_top(job.rtl_files, job.top)).text)
+        files.append(around)
+    job.watch(f"{job.device}: Yosys")
+    return yosys.netlist(
+        files,
+        job.top,
+        part.target,
+        _left_s(job),
+        job.folder,
+        shell=shell.NAME if in_shell else None,
+        log=job.folder / f"{job.effort}.yosys.log",
+    )
+
+
+def _placed(job: Job, made: Netlist, device: Device) -> Placed:
+    for name, text in device.files.items():
+        (job.folder / name).write_text(text)
+    return nextpnr.place_and_route(
+        made.file,
+        device.family,
+        device.options,
+        job.clock_ns,
+        SEED,
+        _left_s(job),
+        route=job.effort == "route",
+        log=job.folder / f"{job.effort}.nextpnr.log",
+        on_line=lambda line: _tell(job, line),
+    )
+
+
+def _tell(job: Job, line: str) -> None:
+    """Progress: what nextpnr says it does, without its tables."""
+    text = line.removeprefix("Info:").strip()
+    if text and not text.startswith(("[", "|")):
+        job.watch(f"{job.device}: {text[:60]}")
+
+
+def _check_fits(job: Job, needed: Cells, available: Cells) -> None:
+    """Before nextpnr looks for places that are not there."""
+    for kind, name in _KINDS.items():
+        takes, has = getattr(needed, kind), getattr(available, kind)
+        if takes > has:
+            raise FpgaMlError(
+                f"the design takes {takes:,g} {name}, and {job.device} has {has:,}",
+                where=str(job.project),
+                do="choose a larger device, share hardware (--interval-cycles, --max-luts, --reuse-factor), or prune the model",
+            )
+
+
+def _cells(part: Part, types: Mapping[str, int]) -> Cells:
+    found = yosys.counts(types)
+    luts = sum(yosys.luts_of(part.target, cell) * number for cell, number in types.items())
+    return Cells(luts, int(found["ffs"]), int(found["dsps"]), found["brams"])
+
+
+def _by_layer(part: Part, module: Mapping[str, Any], owners: Owners) -> dict[str, Cells]:
+    """What of the design belongs to which layer; the shell around it is left out."""
+    types: dict[str, dict[str, int]] = {name: {} for name in owners.layers}
+    for name, layer in owners.by_cell.items():
+        of_layer, kind = types.setdefault(layer, {}), module["cells"][name]["type"]
+        of_layer[kind] = of_layer.get(kind, 0) + 1
+    return {layer: _cells(part, found) for layer, found in types.items()}
+
+
+def _timing(
+    job: Job, part: Part, module: Mapping[str, Any], owners: Owners, placed: Placed | None
+) -> tuple[float | None, tuple[Step, ...], tuple[str, ...]]:
+    """Clock, what holds it back, and what is to be known of the two."""
+    if placed is not None and placed.path:
+        steps = [Step(owners.at(s.cell), f"{s.kind} {s.cell}", s.ns) for s in placed.path if s.ns > 0]
+        return 1000 / placed.period_ns, tuple(steps), ()
+    reached = None if placed is None else 1000 / placed.period_ns
+    if part.model is None:
+        return (
+            reached,
+            (),
+            ("there is no delay model of this family, so an estimate has no clock, and no path before routing",),
+        )
+    path = longest_path(module, part.model)
+    steps = [Step(owners.at(name), name, ns) for name, ns in path.cells]
+    if reached is None:
+        return 1000 / path.ns, tuple(steps), (f"timing by the delay model '{part.model.name}', not by place and route",)
+    return reached, tuple(steps), ("the clock is that of the placement, before routing; the path is the delay model's",)

@@ -10,12 +10,14 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from fpga_ml.errors import FpgaMlError
 
 _TAIL_LINES = 25
+_KB_PER_MB = 1024
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,14 @@ class Command:
     arguments: Sequence[str]
     cwd: Path
     environment: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A program that came to its end. stdout: with stderr among it where there is a log; memory_mb: the most it held."""
+
+    stdout: str
+    memory_mb: float
 
 
 def run(
@@ -41,7 +51,22 @@ def run(
     on_line: called with each line of stdout as it comes, without its end; together: what comes on stderr belongs to stdout, of a
     tool that has its errors on either.
     """
-    with tempfile.TemporaryFile("w+", errors="replace") as errors:
+    return measured(command, what=what, do=do, timeout_s=timeout_s, on_line=on_line, together=together).stdout
+
+
+def measured(
+    command: Command,
+    *,
+    what: str,
+    do: str,
+    timeout_s: float | None = None,
+    on_line: Callable[[str], None] | None = None,
+    together: bool = False,
+    log: Path | None = None,
+) -> Ran:
+    """As `run`; log: a file that gets all that the program says on either, as it says it, and stays when it fails."""
+    with tempfile.TemporaryFile("w+", errors="replace") as errors, ExitStack() as files:
+        kept = None if log is None else files.enter_context(log.open("w"))
         try:
             process = subprocess.Popen(
                 list(command.arguments),
@@ -49,7 +74,7 @@ def run(
                 env={**os.environ, **(command.environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT if together else errors,
+                stderr=subprocess.STDOUT if together or log else errors,
                 text=True,
                 errors="replace",
                 start_new_session=True,
@@ -63,30 +88,41 @@ def run(
             _end(process)
 
         timer = threading.Timer(timeout_s or 0, give_up)
-        if timeout_s:
+        if timeout_s is not None:
             timer.start()
         lines = []
         with process:
             try:
                 for line in process.stdout or ():
                     lines.append(line)
+                    if kept:
+                        kept.write(line)
+                        kept.flush()
                     if on_line:
                         on_line(line.rstrip("\n"))
-                process.wait()
+                memory_mb = _awaited(process)
             finally:
                 timer.cancel()
                 _end(process)  # does nothing to one that has ended; ends one that was interrupted
         errors.seek(0)
+        where = str(log or command.cwd)
         if late.is_set():
-            raise FpgaMlError(f"{what}: no end after {timeout_s:.0f} s", where=str(command.cwd), do=do)
+            raise FpgaMlError(f"{what}: no end after {timeout_s:.0f} s", where=where, do=do)
         if process.returncode != 0:
             said = errors.read().strip() or "".join(lines).strip() or "(it said nothing)"
             raise FpgaMlError(
                 f"{what}: {command.arguments[0]} {_ending(process.returncode)}:\n    {last_words(said)}",
-                where=str(command.cwd),
+                where=where,
                 do=do,
             )
-        return "".join(lines)
+        return Ran("".join(lines), memory_mb)
+
+
+def _awaited(process: subprocess.Popen[str]) -> float:
+    """Wait for the end; the most memory that the process and those it waited for held at a time, MB."""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_maxrss / _KB_PER_MB
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -1,6 +1,6 @@
 """Yosys in a process of its own: its errors end the process, and its libraries do not mix with ours.
 
-Arguments: the commands after reading, with semicolons between, statistics file, netlist file, then the RTL files.
+Arguments: the commands after reading, with semicolons between, then the RTL files.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Reads the RTL, runs the commands, and writes the two files as JSON."""
-    commands, statistics, netlist, *files = arguments
+    """Reads the RTL and runs the commands."""
+    commands, *files = arguments
     yosys = importlib.import_module("pyosys.libyosys")
     design = yosys.Design()
     reading = [f'read_verilog -sv "{name}"' for name in files]
-    writing = [f'tee -q -o "{statistics}" stat -json', f'write_json "{netlist}"']
-    for command in [*reading, *commands.split(";"), *writing]:
+    for command in [*reading, *commands.split(";")]:
         yosys.run_pass(command, design)
 
 

@@ -8,6 +8,7 @@ scheduler assumed and what Yosys made of it are compared in one unit. Not place 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -18,22 +19,63 @@ _CHAINS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "CARRY4": (("CI", "CYINIT"), ()),
     "CARRY8": (("CI", "CI_TOP"), ()),
     "CCU2C": (("CIN",), ("COUT",)),
+    "CCU2": (("CIN",), ("COUT",)),
+    "SB_CARRY": (("CI",), ()),
+    "MISTRAL_ALUT_ARITH": (("CI",), ()),
 }
+# Of carry cells that are LUTs too; the others have one before or behind them.
+_WITH_LUT = ("CCU2C", "CCU2", "MISTRAL_ALUT_ARITH")
+_LUTS = ("LUT", "SB_LUT", "MISTRAL_ALUT")
 # What ends one path and begins the next, or belongs to no path.
-_BETWEEN = ("FD", "SRL", "TRELLIS_FF", "BUFG", "DSP", "RAMB", "MULT18X18D", "DP16KD", "$")
+_BETWEEN = (
+    *("FD", "SRL", "TRELLIS_FF", "BUFG", "DSP", "RAMB", "MULT", "DP16K", "PDP", "$"),
+    *("SB_DFF", "SB_RAM", "SB_MAC", "SB_GB", "MISTRAL_FF", "MISTRAL_MUL", "MISTRAL_M10K", "MISTRAL_CLKBUF", "DCC"),
+)
 
 Bit = int | str
 
 
-def longest_path_ns(module: Mapping[str, Any], model: DelayModel = GENERIC) -> float:
-    """Of a flat module in Yosys' JSON: between registers or ports, plus what a register itself takes."""
-    cells = [c for c in module["cells"].values() if not c["type"].startswith(_BETWEEN)]
-    driver = {bit: number for number, cell in enumerate(cells) for bit in _bits(cell, "output")}
-    reads = {n: {driver[bit] for bit in _bits(cell, "input") if bit in driver} for n, cell in enumerate(cells)}
-    arrivals: dict[Bit, float] = {}
+@dataclass(frozen=True)
+class Path:
+    """ns: between registers or ports, plus what a register itself takes; cells: (name, ns) along it, first to last."""
+
+    ns: float
+    cells: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """When a bit is there, and by which cell from which bit before (None: it begins there)."""
+
+    ns: float
+    cell: str = ""
+    before: Bit | None = None
+
+
+_START = _Arrival(0.0)
+_Arrivals = dict[Bit, _Arrival]
+
+
+def longest_path(module: Mapping[str, Any], model: DelayModel = GENERIC) -> Path:
+    """Of a flat module in Yosys' JSON."""
+    cells = [(name, c) for name, c in module["cells"].items() if not c["type"].startswith(_BETWEEN)]
+    driver = {bit: number for number, (_, cell) in enumerate(cells) for bit in _bits(cell, "output")}
+    reads = {n: {driver[b] for b in _bits(c, "input") if b in driver and driver[b] != n} for n, (_, c) in enumerate(cells)}
+    arrivals: _Arrivals = {}
     for number in TopologicalSorter(reads).static_order():
-        arrivals.update(_through(cells[number], arrivals, model))
-    return model.register_ns + max(arrivals.values(), default=0.0)
+        arrivals.update(_through(*cells[number], arrivals, model))
+    last = max(arrivals, key=lambda bit: arrivals[bit].ns, default=None)
+    if last is None:
+        return Path(model.register_ns, ())
+    return Path(model.register_ns + arrivals[last].ns, tuple(_back(last, arrivals))[::-1])
+
+
+def _back(bit: Bit | None, arrivals: _Arrivals) -> Iterator[tuple[str, float]]:
+    """The cells of the path to a bit, last first."""
+    while bit is not None and bit in arrivals:
+        found = arrivals[bit]
+        yield found.cell, found.ns - (arrivals.get(found.before, _START).ns if found.before is not None else 0.0)
+        bit = found.before
 
 
 def _bits(cell: Mapping[str, Any], direction: str) -> Iterator[Bit]:
@@ -42,31 +84,35 @@ def _bits(cell: Mapping[str, Any], direction: str) -> Iterator[Bit]:
             yield from bits
 
 
-def _through(cell: Mapping[str, Any], arrivals: Mapping[Bit, float], model: DelayModel) -> dict[Bit, float]:
+def _through(name: str, cell: Mapping[str, Any], arrivals: _Arrivals, model: DelayModel) -> _Arrivals:
     """When each output bit of a cell arrives."""
-    if cell["type"] in _CHAINS:
-        return _along_chain(cell, arrivals, model)
     kind = cell["type"]
-    delay = 0.0 if kind == "INV" else model.lut_ns if kind.startswith("LUT") else model.lut_ns / 4
-    end = delay + _latest(_bits(cell, "input"), arrivals)
-    return dict.fromkeys(_bits(cell, "output"), end)
+    if kind in _CHAINS:
+        return _along_chain(name, cell, arrivals, model)
+    delay = 0.0 if kind == "INV" else model.lut_ns if kind.startswith(_LUTS) else model.lut_ns / 4
+    at, before = _latest(_bits(cell, "input"), arrivals)
+    return dict.fromkeys(_bits(cell, "output"), _Arrival(delay + at, name, before))
 
 
-def _latest(bits: Iterable[Bit], arrivals: Mapping[Bit, float]) -> float:
-    return max((arrivals.get(bit, 0.0) for bit in bits), default=0.0)
+def _latest(bits: Iterable[Bit], arrivals: _Arrivals) -> tuple[float, Bit | None]:
+    """The last of the bits, and when; a register's bits come at 0."""
+    return max(((arrivals.get(bit, _START).ns, bit) for bit in bits), key=lambda found: found[0], default=(0.0, None))
 
 
-def _along_chain(cell: Mapping[str, Any], arrivals: Mapping[Bit, float], model: DelayModel) -> dict[Bit, float]:
+def _along_chain(name: str, cell: Mapping[str, Any], arrivals: _Arrivals, model: DelayModel) -> _Arrivals:
     """Bit by bit; every bit's result takes one step of the chain."""
     kind, wires = cell["type"], cell["connections"]
     first, last = _CHAINS[kind]
-    into = model.adder_base_ns if kind == "CCU2C" else model.adder_base_ns - model.lut_ns
-    at = _latest([bit for port in first for bit in wires.get(port, ())], arrivals)
-    found: dict[Bit, float] = {}
+    into = model.adder_base_ns if kind in _WITH_LUT else model.adder_base_ns - model.lut_ns
+    at, before = _latest([bit for port in first for bit in wires.get(port, ())], arrivals)
+    found: _Arrivals = {}
     for entries, results in _positions(kind, wires):
-        at = model.adder_per_bit_ns + max(at, into + _latest(entries, arrivals) if _varies(entries) else 0.0)
-        found.update(dict.fromkeys(results, at))
-    return found | dict.fromkeys([bit for port in last for bit in wires.get(port, ())], at)
+        latest, entry = _latest(entries, arrivals)
+        if _varies(entries) and into + latest > at:
+            at, before = into + latest, entry
+        at += model.adder_per_bit_ns
+        found.update(dict.fromkeys(results, _Arrival(at, name, before)))
+    return found | dict.fromkeys([bit for port in last for bit in wires.get(port, ())], _Arrival(at, name, before))
 
 
 def _varies(bits: Sequence[Bit]) -> bool:
@@ -75,9 +121,14 @@ def _varies(bits: Sequence[Bit]) -> bool:
 
 def _positions(kind: str, wires: Mapping[str, Sequence[Bit]]) -> Iterator[tuple[list[Bit], list[Bit]]]:
     """At each bit of a carry cell: what enters there, what leaves there."""
-    if kind == "CCU2C":
+    if kind in ("CCU2C", "CCU2"):
         for half in "01":
             yield [bit for port in "ABCD" for bit in wires.get(port + half, ())], list(wires.get("S" + half, ()))
-        return
-    for k in range(len(wires["S"])):
-        yield [wires["S"][k], wires["DI"][k]], [wires[port][k] for port in ("O", "CO") if k < len(wires.get(port, ()))]
+    elif kind == "SB_CARRY":
+        yield [*wires.get("I0", ()), *wires.get("I1", ())], list(wires.get("CO", ()))
+    elif kind == "MISTRAL_ALUT_ARITH":
+        entries = [bit for port in ("A", "B", "C", "D0", "D1") for bit in wires.get(port, ())]
+        yield entries, [*wires.get("SO", ()), *wires.get("CO", ())]
+    else:
+        for k in range(len(wires["S"])):
+            yield [wires["S"][k], wires["DI"][k]], [wires[port][k] for port in ("O", "CO") if k < len(wires.get(port, ()))]

@@ -13,11 +13,14 @@ from fpga_ml.layers.elementwise import Relu
 from fpga_ml.layers.linear import Linear
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.build import build_rtl
+from fpga_ml.rtl.verilog import read_top
 from fpga_ml.schedule.devices import DEVICES
+from fpga_ml.synthesise.shell import NAME, shell_module
 from fpga_ml.toolchain.nextpnr import place_and_route
-from fpga_ml.toolchain.yosys import resources
+from fpga_ml.toolchain.yosys import netlist
 
 FIXED = FixedType.parse
+ECP5 = ("--85k", "--package", "CABGA381")
 # A network pipelined for a clock reaches it but for the first factor, of routing that single operations do not see (measured:
 # 1.07 to 1.26 for 6 to 14 ns), and it is not faster by more than the second, which would be registers for nothing.
 TOO_SLOW, TOO_FAST = 1.4, 1.5
@@ -31,17 +34,35 @@ endmodule
 
 def test_clock_of_a_counter(tmp_path: Path) -> None:
     (tmp_path / "counter.sv").write_text(COUNTER)
-    resources([tmp_path / "counter.sv"], "counter", "ecp5", 120, tmp_path)
-    placed = place_and_route(tmp_path / "netlist.json", 2.0, seed=1, timeout_s=600)
+    made = netlist([tmp_path / "counter.sv"], "counter", "ecp5", 120, tmp_path)
+    routed = place_and_route(made.file, "ecp5", ECP5, 2.0, seed=1, timeout_s=600)
+    placed = place_and_route(made.file, "ecp5", ECP5, 2.0, seed=2, timeout_s=600, route=False)
     assert 0.5 < placed.period_ns < 10
-    assert placed.version
+    assert 0.5 < routed.period_ns < 10
+    assert routed.version
+    assert routed.used["TRELLIS_FF"] == (8, 83640)
+    assert routed.memory_mb > 50
+    assert sum(step.ns for step in routed.path) == pytest.approx(routed.period_ns, abs=0.01)
+    assert placed.path == ()
 
 
 def test_a_design_without_registers_has_no_clock(tmp_path: Path) -> None:
     (tmp_path / "wire.sv").write_text("module wire_(input a, b, output y); assign y = a & b; endmodule")
-    resources([tmp_path / "wire.sv"], "wire_", "ecp5", 120, tmp_path)
+    made = netlist([tmp_path / "wire.sv"], "wire_", "ecp5", 120, tmp_path)
     with pytest.raises(FpgaMlError, match="no path between registers to time"):
-        place_and_route(tmp_path / "netlist.json", 2.0, seed=1, timeout_s=600)
+        place_and_route(made.file, "ecp5", ECP5, 2.0, seed=1, timeout_s=600)
+
+
+def test_a_design_that_is_too_large_says_so(tmp_path: Path) -> None:
+    """nextpnr's own last error, and its log stays."""
+    (tmp_path / "wide.sv").write_text(
+        "module wide(input clk, input d, output q); reg [499:0] r; always @(posedge clk) r <= {r[498:0], d};"
+        " assign q = r[499]; endmodule"
+    )
+    made = netlist([tmp_path / "wide.sv"], "wide", "ice40-hx", 120, tmp_path)
+    with pytest.raises(FpgaMlError, match=r"nextpnr-ice40 .*failed with exit code .*\n.*ERROR: .*ICESTORM_LC"):
+        place_and_route(made.file, "ice40", ("--lp384", "--package", "qn32"), 2.0, seed=1, timeout_s=600)
+    assert "ERROR" in (tmp_path / "nextpnr_1.log").read_text()
 
 
 def dense(name: str, reads: str, inputs: int, outputs: int, seed: int) -> Linear:
@@ -64,28 +85,13 @@ def network() -> list[Layer]:
     ]
 
 
-def between_registers(top: str, reads_bits: int, writes: dict[str, int]) -> str:
-    """A module that gives the network registers at its ports, since only paths between registers are timed."""
-    ports = ", ".join(f"output logic [{bits - 1}:0] {name}" for name, bits in writes.items())
-    wires = "".join(f"  logic [{bits - 1}:0] {name}_made;\n" for name, bits in writes.items())
-    joins = ", ".join(f".{name}({name}_made)" for name in writes)
-    keeps = " ".join(f"{name} <= {name}_made;" for name in writes)
-    return f"""
-module timed (input logic ap_clk, input logic [{reads_bits - 1}:0] x, {ports});
-  logic [{reads_bits - 1}:0] x_kept;
-{wires}  {top} network (.ap_clk(ap_clk), .ap_rst(1'b0), .ap_start(1'b1), .x(x_kept), .x_ap_vld(1'b1), {joins});
-  always_ff @(posedge ap_clk) begin x_kept <= x; {keeps} end
-endmodule
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("clock_ns", [6.0, 10.0])
 def test_the_calibrated_model_tells_the_clock_of_a_network(tmp_path: Path, clock_ns: float) -> None:
     layers = network()
     rtl = build_rtl(layers, {"x": "x", "logits": "y"}, ["logits"], "net", clock_ns, DEVICES["ecp5-85k"])
-    (tmp_path / "timed.sv").write_text(between_registers("net", 96, {f"y_{k}": 24 for k in range(4)}))
-    files = [*rtl.write(tmp_path), tmp_path / "timed.sv"]
-    resources(files, "timed", "ecp5", 600, tmp_path)
-    placed = place_and_route(tmp_path / "netlist.json", clock_ns, seed=1, timeout_s=600)
+    files = rtl.write(tmp_path)
+    (tmp_path / "shell.sv").write_text(shell_module(read_top(files, "net")).text)
+    made = netlist([*files, tmp_path / "shell.sv"], "net", "ecp5", 600, tmp_path, shell=NAME)
+    placed = place_and_route(made.file, "ecp5", ECP5, clock_ns, seed=1, timeout_s=600)
     assert clock_ns / TOO_FAST <= placed.period_ns <= clock_ns * TOO_SLOW

@@ -9,7 +9,7 @@ import pytest
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.schedule import GENERIC
 from fpga_ml.toolchain.yosys import resources
-from fpga_ml.toolchain.yosys_timing import longest_path_ns
+from fpga_ml.toolchain.yosys_timing import longest_path
 
 ADDER = """
 module adder(input clk, input [7:0] a, b, output reg [7:0] y);
@@ -63,4 +63,7 @@ def chain_behind_a_lut(bit: int) -> dict[str, object]:
 def test_a_path_takes_only_its_part_of_a_carry_chain(bit: int) -> None:
     steps = 4 - bit
     wanted = GENERIC.register_ns + GENERIC.adder_base_ns + steps * GENERIC.adder_per_bit_ns
-    assert longest_path_ns(chain_behind_a_lut(bit)) == pytest.approx(wanted)
+    found = longest_path(chain_behind_a_lut(bit))
+    assert [name for name, _ in found.cells] == ["lut", "chain"]
+    assert sum(ns for _, ns in found.cells) == pytest.approx(wanted - GENERIC.register_ns)
+    assert found.ns == pytest.approx(wanted)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.rtl.names import identifier
+from fpga_ml.synthesise.naming import INSTANCES
 from fpga_ml.synthesise.result import SHELL, Effort, Job, Synthesis
 from fpga_ml.toolchain.batch import Batch, run_batch
 
@@ -79,6 +80,6 @@ def quoted(name: str | Path) -> str:
 
 def layer_at(register: str, layers: Sequence[str]) -> str:
     """The layer in whose module a register lies, by the instances in its path; '' for the top's own."""
-    known = {identifier(name): name for name in layers}
+    known = {f"{identifier(name)}{end}": name for name in layers for end in INSTANCES}
     found = (word for word in re.split(r"[/|.]", register) if word in known)
     return known.get(next(found, ""), SHELL)

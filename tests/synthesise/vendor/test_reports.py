@@ -102,8 +102,8 @@ def test_vivado_timing() -> None:
     assert (found.period_ns, found.slack_ns, found.total_slack_ns, found.hold_slack_ns) == (5.0, -0.214, -3.7, 0.021)
     assert found.failing == 31
     assert found.fmax_mhz == pytest.approx(1000 / 5.214)
-    assert found.source == "pipeline/fc1/s1_reg[3]/C"
-    assert found.destination == "pipeline/fc1/s2_reg[17]/D"
+    assert found.source == "pipeline/fc1_layer/s1_reg[3]/C"
+    assert found.destination == "pipeline/fc1_layer/s2_reg[17]/D"
 
 
 def test_the_period_is_that_of_the_clock_of_the_slowest_path(tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""Synthesis figures of a model: rows take the place of their own kind only, and the card follows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from fpga_ml.models import Model
+from fpga_ml.synthesise.models import row, save
+from fpga_ml.synthesise.result import Cells, Step, Synthesis
+
+
+def entry(device: str, luts: int) -> dict[str, object]:
+    found = Synthesis(
+        tool="yosys",
+        version="1",
+        device=device,
+        effort="estimate",
+        cells=Cells(luts, 20, 3, 1.5),
+        available=None,
+        fmax_mhz=50.0,
+        timing="delay model",
+        latency_cycles=4,
+        interval_cycles=1,
+        critical_path=(Step("fc1", "a", 1.0), Step("fc1", "b", 2.0), Step("", "c", 1.0)),
+        seconds=1.0,
+        memory_mb=None,
+        logs=(),
+    )
+    return row(found.as_json())
+
+
+def test_rows_and_card(tmp_path: Path) -> None:
+    (tmp_path / "card.md").write_text("# a model\n\ntext\n")
+    save(Model(tmp_path), [entry("xcup", 1000), entry("ecp5-85k", 2000)])
+    save(Model(tmp_path), [entry("xcup", 1500)])
+    rows = json.loads((tmp_path / "synthesis.json").read_text())
+    assert [(r["device"], r["luts"]) for r in rows] == [("ecp5-85k", 2000), ("xcup", 1500)]
+    assert rows[0]["critical_layers"] == ["fc1", ""]
+    card = (tmp_path / "card.md").read_text()
+    assert card.startswith("# a model\n\ntext\n\n## Synthesis\n<!-- synthesis: begin -->\n| device |")
+    assert card.count("synthesis: begin") == card.count("synthesis: end") == 1
+    assert "| xcup | estimate | 1,500 | 20 | 3 | 1.5 | 50.0 (delay model) | 4 | 80 | fc1, the top |" in card
+    assert "1,000" not in card

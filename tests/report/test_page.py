@@ -97,6 +97,79 @@ def test_no_number_is_without_a_source(pair: tuple[dict[str, Any], Element]) -> 
                 assert any(s in e.attributes for e in element.above() for s in SOURCES), (text, cell.text)
 
 
+COLUMNS = {
+    "LUT": "luts",
+    "FF": "ffs",
+    "DSP": "dsps",
+    "BRAM": "brams",
+    "clock, MHz": "fmax_mhz",
+    "latency, ns": "latency_ns",
+    "time, s": "seconds",
+    "memory, MB": "memory_mb",
+    "delay, ns": "delay_ns",
+    "ROM, bits": "rom_bits",
+    "memory, bits": "memory_bits",
+    "width, bits": "width_bits",
+    "high water": "high_water",
+    "lowest": "low",
+    "highest": "high",
+    "noise rms": "added_rms",
+    "largest": "added_max",
+    "largest error": "max_abs_err",
+    "differ": "different",
+    "from": "origin",
+    "before": "reader",
+    "through": "what",
+    "reuse": "reuse_factor",
+    "rounds": "interval_cycles",
+    "starts": "start_cycle",
+    "starts, cycle": "start_cycle",
+    "takes, cycles": "latency_cycles",
+    "a new input every": "interval_cycles",
+    "spans": "latency_cycles",
+    "latency": "latency_cycles",
+    "latency, cycles": "latency_cycles",
+    "interval, cycles": "interval_cycles",
+    "values that differ": "mismatches",
+    "stalled cycles": "stalls",
+    "weights": "weight",
+    "sums": "accum",
+    "process": "name",
+    "first, cycle": "first_cycle",
+    "last, cycle": "last_cycle",
+    "simulator": "simulator",
+    "signal rms": "signal_rms",
+    "layer": "layer|name",
+    "tensor": "layer|tensor",
+}
+SAME = ("device", "tool", "effort", "kind", "shape", "result", "type", "values", "channel", "depth")
+COLUMNS |= {name: name for name in (*SAME, "multipliers", "saturated", "vectors", "auc", "accuracy")}
+
+
+def test_columns_and_rows_hold_what_they_are_called(pair: tuple[dict[str, Any], Element]) -> None:
+    """The pointer of a cell ends as its column is called, and all of a row are of one entry."""
+    report, page = pair
+    judged = set()
+    for table in page.every("table"):
+        heads = [h.text for h in next(table.every("thead")).every("th")]
+        for row in next(table.every("tbody")).every("tr"):
+            cells = [c for c in row.children if isinstance(c, Element)]
+            assert len(cells) == len(heads)
+            entries = set()
+            for head, cell in zip(heads, cells, strict=True):
+                pointer = next((e.attributes["data-json"] for e in cell.every(data_json=None)), "")
+                if not pointer or head not in COLUMNS:
+                    continue
+                assert re.search(f"/({COLUMNS[head]})$", pointer), (head, pointer)
+                judged.add(head)
+                entries.add(re.sub(r"/(area|types)?/?\w+$", "", pointer))
+            kinds = {re.sub(r"\d+", "", e) for e in entries}
+            assert len(entries) == len(kinds), entries
+            if kinds == {"/layers/", "/rtl/layers/"}:
+                assert len({at(report, entry)["name"] for entry in entries}) == 1
+    assert len(judged) > 20
+
+
 def _texts(element: Element) -> list[tuple[str, Element]]:
     found = []
     for child in element.children:

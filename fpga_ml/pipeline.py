@@ -174,7 +174,7 @@ def compile(
     if stages["synth"] == "ran":
         report = _synthesised(target, config, clock)
     simulator = csim_of(graph, target) if check is not None else None
-    return Project(target, report, simulator, layers, graph.heads, prepared.x, _outputs(prepared, check))
+    return Project(target, report, simulator, layers, graph.heads, prepared.x, build.outputs)
 
 
 def _stages(config: Config) -> dict[str, str]:
@@ -263,15 +263,6 @@ def _expected(check: Check | None, prepared: Prepared) -> tuple[Array, ...]:
         return check.outputs
     reference = prepared.reference
     return () if reference is None or reference.flow.ends_in_tables else reference.quantised_outputs
-
-
-def _outputs(prepared: Prepared, check: Check | None) -> dict[str, tuple[Array, ...]]:
-    """{stage: outputs} of the samples."""
-    reference = prepared.reference
-    found: dict[str, tuple[Array, ...]] = {}
-    if reference is not None:
-        found |= {"float": reference.float_outputs, "quantised": reference.quantised_outputs}
-    return found | ({"csim": check.outputs} if check is not None else {})
 
 
 @dataclass

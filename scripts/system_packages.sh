@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the system packages that are missing when root, else names them in one line.
 set -euo pipefail
-declare -A package=([g++]=g++ [iverilog]=iverilog [tclsh]=tcl)
+declare -A package=([g++]=g++ [iverilog]=iverilog [tclsh]=tcl [chromium]=chromium)
 missing=()
 for program in "${!package[@]}"; do
     command -v "$program" >/dev/null || missing+=("${package[$program]}")

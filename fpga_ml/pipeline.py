@@ -25,6 +25,7 @@ from fpga_ml.layers.base import Layer
 from fpga_ml.lowering.fitting import Budget, fitting
 from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
+from fpga_ml.report.page import verdict
 from fpga_ml.rtl.build import Rtl, emit, lower, shortest_interval
 from fpga_ml.schedule.auto import soonest_clock_ns
 from fpga_ml.schedule.devices import DEVICES
@@ -100,10 +101,7 @@ class Project:
     @property
     def agrees(self) -> bool:
         """True unless a check that ran found a difference."""
-        csim, emulator = self.report["csim"], self.report["emulator"]
-        exact = csim is None or csim["bit_exact_vs_quantised_model"] is not False
-        proven = all(run["passed"] for run in self.report["cosim"])
-        return exact and proven and (emulator is None or emulator["mismatches"] == 0)
+        return verdict(self.report) != "fail"
 
 
 def compile(

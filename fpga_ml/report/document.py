@@ -26,6 +26,11 @@ IN_MEMORY = "in memory"
 WITHOUT_OPTION = frozenset(
     {"weight_bits", "input_type", "softmax_table_bits", "cosim_vectors", "seed", "project_name", "layers"}
 )  # of the settings: a file or Python has them, no command-line option
+_OPTIONS = {
+    "simulators": "--simulator",
+    "synth_devices": "--synth-device",
+    "time_limit_s": "--time-limit",
+}  # the others: by name
 _PACKAGES = ("fpga_ml", "hls4ml", "keras", "tensorflow", "qkeras-v3", "numpy")
 
 
@@ -69,14 +74,18 @@ def command(model: str, weights: Path | None, data: str, config: Config) -> str:
     base = Config.read(config.source) if config.source else Config()
     names = [f.name for f in dataclasses.fields(config) if f.name != "source"]
     changed = {n: getattr(config, n) for n in names if getattr(config, n) != getattr(base, n)}
-    if IN_MEMORY in (model, data) or changed.keys() & WITHOUT_OPTION:
+    if config.auto_clock:
+        changed.pop("clock_ns", None)  # found by the build
+    if IN_MEMORY in (model, data) or changed.keys() & WITHOUT_OPTION or changed.get("frame_last") is False:
         return _call(model, weights, data, config.source, changed)
     words = ["fpga-ml", "compile", model]
     words += ["--weights", str(weights)] if weights else []
     words += ["--data", data] if data else []
     words += ["--config", str(config.source)] if config.source else []
+    if "auto_clock" in changed:
+        changed["clock_ns"] = "auto" if changed.pop("auto_clock") else config.clock_ns
     for name, value in changed.items():
-        option = "--" + name.replace("_", "-").removesuffix("s" * (name == "simulators"))
+        option = _OPTIONS.get(name, "--" + name.replace("_", "-"))
         for one in value if isinstance(value, tuple) else (value,):
             words += [option] if value is True else [option, str(one)]
     return shlex.join(words)

@@ -86,9 +86,7 @@ def missing(report: Mapping[str, Any]) -> dict[str, str]:
         "timeline": "" if rtl else no_rtl,
         "buffers": no_rtl if not rtl else "" if rtl["buffers"] else _no_buffers(rtl),
         "estimate": "" if rtl else no_rtl,
-        "synth": ""
-        if report["synth"]
-        else stages.get("synth", "the RTL of this project was not synthesised; 'fpga-ml synth' does it"),
+        "synth": "" if report["synth"] else no_rtl or _not_synthesised(stages),
         "cosim": "" if report["cosim"] else _why(stages, "cosim"),
     }
     paths = any(run["critical_path"] for run in report["synth"])
@@ -98,6 +96,10 @@ def missing(report: Mapping[str, Any]) -> dict[str, str]:
 
 def _why(stages: Mapping[str, str], stage: str) -> str:
     return f"the stage '{stage}' did not run: {stages[stage]}" if stages[stage] != "ran" else ""
+
+
+def _not_synthesised(stages: Mapping[str, str]) -> str:
+    return f"the RTL was not synthesised ({stages.get('synth', 'not asked for')}); 'fpga-ml synth' does it"
 
 
 def _no_errors(report: Mapping[str, Any], without_reference: str) -> str:

@@ -32,6 +32,10 @@ CHANGES: dict[str, Any] = {
     "max_luts": 100,
     "max_dsps": 5,
     "until": "rtl",
+    "auto_clock": True,
+    "synth_devices": ("xcup", "ecp5-25k"),
+    "effort": "place",
+    "time_limit_s": 30.0,
 }
 
 
@@ -41,7 +45,11 @@ def given(line: str) -> tuple[Path, dict[str, Any], Config]:
     assert (program, name) == ("fpga-ml", "compile")
     settings = dict(main.commands["compile"].make_context("compile", list(words)).params)
     files = {k: settings.pop(k) for k in ("weights", "data", "output", "config_path", "as_json")}
-    settings["simulators"] = settings["simulators"] or None
+    settings |= {name: settings[name] or None for name in ("simulators", "synth_devices")}
+    if settings["clock_ns"] == "auto":
+        settings |= {"clock_ns": None, "auto_clock": True}
+    elif settings["clock_ns"] is not None:
+        settings |= {"clock_ns": float(settings["clock_ns"]), "auto_clock": False}
     path = files["config_path"]
     return settings.pop("model"), files, (Config.read(path) if path else Config()).replace(**settings)
 
@@ -65,6 +73,14 @@ def test_a_file_and_what_overrides_it_come_back(tmp_path: Path) -> None:
     assert back == config
     assert (str(files["weights"]), str(files["data"])) == ("w.h5", "x y.npz")
     assert "--arch" not in line  # the file says it
+
+
+def test_a_clock_that_was_searched_is_searched_again(tmp_path: Path) -> None:
+    found = Config(auto_clock=True, clock_ns=3.25)  # as the build leaves it
+    assert given(command("m.keras", None, "", found))[2] == Config(auto_clock=True)
+    (tmp_path / "c.toml").write_text("auto_clock = true\n")
+    fixed = Config.read(tmp_path / "c.toml").replace(auto_clock=False)
+    assert given(command("m.keras", None, "", fixed))[2] == fixed
 
 
 def test_what_is_in_memory_is_a_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,8 +35,8 @@ CONTRAST = """() => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    where = shutil.which("chromium")
-    assert where is not None, "chromium is missing: bash scripts/system_packages.sh"
+    where = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    assert where is not None, "there is no Chromium: bash scripts/system_packages.sh tests"
     with sync_playwright() as play:
         found = play.chromium.launch(executable_path=where, args=["--no-sandbox"])
         yield found

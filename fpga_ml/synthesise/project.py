@@ -120,6 +120,8 @@ def _job(
             where=str(project),
             do="compile the model up to --until rtl or further",
         )
+    if steps and tool.rtl:
+        raise FpgaMlError("only an HLS tool has steps", where="--steps", do="leave them out, or use --tool vitis")
     device = device or tool.device(project, report)
     folder = project / "synth" / device
     folder.mkdir(parents=True, exist_ok=True)

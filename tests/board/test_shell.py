@@ -156,6 +156,27 @@ def test_the_tagger_gives_what_c_simulation_gives(repository: Path, simulator: s
     assert_array_equal(found, case.y[0])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["jet_tagger_pruned", "jet_cnn"])
+def test_models_give_what_the_emulator_gives(repository: Path, name: str, tmp_path: Path) -> None:
+    """As they are built for the board, on their own samples."""
+    import fpga_ml
+    from fpga_ml.config import Config
+
+    folder = repository / "models" / name
+    config = Config.read(folder / "fpga_ml.toml").replace(until="rtl", device="ecp5-85k", clock_ns=40.0, vectors=60)
+    interval = {"jet_tagger_pruned": None, "jet_cnn": 12_000}[name]
+    project = fpga_ml.compile(folder, config=config.replace(interval_cycles=interval), output=tmp_path / name)
+    rtl = {file: (project.folder / file).read_text() for file in project.report["rtl"]["files"]}
+    x = [a[:2] for a in project.x]
+    case = Case({Path(f).name: text for f, text in rtl.items()}, interface_of(project.folder), x, project.emulate(x))
+    for simulator in SIMULATORS:
+        place = tmp_path / simulator
+        place.mkdir()
+        for found, right in zip(simulated(case, place, simulator, ["samples"], Line(4, 60_000)), case.y, strict=True):
+            assert_array_equal(found, right)
+
+
 def test_frames_with_a_marked_end(tmp_path: Path) -> None:
     case = stream(frame_last=True)
     for found, right in zip(simulated(case, tmp_path, "icarus", ["samples"]), case.y, strict=True):

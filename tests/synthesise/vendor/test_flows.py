@@ -119,6 +119,12 @@ def test_vitis_steps(project: Path, installed: Path) -> None:
         synthesise(project, tool="vitis", steps=["csim"])
 
 
+def test_steps_are_those_of_an_hls_tool(project: Path, installed: Path) -> None:
+    for tool in ("open", "vivado", "quartus"):
+        with pytest.raises(FpgaMlError, match="only an HLS tool has steps\n  where: --steps"):
+            synthesise(project, tool=tool, device="xcup", steps=["synth"])
+
+
 def test_vivado_hls_takes_a_project_of_the_vivado_backend(project: Path, installed: Path) -> None:
     """Its script takes its options from the command line: an unknown one would be passed over, a wrong one run."""
     settings = project / "project.tcl"

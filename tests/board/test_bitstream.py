@@ -1,0 +1,73 @@
+"""Bitstreams by the open tools, with the shell, the pins and the board's clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import fpga_ml
+from fpga_ml.board.build import build, write_sources
+from fpga_ml.cli import main
+from fpga_ml.config import Config
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.report import document
+
+# As docs/board.md has it: the convolutions share hardware; the tagger's weights as constants take less than multipliers would.
+MODELS = {"jet_tagger_pruned": None, "jet_cnn": 12_000}
+
+
+@pytest.mark.slow
+def test_the_reference_as_a_bitstream(project: Path) -> None:
+    built = build(project, "ulx3s-85f")
+    _check(project, built.file)
+    assert str(built.file) in built.load
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_as_a_bitstream(repository: Path, name: str, tmp_path: Path) -> None:
+    folder = repository / "models" / name
+    own = Config.read(folder / "fpga_ml.toml")
+    config = own.replace(until="rtl", device="ecp5-85k", clock_ns=40.0, vectors=60, interval_cycles=MODELS[name])
+    fpga_ml.compile(folder, config=config, output=tmp_path / name)
+    _check(tmp_path / name, build(tmp_path / name, "ulx3s-85f").file)
+
+
+def _check(project: Path, bitstream: Path) -> None:
+    """The bitstream names its device, the report the board, and every net has its pin."""
+    assert b"LFE5U-85F" in bitstream.read_bytes()[:200]
+    (row,) = document.read(project)["synth"]
+    assert (row["device"], row["effort"], row["timing"]) == ("ulx3s-85f", "route", "routed")
+    assert row["fmax_mhz"] >= 25
+    assert 0 < row["luts"] < row["available"]["luts"]
+    assert row["critical_path"]
+    log = (project / "board" / "ulx3s-85f" / "nextpnr.log").read_text()
+    assert "is unconstrained" not in log
+
+
+def test_a_time_limit(project: Path) -> None:
+    with pytest.raises(FpgaMlError, match="no end after 0 s"):
+        build(project, "ulx3s-85f", time_limit_s=0.05)
+    assert document.read(project)["synth"] == []
+
+
+def test_a_design_that_yosys_does_not_read(project: Path) -> None:
+    file = project / "rtl" / "myproject_fc1.sv"
+    file.write_text(file.read_text().replace("endmodule", "end module"))
+    with pytest.raises(FpgaMlError, match="syntax error"):
+        build(project, "ulx3s-85f")
+
+
+def test_on_the_command_line(project: Path) -> None:
+    done = CliRunner().invoke(main, ["board", str(project), "--only", "sources", "--baud", "115200"])
+    assert done.exit_code == 0, done.output
+    assert Path(done.stdout.strip()) == write_sources(project, "ulx3s-85f").folder
+    done = CliRunner().invoke(main, ["board", str(project), "--board", "icebreaker"])
+    assert (done.exit_code, "unknown board 'icebreaker'" in done.stderr) == (1, True)
+    report = document.read(project)
+    report |= {"rtl": None, "stages": report["stages"] | {"rtl": "not asked for (--until csim)"}}
+    document.write(report, project / "report.json")
+    done = CliRunner().invoke(main, ["board", str(project)])
+    assert (done.exit_code, "there is no RTL to put on a board" in done.stderr) == (1, True)

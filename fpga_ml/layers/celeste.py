@@ -249,6 +249,26 @@ class PatchSums(Layer):
             b.cast(_weighted(b, column, weights), self.result) for column in terms.T.tolist() for weights in self.weights.T
         ]
 
+    def lower_sums(self, b: Builder, sums: Sequence[int]) -> list[int]:
+        """The result's elements from sums in which a pixel counts C(m, i) C(n, j) times, m and n being the pixels behind it
+        in its row and in its column (ir/network/moments.py); of moments, those of one element: 1, x, y, xx, xy, yy.
+
+        x = g - m with g that of the middle, and m^2 = 2 C(m, 2) + C(m, 1); so for y and n.
+        """
+        if not self.moments:
+            return [b.cast(v, self.result) for v in sums]
+        (rows, columns), (one, x, y, xx, xy, yy) = self.patch, sums
+        right, below = columns - 1 - columns // 2, rows - 1 - rows // 2
+        made = [
+            one,
+            _weighted(b, [one, x], [right, -1]),
+            _weighted(b, [one, y], [below, -1]),
+            _weighted(b, [one, x, xx], [right * right, 1 - 2 * right, 2]),
+            _weighted(b, [one, x, y, xy], [right * below, -below, -right, 1]),
+            _weighted(b, [one, y, yy], [below * below, 1 - 2 * below, 2]),
+        ]
+        return [b.cast(v, self.result) for v in made]
+
 
 def _weighted(b: Builder, values: Sequence[int], weights: Sequence[int]) -> int:
     return b.tree(b.add, [b.mul(v, b.const(int(w), 0)) for v, w in zip(values, weights, strict=True)])

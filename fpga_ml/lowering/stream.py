@@ -17,10 +17,12 @@ from fpga_ml.ir.network import Channel, Collect, Map, Network, Process, Split, W
 from fpga_ml.ir.network.fold import hull
 from fpga_ml.ir.network.process import output_wires
 from fpga_ml.layers.base import Input, Layer
+from fpga_ml.layers.celeste import Exponents, PatchSums
 from fpga_ml.layers.gather import Gather
 from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.pooling import AveragePool, MaxPool
 from fpga_ml.lowering.parallel import Made, lowered, shared
+from fpga_ml.lowering.patches import corners, exponents, patch_sums
 from fpga_ml.lowering.windows import at_position, flat, positions, sliding
 
 _MOST_AT_ONCE = 4096  # elements of a result
@@ -76,6 +78,12 @@ class _Lowering:
                 self._move(layer)
             case Linear() | MaxPool() | AveragePool():
                 self._slide(layer)
+            case Exponents():
+                corner = self._collected(layer, corners(layer, self.made[layer.reads[0]], self.processes))
+                self.made[layer.name] = exponents(layer, self._name(layer), corner, self.processes)
+            case PatchSums():
+                read, head = self.made[layer.reads[0]], layer.name in self.heads
+                self.made[layer.name] = patch_sums(layer, self._name(layer), read, head, self.processes)
             case _:
                 self._each_token(layer)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fpga_ml.ir.network import Channel
-from fpga_ml.rtl.holders import PORTS as HOLDER_PORTS
+from fpga_ml.rtl.holding import PORTS as HOLDER_PORTS
 from fpga_ml.rtl.map import packed
 from fpga_ml.rtl.names import Names, identifier
 from fpga_ml.rtl.segment import CONTROL as SEGMENT_CONTROL

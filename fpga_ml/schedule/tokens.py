@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from fpga_ml.ir.network import Collect, Holder, Network, Split, Window
+from fpga_ml.ir.network import Collect, Holder, Moments, Network, Quadratic, Split, Window
 
 if TYPE_CHECKING:
     from fpga_ml.schedule.stream import Buffer, Segment, Unit
@@ -219,7 +219,7 @@ class _Holder:
 
 
 class _Gathering(_Holder):
-    def __init__(self, run: _Run, unit: Collect) -> None:
+    def __init__(self, run: _Run, unit: Collect | Moments) -> None:
         super().__init__(run, unit)
         self.tokens, self.count = unit.reads[0].tokens, 0
 
@@ -231,10 +231,24 @@ class _Gathering(_Holder):
             self._offer()
 
 
+class _Summing(_Gathering):
+    """A frame's last pixel is added up in the cycle behind its step, and its sums are offered only then."""
+
+    due = False
+
+    def hand_over(self, fired: Sequence[_Pipe], cycle: int) -> None:
+        super().hand_over(fired, cycle)
+        self.port.offered |= self.due
+        self.due = False
+
+    def _offer(self) -> None:
+        self.due = True
+
+
 class _Splitting(_Holder):
     """left: tokens of the one that was taken, the offered one included."""
 
-    def __init__(self, run: _Run, unit: Split) -> None:
+    def __init__(self, run: _Run, unit: Split | Quadratic) -> None:
         super().__init__(run, unit)
         self.tokens, self.left = unit.writes[0].tokens, 0
 
@@ -291,6 +305,12 @@ def _begins(at: int, stride: int, windows: int) -> bool:
 
 
 def _holder(run: _Run, unit: Holder) -> _Holder:
-    if isinstance(unit, Window):
-        return _Line(run, unit)
-    return _Gathering(run, unit) if isinstance(unit, Collect) else _Splitting(run, unit)
+    match unit:
+        case Window():
+            return _Line(run, unit)
+        case Collect():
+            return _Gathering(run, unit)
+        case Moments():
+            return _Summing(run, unit)
+        case Split() | Quadratic():
+            return _Splitting(run, unit)

@@ -18,6 +18,7 @@ from hls4ml.converters.keras_v3._base import registry
 from hls4ml.model.types import XnorPrecisionType
 from hls4ml.utils.config import create_config
 
+import fpga_ml.bridge.celeste
 import fpga_ml.bridge.handlers
 import fpga_ml.bridge.mends  # noqa: F401  (mends hls4ml)
 from fpga_ml.bridge.softmax import SoftmaxTables, tables_for

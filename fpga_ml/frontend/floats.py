@@ -20,6 +20,8 @@ def to_float(model: Any) -> Any:
 
     def make(layer: Any) -> Any:
         weights[layer.name] = [np.asarray(w) for w in layer.weights]
+        if type(layer).__name__ in ("CelesteExponents", "CelesteTerms", "CelesteSums"):
+            return type(layer).from_config({**layer.get_config(), "design": None})
         if type(layer).__name__ == "QActivation":
             return _float_activation(layer.activation, layer.name) if _rounds(layer.activation) else copy_layer(layer)
         config = layer.get_config()

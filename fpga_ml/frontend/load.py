@@ -14,7 +14,8 @@ import keras
 import numpy as np
 import qkeras  # noqa: F401  (registers the QKeras layers that a saved model names)
 
-import fpga_ml.frontend.layers  # noqa: F401  (registers Affine)
+import fpga_ml.frontend.celeste
+import fpga_ml.frontend.layers  # noqa: F401  (registers their layers)
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.floats import to_float
 from fpga_ml.frontend.legacy import CannotRebuild, input_ports, is_legacy, read_architecture, rebuild_legacy

@@ -86,6 +86,9 @@ _EXACT = frozenset(
         "QSimpleRNN",
         "QLSTM",
         "QGRU",
+        "CelesteExponents",
+        "CelesteTerms",
+        "CelesteSums",
     }
 )
 _INFERENCE_IDENTITY = frozenset({"Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "AlphaDropout"})

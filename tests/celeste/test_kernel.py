@@ -10,8 +10,8 @@ import pytest
 from numpy.testing import assert_equal
 from scipy.special import kl_div
 
-from fpga_ml.celeste.design import PRESETS, Design, Entries, Table, chi
-from fpga_ml.celeste.emulator import MOMENTS, OVERFLOW, VALUE, Emulator, layers_of
+from fpga_ml.celeste.design import MOMENTS, OVERFLOW, PRESETS, VALUE, Design, Entries, Table, chi
+from fpga_ml.celeste.emulator import Emulator, layers_of
 from fpga_ml.celeste.evaluator import Float64, Floats, offsets
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Wire, verify

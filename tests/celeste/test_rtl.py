@@ -9,8 +9,8 @@ import pytest
 from lint import lint
 from numpy.testing import assert_equal
 
-from fpga_ml.celeste.design import Design
-from fpga_ml.celeste.emulator import COEFFICIENTS, MOMENTS, OVERFLOW, PIXELS, VALUE, Emulator, layers_of
+from fpga_ml.celeste.design import MOMENTS, OVERFLOW, VALUE, Design
+from fpga_ml.celeste.emulator import COEFFICIENTS, PIXELS, Emulator, layers_of
 from fpga_ml.rtl.build import Rtl, emit, lower
 from fpga_ml.simulate.emulate import emulate
 from fpga_ml.simulate.prove import prove, vectors_of

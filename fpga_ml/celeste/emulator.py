@@ -15,7 +15,8 @@ from fpga_ml.layers.base import Input, Layer, Tensor
 from fpga_ml.layers.celeste import Exponents, PatchSums, PixelTerms
 
 COEFFICIENTS, PIXELS = "coefficients", "pixels"
-_ABSENT = (-256.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+DARK = np.array([-64.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+"""Coefficients of a component without light."""
 
 
 def layers_of(design: Design, patch: tuple[int, int], components: int) -> tuple[Layer, ...]:
@@ -36,10 +37,10 @@ def layers_of(design: Design, patch: tuple[int, int], components: int) -> tuple[
 
 
 def inputs_of(coefficients: Floats, patch: Patch) -> dict[str, Floats]:
-    """What the kernel is given: a component without light (a constant of minus infinity) is one of 2**-256 electrons."""
+    """What the kernel is given: a component without light (a constant of minus infinity) is one of 2**-64 electrons."""
     dark = np.isneginf(coefficients[:, :1])
     return {
-        COEFFICIENTS: np.where(dark, np.array(_ABSENT), coefficients),
+        COEFFICIENTS: np.where(dark, DARK, coefficients),
         PIXELS: np.stack([patch.counts, patch.background], axis=-1).astype(np.float64),
     }
 

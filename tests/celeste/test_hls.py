@@ -12,11 +12,13 @@ from numpy.testing import assert_equal
 import fpga_ml
 from fpga_ml.celeste.design import OUTPUTS, OVERFLOW, Design
 from fpga_ml.celeste.emulator import Emulator
+from fpga_ml.celeste.evaluator import Patch
+from fpga_ml.celeste.hardware import Compiled
 from fpga_ml.config import Config, LayerConfig
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.celeste import kernel_model
 
-from .scenes import codes
+from .scenes import codes, gaussian
 from .test_kernel import DESIGNS
 
 
@@ -41,11 +43,27 @@ def built(name: str, shape: tuple[int, int], components: int, frames: int, folde
     return project
 
 
-def test_csim_equals_keras(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def coarse(tmp_path_factory: pytest.TempPathFactory) -> fpga_ml.Project:
+    return built("coarse", (4, 6), 3, 40, tmp_path_factory.mktemp("coarse") / "p", until="emulate")
+
+
+def test_csim_is_an_evaluator(coarse: fpga_ml.Project) -> None:
+    """Of fewer components than it has."""
+    source = np.array([gaussian(60, (0.2, -0.3), 2.0), [-np.inf, 0, 0, 0, 0, 0]])
+    patch = Patch(np.full((4, 6), 90), np.full((4, 6), 64.0))
+    found, want = Compiled(coarse)(source, patch), Emulator(DESIGNS["coarse"])(source, patch)
+    assert (found.value, found.overflow) == (want.value, False)
+    assert_equal(found.moments, want.moments)
+    assert Compiled(coarse)(source + np.eye(1, 6) * 9, patch).overflow
+    with pytest.raises(FpgaMlError, match=r"a patch of \(4, 5\), the kernel is built for \(4, 6\)"):
+        Compiled(coarse)(source, Patch(patch.counts[:, 1:], patch.background[:, 1:]))
+
+
+def test_csim_equals_keras(coarse: fpga_ml.Project) -> None:
     """Half of the patches with values out of range: those are flagged in the same pixels."""
-    project = built("coarse", (4, 6), 3, 40, tmp_path / "p", until="emulate")
-    assert np.count_nonzero(project.outputs["csim"][OUTPUTS.index(OVERFLOW)]) == 20
-    assert {row["layer"] for row in project.report["csim"]["layers"]} == {"exponents", "terms", *OUTPUTS}
+    assert np.count_nonzero(coarse.outputs["csim"][OUTPUTS.index(OVERFLOW)]) == 20
+    assert {row["layer"] for row in coarse.report["csim"]["layers"]} == {"exponents", "terms", *OUTPUTS}
 
 
 @pytest.mark.slow

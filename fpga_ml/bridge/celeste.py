@@ -23,6 +23,7 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.numerics import FixedType
 from fpga_ml.numerics.types import MAX_WIDTH_BITS
 
+BACKENDS = ("Vivado", "Vitis")
 HEADER = "nnet_celeste.h"
 _INCLUDES = [f"nnet_utils/{HEADER}"]
 
@@ -60,6 +61,13 @@ class _Node(HlsLayer):  # type: ignore[misc]
         return rows, columns
 
     def initialize(self) -> None:
+        backend = self.model.config.backend.name
+        if backend not in BACKENDS:
+            raise FpgaMlError(
+                f"layer '{self.name}' ({self.class_name}) has no C++ for backend {backend}",
+                where=f"layer '{self.name}'",
+                do=f"use --backend {' or '.join(BACKENDS)}",
+            )
         if self.model.config.get_config_value("IOType") != "io_stream":
             raise FpgaMlError(
                 f"layer '{self.name}' ({self.class_name}) is for streams only",
@@ -267,7 +275,7 @@ def _register() -> None:
         register_layer(kind.__name__, kind)
     for template in (ExponentsConfig, TermsConfig, SumsConfig, CelesteFunction):
         get_backend("Vivado").register_template(template)
-    for name in ("Vivado", "Vitis"):
+    for name in BACKENDS:
         get_backend(name).register_source(Path(__file__).with_name(HEADER))
 
 

@@ -90,7 +90,8 @@ RowLoop:
 }
 
 // 1 + t of a pixel: (count - rate) / rate + 1
-template <typename CONFIG_T> typename CONFIG_T::ratio_t celeste_ratio(ap_int<CONFIG_T::rate_bits + 1> difference, ap_uint<CONFIG_T::rate_bits> rate) {
+template <typename CONFIG_T>
+typename CONFIG_T::ratio_t celeste_ratio(ap_int<CONFIG_T::rate_bits + 1> difference, ap_uint<CONFIG_T::rate_bits> rate) {
     #pragma HLS INLINE
     static const unsigned N = CONFIG_T::rate_bits;
     ap_int<2 * N + 1> wide = difference;
@@ -104,8 +105,8 @@ NormaliseLoop:
     }
     const ap_uint<CONFIG_T::mantissa_bits> address = rate.range(N - 2, N - 1 - CONFIG_T::mantissa_bits);
     ap_ufixed<CONFIG_T::reciprocal::fraction + 1, 1> inverse;
-    inverse.range(CONFIG_T::reciprocal::fraction, 0) =
-        ap_uint<CONFIG_T::reciprocal::fraction + 1>(celeste_entry<typename CONFIG_T::reciprocal, CONFIG_T::reciprocal_rest>(address.to_uint()));
+    const int entry = celeste_entry<typename CONFIG_T::reciprocal, CONFIG_T::reciprocal_rest>(address.to_uint());
+    inverse.range(CONFIG_T::reciprocal::fraction, 0) = ap_uint<CONFIG_T::reciprocal::fraction + 1>(entry);
     ap_fixed<2 * N + 1, N + 2> exact;
     exact.range(2 * N, 0) = wide.range(2 * N, 0);
     const typename CONFIG_T::shifted_t scaled = exact;
@@ -219,8 +220,8 @@ PixelLoop:
     sums.write(result);
 }
 
-// sums times 1, x, y, x^2, xy, y^2 of the pixel's offsets from the middle; an element a beat. Along a row by accumulators, each
-// of which adds up the one before it.
+// sums times 1, x, y, x^2, xy, y^2 of the pixel's offsets from the middle; an element a beat. Along a row by accumulators,
+// each of which adds up the one before it.
 template <class term_T, class res_T, typename CONFIG_T>
 void celeste_moments(hls::stream<term_T> &terms, hls::stream<res_T> &sums) {
     static const int RIGHT = CONFIG_T::columns - 1 - CONFIG_T::columns / 2, Y = -int(CONFIG_T::rows / 2);

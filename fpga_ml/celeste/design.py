@@ -38,7 +38,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Entries:
-    """values[i], or values[i] + slopes[i] * remainder, with slopes to the next entry; raw. slopes: None where not interpolated."""
+    """values[i], or values[i] + slopes[i] * remainder, with slopes to the next entry; raw. slopes: None: not interpolated."""
 
     values: Ints
     slopes: Ints | None
@@ -98,7 +98,8 @@ class Design:
             )
         quotient = self.rate_bits + self.residual_integer + self.reciprocal.fraction + 2
         term = self.rate_integer + self.residual_integer + 2 + max(self.product_fraction, self.deviance_fraction)
-        if max(quotient, term) > MAX_WIDTH_BITS:
+        power = self.exp.fraction + 1 + (1 << self.exponent_bits)
+        if max(quotient, term, power) > MAX_WIDTH_BITS:
             raise FpgaMlError(
                 f"its products need more than {MAX_WIDTH_BITS} bits",
                 where="design of the Celeste kernel",

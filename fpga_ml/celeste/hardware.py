@@ -35,7 +35,7 @@ def filled_up(coefficients: Floats, components: int) -> Floats:
 
 @dataclass(frozen=True)
 class Compiled:
-    """An evaluator that runs the C-simulation of a build (`fpga_ml.compile` of `frontend.celeste.kernel_model`, models/celeste)."""
+    """An evaluator that runs the C-simulation of a build: of models/celeste, or of a `frontend.celeste.kernel_model`."""
 
     project: Project
 

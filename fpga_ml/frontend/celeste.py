@@ -32,7 +32,7 @@ class _Rounding(keras.layers.Layer):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable(package="fpga_ml")
 class CelesteExponents(_Rounding):
-    """q_k = C_k . [1, x, y, x^2, xy, y^2] at each pixel of a patch (rows, columns): coefficients (K, 6) to (rows, columns, K)."""
+    """q_k = C_k . [1, x, y, x^2, xy, y^2] at each pixel: coefficients (K, 6) to (rows, columns, K)."""
 
     def __init__(self, patch: tuple[int, int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -136,8 +136,8 @@ class CelesteTerms(_Rounding):
 
 @keras.saving.register_keras_serializable(package="fpga_ml")
 class CelesteSums(_Rounding):
-    """Sums of the terms (rows, columns, K + 2) over a patch. of: `value`, the log-likelihood (1,); `moments`, sums of t G_k times
-    1, x, y, x^2, xy, y^2 (K, 6); `overflow`, in how many pixels something was out of its range (1,)."""
+    """Sums of the terms (rows, columns, K + 2) over a patch. of: `value`, the log-likelihood (1,); `moments`, of t G_k
+    times 1, x, y, x^2, xy, y^2 (K, 6); `overflow`, in how many pixels something was out of its range (1,)."""
 
     def __init__(self, of: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -177,7 +177,7 @@ LAYERS = (CelesteExponents, CelesteTerms, CelesteSums)
 
 
 def kernel_model(design: Design | str | None, patch: tuple[int, int], components: int) -> keras.Model:
-    """The kernel with inputs `coefficients` (K, 6) and `pixels` (rows, columns, 2) and outputs `value`, `moments`, `overflow`."""
+    """The kernel: inputs `coefficients` (K, 6) and `pixels` (rows, columns, 2), outputs `value`, `moments` and `overflow`."""
     coefficients = keras.Input((components, MONOMIALS), name="coefficients", dtype="float64")
     pixels = keras.Input((*patch, 2), name="pixels", dtype="float64")
     exponents = CelesteExponents(patch, design=design, name="exponents")(coefficients)

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import qkeras
 
+from fpga_ml.frontend.celeste import LAYERS as CELESTE
 from fpga_ml.frontend.layers import Affine
 from fpga_ml.frontend.quantizers import relu_quantizer, signed_quantizer, weight_type
 from fpga_ml.frontend.rebuild import Call, Probe, as_functional, calls, consumers, copy_layer, rebuild
@@ -86,11 +87,9 @@ _EXACT = frozenset(
         "QSimpleRNN",
         "QLSTM",
         "QGRU",
-        "CelesteExponents",
-        "CelesteTerms",
-        "CelesteSums",
     }
 )
+_EXACT |= {kind.__name__ for kind in CELESTE}
 _INFERENCE_IDENTITY = frozenset({"Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "AlphaDropout"})
 _NORMALISE = ("BatchNormalization", "QBatchNormalization")
 

@@ -69,7 +69,7 @@ def test_csim_equals_keras(coarse: fpga_ml.Project) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["D14", "D16", "D18"])
 def test_all_roads_agree(name: str, tmp_path: Path) -> None:
-    """Odd and even sides; with gaps, stalls and resets in both simulators, the corners of the inputs' types among the patches."""
+    """Odd and even sides; with gaps, stalls and resets in both simulators, corners of the inputs' types among the patches."""
     project = built(name, (6, 5), 2, 40, tmp_path / "p", cosim_vectors=40)
     assert [(run["simulator"], run["passed"]) for run in project.report["cosim"]] == [("verilator", True), ("icarus", True)]
 
@@ -94,6 +94,12 @@ def test_streams_only(tmp_path: Path) -> None:
     design = DESIGNS["coarse"]
     with pytest.raises(FpgaMlError, match="is for streams only"):
         fpga_ml.compile(kernel_model(design, (3, 3), 1), config=config(design, arch="parallel"), output=tmp_path / "p")
+
+
+def test_vitis_and_vivado_only(tmp_path: Path) -> None:
+    design = DESIGNS["coarse"]
+    with pytest.raises(FpgaMlError, match=r"has no C\+\+ for backend Quartus"):
+        fpga_ml.compile(kernel_model(design, (3, 3), 1), config=config(design, backend="Quartus"), output=tmp_path / "p")
 
 
 def test_without_a_design_there_is_no_hardware(tmp_path: Path) -> None:

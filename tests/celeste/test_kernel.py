@@ -220,6 +220,8 @@ def test_designs_that_cannot_be() -> None:
         Design.of({**PRESETS["D16"].as_dict(), "exponent_fraction": 4})
     with pytest.raises(FpgaMlError, match="more than 64 bits"):
         Design.of({**PRESETS["D18"].as_dict(), "rate_fraction": 24})
+    with pytest.raises(FpgaMlError, match="more than 64 bits"):
+        Design.of({**PRESETS["D14"].as_dict(), "rate_integer": 24})
     with pytest.raises(FpgaMlError, match="coefficients need more fraction bits"):
         Design.of({**PRESETS["D16"].as_dict(), "coefficient_fraction": 14})
     assert Design.of(PRESETS["D18"].as_dict()) == Design.of("D18")

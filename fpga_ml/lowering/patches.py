@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fpga_ml.ir.kernel import Builder, Kernel
 from fpga_ml.ir.network import Channel, Map, Moments, Process, Quadratic, Split
 from fpga_ml.ir.network.fold import hull
@@ -30,18 +32,17 @@ def patch_sums(layer: PatchSums, name: str, read: Made, is_head: bool, processes
     """The elements that are summed, their sums after the last pixel, and of these what the layer gives: of moments an element
     a token."""
     (rows, columns), parts = layer.patch, layer.count if layer.moments else 1
-    chosen = read.wires[layer.chosen(len(read.wires))]
+    chosen = read.wires[layer.chosen]
     b = Builder(f"{layer.name}_terms")
     values = [b.input(w) for w in read.wires]
-    kernel = b.build(values[layer.chosen(len(values))])
+    kernel = b.build(values[layer.chosen])
     types = (hull(chosen).type,) * len(chosen) if layer.moments else tuple(w.type for w in chosen)
     terms = _mapped(kernel, read, types, kernel.name, processes)
     order = 2 if layer.moments else 0
-    sums = Channel(f"{layer.name}_sums", ())
-    process = Moments(sums.name, (terms.channel,), (sums,), rows, columns, order)
+    process = Moments(f"{layer.name}_sums", (terms.channel,), (), rows, columns, order)
     wires = process.reach(terms.channel.wires)[0]
-    sums = Channel(sums.name, tuple(w.type for w in wires))
-    processes.append(Moments(sums.name, (terms.channel,), (sums,), rows, columns, order))
+    sums = Channel(process.name, tuple(w.type for w in wires))
+    processes.append(replace(process, writes=(sums,)))
     made = Made(sums, wires)
     if parts > 1:
         each = len(wires) // parts

@@ -16,7 +16,7 @@ from fpga_ml.celeste.simulate import SDSS, SIDE, SKY, renderer
 from fpga_ml.celeste.sources import Exposure, Galaxy, Source, Star, flux_of, magnitude
 from fpga_ml.celeste.variational import Image, Posterior, expected, infer
 
-_PIXELS_A_SOURCE = 1600
+_PIXELS_A_SOURCE = 4000
 _FAINTEST = 22.0
 """Magnitude in r."""
 _REACH = 1.5 * SIDE
@@ -57,7 +57,7 @@ class Field:
 
 
 def simulate(sources: int, seed: int, prior: Prior = PRIOR, exposure: Exposure = SDSS, sky: float = SKY) -> Field:
-    """Sources drawn from the prior and brighter than r = 22, 1,600 pixels for each; images with Poisson noise, from GalSim if there."""
+    """Sources drawn from the prior and brighter than r = 22, 4,000 pixels for each, about as in SDSS; images with Poisson noise, from GalSim if there."""
     random = np.random.default_rng(seed)
     margin = SIDE // 2 + 2
     side = int(np.sqrt(sources * _PIXELS_A_SOURCE)) + 2 * margin

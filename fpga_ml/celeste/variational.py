@@ -197,10 +197,6 @@ def evidence(images: Mapping[str, Image], prior: Prior, vector: Floats) -> Point
     return Point(value, slope, information)
 
 
-_LEAST_CURVATURE = 0.25
-"""Of log variances, besides what the pixels say: at the top they say a half of it and the prior the rest, or the other way round."""
-
-
 def _chain(light: LogNormal, band: int) -> tuple[Floats, Floats]:
     """(10,) derivatives of the log of a band's mean flux, and of the variance of its log flux, after a kind's parameters."""
     row = FROM_COLOURS[band]
@@ -211,7 +207,10 @@ def _chain(light: LogNormal, band: int) -> tuple[Floats, Floats]:
 
 
 def _prior_terms(prior: Prior, at: _Parameters) -> tuple[float, Floats, Floats]:
-    """Less the divergence of q from the prior: value, gradient, and the information on its diagonal."""
+    """Less the divergence of q from the prior: value, gradient, and the information on its diagonal.
+
+    Of a log variance it is the slope and a half, for what is not entropy is proportional to the variance.
+    """
     galaxy, size = at.galaxy, len(at.vector)
     slope, curvature = np.zeros(size), np.zeros(size)
     costs = np.zeros(2)
@@ -222,8 +221,9 @@ def _prior_terms(prior: Prior, at: _Parameters) -> tuple[float, Floats, Floats]:
         slope[where] = -share * np.concatenate(
             [[cost.d_mean, cost.d_log_variance], cost.d_colours, cost.d_log_colour_variances]
         )
+        variances = np.maximum([cost.d_log_variance, *cost.d_log_colour_variances], -0.45) + 0.5
         curvature[where] = share * np.concatenate(
-            [[cost.curvature_mean, 0.5], cost.curvature_colours, np.full(_COLOURS, 0.5)]
+            [[cost.curvature_mean, variances[0]], cost.curvature_colours, variances[1:]]
         )
         costs[kind] = cost.value
     center, width = prior.log_radius
@@ -280,7 +280,7 @@ def infer(images: Mapping[str, Image], start: Position, prior: Prior = PRIOR, se
 
 
 def _guess(images: Mapping[str, Image], start: Position, prior: Prior) -> Floats:
-    """Brightness from each band's light around the position; position and shape from a fit in the band with most of it."""
+    """Brightness from each band's light around the position, shape from its moments in the band with most of it."""
     stars = {name: first_star(start, image.patch, image.exposure) for name, image in images.items()}
     clearest = max(images, key=lambda name: stars[name].flux * images[name].exposure.gain)
     seen = [BANDS.index(name) for name in images]

@@ -65,7 +65,7 @@ def measure(components: tuple[int, ...] = (2, 30)) -> list[Rate]:
 def agree(name: str, exact: Result, value: float, moments: Floats) -> None:
     """Raises unless value and moments are the exact ones to single precision, each moment relative to the largest of its kind."""
     error = np.abs(moments - exact.moments).max(axis=0) / np.abs(exact.moments).max(axis=0)
-    if not (abs(value - exact.value) <= 1e-3 * abs(exact.value) and error.max() <= 1e-2):
+    if not (abs(value - exact.value) <= 1e-5 * abs(exact.value) and error.max() <= 1e-3):
         raise FpgaMlError(
             f"{name} gives the value {value:.6g} instead of {exact.value:.6g}, and moments off by {error.max():.2g}",
             do="do not use its rate",

@@ -17,16 +17,18 @@ from fpga_ml.celeste.likelihood import fisher, gradient, rate
 from fpga_ml.celeste.sources import Exposure, Galaxy, Scene, Source, Star, canonical, coefficients, magnitude
 from fpga_ml.errors import FpgaMlError
 
+MOVE_PX = 3.0
+"""How far along an axis a source may come to lie from where it was looked for: not at its neighbour's place."""
 BOUNDS = {
-    "x": (-np.inf, np.inf, 1.0),
-    "y": (-np.inf, np.inf, 1.0),
+    "x": (-MOVE_PX, MOVE_PX, 1.0),
+    "y": (-MOVE_PX, MOVE_PX, 1.0),
     "log_flux": (-10.0, 20.0, 1.0),
     "de_vaucouleurs": (0.01, 0.99, 0.3),
     "log_axis_ratio": (np.log(0.1), np.log(10.0), 0.5),
     "angle": (-np.inf, np.inf, 0.5),
     "log_radius": (np.log(0.25), np.log(30.0), 0.5),
 }
-"""Of each parameter: low, high, longest step."""
+"""Of each parameter: low, high, longest step; of x and y from where the source was looked for."""
 _APERTURE_PX = 6
 """Pixels around a source in which a first guess looks at it."""
 
@@ -132,7 +134,7 @@ class _Task:
             slope = gradient(result.moments, scene.coefficients()[1])
             return Point(result.value, slope, fisher(scene, self.patch.background))
 
-        low, high, longest = np.array([BOUNDS[name] for source in sources for name in source.PARAMETERS]).T
+        low, high, longest = np.array([bound for source in sources for bound in bounds(source)]).T
         ascent = ascend(objective, first.vector(), Box(low, high, longest), self.settings)
         scene = first.at(ascent.vector)
         if to_the_end and not ascent.converged:
@@ -165,6 +167,17 @@ def _decide(star: Source, task: _Task) -> tuple[Source, float]:
     further = len(Galaxy.PARAMETERS) - len(Star.PARAMETERS)
     odds = as_galaxy.value - as_star.value - further / 2 * np.log(task.patch.counts.size)
     return (as_galaxy if odds > 0 else as_star).sources[0], float(odds)
+
+
+def bounds(source: Source | Position) -> list[tuple[float, float, float]]:
+    """Low, high and longest step of each parameter of a source that is looked for there, or of a position's two."""
+    names = ("x", "y") if isinstance(source, Position) else source.PARAMETERS
+    around = {"x": source.x, "y": source.y}
+    return [
+        (around.get(name, 0.0) + low, around.get(name, 0.0) + high, step)
+        for name, (low, high, step) in BOUNDS.items()
+        if name in names
+    ]
 
 
 def _near(patch: Patch, x: float, y: float) -> tuple[Floats, Floats, Floats]:

@@ -19,7 +19,7 @@ from scipy.special import expit, xlogy
 
 from fpga_ml.celeste.ascent import Box, Point, Settings, ascend, covariance
 from fpga_ml.celeste.evaluator import Floats, Patch, offsets
-from fpga_ml.celeste.fit import BOUNDS, Position, first_galaxy, first_star
+from fpga_ml.celeste.fit import BOUNDS, Position, bounds, first_galaxy, first_star
 from fpga_ml.celeste.likelihood import rate
 from fpga_ml.celeste.prior import BANDS, COLOUR_NAMES, FROM_COLOURS, PRIOR, Prior, divergence
 from fpga_ml.celeste.sources import LN2, Exposure, Galaxy, Scene, Star, canonical, coefficients
@@ -239,7 +239,7 @@ def _prior_terms(prior: Prior, at: _Parameters) -> tuple[float, Floats, Floats]:
 
 _LOG_VARIANCE = (-25.0, 2.0, 2.0)
 _LIGHT_BOUNDS = [BOUNDS["log_flux"], _LOG_VARIANCE, *[(-10.0, 10.0, 0.5)] * _COLOURS, *[_LOG_VARIANCE] * _COLOURS]
-_ALL_BOUNDS = [(-12.0, 12.0, np.inf), *(BOUNDS[name] for name in ("x", "y", *_SHAPE)), *_LIGHT_BOUNDS, *_LIGHT_BOUNDS]
+_LOG_ODDS = (-12.0, 12.0, np.inf)
 _SETTINGS = Settings(tolerance=1e-2, coarse=0.0, iterations=200)
 
 
@@ -253,7 +253,8 @@ def infer(images: Mapping[str, Image], start: Position, prior: Prior = PRIOR, se
         raise FpgaMlError(
             f"bands {', '.join(unknown) or '(none)'} are not known", do=f"give images of some of {', '.join(BANDS)}"
         )
-    low, high, longest = np.array(_ALL_BOUNDS).T
+    ranges = [*bounds(start), *(BOUNDS[name] for name in _SHAPE)]
+    low, high, longest = np.array([_LOG_ODDS, *ranges, *_LIGHT_BOUNDS, *_LIGHT_BOUNDS]).T
     guess = _guess(images, start, prior)
     ends = [
         ascend(lambda vector: evidence(images, prior, vector), np.r_[odds, guess[1:]], Box(low, high, longest), settings)

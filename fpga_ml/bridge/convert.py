@@ -80,7 +80,6 @@ _UNUSABLE = frozenset(
         "UnaryLUT",
         "FixedPointQuantizer",
         "ThresholdedReLU",
-        "TimeDistributed",
         "AveragePooling3D",
         "MaxPooling3D",
         "GlobalAveragePooling3D",
@@ -272,7 +271,7 @@ def _settings(
         section["Trace"] = True
         if "ReuseFactor" in section:
             section["ReuseFactor"] = config.reuse_factor
-        section["Precision"] |= calibrated.quantised.precision.get(name, {})
+        _set_types(section, calibrated.quantised.precision.get(name, {}))
         if name in passing:
             section["Precision"]["result"] = "auto"
         if name in softmax:
@@ -318,6 +317,7 @@ def _apply_layer(section: dict[str, Any], own: Any, *, is_main: bool) -> None:
         "Strategy": own.strategy,
         "ParallelizationFactor": own.parallelization_factor,
         "TableSize": own.table_size,
+        "Static": own.static,
         "Implementation": own.softmax,
     }
     section |= {k: v for k, v in keys.items() if v is not None}

@@ -523,3 +523,6 @@ def _resize(node: Any) -> Layer:
     rows = int(node.get_attr("out_height") or 1) // image.shape[0] if image.shape[0] > 1 else 1
     columns = int(node.get_attr("out_width")) // image.shape[1]
     return Gather(**_common(node), index=image.repeat(rows, 0).repeat(columns, 1).reshape(-1))
+
+
+import fpga_ml.bridge.read_recurrent  # noqa: E402, F401  (registers its readers)

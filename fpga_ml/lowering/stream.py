@@ -12,14 +12,15 @@ from math import prod
 import numpy as np
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.ir.kernel import Wire
-from fpga_ml.ir.network import Channel, Collect, Map, Network, Process, Split, Window, verified
+from fpga_ml.ir.kernel import Builder, Wire
+from fpga_ml.ir.network import Channel, Collect, Loop, Map, Network, Process, Split, Window, verified
 from fpga_ml.ir.network.fold import hull
 from fpga_ml.ir.network.process import output_wires
 from fpga_ml.layers.base import Input, Layer
 from fpga_ml.layers.gather import Gather
 from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.pooling import AveragePool, MaxPool
+from fpga_ml.layers.recurrent import Bidirectional, Recurrent
 from fpga_ml.lowering.parallel import Made, lowered, shared
 from fpga_ml.lowering.windows import at_position, flat, positions, sliding
 
@@ -76,6 +77,11 @@ class _Lowering:
                 self._move(layer)
             case Linear() | MaxPool() | AveragePool():
                 self._slide(layer)
+            case Recurrent():
+                self._recur(layer)
+            case Bidirectional():
+                for part in layer.parts:
+                    self.add(part)
             case _:
                 self._each_token(layer)
 
@@ -154,6 +160,25 @@ class _Lowering:
             buffer = Window(f"{layer.name}_window", (read.channel,), (windows,), found.rows, found.columns, tuple(outside))
             self.processes.append(buffer)
             self._map(layer, found.layer, [Made(windows, buffer.reach(read.wires)[0])], idle=buffer.lag)
+
+    def _recur(self, layer: Recurrent) -> None:
+        """A token is a time step. What needs no state, the products with the data, comes before the loop."""
+        read, cell, own = self.made[layer.reads[0]], layer.cell, f"{layer.name}_inputs"
+        tokens = read.channel.tokens
+        one = replace(cell.inputs, name=own)
+        if self.interval_cycles is not None:
+            one = replace(one, reuse=max(1, self.interval_cycles // tokens))
+        reads, kernel = shared(one, [read], self.processes)
+        sums = Channel(f"{layer.name}_sums", tuple(w.type for w in output_wires(kernel)), tokens)
+        self.processes.append(Map(own, tuple(r.channel for r in reads), (sums,), kernel))
+        b, kept = Builder(layer.name), (cell.state,) * cell.elements
+        data = [b.input(w) for w in output_wires(kernel)]
+        step = b.build(cell.lower(b, data, [b.input(Wire.of(t)) for t in kept]))
+        wires = output_wires(step)[: cell.units]
+        types = (layer.result,) * len(wires) if layer.name in self.heads else tuple(w.type for w in wires)
+        made = Channel(self._name(layer), types, tokens if layer.sequences else 1)
+        self.processes.append(Loop(layer.name, (sums,), (made,), step, kept))
+        self.made[layer.name] = Made(made, wires)
 
     def _collected(self, layer: Layer, read: Made, number: int = 0) -> Made:
         """All pixels as one token; number: of the read, where there are several."""

@@ -25,7 +25,7 @@ def holder_module(name: str, process: Holder) -> Module:
             return _Splitting(name, process).module()
 
 
-class _Holder:
+class Holding:
     """What both have: ports, a count of the frame's tokens, and the rule of when to step."""
 
     def __init__(self, name: str, read: Channel, write: Channel) -> None:
@@ -70,7 +70,7 @@ def counter(name: str, values: int, step: str, *, reset: bool) -> list[Item]:
     return [Declare(name, width, "logic"), Registers("clk", (register,), "rst" if reset else None)]
 
 
-class _Gathering(_Holder):
+class _Gathering(Holding):
     def __init__(self, name: str, process: Collect) -> None:
         super().__init__(name, process.reads[0], process.writes[0])
 
@@ -92,7 +92,7 @@ class _Gathering(_Holder):
         return Module(self.name, self.ports(), items, f"The {tokens} tokens of a frame as one.")
 
 
-class _Splitting(_Holder):
+class _Splitting(Holding):
     def __init__(self, name: str, process: Split) -> None:
         super().__init__(name, process.reads[0], process.writes[0])
 
@@ -118,7 +118,7 @@ class _Splitting(_Holder):
         return Module(self.name, self.ports(), items, f"A token as {tokens}.")
 
 
-class _Line(_Holder):
+class _Line(Holding):
     """Positions are those of a window's first pixel, `before` pixels further than the image's first one."""
 
     def __init__(self, name: str, process: Window) -> None:

@@ -6,6 +6,7 @@ to the declared one are among the data, zeros behind their ends.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,24 @@ def test_cell(name: str, arch: str, static: bool, tmp_path: Path) -> None:
             assert run["stalls"] > 0
 
 
+@pytest.mark.parametrize(
+    "name", ["gru", *(pytest.param(n, marks=pytest.mark.slow) for n in ("lstm", "simple", "gru_before"))]
+)
+@pytest.mark.parametrize("reuse", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_reuse_factor_folds_the_products(name: str, reuse: int, tmp_path: Path) -> None:
+    model, x = chain(CELLS[name]), sequences(60)
+    config = settings("stream", reuse_factor=reuse)
+    report = fpga_ml.compile(model, data=x, output=tmp_path / "p", config=config).report
+    assert report["emulator"]["mismatches"] == 0
+    assert all(run["passed"] for run in report["cosim"]), [run["texts"] for run in report["cosim"]]
+    rows = {row["name"]: row for row in report["rtl"]["layers"]}
+    assert rows["first_inputs_fold"]["kind"] == rows["second_inputs_fold"]["kind"] == "fold"
+    assert rows["first"]["interval_cycles"] > 1 + reuse // 2
+    assert rows["first"]["area"]["rom_bits"] > 0
+    for run in report["cosim"]:
+        assert run["interval_cycles"] == report["rtl"]["interval_cycles"]
+
+
 @pytest.mark.parametrize("kind", ["simple", "lstm", "gru"])
 def test_twins_carry_weights_and_states(kind: str) -> None:
     """At 16 bits the QKeras twin is the float model but for roundings; every quantizer is there."""
@@ -206,5 +225,5 @@ def test_what_has_no_cpp_is_refused(name: str, tmp_path: Path) -> None:
     build, says = REFUSED[name]
     inputs = keras.Input((STEPS, FEATURES), name="x")
     model = keras.Model(inputs, build()(inputs))
-    with pytest.raises(FpgaMlError, match=says):
+    with pytest.raises(FpgaMlError, match=re.escape(says)):
         fpga_ml.compile(model, data=sequences(8), output=tmp_path / "p", config=Config(until="convert"))

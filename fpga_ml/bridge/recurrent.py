@@ -53,19 +53,22 @@ def cell_config(layer: Any) -> dict[str, Any]:
 
 def function_name(layer: Any, role: str) -> str:
     """Of an activation inside the cell, a quantizer's by what it rounds. Raises FpgaMlError for what the C++ lacks."""
-    function = getattr(layer.cell, role)
-    name = str(function.__name__ if hasattr(function, "__name__") else type(function).__name__)
-    real = {"quantized_tanh": "use_real_tanh", "quantized_sigmoid": "use_real_sigmoid"}.get(name)
-    what, do = f"{role} '{name}' of layer '{layer.name}' is not one of a cell's in C++", "use another"
-    if real is not None and not getattr(function, real):
-        what, do = f"{role} of layer '{layer.name}' is a {name} that is piecewise linear", f"give it {real}=True"
-    elif name.removeprefix("quantized_") in (*ACTIVATIONS, "bits"):
-        return {"bits": "linear"}.get(name.removeprefix("quantized_"), name.removeprefix("quantized_"))
-    else:
-        do = f"use {', '.join(sorted(ACTIVATIONS))}, or a quantizer of one"
-    if real is not None and getattr(function, real):
-        return name.removeprefix("quantized_")
-    raise FpgaMlError(what, where=f"layer '{layer.name}'", do=do)
+    function, where = getattr(layer.cell, role), f"layer '{layer.name}'"
+    own = str(function.__name__ if hasattr(function, "__name__") else type(function).__name__)
+    name = "linear" if own == "quantized_bits" else own.removeprefix("quantized_")
+    if name not in ACTIVATIONS:
+        raise FpgaMlError(
+            f"{role} '{own}' of layer '{layer.name}' is not one of a cell's in C++",
+            where=where,
+            do=f"use {', '.join(sorted(ACTIVATIONS))}, or a quantizer of one",
+        )
+    if own in ("quantized_tanh", "quantized_sigmoid") and not getattr(function, f"use_real_{name}"):
+        raise FpgaMlError(
+            f"{role} of layer '{layer.name}' is a {own} that is piecewise linear",
+            where=where,
+            do=f"give it use_real_{name}=True",
+        )
+    return name
 
 
 def _weight(cell: Any, variable: str, role: str) -> np.ndarray:

@@ -42,6 +42,11 @@ class Cell(ABC):
         return self.recurrent.index.size
 
     @property
+    def first(self) -> Linear:
+        """The products that begin with h itself."""
+        return self.recurrent
+
+    @property
     def accum(self) -> FixedType:
         return self.inputs.result
 
@@ -54,9 +59,13 @@ class Cell(ABC):
     def evaluate(self, sums: Tensor, state: Tensor) -> Tensor:
         """The next state (N, elements)."""
 
-    @abstractmethod
     def lower(self, b: Builder, sums: Sequence[int], state: Sequence[int]) -> list[int]:
         """The next state's elements."""
+        return self.lower_with(b, sums, self.first.lower(b, state[: self.units]), state)
+
+    @abstractmethod
+    def lower_with(self, b: Builder, sums: Sequence[int], products: Sequence[int], state: Sequence[int]) -> list[int]:
+        """As `lower`, with what `first` gives of h."""
 
     def _sum(self, a: Raw, c: Raw) -> Tensor:
         """Of two values in accum, in accum."""
@@ -86,8 +95,8 @@ class SimpleCell(Cell):
         total = self._sum(sums.raw, self.recurrent.evaluate(state).raw)
         return self.activation.evaluate(total).cast(self.state)
 
-    def lower(self, b: Builder, sums: Sequence[int], state: Sequence[int]) -> list[int]:
-        total = self._added(b, sums, self.recurrent.lower(b, state))
+    def lower_with(self, b: Builder, sums: Sequence[int], products: Sequence[int], state: Sequence[int]) -> list[int]:
+        total = self._added(b, sums, products)
         return [b.cast(v, self.state) for v in self.activation.lower(b, total)]
 
 
@@ -107,9 +116,9 @@ class LstmCell(Cell):
         shown = self._kept((o, self.activation.evaluate(kept)))
         return Tensor(np.concatenate([shown.raw, kept.raw], axis=1), self.state)
 
-    def lower(self, b: Builder, sums: Sequence[int], state: Sequence[int]) -> list[int]:
+    def lower_with(self, b: Builder, sums: Sequence[int], products: Sequence[int], state: Sequence[int]) -> list[int]:
         n = self.units
-        total = self._added(b, sums, self.recurrent.lower(b, state[:n]))
+        total = self._added(b, sums, products)
         i, f, o = (self.gate.lower(b, total[k * n : (k + 1) * n]) for k in (0, 1, 3))
         g = self.activation.lower(b, total[2 * n : 3 * n])
         pairs = zip(g, i, state[n:], f, strict=True)
@@ -125,6 +134,10 @@ class GruCell(Cell):
 
     gate: Layer
     before: bool = False
+
+    @property
+    def first(self) -> Linear:
+        return self._gates if self.before else self.recurrent
 
     @cached_property
     def _gates(self) -> Linear:
@@ -147,15 +160,14 @@ class GruCell(Cell):
         rest = Tensor((1 << z.type.fraction) - z.raw, FixedType(True, z.type.width + 2, z.type.integer + 2))
         return self._kept((g, rest), (state, z))
 
-    def lower(self, b: Builder, sums: Sequence[int], state: Sequence[int]) -> list[int]:
+    def lower_with(self, b: Builder, sums: Sequence[int], products: Sequence[int], state: Sequence[int]) -> list[int]:
         n = self.units
-        gates = self.gate.lower(b, self._added(b, sums[: 2 * n], self._gates.lower(b, state)))
+        gates = self.gate.lower(b, self._added(b, sums[: 2 * n], products[: 2 * n]))
         z, r = gates[:n], gates[n:]
         if self.before:
             inner = self._candidate.lower(b, [b.cast(b.mul(p, h), self.state) for p, h in zip(r, state, strict=True)])
         else:
-            made = self._candidate.lower(b, state)
-            inner = [b.cast(b.mul(p, v), self.accum) for p, v in zip(r, made, strict=True)]
+            inner = [b.cast(b.mul(p, v), self.accum) for p, v in zip(r, products[2 * n :], strict=True)]
         g = self.activation.lower(b, self._added(b, sums[2 * n :], inner))
         one, out = b.const(1, 0), []
         for p, q, h in zip(g, z, state, strict=True):

@@ -21,10 +21,12 @@ from fpga_ml.layers.gather import Gather
 from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.pooling import AveragePool, MaxPool
 from fpga_ml.layers.recurrent import Bidirectional, Recurrent
+from fpga_ml.lowering.folding import Folded, folded
 from fpga_ml.lowering.parallel import Made, lowered, shared
 from fpga_ml.lowering.windows import at_position, flat, positions, sliding
 
 _MOST_AT_ONCE = 4096  # elements of a result
+_GATE_CYCLES = 16  # of a recurrent step besides its rounds, at the clocks that matter
 
 
 def stream(
@@ -173,12 +175,26 @@ class _Lowering:
         self.processes.append(Map(own, tuple(r.channel for r in reads), (sums,), kernel))
         b, kept = Builder(layer.name), (cell.state,) * cell.elements
         data = [b.input(w) for w in output_wires(kernel)]
-        step = b.build(cell.lower(b, data, [b.input(Wire.of(t)) for t in kept]))
+        fold = self._folded_state(layer, tokens)
+        products = [b.input(w) for w in fold.wires] if fold else []
+        state = [b.input(Wire.of(t)) for t in kept]
+        if fold:
+            step = b.build(cell.lower_with(b, data, cell.first.finish(b, products), state))
+        else:
+            step = b.build(cell.lower(b, data, state))
         wires = output_wires(step)[: cell.units]
         types = (layer.result,) * len(wires) if layer.name in self.heads else tuple(w.type for w in wires)
         made = Channel(self._name(layer), types, tokens if layer.sequences else 1)
-        self.processes.append(Loop(layer.name, (sums,), (made,), step, kept))
+        self.processes.append(Loop(layer.name, (sums,), (made,), step, kept, fold.process if fold else None))
         self.made[layer.name] = Made(made, wires)
+
+    def _folded_state(self, layer: Recurrent, tokens: int) -> Folded | None:
+        """The products with the state as rounds, where they share hardware."""
+        one = replace(layer.cell.first, name=f"{layer.name}_state")
+        if self.interval_cycles is not None:
+            one = replace(one, reuse=max(1, self.interval_cycles // tokens - _GATE_CYCLES))
+        read = Channel(f"{layer.name}_kept", (layer.cell.state,) * layer.cell.units)
+        return folded(one, read, read.wires)
 
     def _collected(self, layer: Layer, read: Made, number: int = 0) -> Made:
         """All pixels as one token; number: of the read, where there are several."""

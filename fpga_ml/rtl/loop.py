@@ -6,37 +6,49 @@ until it is taken, so that the next step can begin; behind a frame's last token 
 
 from __future__ import annotations
 
-from fpga_ml.ir.network import Channel, Loop, Map
+from fpga_ml.ir.network import Channel, Map
+from fpga_ml.rtl.fold import CONTROL as FOLD_CONTROL
+from fpga_ml.rtl.fold import READ as FOLD_READ
+from fpga_ml.rtl.fold import WRITE as FOLD_WRITE
+from fpga_ml.rtl.fold import fold_modules
 from fpga_ml.rtl.holders import Holding, counter
 from fpga_ml.rtl.map import map_module
 from fpga_ml.rtl.sv import Assign, Comment, Declare, Instance, Item, Module, Net, Register, Registers, literal
-from fpga_ml.schedule.pipeline import Schedule
+from fpga_ml.schedule.units import Looped
 
 
-def loop_modules(name: str, step_name: str, process: Loop, schedule: Schedule) -> tuple[Module, Module]:
-    """The step's module and the loop's own; schedule: of the step."""
-    emission = _Looping(name, step_name, process, schedule)
-    return map_module(step_name, emission.step, schedule), emission.module()
+def loop_modules(name: str, step_name: str, fold_name: str, unit: Looped) -> list[Module]:
+    """The modules of the step and of the fold, if there is one, and the loop's own last."""
+    emission = _Looping(name, step_name, fold_name, unit)
+    modules = [map_module(step_name, emission.step, unit.schedule)]
+    if unit.process.fold is not None and unit.fold_schedule is not None:
+        modules += fold_modules(fold_name, f"{fold_name}_step", unit.process.fold, unit.fold_schedule)
+    return [*modules, emission.module()]
 
 
 class _Looping(Holding):
-    def __init__(self, name: str, step_name: str, process: Loop, schedule: Schedule) -> None:
+    def __init__(self, name: str, step_name: str, fold_name: str, unit: Looped) -> None:
+        process = unit.process
         super().__init__(name, process.reads[0], process.writes[0])
-        self.step_name, self.process, self.schedule = step_name, process, schedule
-        self.given = Channel("given", process.reads[0].types)
+        self.step_name, self.fold_name, self.unit, self.process = step_name, fold_name, unit, process
         self.state = Channel("state", process.state)
         self.following = Channel("following", process.state)
         self.shown = Channel("shown", process.writes[0].types)
-        self.step = Map(f"{process.name} step", (self.given, self.state), (self.following, self.shown), process.both)
+        if process.fold is None:
+            reads: tuple[Channel, ...] = (Channel("given", process.reads[0].types), self.state)
+        else:
+            products = Channel("products", process.fold.writes[0].types)
+            reads = (Channel("token", process.reads[0].types), products, self.state)
+        self.step = Map(f"{process.name} step", reads, (self.following, self.shown), process.both)
 
     def module(self) -> Module:
-        turn = self.schedule.latency_cycles + 1
-        items = [*self._control(), *self._step(), *self._kept()]
+        items = [*self._control(), *self._folded(), *self._step(), *self._kept()]
+        turn = self.unit.interval_cycles
         return Module(self.name, self.ports(), items, f"Loop '{self.process.name}': a token every {turn} cycles.")
 
     def _control(self) -> list[Item]:
         """`done_s<n>`: a token was taken n cycles ago; with the last of them its step is through."""
-        stages = [f"done_s{k}" for k in range(1, self.schedule.latency_cycles + 1)]
+        stages = [f"done_s{k}" for k in range(1, self.unit.latency_cycles + 1)]
         flights = tuple(Register(s, None, False, before) for s, before in zip(stages, ["step", *stages], strict=False))
         last = literal(self.read.tokens - 1, max((self.read.tokens - 1).bit_length(), 1))
         return [
@@ -51,14 +63,29 @@ class _Looping(Holding):
             Net("done", None, False, stages[-1] if stages else "step"),
             *counter("count", self.read.tokens, "done", reset=True),
             Net("last", None, False, f"count == {last}"),
+            Declare("state", self.state.width_bits, "logic"),
+        ]
+
+    def _folded(self) -> list[Item]:
+        """The token waits for the products with the state."""
+        fold = self.process.fold
+        if fold is None:
+            return []
+        ends = ("clk", "rst", "step", f"state[{fold.reads[0].width_bits - 1}:0]", "products")
+        ports = tuple(zip((*FOLD_CONTROL, FOLD_READ, FOLD_WRITE), ends, strict=True))
+        width = self.read.width_bits
+        return [
+            Comment("the products with the state, in rounds"),
+            Registers("clk", (Register("token", width, False, "step ? given : token"),)),
+            Declare("products", fold.writes[0].width_bits),
+            Instance(self.fold_name, "fold", ports),
         ]
 
     def _step(self) -> list[Item]:
-        ports = [("clk", "clk")] if self.schedule.register_bits else []
+        ports = [("clk", "clk")] if self.unit.schedule.register_bits else []
         ports += [(c.name, c.name) for c in (*self.step.reads, *self.step.writes)]
         return [
             Comment("the step"),
-            Declare("state", self.state.width_bits, "logic"),
             Declare("following", self.following.width_bits),
             Declare("shown", self.shown.width_bits),
             Instance(self.step_name, "made", tuple(ports)),

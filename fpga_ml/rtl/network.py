@@ -138,7 +138,7 @@ def _unit_modules(unit: Unit, top: str, names: Names) -> list[Module]:
             return segment_modules(names.free(f"{name}_unit"), unit.plan, top, names)
         case Looped():
             own = names.free(name)
-            return list(loop_modules(own, names.free(f"{own}_step"), unit.process, unit.schedule))
+            return list(loop_modules(own, names.free(f"{own}_step"), names.free(f"{own}_fold"), unit))
     return [holder_module(names.free(name), unit)]
 
 

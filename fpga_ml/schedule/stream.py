@@ -90,7 +90,8 @@ def _unit(network: Network, group: list[Process], clock_ns: float, model: DelayM
     if isinstance(first, Holder):
         return first
     if isinstance(first, Loop):
-        return Looped(first, schedule(first.step, clock_ns, model))
+        folded = None if first.fold is None else schedule(first.fold.step, clock_ns, model)
+        return Looped(first, schedule(first.step, clock_ns, model), folded)
     made = {c.name for p in group for c in p.writes}
     inputs = tuple({c.name: c for p in group for c in p.reads if c.name not in made}.values())
     others = {c.name for p in network.processes if p not in group for c in p.reads} | set(network.outputs)

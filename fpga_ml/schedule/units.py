@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fpga_ml.ir.network import Channel, Holder, Loop, Process
-from fpga_ml.schedule.parallel import Plan
+from fpga_ml.schedule.parallel import Plan, fold_latency
 from fpga_ml.schedule.pipeline import Schedule
 
 
@@ -31,10 +31,11 @@ class Segment:
 
 @dataclass(frozen=True)
 class Looped:
-    """A loop; schedule: of its step."""
+    """A loop; schedule: of its step; fold_schedule: of the step of its fold, if it has one."""
 
     process: Loop
     schedule: Schedule
+    fold_schedule: Schedule | None = None
 
     @property
     def name(self) -> str:
@@ -51,12 +52,19 @@ class Looped:
     @property
     def latency_cycles(self) -> int:
         """From the token to the cycle in which the next state is made."""
-        return self.schedule.latency_cycles
+        return self.fold_cycles + self.schedule.latency_cycles
+
+    @property
+    def fold_cycles(self) -> int:
+        """From the token to the cycle in which the products with the state are there."""
+        if self.process.fold is None or self.fold_schedule is None:
+            return 0
+        return fold_latency(self.process.fold, self.fold_schedule)
 
     @property
     def interval_cycles(self) -> int:
         """Between two tokens: the step, and the register of the state."""
-        return self.schedule.latency_cycles + 1
+        return self.latency_cycles + 1
 
 
 Unit = Segment | Looped | Holder

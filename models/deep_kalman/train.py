@@ -79,7 +79,11 @@ def main() -> None:
     print(json.dumps(report, indent=1))
     save_plain(model, a.out / "float.keras")
     (a.out / "trained.json").write_text(json.dumps(report, indent=1) + "\n")
-    arrays = {"truth": truth.astype(np.float32), "kalman": state.astype(np.float32), "kalman_sigma": sigma.astype(np.float32)}
+    arrays = {
+        "truth": truth.astype(np.float32),
+        "kalman": state.astype(np.float32),
+        "kalman_sigma": sigma.astype(np.float32),
+    }
     np.savez_compressed(a.out / "sample.npz", x=codes, x_scale=INPUT_LSB, x_offset=0.0, **arrays)
 
 

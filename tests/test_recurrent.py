@@ -209,6 +209,11 @@ def test_layers_between(arch: str, tmp_path: Path) -> None:
 
 
 REFUSED = {
+    "state": (lambda: lambda x: L.LSTM(2, return_state=True, name="r")(x)[0], "returns its state"),
+    "first_state": (
+        lambda: lambda x: L.GRU(3, name="r")(x, initial_state=L.Flatten()(L.GlobalMaxPooling1D()(x))),
+        "takes its first",
+    ),
     "backwards": (lambda: L.LSTM(2, go_backwards=True, name="r"), "goes backwards"),
     "hard_sigmoid": (
         lambda: L.LSTM(2, recurrent_activation="hard_sigmoid", name="r"),

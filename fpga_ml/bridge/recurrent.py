@@ -77,17 +77,48 @@ def _weight(cell: Any, variable: str, role: str) -> np.ndarray:
     return np.asarray(quantizer(value) if quantizer is not None else value)
 
 
-def _check(layer: Any, tensors: Sequence[Any]) -> None:
-    """What has no C++: each would convert, and compute something else."""
+def check(layer: Any, tensors: Sequence[Any]) -> None:
+    """Raises FpgaMlError for a recurrent layer that has no C++: each would convert, and compute something else."""
     where = f"layer '{layer.name}'"
     if layer.return_state:
-        raise FpgaMlError(f"layer '{layer.name}' returns its state", where=where, do="use return_sequences and slice")
+        raise FpgaMlError(
+            f"layer '{layer.name}' returns its state, which hls4ml's C++ does not",
+            where=where,
+            do="use return_sequences, or the output: it is the state h",
+        )
     if len(tensors) > 1:
         raise FpgaMlError(
             f"layer '{layer.name}' takes its first state from another layer",
             where=where,
             do="leave initial_state out: a state begins at zero",
         )
+    if type(layer).__name__ == "Bidirectional":
+        _check_two_ways(layer, where)
+    elif layer.go_backwards:
+        raise FpgaMlError(
+            f"layer '{layer.name}' goes backwards, which hls4ml's C++ does inside a Bidirectional only",
+            where=where,
+            do="reverse the data, or use Bidirectional",
+        )
+
+
+def _check_two_ways(layer: Any, where: str) -> None:
+    if layer.merge_mode != "concat":
+        raise FpgaMlError(
+            f"layer '{layer.name}' merges by {layer.merge_mode!r}, hls4ml's C++ joins the two",
+            where=where,
+            do='use merge_mode="concat"',
+        )
+    for way, inner in (("forward", layer.forward_layer), ("backward", layer.backward_layer)):
+        kind = type(inner).__name__.removeprefix("Q")
+        if kind not in ("LSTM", "GRU") or getattr(inner.cell, "reset_after", True) is False:
+            raise FpgaMlError(
+                f"layer '{layer.name}' holds a {kind} that hls4ml's C++ does not take in two directions",
+                where=where,
+                do="use LSTM, or GRU with reset_after=True",
+            )
+        if inner.go_backwards != (way == "backward"):
+            raise FpgaMlError(f"the {way} layer of '{layer.name}' goes the other way", where=where, do="swap the two")
 
 
 class RecurrentHandler(TheirRecurrent):  # type: ignore[misc]
@@ -96,13 +127,7 @@ class RecurrentHandler(TheirRecurrent):  # type: ignore[misc]
     handles = (*TheirRecurrent.handles, "QSimpleRNN", "QLSTM", "QGRU")
 
     def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
-        _check(layer, in_tensors)
-        if layer.go_backwards:
-            raise FpgaMlError(
-                f"layer '{layer.name}' goes backwards, which hls4ml's C++ does inside a Bidirectional only",
-                where=f"layer '{layer.name}'",
-                do="reverse the data, or use Bidirectional",
-            )
+        check(layer, in_tensors)
         steps, width = in_tensors[0].shape[1:]
         config = {
             "direction": "forward",
@@ -123,25 +148,8 @@ class BidirectionalHandler(TheirBidirectional):  # type: ignore[misc]
     handles = TheirBidirectional.handles
 
     def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> dict[str, Any]:
-        _check(layer, in_tensors)
-        where = f"layer '{layer.name}'"
-        if layer.merge_mode != "concat":
-            raise FpgaMlError(
-                f"layer '{layer.name}' merges by {layer.merge_mode!r}, hls4ml's C++ joins the two",
-                where=where,
-                do='use merge_mode="concat"',
-            )
+        check(layer, in_tensors)
         ways = {"forward": layer.forward_layer, "backward": layer.backward_layer}
-        for way, inner in ways.items():
-            kind = type(inner).__name__.removeprefix("Q")
-            if kind not in ("LSTM", "GRU") or getattr(inner.cell, "reset_after", True) is False:
-                raise FpgaMlError(
-                    f"layer '{layer.name}' holds a {kind} that hls4ml's C++ does not take in two directions",
-                    where=where,
-                    do="use LSTM, or GRU with reset_after=True",
-                )
-            if inner.go_backwards != (way == "backward"):
-                raise FpgaMlError(f"the {way} layer of '{layer.name}' goes the other way", where=where, do="swap the two")
         config: dict[str, Any] = {
             "direction": "bidirectional",
             "return_sequences": layer.forward_layer.return_sequences,

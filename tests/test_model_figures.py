@@ -24,6 +24,28 @@ WITHOUT = {("jet_tagger_pruned", "model.py"), ("jet_generator", "quantised.keras
 STAGES = ["float", "quantised", "csim", "emulator"]
 
 
+RECURRENT = ("constituent_gru", "constituent_lstm", "deep_kalman")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECURRENT)
+def test_recurrent_models(name: str, repository: Path) -> None:
+    """Figures as committed; what tables and roundings cost: nothing that the figures' own errors would show."""
+    model = models.named(repository / "models", name)
+    found = evaluate(model)
+    assert found["emulator_mismatches"] == 0
+    assert found["emulator"] == found["csim"]
+    for stage in STAGES:
+        assert found[stage] == pytest.approx(model.figures[stage], abs=1e-3), stage
+    for stage in ("quantised", "csim"):
+        if name != "deep_kalman":
+            assert abs(found[stage]["auc"] - found["float"]["auc"]) < found["float"]["auc_error"]
+            continue
+        for state in ("position", "slope", "curvature"):
+            assert found[stage][f"{state}_resolution"] < 1.05 * found["float"][f"{state}_resolution"], (stage, state)
+            assert 0.9 < found[stage][f"{state}_pull_width"] < 1.1, (stage, state)
+
+
 @pytest.fixture(scope="module", params=EVALUATED)
 def evaluated(request: pytest.FixtureRequest, repository: Path) -> tuple[Model, dict[str, Any]]:
     model = models.named(repository / "models", request.param)

@@ -540,3 +540,6 @@ def _pixel_terms(node: Any) -> Layer:
 def _patch_sums(node: Any) -> Layer:
     first, count = node.chosen
     return PatchSums(**_common(node), first=first, count=count, moments=node.moments, patch=node.patch)
+
+
+import fpga_ml.bridge.read_recurrent  # noqa: E402, F401  (registers its readers)

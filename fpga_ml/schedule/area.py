@@ -13,7 +13,7 @@ from fpga_ml.ir.kernel import Kernel, Wire
 from fpga_ml.ir.kernel.builder import signed_digits
 from fpga_ml.ir.kernel.kernel import Value
 from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Min, Mul, Op, Scale, Select, Sub
-from fpga_ml.ir.network import Collect, Fold, Map, Moments, Process, Quadratic, Split, Window
+from fpga_ml.ir.network import Collect, Fold, Loop, Map, Moments, Process, Quadratic, Split, Window
 from fpga_ml.schedule.cast_logic import CastLogic
 from fpga_ml.schedule.delay import passing_bits
 
@@ -45,6 +45,8 @@ def area_of(process: Process) -> Area:
     match process:
         case Map(kernel=kernel):
             return _kernel(kernel)
+        case Loop():
+            return _kernel(process.step) + (area_of(process.fold) if process.fold else Area())
         case Fold():
             sums = sum(w.type.width for w in process.sums) if process.accumulated > 1 else 0
             rows = len(set(process.walk)) * sum(t.width for t in process.data_types)

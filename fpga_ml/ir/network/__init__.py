@@ -3,6 +3,7 @@
 from fpga_ml.ir.network.channel import Channel
 from fpga_ml.ir.network.collect import Collect
 from fpga_ml.ir.network.fold import Fold
+from fpga_ml.ir.network.loop import Loop
 from fpga_ml.ir.network.map import Map
 from fpga_ml.ir.network.moments import Moments
 from fpga_ml.ir.network.network import Network, verified, verify
@@ -19,6 +20,7 @@ __all__ = [
     "Collect",
     "Fold",
     "Holder",
+    "Loop",
     "Map",
     "Moments",
     "Network",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from elements import Element, read
 from test_page import at
 
+from fpga_ml.ir.network import Process
 from fpga_ml.report.page import render
 from fpga_ml.report.plots import Scale
 
@@ -84,6 +86,15 @@ def test_timeline(whole: dict[str, Any], drawings: list[Element]) -> None:
         length = x(row["start_cycle"] + row["latency_cycles"]) - begin
         assert width == pytest.approx(max(length, 3.0), abs=2 * PIXEL)
         assert bar["class"] == f"bar kind-{row['kind']}"
+
+
+def test_each_kind_of_process_has_a_colour() -> None:
+    style = files("fpga_ml.report").joinpath("templates/style.css").read_text()
+    kinds = {p.kind for p in Process.__subclasses__()}
+    assert {"map", "fold", "window", "collect", "split"} <= kinds
+    assert {kind for kind in kinds if f"rect.kind-{kind} " not in style} == {"map"}  # every bar's, where no other is said
+    for kind in kinds:
+        assert len(re.findall(rf"--{kind}: #", style)) == 3, kind  # light, dark, paper
 
 
 def test_bars_in_tables_are_as_long_as_their_share(whole: dict[str, Any]) -> None:

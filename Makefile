@@ -9,15 +9,15 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 export TF_ENABLE_ONEDNN_OPTS := 0
 export CUDA_VISIBLE_DEVICES :=
 
-.PHONY: demo test test-all lint bench supported clean system
+.PHONY: demo test test-all lint bench supported clean system system-tests
 
 demo: $(STAMP)
 	$(BIN)/fpga-ml demo
 
-test: $(STAMP)
+test: $(STAMP) system-tests
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
-test-all: $(STAMP)
+test-all: $(STAMP) system-tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(STAMP)
@@ -41,6 +41,9 @@ $(STAMP): pyproject.toml constraints.txt | system
 
 system:
 	@bash scripts/system_packages.sh
+
+system-tests:
+	@bash scripts/system_packages.sh tests
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -292,18 +292,16 @@ def board(project: Path, board: str, baud: int, only: str | None, time_limit: fl
 
 
 @main.command()
-@click.argument("project", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print report.json.")
-def report(project: Path, as_json: bool) -> None:
-    """Show the report of a PROJECT folder."""
-    from fpga_ml.report.document import read
-    from fpga_ml.report.summary import show
+@click.argument("projects", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="HTML file; default: beside the (first) report.json.")
+@click.option("--json", "as_json", is_flag=True, help="Print report.json, or the comparison, and write no HTML.")
+def report(projects: tuple[Path, ...], output: Path | None, as_json: bool) -> None:
+    """Show the report of a project folder and write its report.html again; of two, put them side by side."""
+    from fpga_ml.report.show import show_one, show_two
 
-    found = read(project)
-    if as_json:
-        click.echo(json.dumps(found, indent=2))
-    else:
-        show(found, Console())
+    if len(projects) > 2:
+        raise FpgaMlError(f"{len(projects)} projects given", do="give one project to show, or two to compare")
+    (show_one if len(projects) == 1 else show_two)(*projects, output=output, as_json=as_json)
 
 
 @main.command()

@@ -28,7 +28,8 @@ _TYPE_NAMES = ("result", "weight", "bias", "accum", "table", "exp_table", "inv_t
 class LayerConfig:
     """Settings of one layer; None means the model's own.
 
-    bits: width of its weights and output when they are calibrated; precision: types by name (result, weight, bias,
+    bits: width of its weights and output when they are calibrated; static: whether a recurrent layer's state is a static
+    variable of the C++; precision: types by name (result, weight, bias,
     accum, table, ... or the Keras variable's name).
     """
 
@@ -37,6 +38,7 @@ class LayerConfig:
     strategy: str | None = None
     parallelization_factor: int | None = None
     table_size: int | None = None
+    static: bool | None = None
     softmax: str | None = None
     precision: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 

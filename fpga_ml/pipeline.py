@@ -25,6 +25,7 @@ from fpga_ml.layers.base import Layer
 from fpga_ml.lowering.fitting import Budget, fitting
 from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
+from fpga_ml.report.page import verdict
 from fpga_ml.rtl.build import Rtl, emit, lower, shortest_interval
 from fpga_ml.schedule.auto import soonest_clock_ns
 from fpga_ml.schedule.devices import DEVICES
@@ -100,10 +101,7 @@ class Project:
     @property
     def agrees(self) -> bool:
         """True unless a check that ran found a difference."""
-        csim, emulator = self.report["csim"], self.report["emulator"]
-        exact = csim is None or csim["bit_exact_vs_quantised_model"] is not False
-        proven = all(run["passed"] for run in self.report["cosim"])
-        return exact and proven and (emulator is None or emulator["mismatches"] == 0)
+        return verdict(self.report) != "fail"
 
 
 def compile(
@@ -174,7 +172,7 @@ def compile(
     if stages["synth"] == "ran":
         report = _synthesised(target, config, clock)
     simulator = csim_of(graph, target) if check is not None else None
-    return Project(target, report, simulator, layers, graph.heads, prepared.x, _outputs(prepared, check))
+    return Project(target, report, simulator, layers, graph.heads, prepared.x, build.outputs)
 
 
 def _stages(config: Config) -> dict[str, str]:
@@ -263,15 +261,6 @@ def _expected(check: Check | None, prepared: Prepared) -> tuple[Array, ...]:
         return check.outputs
     reference = prepared.reference
     return () if reference is None or reference.flow.ends_in_tables else reference.quantised_outputs
-
-
-def _outputs(prepared: Prepared, check: Check | None) -> dict[str, tuple[Array, ...]]:
-    """{stage: outputs} of the samples."""
-    reference = prepared.reference
-    found: dict[str, tuple[Array, ...]] = {}
-    if reference is not None:
-        found |= {"float": reference.float_outputs, "quantised": reference.quantised_outputs}
-    return found | ({"csim": check.outputs} if check is not None else {})
 
 
 @dataclass

@@ -131,7 +131,7 @@ def regression() -> None:
 
 
 def generator() -> None:
-    """jet_generator: spectra of simulated and generated jets, and the mean images."""
+    """jet_generator: spectra of simulated and generated jets."""
     found = done("jet_generator")
     with _importing_from(ROOT / "models" / "jet_generator"):
         from figures import PT_UNIT_GEV, SPECTRA, spectra
@@ -139,10 +139,11 @@ def generator() -> None:
     names = {"mass": "mass [GeV]", "pt": "pT [GeV]", "lit": "pixels above 0.5 GeV"}
     for axis, key in zip(axes, SPECTRA, strict=True):
         simulated = np.asarray(found.sample[key], np.float64)
-        edges = np.linspace(*np.percentile(simulated, (0.2, 99.8)) + np.array([-1, 1]) * 0.3 * simulated.std(), 50)
+        generated = {s: spectra(found.outputs[s][0] * PT_UNIT_GEV)[key] for s in ("float", "csim")}
+        low, high = np.percentile(np.concatenate([simulated, generated["float"]]), (0.2, 99.8))
+        edges = np.arange(np.floor(low), high + 1) - 0.5 if key == "lit" else np.linspace(low, high, 50)
         axis.hist(simulated, edges, color="0.8", label="simulated")
-        for stage in ("float", "csim"):
-            values = spectra(found.outputs[stage][0] * PT_UNIT_GEV)[key]
+        for stage, values in generated.items():
             axis.hist(values, edges, histtype="step", color=LOOK[stage][0], linestyle=LOOK[stage][1], label=stage)
         axis.set(xlabel=names[key], ylabel="jets")
     axes[0].legend()

@@ -34,8 +34,6 @@ NOT_STREAMED = {
     "einsum_moved",
     "einsum_in_place",
     "einsum_bias_by_position",
-    "lstm",
-    "gru",
 }
 
 

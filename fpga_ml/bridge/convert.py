@@ -18,14 +18,18 @@ from hls4ml.converters.keras_v3._base import registry
 from hls4ml.model.types import XnorPrecisionType
 from hls4ml.utils.config import create_config
 
+import fpga_ml.bridge.celeste
 import fpga_ml.bridge.handlers
 import fpga_ml.bridge.mends  # noqa: F401  (mends hls4ml)
+from fpga_ml.bridge import recurrent
 from fpga_ml.bridge.softmax import SoftmaxTables, tables_for
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.calibrate import Calibrated
 from fpga_ml.frontend.load import Source
 from fpga_ml.frontend.prepare import Prepared
+from fpga_ml.frontend.rebuild import calls
+from fpga_ml.frontend.recurrent import is_recurrent
 from fpga_ml.numerics.types import MAX_WIDTH_BITS, FixedType
 
 BACKENDS = ("Vitis", "Vivado", "Quartus", "oneAPI", "Catapult", "Libero")
@@ -80,7 +84,6 @@ _UNUSABLE = frozenset(
         "UnaryLUT",
         "FixedPointQuantizer",
         "ThresholdedReLU",
-        "TimeDistributed",
         "AveragePooling3D",
         "MaxPooling3D",
         "GlobalAveragePooling3D",
@@ -143,7 +146,10 @@ def check_model(model: Any | None) -> None:
     known = set(supported_layers()) | {"Affine"}
     if model is None:
         return  # hls4ml's own reader checks a Keras-2 model
-    for layer in model.layers:
+    for call in calls(model):
+        layer = call.layer
+        if is_recurrent(layer):
+            recurrent.check(layer, call.inputs)
         name = type(layer).__name__
         where = f"layer '{layer.name}' of model '{model.name}'"
         if name not in known:
@@ -276,7 +282,7 @@ def _settings(
         section["Trace"] = True
         if "ReuseFactor" in section:
             section["ReuseFactor"] = config.reuse_factor
-        section["Precision"] |= calibrated.quantised.precision.get(name, {})
+        _set_types(section, calibrated.quantised.precision.get(name, {}))
         if name in passing:
             section["Precision"]["result"] = "auto"
         if name in softmax:
@@ -322,6 +328,7 @@ def _apply_layer(section: dict[str, Any], own: Any, *, is_main: bool) -> None:
         "Strategy": own.strategy,
         "ParallelizationFactor": own.parallelization_factor,
         "TableSize": own.table_size,
+        "Static": own.static,
         "Implementation": own.softmax,
     }
     section |= {k: v for k, v in keys.items() if v is not None}

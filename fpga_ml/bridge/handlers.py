@@ -19,13 +19,14 @@ from hls4ml.converters.keras.qkeras import (
     parse_qconv_layer,
     parse_qdense_layer,
     parse_qdepthwiseqconv_layer,
-    parse_qrnn_layer,
     parse_qsepconv_layer,
 )
 from hls4ml.converters.keras_v3._base import KerasV3LayerHandler
 from hls4ml.converters.keras_v3.core import ActivationHandler
 from hls4ml.model.quantizers import QKerasQuantizer
 from hls4ml.model.types import FixedPrecisionType
+
+import fpga_ml.bridge.recurrent  # noqa: F401  (recurrent layers)
 
 # Keras-2 variable name -> the names that Keras 3 gives the same variable, in order of preference.
 _ALIASES = {"depthwise_kernel": ("depthwise_kernel", "kernel")}
@@ -108,16 +109,6 @@ class QBatchNormalizationHandler(_QKerasHandler):
 class QActivationHandler(_QKerasHandler):
     handles = ("QActivation",)
     parse = staticmethod(parse_qactivation_layer)
-
-    def _split_activation(self, layer: Any, main: dict[str, Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
-        return (main,)
-
-
-class QRecurrentHandler(_QKerasHandler):
-    """QSimpleRNN, QLSTM, QGRU: their activations belong to the cell and stay inside the layer."""
-
-    handles = ("QSimpleRNN", "QLSTM", "QGRU")
-    parse = staticmethod(parse_qrnn_layer)
 
     def _split_activation(self, layer: Any, main: dict[str, Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
         return (main,)

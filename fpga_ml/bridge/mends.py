@@ -37,7 +37,8 @@ class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
     hls4ml infers the accumulator of a Dense or Conv from fixed and integer types only; with binary (xnor) or
     power-of-two weights or scales it falls back to the model's default, in which a sum of 32 signs wraps silently. An
     average pooling inherits its input's type, which cuts off the mean's fraction bits, an average of two layers the
-    sum's, and a global pooling, an EinsumDense, an Embedding and a linear activation get the model's default.
+    sum's, and a global pooling, an EinsumDense, an Embedding, a linear activation and the gates of a recurrent layer get
+    the model's default.
     """
 
     def _infer_common_precision(self, node: Any, types_to_infer: list[str], n_ops: int) -> list[str]:
@@ -93,6 +94,17 @@ class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
             node.types["result_t"].precision = node.types["embeddings_t"].precision
         return inferred
 
+    def _infer_rnn_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:
+        inferred: list[str] = super()._infer_rnn_precision(node, types_to_infer)
+        if "result_t" in types_to_infer:
+            self._infer_default_type(node, "result_t")
+            inferred.append("result_t")
+        if "accum_t" in types_to_infer:
+            node.types["accum_t"].name = f"{node.name}_accum_t"
+            node.types["accum_t"].precision = _gate_type(node)
+            inferred.append("accum_t")
+        return inferred
+
     def _infer_pooling_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:
         inferred: list[str] = super()._infer_pooling_precision(node, types_to_infer)
         if node.attributes["pool_op"].lower() == "average":
@@ -101,6 +113,23 @@ class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
                 node.types[name].name = f"{node.name}_{name}"
                 node.types[name].precision = exact
         return inferred
+
+
+def _gate_type(node: Any) -> FixedPrecisionType:
+    """A type that holds what any gate of a recurrent layer sums up, its tables' values and its state."""
+    ways = ("forward_", "backward_") if node.class_name == "Bidirectional" else ("",)
+    data, state = (FixedType.parse(str(v.type.precision)) for v in (node.get_input_variable(), node.get_output_variable()))
+    fractions, reach = [state.fraction, node.types["table_t"].precision.fractional], max(-state.min, state.max, 1.0)
+    for way in ways:
+        total: Any = 0.0
+        for name, t in (("weight", data), ("recurrent_weight", state), ("bias", None), ("recurrent_bias", None)):
+            variable = node.weights[f"{way}{name}"]
+            total = total + np.abs(variable.data).sum(axis=0) * max(-t.min, t.max) if t else total + np.abs(variable.data)
+            own = _multiplier_type(variable.type.precision, variable.data).fractional
+            fractions.append(own + (t.fraction if t else 0))
+        reach = max(reach, float(np.max(total)))
+    integer, fraction = math.frexp(reach)[1] + 1, max(fractions)
+    return FixedPrecisionType(integer + fraction, integer, True)
 
 
 def _contracted(node: Any) -> int:

@@ -16,6 +16,7 @@ from hls4ml.model.types import ExponentPrecisionType, XnorPrecisionType
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.layers import elementwise, softmax, tables
 from fpga_ml.layers.base import Input, Layer
+from fpga_ml.layers.celeste import Exponents, PatchSums, PixelTerms
 from fpga_ml.layers.gather import Gather, Reordered
 from fpga_ml.layers.linear import Affine, Linear
 from fpga_ml.layers.pooling import AveragePool, MaxPool
@@ -523,3 +524,22 @@ def _resize(node: Any) -> Layer:
     rows = int(node.get_attr("out_height") or 1) // image.shape[0] if image.shape[0] > 1 else 1
     columns = int(node.get_attr("out_width")) // image.shape[1]
     return Gather(**_common(node), index=image.repeat(rows, 0).repeat(columns, 1).reshape(-1))
+
+
+@reads("CelesteExponents")
+def _exponents(node: Any) -> Layer:
+    return Exponents(**_common(node), design=node.design)
+
+
+@reads("CelesteTerms")
+def _pixel_terms(node: Any) -> Layer:
+    return PixelTerms(**_common(node), design=node.design)
+
+
+@reads("CelesteSums")
+def _patch_sums(node: Any) -> Layer:
+    first, count = node.chosen
+    return PatchSums(**_common(node), first=first, count=count, moments=node.moments, patch=node.patch)
+
+
+import fpga_ml.bridge.read_recurrent  # noqa: E402, F401  (registers its readers)

@@ -1,4 +1,4 @@
-"""Fixed-point designs of the pixel-likelihood kernel: every width, and the tables, in one place for all that compute with them.
+"""Fixed-point designs of the pixel-likelihood kernel: every width and table, in one place for all that compute with them.
 
 A table with linear interpolation has its nodes below (above) a convex (concave) function by a twelfth of the second
 difference, so that the error of its chords has no mean: what would add up over a patch is the mean, not the spread.
@@ -22,6 +22,7 @@ from fpga_ml.numerics import FixedType, Overflow, Rounding
 from fpga_ml.numerics.types import MAX_WIDTH_BITS
 
 Ints = npt.NDArray[np.int64]
+VALUE, MOMENTS, OVERFLOW = OUTPUTS = ("value", "moments", "overflow")
 _EXACT_BITS = 53  # of a double, through which C-simulation hands its results
 _GUARD_BITS = 2  # of the mantissa, below the last bit of one over it
 
@@ -37,7 +38,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Entries:
-    """values[i], or values[i] + slopes[i] * remainder with slopes to the next entry; raw, slopes None where not interpolated."""
+    """values[i], or values[i] + slopes[i] * remainder, with slopes to the next entry; raw. slopes: None: not interpolated."""
 
     values: Ints
     slopes: Ints | None
@@ -63,8 +64,8 @@ class Design:
 
     coefficient: of C_k, whose constants, slopes (of x, y) and curvatures (of x^2, xy, y^2) have ranges of their own; exponent:
     q_k = C_k . m rounded; rate: of counts, background, G_k and their sum E in electrons; residual: t = (count - E) / E;
-    product: t G_k. exp: of 2^x for x in [0, 1); reciprocal: of 1 / x for x in [1, 2), not above 1; chi: of t in [-1, 3), beyond
-    which each octave of 1 + t has half as many entries.
+    product: t G_k. exp: of 2^x for x in [0, 1); reciprocal: of 1 / x for x in [1, 2), not above 1; chi: of t in [-1, 3),
+    beyond which each octave of 1 + t has half as many entries.
     """
 
     coefficient_fraction: int
@@ -97,7 +98,8 @@ class Design:
             )
         quotient = self.rate_bits + self.residual_integer + self.reciprocal.fraction + 2
         term = self.rate_integer + self.residual_integer + 2 + max(self.product_fraction, self.deviance_fraction)
-        if max(quotient, term) > MAX_WIDTH_BITS:
+        power = self.exp.fraction + 1 + (1 << self.exponent_bits)
+        if max(quotient, term, power) > MAX_WIDTH_BITS:
             raise FpgaMlError(
                 f"its products need more than {MAX_WIDTH_BITS} bits",
                 where="design of the Celeste kernel",
@@ -197,19 +199,19 @@ class Design:
         integer = self.rate_integer + self.residual_integer + 2
         return FixedType(True, integer + fraction, integer)
 
-    def value(self, rows: int, columns: int) -> FixedType:
-        """Of the log-likelihood of a patch."""
-        return _sum_type(self.term.integer, self.deviance_fraction, rows * columns)
+    def fraction_of(self, output: str) -> int:
+        """Of what is added up to an output."""
+        return {VALUE: self.deviance_fraction, MOMENTS: self.product_fraction, OVERFLOW: 0}[output]
 
-    def moment(self, rows: int, columns: int) -> FixedType:
-        """Of all moments."""
+    def result(self, output: str, rows: int, columns: int) -> FixedType:
+        """Of an output: the log-likelihood of a patch, all moments, the number of pixels in which something was out of its
+        range."""
+        if output == OVERFLOW:
+            bits = (rows * columns).bit_length()
+            return FixedType(False, bits, bits)
+        if output == VALUE:
+            return _sum_type(self.term.integer, self.deviance_fraction, rows * columns)
         return _sum_type(self.product.integer, self.product_fraction, int(np.abs(offsets((rows, columns))).sum(0).max()))
-
-    @staticmethod
-    def count(rows: int, columns: int) -> FixedType:
-        """Of the number of pixels in which something was out of its range."""
-        bits = (rows * columns).bit_length()
-        return FixedType(False, bits, bits)
 
     # Tables
 
@@ -263,8 +265,8 @@ def _entries(
 
 
 def _sum_type(integer: int, fraction: int, weight: int) -> FixedType:
-    """Of a sum of values with so many integer bits, sign included, times weights that add up to `weight` in magnitude: all of its
-    fraction that a double holds."""
+    """Of a sum of values with so many integer bits, sign included, times weights that add up to `weight` in magnitude: all of
+    its fraction that a double holds."""
     integer += math.ceil(math.log2(weight))
     width = min(integer + fraction, _EXACT_BITS)
     return FixedType(True, width, integer, Rounding.RND)
@@ -274,5 +276,5 @@ def _sum_type(integer: int, fraction: int, weight: int) -> FixedType:
 PRESETS: dict[str, Design] = {
     "D14": Design(18, 12, Table(5, 12), 6, Table(7, 9, interpolated=False), 14, Table(6, 12), 14),
     "D16": Design(20, 14, Table(6, 16), 10, Table(5, 14), 16, Table(6, 14), 16),
-    "D18": Design(22, 16, Table(6, 17), 10, Table(6, 16), 18, Table(7, 16), 18),
+    "D18": Design(22, 16, Table(6, 17), 12, Table(6, 16), 18, Table(7, 16), 18),
 }

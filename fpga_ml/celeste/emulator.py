@@ -9,14 +9,14 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from fpga_ml.celeste.design import Design
+from fpga_ml.celeste.design import MOMENTS, OVERFLOW, VALUE, Design
 from fpga_ml.celeste.evaluator import MONOMIALS, Floats, Patch, Result
 from fpga_ml.layers.base import Input, Layer, Tensor
 from fpga_ml.layers.celeste import Exponents, PatchSums, PixelTerms
 
 COEFFICIENTS, PIXELS = "coefficients", "pixels"
-VALUE, MOMENTS, OVERFLOW = "value", "moments", "overflow"
-_ABSENT = (-256.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+DARK = np.array([-64.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+"""Coefficients of a component without light."""
 
 
 def layers_of(design: Design, patch: tuple[int, int], components: int) -> tuple[Layer, ...]:
@@ -30,17 +30,17 @@ def layers_of(design: Design, patch: tuple[int, int], components: int) -> tuple[
         Input(PIXELS, (), (rows, columns, 2), design.rate),
         exponents,
         terms,
-        PatchSums(VALUE, ("terms",), (1,), design.value(*patch), components, 1, False, patch),
-        PatchSums(MOMENTS, ("terms",), (components, MONOMIALS), design.moment(*patch), 0, components, True, patch),
-        PatchSums(OVERFLOW, ("terms",), (1,), design.count(*patch), components + 1, 1, False, patch),
+        PatchSums(VALUE, ("terms",), (1,), design.result(VALUE, *patch), components, 1, False, patch),
+        PatchSums(MOMENTS, ("terms",), (components, MONOMIALS), design.result(MOMENTS, *patch), 0, components, True, patch),
+        PatchSums(OVERFLOW, ("terms",), (1,), design.result(OVERFLOW, *patch), components + 1, 1, False, patch),
     )
 
 
 def inputs_of(coefficients: Floats, patch: Patch) -> dict[str, Floats]:
-    """What the kernel is given: a component without light (a constant of minus infinity) is one of 2**-256 electrons."""
+    """What the kernel is given: a component without light (a constant of minus infinity) is one of 2**-64 electrons."""
     dark = np.isneginf(coefficients[:, :1])
     return {
-        COEFFICIENTS: np.where(dark, np.array(_ABSENT), coefficients),
+        COEFFICIENTS: np.where(dark, DARK, coefficients),
         PIXELS: np.stack([patch.counts, patch.background], axis=-1).astype(np.float64),
     }
 

@@ -17,16 +17,18 @@ from fpga_ml.celeste.likelihood import fisher, gradient, rate
 from fpga_ml.celeste.sources import Exposure, Galaxy, Scene, Source, Star, canonical, coefficients, magnitude
 from fpga_ml.errors import FpgaMlError
 
-_BOUNDS = {
-    # parameter: low, high, longest step
-    "x": (-np.inf, np.inf, 1.0),
-    "y": (-np.inf, np.inf, 1.0),
+MOVE_PX = 3.0
+"""How far along an axis a source may come to lie from where it was looked for: not at its neighbour's place."""
+BOUNDS = {
+    "x": (-MOVE_PX, MOVE_PX, 1.0),
+    "y": (-MOVE_PX, MOVE_PX, 1.0),
     "log_flux": (-10.0, 20.0, 1.0),
     "de_vaucouleurs": (0.01, 0.99, 0.3),
     "log_axis_ratio": (np.log(0.1), np.log(10.0), 0.5),
     "angle": (-np.inf, np.inf, 0.5),
     "log_radius": (np.log(0.25), np.log(30.0), 0.5),
 }
+"""Of each parameter: low, high, longest step; of x and y from where the source was looked for."""
 _APERTURE_PX = 6
 """Pixels around a source in which a first guess looks at it."""
 
@@ -84,7 +86,7 @@ def fit(
     """
     task = _Task(patch, exposure, evaluator or Float64(), settings or Settings(), at_once)
     given = [start] if isinstance(start, Star | Galaxy | Position) else list(start)
-    known: list[Source] = [_as_star(one, patch, exposure) if isinstance(one, Position) else one for one in given]
+    known: list[Source] = [first_star(one, patch, exposure) if isinstance(one, Position) else one for one in given]
     odds: list[float | None] = [None] * len(given)
     unknown = [i for i, one in enumerate(given) if isinstance(one, Position)]
     if unknown and len(given) > 1:
@@ -132,7 +134,7 @@ class _Task:
             slope = gradient(result.moments, scene.coefficients()[1])
             return Point(result.value, slope, fisher(scene, self.patch.background))
 
-        low, high, longest = np.array([_BOUNDS[name] for source in sources for name in source.PARAMETERS]).T
+        low, high, longest = np.array([bound for source in sources for bound in bounds(source)]).T
         ascent = ascend(objective, first.vector(), Box(low, high, longest), self.settings)
         scene = first.at(ascent.vector)
         if to_the_end and not ascent.converged:
@@ -161,10 +163,21 @@ def _decide(star: Source, task: _Task) -> tuple[Source, float]:
     """
     as_star = task.maximise([star])
     rough = replace(task, settings=replace(task.settings, tolerance=max(task.settings.tolerance, 0.01), iterations=40))
-    as_galaxy = rough.maximise([_as_galaxy(as_star.sources[0], task.patch, task.exposure)], to_the_end=False)
+    as_galaxy = rough.maximise([first_galaxy(as_star.sources[0], task.patch, task.exposure)], to_the_end=False)
     further = len(Galaxy.PARAMETERS) - len(Star.PARAMETERS)
     odds = as_galaxy.value - as_star.value - further / 2 * np.log(task.patch.counts.size)
     return (as_galaxy if odds > 0 else as_star).sources[0], float(odds)
+
+
+def bounds(source: Source | Position) -> list[tuple[float, float, float]]:
+    """Low, high and longest step of each parameter of a source that is looked for there, or of a position's two."""
+    names = ("x", "y") if isinstance(source, Position) else source.PARAMETERS
+    around = {"x": source.x, "y": source.y}
+    return [
+        (around.get(name, 0.0) + low, around.get(name, 0.0) + high, step)
+        for name, (low, high, step) in BOUNDS.items()
+        if name in names
+    ]
 
 
 def _near(patch: Patch, x: float, y: float) -> tuple[Floats, Floats, Floats]:
@@ -180,14 +193,14 @@ def _near(patch: Patch, x: float, y: float) -> tuple[Floats, Floats, Floats]:
     return dx[inside], dy[inside], light[inside]
 
 
-def _as_star(at: Position, patch: Patch, exposure: Exposure) -> Star:
+def first_star(at: Position, patch: Patch, exposure: Exposure) -> Star:
     """With the light around the position as its flux, or a standard error of it where there is less."""
     _, _, light = _near(patch, at.x, at.y)
     least = np.sqrt(len(light) * patch.background.mean())
     return Star(at.x, at.y, max(float(light.sum()), float(least)) / exposure.gain)
 
 
-def _as_galaxy(star: Source, patch: Patch, exposure: Exposure) -> Galaxy:
+def first_galaxy(star: Source, patch: Patch, exposure: Exposure) -> Galaxy:
     """The ellipse from the light's second moments less the PSF's; half de Vaucouleurs."""
     dx, dy, light = _near(patch, star.x, star.y)
     weight = light * exposure.psf.at(dx, dy)

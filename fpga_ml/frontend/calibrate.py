@@ -13,6 +13,7 @@ from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.quantise import Quantised, Rounded, Types, rewrite
 from fpga_ml.frontend.quantizers import type_of, weight_type
 from fpga_ml.frontend.rebuild import Array, Probe, calls
+from fpga_ml.frontend.recurrent import directions, is_recurrent, reaches
 from fpga_ml.numerics import FixedType, Overflow, Rounding
 
 # Enough samples for the error of each tensor; ranges are taken from all of them.
@@ -89,9 +90,9 @@ def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Conf
     _check_layer_names(model, config)
     in_types = input_types(x, names, config)
     rounded_x = [t.quantise(v) for t, v in zip(in_types, x, strict=True)]
-    ranges = Probe(model).ranges(rounded_x)
+    ranges, states = Probe(model).ranges(rounded_x), reaches(model, rounded_x)
     for _ in range(8):
-        quantised = rewrite(model, _types(ranges, config))
+        quantised = rewrite(model, _types(ranges, states, config))
         seen = Probe(quantised.model).ranges(rounded_x)
         over = [r for r in quantised.rounded if r.before and _overflows(r, seen[r.before], config)]
         if not over:
@@ -99,6 +100,7 @@ def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Conf
         for r in over:
             low, high = seen[r.before]
             ranges[r.tensor] = (min(low, ranges[r.tensor][0]), max(high, ranges[r.tensor][1]))
+            states |= {r.tensor: max(-low, high, states[r.tensor])} if r.tensor in states else {}
     return Calibrated(quantised, in_types, _errors(quantised, in_types, x, rounded_x, names))
 
 
@@ -120,10 +122,10 @@ def _overflows(r: Rounded, reach: tuple[float, float], config: Config) -> bool:
     return bool(r.type.overflows(np.array([max(low, 0.0) if r.relu else low, high])))
 
 
-def _types(ranges: Mapping[str, tuple[float, float]], config: Config) -> Types:
+def _types(ranges: Mapping[str, tuple[float, float]], states: Mapping[str, float], config: Config) -> Types:
     def weight(layer: str, variable: str, values: np.ndarray) -> FixedType:
         own = config.layer(layer)
-        role = "bias" if variable in ("bias", "beta") else "weight"
+        role = "bias" if variable.endswith(("bias", "beta")) else "weight"
         given = own.precision.get(variable) or own.precision.get(role)
         if given:
             return FixedType.parse(given)
@@ -136,7 +138,13 @@ def _types(ranges: Mapping[str, tuple[float, float]], config: Config) -> Types:
         low, high = ranges.get(tensor, (-1.0, 1.0))
         return FixedType.for_range(max(low, 0.0) if relu else low, high, own.bits or config.bits, signed=not relu)
 
-    return Types(weight, activation)
+    def state(layer: str) -> FixedType:
+        own = config.layer(layer)
+        if given := own.precision.get("result"):
+            return FixedType.parse(given)
+        return FixedType.for_range(-states[layer], states[layer], own.bits or config.bits, signed=True)
+
+    return Types(weight, activation, state)
 
 
 def _errors(
@@ -167,6 +175,9 @@ def _errors(
 def _weight_row(model: Any, r: Rounded) -> TensorError:
     layer_name, variable = r.tensor.rsplit(".", 1)
     layer = model.get_layer(layer_name)
+    if is_recurrent(layer):
+        prefix = next(p for p in directions(layer) if variable.startswith(p))
+        layer, variable = directions(layer)[prefix].cell, variable.removeprefix(prefix)
     values = next((np.asarray(w, np.float64) for w in layer.weights if w.name == variable), np.zeros(1))
     return _row(r.tensor, r.kind, r.type, values, r.type.quantise(values), "calibrated")
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from fpga_ml.frontend.celeste import LAYERS as CELESTE
 from fpga_ml.frontend.quantise import _LINEAR
 from fpga_ml.frontend.rebuild import copy_layer, rebuild
 
@@ -20,6 +21,8 @@ def to_float(model: Any) -> Any:
 
     def make(layer: Any) -> Any:
         weights[layer.name] = [np.asarray(w) for w in layer.weights]
+        if isinstance(layer, CELESTE):
+            return type(layer).from_config({**layer.get_config(), "design": None})
         if type(layer).__name__ == "QActivation":
             return _float_activation(layer.activation, layer.name) if _rounds(layer.activation) else copy_layer(layer)
         config = layer.get_config()

@@ -14,12 +14,13 @@ import keras
 import numpy as np
 import qkeras  # noqa: F401  (registers the QKeras layers that a saved model names)
 
-import fpga_ml.frontend.layers  # noqa: F401  (registers Affine)
+import fpga_ml.frontend.celeste
+import fpga_ml.frontend.layers  # noqa: F401  (registers their layers)
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.floats import to_float
 from fpga_ml.frontend.legacy import CannotRebuild, input_ports, is_legacy, read_architecture, rebuild_legacy
 from fpga_ml.frontend.quantise import activation_name
-from fpga_ml.frontend.rebuild import as_functional, calls
+from fpga_ml.frontend.rebuild import as_functional, calls, unwrapped
 
 QUANTISED_FILE, FLOAT_FILE, SAMPLE_FILE, CONFIG_FILE = "quantised.keras", "float.keras", "sample.npz", "fpga_ml.toml"
 
@@ -77,7 +78,7 @@ def load(model: Any, weights: Path | None = None) -> Source:
 
 
 def _in_memory(model: Any) -> Source:
-    functional = as_functional(model)
+    functional = unwrapped(as_functional(model))
     return Source(functional.name, functional, to_float(functional), "in memory", "", "keras-3", _inputs(functional))
 
 
@@ -123,7 +124,7 @@ def _folder(path: Path) -> Source:
 
 def _load_keras(path: Path) -> Any:
     try:
-        return as_functional(keras.models.load_model(path, compile=False))
+        return unwrapped(as_functional(keras.models.load_model(path, compile=False)))
     except FpgaMlError:
         raise
     except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:

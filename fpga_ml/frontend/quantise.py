@@ -16,6 +16,8 @@ import keras
 import numpy as np
 import qkeras
 
+from fpga_ml.frontend import recurrent
+from fpga_ml.frontend.celeste import LAYERS as CELESTE
 from fpga_ml.frontend.layers import Affine
 from fpga_ml.frontend.quantizers import relu_quantizer, signed_quantizer, weight_type
 from fpga_ml.frontend.rebuild import Call, Probe, as_functional, calls, consumers, copy_layer, rebuild
@@ -48,16 +50,12 @@ _LINEAR: dict[str, tuple[Any, dict[str, str]]] = {
 _LINEAR |= {f"Q{name}": rule for name, rule in _LINEAR.items()}
 
 # Layers without a QKeras twin: their weights are rounded and hls4ml is told the types. Keras variable -> hls4ml's name.
-_RECURRENT = {"kernel": ("weight",), "recurrent_kernel": ("recurrent_weight",), "bias": ("bias", "recurrent_bias")}
 _TYPED: dict[str, dict[str, tuple[str, ...]]] = {
     "DepthwiseConv1D": {"kernel": ("weight",), "bias": ("bias",)},
     "EinsumDense": {"kernel": ("weight",), "bias": ("bias",)},
     "Embedding": {"embeddings": ("embeddings",)},
     "PReLU": {"alpha": ("param",)},
     "LayerNormalization": {"gamma": ("scale",), "beta": ("bias",)},
-    "SimpleRNN": _RECURRENT,
-    "LSTM": _RECURRENT,
-    "GRU": _RECURRENT,
 }
 
 # Layers whose output needs no rounding of its own: they move or select values, or (softmax) own their tables.
@@ -83,11 +81,9 @@ _EXACT = frozenset(
         "Softmax",
         "Embedding",
         "QActivation",
-        "QSimpleRNN",
-        "QLSTM",
-        "QGRU",
     }
 )
+_EXACT |= {kind.__name__ for kind in CELESTE}
 _INFERENCE_IDENTITY = frozenset({"Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "AlphaDropout"})
 _NORMALISE = ("BatchNormalization", "QBatchNormalization")
 
@@ -120,10 +116,12 @@ class Quantised:
 
 @dataclass(frozen=True)
 class Types:
-    """How types are chosen. weight(layer, variable, values) and activation(tensor, relu) give a type."""
+    """How types are chosen. weight(layer, variable, values), activation(tensor, relu) and state(layer), of what a
+    recurrent layer keeps between steps, give a type."""
 
     weight: Callable[[str, str, np.ndarray], FixedType]
     activation: Callable[[str, bool], FixedType]
+    state: Callable[[str], FixedType]
 
 
 def to_qkeras(model: Any, bits: int = 6, *, data: Any = None, activation_integer_bits: int = 3) -> Any:
@@ -143,7 +141,14 @@ def to_qkeras(model: Any, bits: int = 6, *, data: Any = None, activation_integer
             return FixedType(not relu, bits, activation_integer_bits + (not relu))
         return FixedType.for_range(*ranges[tensor], bits, signed=not relu)
 
-    types = Types(weight=lambda _layer, _variable, values: weight_type(values, bits), activation=activation)
+    reaches = recurrent.reaches(model, samples) if samples else {}
+
+    def state(layer: str) -> FixedType:
+        if layer not in reaches:
+            return FixedType(True, bits, activation_integer_bits + 1)
+        return FixedType.for_range(-reaches[layer], reaches[layer], bits, signed=True)
+
+    types = Types(lambda _layer, _variable, values: weight_type(values, bits), activation, state)
     return rewrite(model, types, round_logits=False).model
 
 
@@ -191,6 +196,7 @@ class _Rewrite:
         self.rounded: list[Rounded] = []
         self.precision: dict[str, dict[str, str]] = {}
         self.completed: dict[str, None] = {}
+        self.states: dict[str, FixedType] = {}
         self.folded = self._fold()
 
     def run(self) -> Quantised:
@@ -236,6 +242,8 @@ class _Rewrite:
             return None
         if name in _NORMALISE:
             return self._affine(layer)
+        if recurrent.is_recurrent(layer):
+            return self._recurrent(layer)
         if is_quantised(layer):
             self.weights[layer.name] = [np.asarray(w) for w in layer.weights]
             return copy_layer(layer)
@@ -263,6 +271,34 @@ class _Rewrite:
         self.weights[layer.name] = list(values.values())
         return twin.from_config(config)
 
+    def _recurrent(self, layer: Any) -> Any:
+        self.weights[layer.name] = [np.asarray(w) for w in layer.weights]
+        ways = recurrent.directions(layer)
+        twins = {prefix: self._twin(layer.name, prefix, one) for prefix, one in ways.items()}
+        for prefix, one in twins.items():
+            self.precision.setdefault(layer.name, {}).update(recurrent.precision(prefix, one))
+        found = recurrent.state_type(next(iter(twins.values())))
+        if found is not None:
+            self.states[layer.name] = found
+        if "" in twins:
+            return twins[""]
+        forward, backward = twins.values()
+        return keras.layers.Bidirectional(forward, layer.merge_mode, backward_layer=backward, name=layer.name)
+
+    def _twin(self, name: str, prefix: str, layer: Any) -> Any:
+        """Of one direction, with the quantizers that it lacks."""
+        quantizers: dict[str, Any] = {}
+        lacking = recurrent.missing(layer)
+        if lacking:
+            self.completed[name] = None
+        for variable, (argument, _) in recurrent.VARIABLES.items():
+            if argument in lacking:
+                t = self._weight_type(name, f"{prefix}{variable}", np.asarray(getattr(layer.cell, variable)))
+                quantizers[argument] = signed_quantizer(t, f"layer '{name}', {prefix}{variable}")
+        if "state_quantizer" in lacking:
+            quantizers["state_quantizer"] = signed_quantizer(self.types.state(name), f"state of layer '{name}'")
+        return recurrent.twin(layer, quantizers)
+
     def _affine(self, layer: Any) -> Any:
         self.completed[layer.name] = None
         scale, shift = affine_of(layer)
@@ -287,7 +323,7 @@ class _Rewrite:
 
     def _weight_type(self, layer: str, variable: str, values: np.ndarray) -> FixedType:
         t = self.types.weight(layer, variable, values)
-        kind = "bias" if variable in ("bias", "beta") else "weight"
+        kind = "bias" if variable.endswith(("bias", "beta")) else "weight"
         self.rounded.append(Rounded(f"{layer}.{variable}", kind, t))
         return t
 
@@ -296,6 +332,8 @@ class _Rewrite:
         layer, name = call.layer, type(call.layer).__name__
         if layer.name in self.folded.values() or name in _EXACT | _INFERENCE_IDENTITY:
             return tensor
+        if layer.name in self.states:
+            return self._round(call, tensor, relu=False, given=self.states[layer.name])
         relu = is_relu(layer)
         if name in _LINEAR:
             inner = activation_name(layer)
@@ -325,8 +363,8 @@ class _Rewrite:
         ]
         return bool(rounds) and all(rounds)
 
-    def _round(self, call: Call, tensor: Any, *, relu: bool) -> Any:
-        t = self.types.activation(call.key, relu)
+    def _round(self, call: Call, tensor: Any, *, relu: bool, given: FixedType | None = None) -> Any:
+        t = given or self.types.activation(call.key, relu)
         where = f"output of layer '{call.key}'"
         if relu:
             own_name = is_relu(call.layer)

@@ -131,6 +131,38 @@ def float64() -> Iterator[None]:
         keras.config.set_dtype_policy(policy)
 
 
+# Layers that do the same at every place before the last axis: TimeDistributed adds nothing to them.
+_POINTWISE = frozenset(["Dense", "QDense", "Activation", "QActivation", "ReLU", "LeakyReLU", "Dropout"])
+
+
+def unwrapped(model: Any) -> Any:
+    """The model with what TimeDistributed layers hold in their place; the model itself where there is none."""
+    wrapped = [layer for layer in model.layers if type(layer).__name__ == "TimeDistributed"]
+    if not wrapped:
+        return model
+    for layer in wrapped:
+        inner = type(layer.layer).__name__
+        if inner not in _POINTWISE:
+            raise FpgaMlError(
+                f"layer '{layer.name}' applies a {inner} to each time step, which hls4ml cannot read under Keras 3",
+                where=f"model '{model.name}'",
+                do=f"use a layer that takes sequences, or TimeDistributed of one of {', '.join(sorted(_POINTWISE))}",
+            )
+
+    def make(layer: Any) -> Any:
+        if layer not in wrapped:
+            return copy_layer(layer)
+        made = copy_layer(layer.layer)
+        made.name = layer.name
+        return made
+
+    new = rebuild(model, make)
+    for layer in model.layers:
+        if layer.weights:
+            new.get_layer(layer.name).set_weights(layer.get_weights())
+    return new
+
+
 def copy_layer(layer: Any, dtype: str | None = None, changes: Mapping[str, Any] | None = None) -> Any:
     """A new layer of the same configuration, without weights, in the given float type, with some arguments changed."""
     config = {**layer.get_config(), **(changes or {})}

@@ -110,15 +110,17 @@ def _forget(folder: Path, target: Path) -> None:
 
 
 def _mend_headers(folder: Path) -> None:
-    """hls4ml 1.3.0's lstm and gru take the state for an input: a network whose state has a type other than its input's
-    does not compile (hls4ml issue 1166)."""
+    """hls4ml 1.3.0's lstm and gru take the state for an input, and lstm gives its sums the type of its result: a network
+    whose types differ there does not compile (hls4ml issue 1166)."""
     header = folder / "firmware" / "nnet_utils" / "nnet_recurrent.h"
-    if header.exists():
-        wrong, right = (
-            "nnet::dense<data_T, res_T, typename CONFIG_T::mult_config2>(h_",
-            "nnet::dense<res_T, res_T, typename CONFIG_T::mult_config2>(h_",
-        )
-        header.write_text(header.read_text().replace(wrong, right))
+    if not header.exists():
+        return
+    text = header.read_text()
+    for given, config in (("data_T", "mult_config1"), ("res_T", "mult_config2")):
+        right = f"nnet::dense<{given}, typename CONFIG_T::accum_t, typename CONFIG_T::{config}>("
+        for wrong in ("data_T, res_T", "data_T, typename CONFIG_T::accum_t"):
+            text = text.replace(f"nnet::dense<{wrong}, typename CONFIG_T::{config}>(", right)
+    header.write_text(text)
 
 
 def write_vectors(folder: Path, x: Sequence[Array], expected: Sequence[Array]) -> None:

@@ -47,14 +47,14 @@ def w_qcd(folder: Path) -> tuple[Arrays, Arrays]:
     return read(folder, made.format("w"), "wqcd_w.npz"), read(folder, made.format("qcd"), "wqcd_qcd.npz")
 
 
-def five_class(folder: Path) -> Arrays:
-    """x (N, 16) and y (N,), the class number in the order g, q, W, Z, t; each class in event order, interleaved so that a
-    block of fractions cuts every class alike."""
+def five_class(folder: Path, name: str = "x") -> Arrays:
+    """x, the array of this name ((N, 16) features, or (N, 20, 4) constituents), and y (N,), the class number in the order g, q,
+    W, Z, t; each class in event order, interleaved so that a block of fractions cuts every class alike."""
     parts = []
     for label, kind in enumerate("gqwzt"):
         found = read(folder, f"five_class_pt1000/five_class_{kind}.npz")
-        n = len(found["x"])
-        parts.append({"x": found["x"], "y": np.full(n, label), "at": np.arange(n) / n})
+        n = len(found[name])
+        parts.append({"x": found[name], "y": np.full(n, label), "at": np.arange(n) / n})
     whole = join(parts)
     order = np.argsort(whole.pop("at"), kind="stable")
     return {k: a[order] for k, a in whole.items()}

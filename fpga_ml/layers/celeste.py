@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,9 +33,6 @@ class Exponents(Layer):
     @property
     def patch(self) -> tuple[int, int]:
         return self.shape[0], self.shape[1]
-
-    def by_token(self, tokens: int) -> bool:
-        return tokens == 1
 
     def evaluate(self, *x: Tensor) -> Tensor:
         coefficients = x[0].raw.reshape(len(x[0].raw), -1, MONOMIALS)
@@ -219,35 +215,49 @@ class PatchSums(Layer):
     moments: bool
     patch: tuple[int, int]
 
-    per_element: ClassVar[tuple[str, ...]] = ()
-
-    def by_token(self, tokens: int) -> bool:
-        return tokens == 1
-
     @property
     def weights(self) -> Raw:
         """(pixels, sums of an element)."""
         every = offsets(self.patch)
         return every if self.moments else every[:, :1]
 
-    def chosen(self, elements: int) -> slice:
-        """Of so many elements of a pixel, those that are summed."""
-        if self.first + self.count > elements:
-            raise ValueError(f"{self.name} reads elements up to {self.first + self.count} of {elements}")
+    @property
+    def chosen(self) -> slice:
+        """The elements of a pixel that are summed."""
         return slice(self.first, self.first + self.count)
 
     def evaluate(self, *x: Tensor) -> Tensor:
         terms = x[0].raw.reshape(len(x[0].raw), self.patch[0] * self.patch[1], -1)
-        terms = np.moveaxis(terms[..., self.chosen(terms.shape[-1])], 1, 2)  # (N, count, pixels)
+        terms = np.moveaxis(terms[..., self.chosen], 1, 2)  # (N, count, pixels)
         return self._result((terms @ self.weights).reshape(len(terms), -1), x[0].type.fraction)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         pixels = self.patch[0] * self.patch[1]
         terms = np.reshape(np.array(x[0]), (pixels, -1))
-        terms = terms[:, self.chosen(terms.shape[1])]
+        terms = terms[:, self.chosen]
         return [
             b.cast(_weighted(b, column, weights), self.result) for column in terms.T.tolist() for weights in self.weights.T
         ]
+
+    def lower_sums(self, b: Builder, sums: Sequence[int]) -> list[int]:
+        """The result's elements from sums in which a pixel counts C(m, i) C(n, j) times, m and n being the pixels behind it
+        in its row and in its column (ir/network/moments.py); of moments, those of one element: 1, x, y, xx, xy, yy.
+
+        x = g - m with g that of the middle, and m^2 = 2 C(m, 2) + C(m, 1); so for y and n.
+        """
+        if not self.moments:
+            return [b.cast(v, self.result) for v in sums]
+        (rows, columns), (one, x, y, xx, xy, yy) = self.patch, sums
+        right, below = columns - 1 - columns // 2, rows - 1 - rows // 2
+        made = [
+            one,
+            _weighted(b, [one, x], [right, -1]),
+            _weighted(b, [one, y], [below, -1]),
+            _weighted(b, [one, x, xx], [right * right, 1 - 2 * right, 2]),
+            _weighted(b, [one, x, y, xy], [right * below, -below, -right, 1]),
+            _weighted(b, [one, y, yy], [below * below, 1 - 2 * below, 2]),
+        ]
+        return [b.cast(v, self.result) for v in made]
 
 
 def _weighted(b: Builder, values: Sequence[int], weights: Sequence[int]) -> int:

@@ -12,18 +12,23 @@ from math import prod
 import numpy as np
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.ir.kernel import Wire
-from fpga_ml.ir.network import Channel, Collect, Map, Network, Process, Split, Window, verified
+from fpga_ml.ir.kernel import Builder, Wire
+from fpga_ml.ir.network import Channel, Collect, Loop, Map, Network, Process, Split, Window, verified
 from fpga_ml.ir.network.fold import hull
 from fpga_ml.ir.network.process import output_wires
 from fpga_ml.layers.base import Input, Layer
+from fpga_ml.layers.celeste import Exponents, PatchSums
 from fpga_ml.layers.gather import Gather
 from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.pooling import AveragePool, MaxPool
+from fpga_ml.layers.recurrent import Bidirectional, Recurrent
+from fpga_ml.lowering.folding import Folded, folded
 from fpga_ml.lowering.parallel import Made, lowered, shared
+from fpga_ml.lowering.patches import corners, exponents, patch_sums
 from fpga_ml.lowering.windows import at_position, flat, positions, sliding
 
 _MOST_AT_ONCE = 4096  # elements of a result
+_GATE_CYCLES = 16  # of a recurrent step besides its rounds, at the clocks that matter
 
 
 def stream(
@@ -76,6 +81,17 @@ class _Lowering:
                 self._move(layer)
             case Linear() | MaxPool() | AveragePool():
                 self._slide(layer)
+            case Exponents():
+                corner = self._collected(layer, corners(layer, self.made[layer.reads[0]], self.processes))
+                self.made[layer.name] = exponents(layer, self._name(layer), corner, self.processes)
+            case PatchSums():
+                read, head = self.made[layer.reads[0]], layer.name in self.heads
+                self.made[layer.name] = patch_sums(layer, self._name(layer), read, head, self.processes)
+            case Recurrent():
+                self._recur(layer)
+            case Bidirectional():
+                for part in layer.parts:
+                    self.add(part)
             case _:
                 self._each_token(layer)
 
@@ -154,6 +170,39 @@ class _Lowering:
             buffer = Window(f"{layer.name}_window", (read.channel,), (windows,), found.rows, found.columns, tuple(outside))
             self.processes.append(buffer)
             self._map(layer, found.layer, [Made(windows, buffer.reach(read.wires)[0])], idle=buffer.lag)
+
+    def _recur(self, layer: Recurrent) -> None:
+        """A token is a time step. What needs no state, the products with the data, comes before the loop."""
+        read, cell, own = self.made[layer.reads[0]], layer.cell, f"{layer.name}_inputs"
+        tokens = read.channel.tokens
+        one = replace(cell.inputs, name=own)
+        if self.interval_cycles is not None:
+            one = replace(one, reuse=max(1, self.interval_cycles // tokens))
+        reads, kernel = shared(one, [read], self.processes)
+        sums = Channel(f"{layer.name}_sums", tuple(w.type for w in output_wires(kernel)), tokens)
+        self.processes.append(Map(own, tuple(r.channel for r in reads), (sums,), kernel))
+        b, kept = Builder(layer.name), (cell.state,) * cell.elements
+        data = [b.input(w) for w in output_wires(kernel)]
+        fold = self._folded_state(layer, tokens)
+        products = [b.input(w) for w in fold.wires] if fold else []
+        state = [b.input(Wire.of(t)) for t in kept]
+        if fold:
+            step = b.build(cell.lower_with(b, data, cell.first.finish(b, products), state))
+        else:
+            step = b.build(cell.lower(b, data, state))
+        wires = output_wires(step)[: cell.units]
+        types = (layer.result,) * len(wires) if layer.name in self.heads else tuple(w.type for w in wires)
+        made = Channel(self._name(layer), types, tokens if layer.sequences else 1)
+        self.processes.append(Loop(layer.name, (sums,), (made,), step, kept, fold.process if fold else None))
+        self.made[layer.name] = Made(made, wires)
+
+    def _folded_state(self, layer: Recurrent, tokens: int) -> Folded | None:
+        """The products with the state as rounds, where they share hardware."""
+        one = replace(layer.cell.first, name=f"{layer.name}_state")
+        if self.interval_cycles is not None:
+            one = replace(one, reuse=max(1, self.interval_cycles // tokens - _GATE_CYCLES))
+        read = Channel(f"{layer.name}_kept", (layer.cell.state,) * layer.cell.units)
+        return folded(one, read, read.wires)
 
     def _collected(self, layer: Layer, read: Made, number: int = 0) -> Made:
         """All pixels as one token; number: of the read, where there are several."""

@@ -15,11 +15,14 @@ from fpga_ml.config import Config
 from fpga_ml.frontend.load import Source
 from fpga_ml.frontend.prepare import Prepared
 from fpga_ml.report import document, metrics
+from fpga_ml.report import outputs as of_outputs
 from fpga_ml.rtl.build import Rtl
 from fpga_ml.simulate.compare import Check
 from fpga_ml.simulate.cosim import CosimResult
 from fpga_ml.simulate.emulate import Emulation
 from fpga_ml.simulate.vectors import Samples
+
+Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,27 @@ class Build:
     stages: dict[str, str]
     timings_s: dict[str, float]
 
+    @property
+    def outputs(self) -> dict[str, tuple[Array, ...]]:
+        """{float | quantised | csim: (N, ...) an output} of the samples, as far as it ran."""
+        reference = self.prepared.reference
+        found: dict[str, tuple[Array, ...]] = {}
+        if reference is not None:
+            found |= {"float": reference.float_outputs, "quantised": reference.quantised_outputs}
+        return found | ({"csim": self.check.outputs} if self.check is not None else {})
+
+    @property
+    def classifies(self) -> bool:
+        """Labels, where there are any, are class numbers of the first output."""
+        y = self.samples.y
+        return self.source.decides or (y is not None and bool(np.issubdtype(y.dtype, np.integer)))
+
 
 def assemble(build: Build) -> dict[str, Any]:
     """A report that is valid by report/schema.json."""
     source, samples, calibrated = build.source, build.samples, build.prepared.calibrated
     weights = source.legacy.weights if source.legacy and source.legacy.weights != Path(source.origin) else None
-    data = samples.origin if samples.measured and source.data is None else ""
+    data = samples.origin if samples.measured and samples.origin != str(source.data) else ""
     report: dict[str, Any] = {
         "schema_version": document.SCHEMA_VERSION,
         "fpga_ml": document.versions()["fpga_ml"],
@@ -73,6 +91,7 @@ def assemble(build: Build) -> dict[str, Any]:
         "cosim": [_cosim(run) for run in build.runs],
         "synth": [],
         "metrics": _metrics(build),
+        **_looks(build),
         "stages": build.stages,
         "notes": [*build.graph.notes, *_completed(build)],
         "timings_s": build.timings_s,
@@ -136,18 +155,25 @@ def _cosim(run: CosimResult) -> dict[str, Any]:
 
 def _metrics(build: Build) -> dict[str, dict[str, float | None]]:
     """Figures of merit by stage, where there are labels."""
-    y, reference = build.samples.y, build.prepared.reference
+    y, outputs = build.samples.y, build.outputs
     if y is None:
         return {}
-    outputs = {"float": reference.float_outputs, "quantised": reference.quantised_outputs} if reference else {}
-    if build.check is not None:
-        outputs["csim"] = build.check.outputs
-    if build.source.decides or np.issubdtype(y.dtype, np.integer):
+    if build.classifies:
         return {stage: metrics.classifier(o[0].reshape(len(y), -1), y) for stage, o in outputs.items()}
     return {stage: {**metrics.regression(_joined(o), y)} for stage, o in outputs.items()}
 
 
-def _joined(outputs: tuple[npt.NDArray[np.float64], ...]) -> npt.NDArray[np.float64]:
+def _looks(build: Build) -> dict[str, Any]:
+    """How the outputs are distributed, and what is decided by them."""
+    y, outputs, names = build.samples.y, build.outputs, [name for name, _, _ in build.graph.outputs]
+    return {
+        "distributions": of_outputs.distributions(outputs, names, y, classes=build.classifies),
+        "roc": of_outputs.roc(outputs, y) if y is not None and y.ndim == 1 and build.classifies else [],
+        "decisions": of_outputs.decisions(outputs) if build.source.decides else None,
+    }
+
+
+def _joined(outputs: tuple[Array, ...]) -> Array:
     """All outputs side by side, (N, values): targets are in the same order."""
     return np.concatenate([o.reshape(len(o), -1) for o in outputs], axis=1)
 

@@ -10,15 +10,27 @@ import shlex
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 
-from fpga_ml.bridge.convert import Graph
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.report import page
 
-SCHEMA_VERSION = 1
+if TYPE_CHECKING:
+    from fpga_ml.bridge.convert import Graph
+
+SCHEMA_VERSION = 2
+IN_MEMORY = "in memory"
+WITHOUT_OPTION = frozenset(
+    {"weight_bits", "input_type", "softmax_table_bits", "cosim_vectors", "seed", "project_name", "layers"}
+)  # of the settings: a file or Python has them, no command-line option
+_OPTIONS = {
+    "simulators": "--simulator",
+    "synth_devices": "--synth-device",
+    "time_limit_s": "--time-limit",
+}  # the others: by name
 _PACKAGES = ("fpga_ml", "hls4ml", "keras", "tensorflow", "qkeras-v3", "numpy")
 
 
@@ -55,16 +67,39 @@ def config_as_json(config: Config) -> dict[str, Any]:
 
 
 def command(model: str, weights: Path | None, data: str, config: Config) -> str:
-    """A command line that repeats the build, for a model that lies in a file."""
+    """What repeats the build: a command line; a call where the model, the data or settings are in memory only.
+
+    model, data: paths, or 'in memory'; data: '' for the model's own.
+    """
+    base = Config.read(config.source) if config.source else Config()
+    names = [f.name for f in dataclasses.fields(config) if f.name != "source"]
+    changed = {n: getattr(config, n) for n in names if getattr(config, n) != getattr(base, n)}
+    if config.auto_clock:
+        changed.pop("clock_ns", None)  # found by the build
+    if IN_MEMORY in (model, data) or changed.keys() & WITHOUT_OPTION or changed.get("frame_last") is False:
+        return _call(model, weights, data, config.source, changed)
     words = ["fpga-ml", "compile", model]
     words += ["--weights", str(weights)] if weights else []
     words += ["--data", data] if data else []
     words += ["--config", str(config.source)] if config.source else []
-    default = Config()
-    for name, option in (("arch", "--arch"), ("backend", "--backend"), ("bits", "--bits"), ("until", "--until")):
-        if getattr(config, name) != getattr(default, name):
-            words += [option, str(getattr(config, name))]
+    if "auto_clock" in changed:
+        changed["clock_ns"] = "auto" if changed.pop("auto_clock") else config.clock_ns
+    for name, value in changed.items():
+        option = _OPTIONS.get(name, "--" + name.replace("_", "-"))
+        for one in value if isinstance(value, tuple) else (value,):
+            words += [option] if value is True else [option, str(one)]
     return shlex.join(words)
+
+
+def _call(model: str, weights: Path | None, data: str, source: Path | None, changed: dict[str, Any]) -> str:
+    arguments = ["model" if model == IN_MEMORY else repr(model)]
+    arguments += [f"weights={str(weights)!r}"] if weights else []
+    arguments += [f"data={'data' if data == IN_MEMORY else repr(data)}"] if data else []
+    settings = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+    read = f"fpga_ml.Config.read(pathlib.Path({str(source)!r}))" + f".replace({settings})" * bool(settings)
+    config = read if source else f"fpga_ml.Config({settings})"
+    arguments += [f"config={config}"] if source or settings else []
+    return f"fpga_ml.compile({', '.join(arguments)})"
 
 
 def ports(graph: Graph) -> dict[str, list[dict[str, Any]]]:
@@ -79,9 +114,10 @@ def layers(graph: Graph) -> list[dict[str, Any]]:
 
 
 def write(report: dict[str, Any], path: Path) -> None:
-    """Validate and write."""
+    """Validate and write, and report.html beside it."""
     jsonschema.validate(report, schema())
     path.write_text(json.dumps(report, indent=2) + "\n")
+    page.write(report, path.with_suffix(".html"))
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -93,11 +129,15 @@ def read(folder: Path) -> dict[str, Any]:
         report: dict[str, Any] = json.loads(path.read_text())
     except ValueError as error:
         raise FpgaMlError(f"not valid JSON: {error}", where=str(path), do="compile the model again") from None
-    found = report.get("schema_version")
+    found = report.get("schema_version") if isinstance(report, dict) else None
     if found != SCHEMA_VERSION:
         raise FpgaMlError(
             f"the report is of version {found}, this fpga_ml reads version {SCHEMA_VERSION}",
             where=str(path),
             do="compile the model again",
         )
+    fault = next(iter(jsonschema.Draft202012Validator(schema()).iter_errors(report)), None)
+    if fault is not None:
+        place = "/".join(map(str, fault.absolute_path)) or "the report"
+        raise FpgaMlError(f"no whole report: {place}: {fault.message}", where=str(path), do="compile the model again")
     return report

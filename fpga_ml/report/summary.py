@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from fpga_ml.report.compare import Row
 
 
 def show(report: dict[str, Any], console: Console) -> None:
@@ -39,6 +41,22 @@ def show(report: dict[str, Any], console: Console) -> None:
         console.print(f"  [yellow]note:[/yellow] {escape(note)}")
     times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report["timings_s"].items())
     console.print(f"  [dim]{times}[/dim]\n")
+
+
+def differences(rows: Sequence[Row], names: tuple[str, str]) -> Table:
+    """The rows that differ, of two projects."""
+    unlike = [r for r in rows if r.differs]
+    table = Table(
+        "", "", *map(escape, names), "change", title=f"{len(unlike)} of {len(rows)} figures differ", show_edge=False
+    )
+    table.title_justify = "left"
+    for r in unlike:
+        change = "" if r.change is None else f"{r.change:+.1%}"
+        ends = (
+            "-" if not at else f"{v:.5g}" if isinstance(v, float) else str(v) for at, v in ((r.a_at, r.a), (r.b_at, r.b))
+        )
+        table.add_row(*map(escape, (r.section, r.name, *ends, change)))
+    return table
 
 
 def _verdict(csim: dict[str, Any] | None) -> Iterator[str]:

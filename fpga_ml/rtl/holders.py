@@ -1,4 +1,4 @@
-"""Line buffers and collections: modules that take a token when they are free and hold one until it is taken.
+"""Line buffers, collections and splits: modules that take a token when they are free and hold one until it is taken.
 
 `given_ready` says that a token can be taken; `held_valid` that one is held, and `held_ready` that it is taken.
 """
@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from itertools import product
 
-from fpga_ml.ir.network import Axis, Channel, Collect, Holder, Split, Window
+from fpga_ml.ir.network import Axis, Collect, Holder, Moments, Quadratic, Split, Window
+from fpga_ml.rtl.holding import HoldingModule, counter
 from fpga_ml.rtl.map import packed
-from fpga_ml.rtl.sv import Assign, Comb, Comment, Declare, Item, Memory, Module, Net, Port, Register, Registers, literal
-
-PORTS = ("clk", "rst", "given", "given_valid", "given_ready", "held", "held_valid", "held_ready")
+from fpga_ml.rtl.patch import MomentsModule, QuadraticModule
+from fpga_ml.rtl.sv import Assign, Comb, Comment, Declare, Item, Memory, Module, Net, Register, Registers, literal
 
 
 def holder_module(name: str, process: Holder) -> Module:
@@ -23,54 +23,13 @@ def holder_module(name: str, process: Holder) -> Module:
             return _Gathering(name, process).module()
         case Split():
             return _Splitting(name, process).module()
+        case Quadratic():
+            return QuadraticModule(name, process).module()
+        case Moments():
+            return MomentsModule(name, process).module()
 
 
-class _Holder:
-    """What both have: ports, a count of the frame's tokens, and the rule of when to step."""
-
-    def __init__(self, name: str, read: Channel, write: Channel) -> None:
-        self.name, self.read, self.write = name, read, write
-
-    def ports(self) -> tuple[Port, ...]:
-        return (
-            Port("input", "clk"),
-            Port("input", "rst"),
-            Port("input", "given", self.read.width_bits),
-            Port("input", "given_valid"),
-            Port("output", "given_ready"),
-            Port("output", "held", self.write.width_bits),
-            Port("output", "held_valid"),
-            Port("input", "held_ready"),
-        )
-
-    def stepping(self, step: str, offers: str) -> list[Item]:
-        """offers: whether a step makes a token."""
-        valid, taken = "held_valid", "held_ready"
-        return [
-            Assign("given_ready", "free"),
-            Registers(
-                "clk", (Register("valid", None, False, f"((free & {step}) ? {offers} : valid & ~{taken})", True),), "rst"
-            ),
-            Assign(valid, "valid"),
-        ]
-
-    def free(self) -> list[Item]:
-        return [Declare("valid", None, "logic"), Net("free", None, False, "~valid | held_ready")]
-
-    def counted(self, step: str) -> list[Item]:
-        """The number of the frame's token that comes next."""
-        return counter("count", self.read.tokens, step, reset=True)
-
-
-def counter(name: str, values: int, step: str, *, reset: bool) -> list[Item]:
-    """From 0 to values - 1 and again from 0."""
-    width = max((values - 1).bit_length(), 1)
-    following = f"({name} == {literal(values - 1, width)}) ? {literal(0, width)} : {name} + {literal(1, width)}"
-    register = Register(name, width, False, f"({step} ? ({following}) : {name})", declared=True)
-    return [Declare(name, width, "logic"), Registers("clk", (register,), "rst" if reset else None)]
-
-
-class _Gathering(_Holder):
+class _Gathering(HoldingModule):
     def __init__(self, name: str, process: Collect) -> None:
         super().__init__(name, process.reads[0], process.writes[0])
 
@@ -92,7 +51,7 @@ class _Gathering(_Holder):
         return Module(self.name, self.ports(), items, f"The {tokens} tokens of a frame as one.")
 
 
-class _Splitting(_Holder):
+class _Splitting(HoldingModule):
     def __init__(self, name: str, process: Split) -> None:
         super().__init__(name, process.reads[0], process.writes[0])
 
@@ -118,7 +77,7 @@ class _Splitting(_Holder):
         return Module(self.name, self.ports(), items, f"A token as {tokens}.")
 
 
-class _Line(_Holder):
+class _Line(HoldingModule):
     """Positions are those of a window's first pixel, `before` pixels further than the image's first one."""
 
     def __init__(self, name: str, process: Window) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fpga_ml.ir.network import Network, verified
 from fpga_ml.rtl.holders import holder_module
+from fpga_ml.rtl.loop import loop_modules
 from fpga_ml.rtl.names import Names
 from fpga_ml.rtl.parallel import parallel_module
 from fpga_ml.rtl.primitives import fifo_module
@@ -18,7 +19,8 @@ from fpga_ml.rtl.sv import Module
 from fpga_ml.schedule import GENERIC, DelayModel
 from fpga_ml.schedule.area import Area, area_of
 from fpga_ml.schedule.parallel import Plan, plan
-from fpga_ml.schedule.stream import Segment, StreamPlan, Unit, stream_plan
+from fpga_ml.schedule.stream import StreamPlan, stream_plan
+from fpga_ml.schedule.units import Looped, Segment, Unit
 
 
 @dataclass(frozen=True)
@@ -111,12 +113,7 @@ def emit_stream(network: Network, clock_ns: float, model: DelayModel = GENERIC, 
     modules: list[Module] = []
     own: dict[str, str] = {}
     for unit in planned.units:
-        name = f"{top}_{unit.name}"
-        made = (
-            segment_modules(names.free(f"{name}_unit"), unit.plan, top, names)
-            if isinstance(unit, Segment)
-            else [holder_module(names.free(name), unit)]
-        )
+        made = _unit_modules(unit, top, names)
         own[unit.name] = made[-1].name
         modules += made
     module, probes = stream_module(planned, own, fifo.name, frame_last=frame_last)
@@ -133,10 +130,26 @@ def emit_stream(network: Network, clock_ns: float, model: DelayModel = GENERIC, 
     )
 
 
+def _unit_modules(unit: Unit, top: str, names: Names) -> list[Module]:
+    """The unit's own module last."""
+    name = f"{top}_{unit.name}"
+    match unit:
+        case Segment():
+            return segment_modules(names.free(f"{name}_unit"), unit.plan, top, names)
+        case Looped():
+            own = names.free(name)
+            return list(loop_modules(own, names.free(f"{own}_step"), names.free(f"{own}_fold"), unit))
+    return [holder_module(names.free(name), unit)]
+
+
 def _stages(planned: StreamPlan, unit: Unit) -> list[Stage]:
     """From a unit's first token to its last, in the first frame."""
     trace = planned.trace
     written = unit.writes[0].name
+    if isinstance(unit, Looped):
+        start = trace.first[unit.reads[0].name]
+        p = unit.process
+        return [Stage(p.name, p.kind, start, trace.last[written] - start + 1, unit.interval_cycles, area_of(p))]
     processes = unit.processes if isinstance(unit, Segment) else (unit,)
     span = trace.last[written] - trace.first[written] + 1
     return [Stage(p.name, p.kind, trace.first[written], span, p.interval_cycles, area_of(p)) for p in processes]

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fpga_ml.ir.network import Channel
-from fpga_ml.rtl.holders import PORTS as HOLDER_PORTS
+from fpga_ml.rtl.holding import PORTS as HOLDER_PORTS
 from fpga_ml.rtl.map import packed
 from fpga_ml.rtl.names import Names, identifier
 from fpga_ml.rtl.segment import CONTROL as SEGMENT_CONTROL
 from fpga_ml.rtl.signal import Signal
 from fpga_ml.rtl.sv import Assign, Comment, Declare, Instance, Item, Module, Net, Port, Register, Registers, literal
-from fpga_ml.schedule.stream import OUTSIDE, Buffer, Segment, StreamPlan, Unit
+from fpga_ml.schedule.stream import OUTSIDE, StreamPlan
+from fpga_ml.schedule.units import Buffer, Segment, Unit
 
 CONTROL = ("ap_clk", "ap_rst_n", "ap_start", "ap_done", "ap_ready", "ap_idle")
 ERROR = "ap_frame_error"

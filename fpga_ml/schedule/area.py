@@ -13,11 +13,12 @@ from fpga_ml.ir.kernel import Kernel, Wire
 from fpga_ml.ir.kernel.builder import signed_digits
 from fpga_ml.ir.kernel.kernel import Value
 from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Min, Mul, Op, Scale, Select, Sub
-from fpga_ml.ir.network import Collect, Fold, Map, Process, Split, Window
+from fpga_ml.ir.network import Collect, Fold, Loop, Map, Moments, Process, Quadratic, Split, Window
 from fpga_ml.schedule.cast_logic import CastLogic
 from fpga_ml.schedule.delay import passing_bits
 
 _LUT_INPUTS = 6
+_SUMS_OF_A_FORM = 5
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ def area_of(process: Process) -> Area:
     match process:
         case Map(kernel=kernel):
             return _kernel(kernel)
+        case Loop():
+            return _kernel(process.step) + (area_of(process.fold) if process.fold else Area())
         case Fold():
             sums = sum(w.type.width for w in process.sums) if process.accumulated > 1 else 0
             rows = len(set(process.walk)) * sum(t.width for t in process.data_types)
@@ -55,6 +58,11 @@ def area_of(process: Process) -> Area:
             return Area(outside, memory_bits=(process.rows.reach - 1) * process.columns.size * pixel)
         case Collect() | Split():
             return Area(process.writes[0].width_bits if isinstance(process, Split) else 0)
+        case Quadratic():
+            return Area(_SUMS_OF_A_FORM * process.writes[0].width_bits)
+        case Moments():
+            rows = sum(w.type.width for wire in process.reads[0].wires for w in process.in_row(wire))
+            return Area(rows + process.writes[0].width_bits)
     raise TypeError(f"no area for {process.kind}")
 
 

@@ -10,45 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.ir.network import Channel, Fold, Holder, Map, Network, Process
+from fpga_ml.ir.network import Fold, Holder, Loop, Map, Network, Process
 from fpga_ml.schedule.delay import GENERIC, DelayModel
-from fpga_ml.schedule.parallel import Plan, plan
+from fpga_ml.schedule.parallel import plan
+from fpga_ml.schedule.pipeline import schedule
 from fpga_ml.schedule.tokens import Trace, run
+from fpga_ml.schedule.units import Buffer, Looped, Segment, Unit
 
 OUTSIDE = ""  # who reads the outputs
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A pipeline of token-wise processes; its own network's inputs and outputs are the channels that cross its border."""
-
-    name: str
-    plan: Plan
-
-    @property
-    def reads(self) -> tuple[Channel, ...]:
-        return self.plan.network.inputs
-
-    @property
-    def writes(self) -> tuple[Channel, ...]:
-        return self.plan.network.results
-
-    @property
-    def processes(self) -> tuple[Process, ...]:
-        return self.plan.network.processes
-
-
-Unit = Segment | Holder
-
-
-@dataclass(frozen=True)
-class Buffer:
-    """A FIFO of a channel before one of its readers; depth and high_water in tokens, those under way to it included."""
-
-    channel: Channel
-    reader: str
-    depth: int
-    high_water: int = 0
 
 
 @dataclass(frozen=True)
@@ -126,6 +95,9 @@ def _unit(network: Network, group: list[Process], clock_ns: float, model: DelayM
     first = group[0]
     if isinstance(first, Holder):
         return first
+    if isinstance(first, Loop):
+        folded = None if first.fold is None else schedule(first.fold.step, clock_ns, model)
+        return Looped(first, schedule(first.step, clock_ns, model), folded)
     made = {c.name for p in group for c in p.writes}
     inputs = tuple({c.name: c for p in group for c in p.reads if c.name not in made}.values())
     others = {c.name for p in network.processes if p not in group for c in p.reads} | set(network.outputs)

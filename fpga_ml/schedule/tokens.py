@@ -10,12 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
-from fpga_ml.ir.network import Collect, Holder, Network, Split, Window
-
-if TYPE_CHECKING:
-    from fpga_ml.schedule.stream import Buffer, Segment, Unit
+from fpga_ml.ir.network import Collect, Holder, Moments, Network, Quadratic, Split, Window
+from fpga_ml.schedule.units import Buffer, Looped, Segment, Unit
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,8 @@ class _Run:
     def __init__(self, network: Network, units: Sequence[Unit], buffers: Sequence[Buffer]) -> None:
         self.network = network
         # Enough for what is under way at once to fill and to come through.
-        under_way = sum(4 + (0 if isinstance(u, Holder) else u.plan.latency_cycles) for u in units)
+        latencies = [_latency(u) for u in units]
+        under_way = 4 * len(units) + sum(latencies)
         self.frames = 3 + 2 * under_way // network.interval_cycles
         self.fifos = [_Fifo(b.depth) for b in buffers]
         self.ports = {name: _Port(name, c.tokens) for name, c in network.channels.items()}
@@ -89,15 +87,15 @@ class _Run:
         self.sources = [_Source(self.ports[c.name], c.tokens * self.frames) for c in network.inputs]
         self.sinks = [self.before[name, ""] for name in network.outputs]
         self.out = [self.ports[name] for name in network.outputs]
-        self.segments = [_Pipe(self, u) for u in units if not isinstance(u, Holder)]
-        self.holders = [_holder(self, u) for u in units if isinstance(u, Holder)]
+        self.segments = [_Pipe(self, u) for u in units if isinstance(u, Segment)]
+        self.holders = [_holder(self, u) for u in units if not isinstance(u, Segment)]
         self.pushes: dict[int, list[_Port]] = {}
+        self.patience = 64 + max(latencies, default=0) + max((p.interval for p in self.segments), default=0)
 
     def trace(self) -> Trace:
         cycle, idle, taken = 0, 0, [0] * len(self.sinks)
         goal = [port.tokens * self.frames for port in self.out]
-        patience = 64 + max((p.latency + p.interval for p in self.segments), default=0)
-        while taken != goal and idle < patience:
+        while taken != goal and idle < self.patience:
             moved = self._cycle(cycle, taken)
             idle = 0 if moved else idle + 1
             cycle += 1
@@ -138,6 +136,13 @@ class _Run:
         ends = [max(p.times[p.tokens * (k + 1) - 1] for p in self.out) for k in range(self.frames)]
         interval = max(b - a for a, b in pairwise(ends))
         return Trace(True, ends[0] + 1, interval, first, last, tuple(f.high_water for f in self.fifos))
+
+
+def _latency(unit: Unit) -> int:
+    """From a token to what is made of it, of what is pipelined."""
+    if isinstance(unit, Segment):
+        return unit.plan.latency_cycles
+    return unit.latency_cycles if isinstance(unit, Looped) else 0
 
 
 @dataclass
@@ -181,7 +186,7 @@ class _Pipe:
 class _Holder:
     """A unit that offers a token until it is taken, and goes on with its input only then."""
 
-    def __init__(self, run: _Run, unit: Holder) -> None:
+    def __init__(self, run: _Run, unit: Holder | Looped) -> None:
         self.run, self.unit = run, unit
         self.fifo = run.before.get((unit.reads[0].name, unit.name))
         self.read, self.port = run.ports[unit.reads[0].name], run.ports[unit.writes[0].name]
@@ -219,7 +224,7 @@ class _Holder:
 
 
 class _Gathering(_Holder):
-    def __init__(self, run: _Run, unit: Collect) -> None:
+    def __init__(self, run: _Run, unit: Collect | Moments) -> None:
         super().__init__(run, unit)
         self.tokens, self.count = unit.reads[0].tokens, 0
 
@@ -231,10 +236,24 @@ class _Gathering(_Holder):
             self._offer()
 
 
+class _Summing(_Gathering):
+    """A frame's last pixel is added up in the cycle behind its step, and its sums are offered only then."""
+
+    due = False
+
+    def hand_over(self, fired: Sequence[_Pipe], cycle: int) -> None:
+        super().hand_over(fired, cycle)
+        self.port.offered |= self.due
+        self.due = False
+
+    def _offer(self) -> None:
+        self.due = True
+
+
 class _Splitting(_Holder):
     """left: tokens of the one that was taken, the offered one included."""
 
-    def __init__(self, run: _Run, unit: Split) -> None:
+    def __init__(self, run: _Run, unit: Split | Quadratic) -> None:
         super().__init__(run, unit)
         self.tokens, self.left = unit.writes[0].tokens, 0
 
@@ -285,12 +304,50 @@ class _Line(_Holder):
         self.place = None if self.place == w.last else self.place + 1
 
 
+class _Looping(_Holder):
+    """count: tokens of the frame that are through; ready: the cycle in which a step that is under way is."""
+
+    def __init__(self, run: _Run, unit: Looped) -> None:
+        super().__init__(run, unit)
+        self.latency, self.every = unit.latency_cycles, unit.process.every
+        self.tokens, self.count = unit.reads[0].tokens, 0
+        self.ready: int | None = None
+
+    def can_step(self, fired: Sequence[_Pipe]) -> bool:
+        return self.ready is None and super().can_step(fired)
+
+    def hand_over(self, fired: Sequence[_Pipe], cycle: int) -> None:
+        super().hand_over(fired, cycle)
+        if self.ready == cycle:
+            self._through()
+
+    def step(self, cycle: int) -> None:
+        assert self.fifo is not None
+        self.fifo.pop()
+        if self.latency:
+            self.ready = cycle + self.latency
+        else:
+            self._through()
+
+    def _through(self) -> None:
+        self.ready, self.count = None, (self.count + 1) % self.tokens
+        if self.every or self.count == 0:
+            self._offer()
+
+
 def _begins(at: int, stride: int, windows: int) -> bool:
     """Whether a window begins here, in one direction."""
     return at % stride == 0 and at // stride < windows
 
 
-def _holder(run: _Run, unit: Holder) -> _Holder:
-    if isinstance(unit, Window):
-        return _Line(run, unit)
-    return _Gathering(run, unit) if isinstance(unit, Collect) else _Splitting(run, unit)
+def _holder(run: _Run, unit: Holder | Looped) -> _Holder:
+    match unit:
+        case Window():
+            return _Line(run, unit)
+        case Collect():
+            return _Gathering(run, unit)
+        case Moments():
+            return _Summing(run, unit)
+        case Split() | Quadratic():
+            return _Splitting(run, unit)
+    return _Looping(run, unit)

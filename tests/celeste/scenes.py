@@ -51,7 +51,7 @@ def codes(
     design: Design, shape: tuple[int, int], components: int, frames: int, seed: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Raw coefficients (frames, components, 6) and pixels (frames, rows, columns, 2): of every size, the ends of their types
-    among them."""
+    among them; in the last half of the frames such that nothing is out of range."""
     rng = np.random.default_rng(seed)
     c, p = design.coefficient, design.rate
     size = rng.integers(1, c.width, (frames, components, MONOMIALS))
@@ -59,4 +59,10 @@ def codes(
     pixels = rng.integers(0, p.max_raw, (frames, *shape, 2), endpoint=True) >> rng.integers(0, p.width, (frames, *shape, 2))
     coefficients[:2, 0, 0], coefficients[2:4, 0, 1] = (c.min_raw, c.max_raw), (c.min_raw, c.max_raw)
     pixels[:2, 0, 0], pixels[2:4, -1, -1, 1] = 0, p.max_raw
+    usual, reach = slice(frames // 2, None), np.array([0, 0.3, 0.3, 0.02, 0.02, 0.02])
+    middle = np.array([design.rate_integer - 8.0, 0, 0, -0.1, 0, -0.1])
+    drawn = middle + rng.uniform(-reach, reach, (frames - frames // 2, components, MONOMIALS))
+    drawn[..., 0] -= rng.uniform(0, design.rate_integer + 4, drawn.shape[:2])
+    coefficients[usual] = c.raw(drawn)
+    pixels[usual] = rng.integers(p.max_raw >> 4, p.max_raw >> 2, (len(drawn), *shape, 2))
     return coefficients, pixels

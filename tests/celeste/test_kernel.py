@@ -10,8 +10,8 @@ import pytest
 from numpy.testing import assert_equal
 from scipy.special import kl_div
 
-from fpga_ml.celeste.design import PRESETS, Design, Entries, Table, chi
-from fpga_ml.celeste.emulator import MOMENTS, OVERFLOW, VALUE, Emulator, layers_of
+from fpga_ml.celeste.design import MOMENTS, OVERFLOW, PRESETS, VALUE, Design, Entries, Table, chi
+from fpga_ml.celeste.emulator import Emulator, layers_of
 from fpga_ml.celeste.evaluator import Float64, Floats, offsets
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Wire, verify
@@ -220,6 +220,8 @@ def test_designs_that_cannot_be() -> None:
         Design.of({**PRESETS["D16"].as_dict(), "exponent_fraction": 4})
     with pytest.raises(FpgaMlError, match="more than 64 bits"):
         Design.of({**PRESETS["D18"].as_dict(), "rate_fraction": 24})
+    with pytest.raises(FpgaMlError, match="more than 64 bits"):
+        Design.of({**PRESETS["D14"].as_dict(), "rate_integer": 24})
     with pytest.raises(FpgaMlError, match="coefficients need more fraction bits"):
         Design.of({**PRESETS["D16"].as_dict(), "coefficient_fraction": 14})
     assert Design.of(PRESETS["D18"].as_dict()) == Design.of("D18")

@@ -1,0 +1,154 @@
+// Recurrent layers that hls4ml 1.3.0's nnet_recurrent.h lacks: SimpleRNN, GRU whose reset gate acts before the product,
+// linear as an activation inside a cell. Casts, accumulators and tables are where nnet_recurrent.h has them.
+#ifndef NNET_RECURRENT_MORE_H_
+#define NNET_RECURRENT_MORE_H_
+
+#include "nnet_recurrent.h"
+
+namespace nnet {
+
+namespace activation {
+template <class data_T, class res_T, typename CONFIG_T> class linear : public Activation<data_T, res_T, CONFIG_T> {
+  public:
+    static void activation(data_T data[CONFIG_T::n_in], res_T res[CONFIG_T::n_in]) {
+        nnet::linear<data_T, res_T, CONFIG_T>(data, res);
+    }
+};
+} // namespace activation
+
+// One time step of h = act(W x + b + U h).
+struct simple_rnn_cell {
+    template <class data_T, class res_T, typename CONFIG_T>
+    static void step(data_T data[CONFIG_T::n_in], res_T h[CONFIG_T::n_state], typename CONFIG_T::weight_t *param,
+                     typename CONFIG_T::recurrent_weight_t *param_r, typename CONFIG_T::bias_t *param_b,
+                     typename CONFIG_T::recurrent_bias_t *param_br) {
+        typename CONFIG_T::accum_t sums[CONFIG_T::n_state];
+        typename CONFIG_T::accum_t sums_state[CONFIG_T::n_state];
+        typename CONFIG_T::accum_t activated[CONFIG_T::n_state];
+        #pragma HLS ARRAY_PARTITION variable=sums       complete
+        #pragma HLS ARRAY_PARTITION variable=sums_state complete
+        #pragma HLS ARRAY_PARTITION variable=activated  complete
+
+        nnet::dense<data_T, typename CONFIG_T::accum_t, typename CONFIG_T::mult_config1>(data, sums, param, param_b);
+        nnet::dense<res_T, typename CONFIG_T::accum_t, typename CONFIG_T::mult_config2>(h, sums_state, param_r, param_br);
+        for (int i = 0; i < CONFIG_T::n_state; i++) {
+            #pragma HLS UNROLL
+            sums[i] = sums[i] + sums_state[i];
+        }
+        CONFIG_T::template activation<typename CONFIG_T::accum_t, typename CONFIG_T::accum_t,
+                                      typename CONFIG_T::ACT_CONFIG_T>::activation(sums, activated);
+        for (int i = 0; i < CONFIG_T::n_state; i++) {
+            #pragma HLS UNROLL
+            h[i] = activated[i];
+        }
+    }
+};
+
+// One time step of a GRU whose candidate is act(W x + b + U (r h)): Keras's reset_after=False.
+struct gru_before_cell {
+    template <class data_T, class res_T, typename CONFIG_T>
+    static void step(data_T data[CONFIG_T::n_in], res_T h[CONFIG_T::n_state], typename CONFIG_T::weight_t *param,
+                     typename CONFIG_T::recurrent_weight_t *param_r, typename CONFIG_T::bias_t *param_b,
+                     typename CONFIG_T::recurrent_bias_t *param_br) {
+        typename CONFIG_T::accum_t sums[CONFIG_T::n_state * 3];
+        typename CONFIG_T::accum_t sums_state[CONFIG_T::n_state * 3];
+        typename CONFIG_T::accum_t gates_in[CONFIG_T::n_state * 2];
+        typename CONFIG_T::accum_t gates[CONFIG_T::n_state * 2];
+        typename CONFIG_T::accum_t candidate_in[CONFIG_T::n_state];
+        typename CONFIG_T::accum_t candidate[CONFIG_T::n_state];
+        res_T kept[CONFIG_T::n_state];
+        #pragma HLS ARRAY_PARTITION variable=sums         complete
+        #pragma HLS ARRAY_PARTITION variable=sums_state   complete
+        #pragma HLS ARRAY_PARTITION variable=gates_in     complete
+        #pragma HLS ARRAY_PARTITION variable=gates        complete
+        #pragma HLS ARRAY_PARTITION variable=candidate_in complete
+        #pragma HLS ARRAY_PARTITION variable=candidate    complete
+        #pragma HLS ARRAY_PARTITION variable=kept         complete
+
+        nnet::dense<data_T, typename CONFIG_T::accum_t, typename CONFIG_T::mult_config1>(data, sums, param, param_b);
+        nnet::dense<res_T, typename CONFIG_T::accum_t, typename CONFIG_T::mult_config2>(h, sums_state, param_r, param_br);
+        for (int i = 0; i < 2 * CONFIG_T::n_state; i++) {
+            #pragma HLS UNROLL
+            gates_in[i] = sums[i] + sums_state[i];
+        }
+        CONFIG_T::template activation_recr<typename CONFIG_T::accum_t, typename CONFIG_T::accum_t,
+                                           typename CONFIG_T::ACT_CONFIG_GRU>::activation(gates_in, gates);
+        for (int i = 0; i < CONFIG_T::n_state; i++) {
+            #pragma HLS UNROLL
+            kept[i] = gates[i + CONFIG_T::n_state] * h[i];
+        }
+        nnet::dense<res_T, typename CONFIG_T::accum_t, typename CONFIG_T::mult_config2>(kept, sums_state, param_r, param_br);
+        for (int i = 0; i < CONFIG_T::n_state; i++) {
+            #pragma HLS UNROLL
+            candidate_in[i] = sums[i + 2 * CONFIG_T::n_state] + sums_state[i + 2 * CONFIG_T::n_state];
+        }
+        CONFIG_T::template activation<typename CONFIG_T::accum_t, typename CONFIG_T::accum_t,
+                                      typename CONFIG_T::ACT_CONFIG_T>::activation(candidate_in, candidate);
+        for (int i = 0; i < CONFIG_T::n_state; i++) {
+            #pragma HLS UNROLL
+            h[i] = (res_T)(candidate[i] * (1 - gates[i]) + h[i] * gates[i]);
+        }
+    }
+};
+
+template <class cell, class data_T, class res_T, typename CONFIG_T>
+void recurrent_stack(data_T data[CONFIG_T::n_sequence * CONFIG_T::n_in],
+                     res_T res[CONFIG_T::n_sequence_out * CONFIG_T::n_state], typename CONFIG_T::weight_t *param,
+                     typename CONFIG_T::recurrent_weight_t *param_r, typename CONFIG_T::bias_t *param_b,
+                     typename CONFIG_T::recurrent_bias_t *param_br) {
+    res_T h[CONFIG_T::n_state];
+    data_T now[CONFIG_T::n_in];
+    #pragma HLS ARRAY_PARTITION variable=h   complete
+    #pragma HLS ARRAY_PARTITION variable=now complete
+    for (int i = 0; i < CONFIG_T::n_state; i++) {
+        #pragma HLS UNROLL
+        h[i] = 0;
+    }
+    for (int t = 0; t < CONFIG_T::n_sequence; t++) {
+        for (int i = 0; i < CONFIG_T::n_in; i++) {
+            #pragma HLS UNROLL
+            now[i] = data[t * CONFIG_T::n_in + i];
+        }
+        cell::template step<data_T, res_T, CONFIG_T>(now, h, param, param_r, param_b, param_br);
+        for (int i = 0; i < CONFIG_T::n_state; i++) {
+            #pragma HLS UNROLL
+            res[(CONFIG_T::n_sequence_out > 1 ? t * CONFIG_T::n_state : 0) + i] = h[i];
+        }
+    }
+}
+
+template <class cell, class data_T, class res_T, typename CONFIG_T>
+void recurrent_stack(hls::stream<data_T> &data, hls::stream<res_T> &res, typename CONFIG_T::weight_t *param,
+                     typename CONFIG_T::recurrent_weight_t *param_r, typename CONFIG_T::bias_t *param_b,
+                     typename CONFIG_T::recurrent_bias_t *param_br) {
+    typename res_T::value_type h[CONFIG_T::n_state];
+    typename data_T::value_type now[CONFIG_T::n_in];
+    #pragma HLS ARRAY_PARTITION variable=h   complete
+    #pragma HLS ARRAY_PARTITION variable=now complete
+    for (int i = 0; i < CONFIG_T::n_state; i++) {
+        #pragma HLS UNROLL
+        h[i] = 0;
+    }
+    for (int t = 0; t < CONFIG_T::n_sequence; t++) {
+        data_T given = data.read();
+        for (int i = 0; i < CONFIG_T::n_in; i++) {
+            #pragma HLS UNROLL
+            now[i] = given[i];
+        }
+        cell::template step<typename data_T::value_type, typename res_T::value_type, CONFIG_T>(now, h, param, param_r,
+                                                                                             param_b, param_br);
+        if (CONFIG_T::n_sequence_out > 1 || t == CONFIG_T::n_sequence - 1) {
+            res_T made;
+            PRAGMA_DATA_PACK(made)
+            for (int i = 0; i < CONFIG_T::n_state; i++) {
+                #pragma HLS UNROLL
+                made[i] = h[i];
+            }
+            res.write(made);
+        }
+    }
+}
+
+} // namespace nnet
+
+#endif

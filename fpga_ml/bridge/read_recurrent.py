@@ -1,0 +1,113 @@
+"""Recurrent layers of the hls4ml graph as typed layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hls4ml.model.types import ExponentPrecisionType, XnorPrecisionType
+
+from fpga_ml.bridge.read_graph import _common, _raw, _type, _unsupported, reads
+from fpga_ml.ir.kernel import Wire
+from fpga_ml.ir.network.channel import holds
+from fpga_ml.layers import elementwise, tables
+from fpga_ml.layers.base import Layer
+from fpga_ml.layers.linear import Linear
+from fpga_ml.layers.recurrent import Bidirectional, Cell, GruCell, LstmCell, Recurrent, SimpleCell
+from fpga_ml.numerics import FixedType
+
+_MOST_BITS = 62  # of a product of two values: the emulator's integers
+
+
+@reads("SimpleRNN", "LSTM", "GRU")
+def _recurrent(node: Any) -> Layer:
+    steps = int(node.get_input_variable().shape[0])
+    return Recurrent(**_common(node), cell=_cell(node), steps=steps, sequences=bool(node.get_attr("return_sequences")))
+
+
+@reads("Bidirectional")
+def _bidirectional(node: Any) -> Layer:
+    common, sequences = _common(node), bool(node.get_attr("return_sequences"))
+    data = node.get_input_variable()
+    ways = []
+    for way in ("forward_", "backward_"):
+        cell = _cell(node, way)
+        shape = (*common["shape"][:-1], cell.units)
+        ways.append(Recurrent(**{**common, "shape": shape}, cell=cell, steps=int(data.shape[0]), sequences=sequences))
+    return Bidirectional(**common, forward=ways[0], backward=ways[1], given=_type(data.type))
+
+
+def _cell(node: Any, way: str = "") -> Cell:
+    """way: the prefix of what belongs to one direction."""
+    accum, state = _type(node.types["accum_t"]), _type(node.get_output_variable().type)
+    data = node.get_input_variable()
+    if isinstance(data.type.precision, XnorPrecisionType):
+        raise _unsupported(node, f"layer '{node.name}' reads values of one bit (xnor), which our RTL does not", "")
+    inputs = _products(node, f"{way}weight", f"{way}bias", _type(data.type), accum)
+    recurrent = _products(node, f"{way}recurrent_weight", f"{way}recurrent_bias", state, accum)
+    kind = node.get_attr(f"{way}class_name") if way else node.class_name
+    activation = _activation(node, f"{way}activation", accum)
+    if kind == "SimpleRNN":
+        return SimpleCell(inputs, recurrent, activation, state)
+    gate = _activation(node, f"{way}recurrent_activation", accum)
+    _check_widths(node, activation.result, gate.result, state, accum)
+    if kind == "LSTM":
+        return LstmCell(inputs, recurrent, activation, state, gate)
+    before = node.get_attr(f"{way}apply_reset_gate") == "before"
+    return GruCell(inputs, recurrent, activation, state, gate, before)
+
+
+def _check_widths(node: Any, activation: FixedType, gate: FixedType, state: FixedType, accum: FixedType) -> None:
+    """Sums of products of a gate with the others, on one grid, are as wide as they are above and below the point."""
+    others = (activation, state, accum)
+    width = gate.width + max(t.integer for t in others) + max(t.fraction for t in others) + 3
+    if width > _MOST_BITS:
+        raise _unsupported(
+            node,
+            f"layer '{node.name}' multiplies gates of {gate.cpp()} with values of {', '.join(t.cpp() for t in others)}: "
+            f"{width} bits, of which the emulator holds {_MOST_BITS}",
+            "or choose narrower types",
+        )
+
+
+def _products(node: Any, weight: str, bias: str, data: FixedType, accum: FixedType) -> Linear:
+    """A dense layer of a vector, in accum."""
+    variable = node.weights[weight]
+    raw, fraction, _ = _raw(variable)
+    weights = raw.T if node.get_attr("_weights_transposed") else raw
+    starts, bias_fraction, _ = _raw(node.weights[bias])
+    product = None
+    if isinstance(variable.type.precision, ExponentPrecisionType):
+        width = variable.type.precision.width + data.width
+        product = FixedType(True, 2 * width, width)
+        product = None if product.fraction >= data.fraction + fraction else product
+    return Linear(
+        name=f"{node.name}_{weight}",
+        reads=(),
+        shape=(weights.shape[1],),
+        result=accum,
+        index=np.arange(weights.shape[0]).reshape(1, 1, -1),
+        weights=weights[None],
+        weight_fraction=fraction,
+        bias=starts.reshape(-1),
+        bias_fraction=bias_fraction,
+        accum=accum,
+        product=product,
+        reuse=int(node.get_attr("reuse_factor") or 1),
+    )
+
+
+def _activation(node: Any, role: str, accum: FixedType) -> Layer:
+    """From accum to accum; where accum holds all that a table has, the table's type says the same."""
+    function = node.get_attr(role).lower()
+    common: dict[str, Any] = {"name": f"{node.name}_{role}", "reads": (), "shape": (), "result": accum}
+    if function == "linear":
+        return elementwise.Linear(**common)
+    if function == "relu":
+        return elementwise.Relu(**common)
+    if function in ("sigmoid", "tanh"):
+        size, table = int(node.get_attr("table_size")), _type(node.types["table_t"])
+        if holds(accum, Wire.of(table)):
+            common["result"] = table
+        return tables.Table(**common, function=function, table_size=size, table=table)
+    raise _unsupported(node, f"{role} '{function}' of layer '{node.name}' has no RTL yet", "")

@@ -1,0 +1,112 @@
+"""A kernel whose own result it reads again with the next token: the state of a recurrent layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from fpga_ml.ir.kernel import Kernel, Wire
+from fpga_ml.ir.network.channel import Raw, holds
+from fpga_ml.ir.network.fold import Fold
+from fpga_ml.ir.network.process import (
+    Process,
+    Wires,
+    applied,
+    beyond,
+    input_wires,
+    kernel_faults,
+    output_wires,
+    too_narrow,
+)
+from fpga_ml.numerics import FixedType
+
+
+@dataclass(frozen=True)
+class Loop(Process):
+    """The step's inputs are a token's elements, what the fold makes of the state's first ones, if there is a fold, and the
+    state's elements; its outputs are the next state. The state begins at zero with each frame. Its first elements, as many as the write has, are written after every token, or after the last
+    one where the write has one token a frame.
+
+    state: of each element; fold: products with the state that share hardware, as rounds before the step. How often it takes a token is what its step takes, which only a schedule knows.
+    """
+
+    step: Kernel
+    state: tuple[FixedType, ...]
+    fold: Fold | None = None
+    kind: ClassVar[str] = "loop"
+
+    @property
+    def kernels(self) -> tuple[Kernel, ...]:
+        return (self.step, *(self.fold.kernels if self.fold else ()))
+
+    @property
+    def every(self) -> bool:
+        """Whether each token read gives one."""
+        return self.writes[0].tokens == self.reads[0].tokens
+
+    @property
+    def shown(self) -> int:
+        return len(self.writes[0].types)
+
+    @property
+    def products(self) -> Wires:
+        """What the fold gives the step."""
+        return self.fold.reach(self.fold.reads[0].wires)[0] if self.fold else ()
+
+    def detail(self) -> str:
+        folded = f", {self.fold.rounds} rounds a step" if self.fold else ""
+        return f"  state of {len(self.state)} elements, {sum(t.width for t in self.state)} bits{folded}"
+
+    def faults(self) -> list[str]:
+        where = self.name
+        if len(self.reads) != 1 or len(self.writes) != 1 or not (self.every or self.writes[0].tokens == 1):
+            return [f"{where}: a loop reads one channel and writes one, for every token or for the last one of a frame"]
+        own = kernel_faults(self.step, len(self.reads[0].types) + len(self.products) + len(self.state))
+        if self.fold:
+            own += self.fold.faults()
+            if self.fold.reads[0].types != self.state[: len(self.fold.reads[0].types)]:
+                own.append(f"{where}: what the fold reads is not the first of the state")
+        if own:
+            return own
+        if len(self.step.outputs) != len(self.state) or self.shown > len(self.state):
+            return [f"{where}: a state of {len(self.state)} elements, {len(self.step.outputs)} made, {self.shown} written"]
+        wires = output_wires(self.step)
+        return too_narrow(where, self.writes[0], wires[: self.shown]) + [
+            f"{where}: element {k} of the state is made as {w.type.cpp()}, not all of which {t.cpp()} holds"
+            for k, (t, w) in enumerate(zip(self.state, wires, strict=True))
+            if not holds(t, w)
+        ]
+
+    def reach(self, *reads: Wires) -> list[Wires]:
+        return [output_wires(self.step)[: self.shown]]
+
+    def not_within(self, *reads: Wires) -> list[str]:
+        return beyond(self.name, [*reads[0], *self.products, *map(Wire.of, self.state)], input_wires(self.step))
+
+    def evaluate(self, *x: Raw) -> list[Raw]:
+        kept = tuple(map(Wire.of, self.state))
+        products, shown = self.fold.writes[0].wires if self.fold else (), self.writes[0].wires
+        given = [*self.reads[0].wires, *products, *kept]
+        state = np.zeros((len(x[0]), len(kept)), x[0].dtype)
+        made = []
+        for token in np.moveaxis(x[0], 1, 0):
+            now = np.concatenate([token, *self._folded(state), state], axis=-1)
+            both = applied(self.both, given, now, [*kept, *shown])
+            state = both[..., : len(kept)]
+            made.append(both[..., len(kept) :])
+        return [np.stack(made if self.every else made[-1:], axis=1)]
+
+    def _folded(self, state: Raw) -> list[Raw]:
+        """Products of states (frames, elements), with the binary points of what the fold writes."""
+        if self.fold is None:
+            return []
+        read = state[:, None, : len(self.fold.reads[0].types)]
+        return [self.fold.evaluate(read)[0][:, 0]]
+
+    @property
+    def both(self) -> Kernel:
+        """The step with what is written as outputs of their own, behind the state."""
+        outputs = (*self.step.outputs, *self.step.outputs[: self.shown])
+        return Kernel(self.step.name, self.step.values, self.step.inputs, outputs)

@@ -1,0 +1,113 @@
+"""Two reports side by side: what they have in common by name, and where it differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fpga_ml.report.figures import Figures, escaped
+
+SECTIONS = ("Model", "Settings", "Agreement", "Figures of merit", "Hardware", "Synthesis", "Layers", "Rounding", "FIFOs")
+_COMPARED_OF_CSIM = (
+    "bit_exact_vs_quantised_model",
+    "argmax_flips",
+    "argmax_flips_vs_float",
+    "max_abs_err_vs_quantised",
+    "max_abs_err_vs_float",
+)
+Report = Mapping[str, Any]
+Entries = Iterator[tuple[tuple[str, str], str]]  # ((section, name), JSON pointer)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of two reports. a_at, b_at: JSON pointers into them, '' where one has no such figure; change: relative, of
+    numbers, from a to b."""
+
+    section: str
+    name: str
+    a_at: str
+    b_at: str
+    a: Any
+    b: Any
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.a != self.b) or bool(self.a_at) != bool(self.b_at)
+
+    @property
+    def change(self) -> float | None:
+        numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (self.a, self.b))
+        return (self.b - self.a) / abs(self.a) if numbers and self.a else None
+
+
+def compare(a: Report, b: Report) -> list[Row]:
+    """Every figure of either, in the order of the sections; times of the build are left out, for they always differ."""
+    of_a, of_b = dict(_figures(a)), dict(_figures(b))
+    in_a, in_b = Figures(a), Figures(b)
+    rows = []
+    for section in SECTIONS:
+        for key in [k for k in {**of_a, **of_b} if k[0] == section]:
+            a_at, b_at = of_a.get(key, ""), of_b.get(key, "")
+            rows.append(Row(*key, a_at, b_at, in_a.at(a_at) if a_at else None, in_b.at(b_at) if b_at else None))
+    return rows
+
+
+def as_json(rows: list[Row], a: Report, b: Report) -> dict[str, Any]:
+    """What `fpga-ml report A B --json` prints: name and hash of both models, and every row."""
+    ends = {side: {k: r["model"][k] for k in ("name", "origin", "sha256")} for side, r in (("a", a), ("b", b))}
+    found = [
+        {"section": r.section, "name": r.name, "a": r.a, "b": r.b, "differs": r.differs, "change": r.change} for r in rows
+    ]
+    return {**ends, "differences": sum(r.differs for r in rows), "rows": found}
+
+
+def _figures(report: Report) -> Entries:
+    """Everything that is compared."""
+    yield from _fields("Model", "/model", ("name", "origin", "sha256", "kind", "parameters"))
+    yield from _fields("Model", "/data", ("origin", "samples"), "data ")
+    yield from _fields("Model", "/versions", report["versions"])
+    yield from _fields("Settings", "/config", report["config"])
+    yield from _agreement(report)
+    for stage, figures in report["metrics"].items():
+        yield from _fields("Figures of merit", f"/metrics/{stage}", figures, f"{stage} ")
+    if report["rtl"]:
+        yield from _fields("Hardware", "/rtl", ("latency_cycles", "interval_cycles", "clock_ns", "register_bits"))
+        yield from _fields("Hardware", "/rtl/area", report["rtl"]["area"], "estimated ")
+    for k, run in enumerate(report["synth"]):
+        name = f"{run['device']}, {run['effort']}, {run['tool']}: "
+        yield from _fields("Synthesis", f"/synth/{k}", ("luts", "ffs", "dsps", "brams", "fmax_mhz", "latency_ns"), name)
+    yield from _layers(report)
+    for k, row in enumerate(report["quantisation"]):
+        yield from _fields("Rounding", f"/quantisation/{k}", ("type", "added_rms", "saturated"), f"{row['tensor']}: ")
+    for k, row in enumerate(report["rtl"]["buffers"] if report["rtl"] else []):
+        name = f"{row['channel']} before {row['reader'] or 'the output'}: "
+        yield from _fields("FIFOs", f"/rtl/buffers/{k}", ("depth", "high_water", "width_bits"), name)
+
+
+def _fields(section: str, at: str, names: Iterable[str], before: str = "") -> Entries:
+    for name in names:
+        yield (section, before + name), f"{at}/{escaped(name)}"
+
+
+def _agreement(report: Report) -> Entries:
+    if report["csim"]:
+        yield from _fields("Agreement", "/csim", _COMPARED_OF_CSIM)
+    if report["emulator"]:
+        yield from _fields("Agreement", "/emulator", ("mismatches",), "emulator: ")
+    for k, run in enumerate(report["cosim"]):
+        names = ("passed", "vectors", "mismatches", "latency_cycles", "interval_cycles")
+        yield from _fields("Agreement", f"/cosim/{k}", names, f"{run['simulator']}: ")
+
+
+def _layers(report: Report) -> Entries:
+    for k, layer in enumerate(report["layers"]):
+        name, at = f"{layer['name']}: ", f"/layers/{k}"
+        yield from _fields("Layers", at, ("kind", "shape", "reuse_factor"), name)
+        types = [t for t in ("result", "weight", "accum") if t in layer["types"]]
+        yield from _fields("Layers", f"{at}/types", types, name)
+    for k, process in enumerate(report["rtl"]["layers"] if report["rtl"] else []):
+        name, at = f"{process['name']}: ", f"/rtl/layers/{k}"
+        yield from _fields("Layers", at, ("start_cycle", "latency_cycles", "interval_cycles"), name)
+        yield from _fields("Layers", f"{at}/area", ("luts", "multipliers"), f"{name}estimated ")

@@ -1,0 +1,1 @@
+"""Charged-particle tracks through a simple detector: simulation, the classical Kalman filter, figures of merit."""

@@ -1,0 +1,102 @@
+"""The pages in a browser: no complaint, nothing fetched, every section to be seen, in light, dark, narrow and on paper."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from fpga_ml.report.page import SECTIONS, render, render_comparison
+
+# Text on what lies behind it: (luminance + 0.05) of the lighter by that of the darker (WCAG 2.2, 1.4.3).
+CONTRAST = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const rgba = text => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data]; };
+  const light = c => c.slice(0, 3).map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, k) => sum + v * [0.2126, 0.7152, 0.0722][k], 0);
+  const behind = e => { for (; e; e = e.parentElement) { const c = rgba(getComputedStyle(e).backgroundColor); if (c[3]) return c; }
+    return [255, 255, 255, 255]; };
+  const found = [];
+  for (const e of document.querySelectorAll("body *")) {
+    const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+    if (!own || !e.checkVisibility() || e.closest("svg title, svg desc")) continue;
+    const style = getComputedStyle(e);
+    const [a, b] = [light(rgba(e.closest("svg") ? style.fill : style.color)), light(behind(e))].sort((x, y) => y - x);
+    found.push([(a + 0.05) / (b + 0.05), e.textContent.slice(0, 40), e.className.baseVal ?? e.className]);
+  }
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    where = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    assert where is not None, "there is no Chromium: bash scripts/system_packages.sh tests"
+    with sync_playwright() as play:
+        found = play.chromium.launch(executable_path=where, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module", params=["parallel", "stream", "whole", "comparison"])
+def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page on disk."""
+    path = tmp_path_factory.mktemp("pages") / f"{request.param}.html"
+    if request.param == "comparison":
+        one, other = request.getfixturevalue("whole"), request.getfixturevalue("stream").report
+        path.write_text(render_comparison(one, other, ("one", "other")))
+        return path
+    project = request.getfixturevalue(request.param)
+    if request.param == "whole":
+        path.write_text(render(project))
+        return path
+    found: Path = project.folder / "report.html"  # as the compiler wrote it
+    return found
+
+
+def shown(browser: Browser, file: Path, scheme: Any, width: int) -> tuple[Any, list[str]]:
+    """The page, and whatever it said or asked for."""
+    page = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900}).new_page()
+    heard: list[str] = []
+    page.on("console", lambda message: heard.append(message.text))
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    page.on("request", lambda request: heard.append(request.url))
+    page.goto(file.as_uri())
+    return page, heard
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 400)])
+def test_it_is_quiet_and_can_be_read(browser: Browser, file: Path, scheme: str, width: int) -> None:
+    page, heard = shown(browser, file, scheme, width)
+    assert heard == [file.as_uri()]
+    names = [s.get_attribute("id") for s in page.query_selector_all("section")]
+    if file.stem != "comparison":
+        assert names == list(SECTIONS)
+    for name in names:
+        box = page.query_selector(f"#{name}").bounding_box()
+        assert box["height"] > 60, name
+        assert box["width"] > 0.8 * min(width - 200, 1200) * (width == 1400), name
+    across = page.evaluate("document.documentElement.scrollWidth")
+    assert across <= width, "the page is wider than the window"
+    for element in page.query_selector_all("details"):
+        element.evaluate("e => { e.open = true; }")
+    measured = page.evaluate(CONTRAST)
+    assert len(measured) > 200
+    assert not [m for m in measured if m[0] < 4.5]
+    page.context.close()
+
+
+def test_paper_is_light(browser: Browser, file: Path) -> None:
+    page, _ = shown(browser, file, "dark", 1400)
+    on_screen = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)" != on_screen
+    assert not [m for m in page.evaluate(CONTRAST) if m[0] < 4.5]
+    assert not page.query_selector("nav").is_visible()
+    assert page.pdf().startswith(b"%PDF")
+    page.context.close()

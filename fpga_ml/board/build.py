@@ -84,7 +84,7 @@ def build(
         raise FpgaMlError(
             f"the design reaches {1000 / placed.period_ns:.1f} MHz, and the clock of {kind.name} is {kind.clock_mhz:g} MHz",
             where=str(log),
-            do=f"compile with --device {kind.device} --clock-ns {goal_ns:g} or less",
+            do=f"compile with --device {kind.device} --clock-ns {goal_ns / 2:g} or less: the delay model knows no congestion",
         )
     ecppack.pack(config, bitstream)
     owners = Owners.of(made.module, report["config"]["project_name"], [row["name"] for row in report["rtl"]["layers"]])

@@ -30,7 +30,7 @@ def test_the_reference_as_a_bitstream(project: Path) -> None:
 def test_a_model_as_a_bitstream(repository: Path, name: str, tmp_path: Path) -> None:
     folder = repository / "models" / name
     own = Config.read(folder / "fpga_ml.toml")
-    config = own.replace(until="rtl", device="ecp5-85k", clock_ns=40.0, vectors=60, interval_cycles=MODELS[name])
+    config = own.replace(until="rtl", device="ecp5-85k", clock_ns=20.0, vectors=60, interval_cycles=MODELS[name])
     fpga_ml.compile(folder, config=config, output=tmp_path / name)
     _check(tmp_path / name, build(tmp_path / name, "ulx3s-85f").file)
 

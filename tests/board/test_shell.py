@@ -86,9 +86,8 @@ def stream(*, frame_last: bool = False) -> Case:
     return Case(dict(rtl.files), face, [xa, xb], [xa[:, 1:] + xa[:, :-1], xa + xb])
 
 
-def reference(repository: Path) -> Case:
+def reference(folder: Path) -> Case:
     """The pinned tagger with C-simulation's outputs."""
-    folder = repository / "hls_projects" / "reference"
     face = interface_of(folder)
     x, y = (np.loadtxt(folder / "tb_data" / f"tb_{name}.dat") for name in ("input_features", "output_predictions"))
     rtl = {f.name: f.read_text() for f in sorted((folder / "rtl").glob("*.sv"))}
@@ -154,8 +153,8 @@ def test_results_are_exact_and_faults_have_names(arch: str, simulator: str, tmp_
 
 
 @both
-def test_the_tagger_gives_what_c_simulation_gives(repository: Path, simulator: str, tmp_path: Path) -> None:
-    case = reference(repository)
+def test_the_tagger_gives_what_c_simulation_gives(project: Path, simulator: str, tmp_path: Path) -> None:
+    case = reference(project)
     (found,) = simulated(case, tmp_path, simulator, ["samples"])
     assert_array_equal(found, case.y[0])
 
@@ -168,7 +167,7 @@ def test_models_give_what_the_emulator_gives(repository: Path, name: str, tmp_pa
     from fpga_ml.config import Config
 
     folder = repository / "models" / name
-    config = Config.read(folder / "fpga_ml.toml").replace(until="rtl", device="ecp5-85k", clock_ns=40.0, vectors=60)
+    config = Config.read(folder / "fpga_ml.toml").replace(until="rtl", device="ecp5-85k", clock_ns=20.0, vectors=60)
     interval = {"jet_tagger_pruned": None, "jet_cnn": 12_000}[name]
     project = fpga_ml.compile(folder, config=config.replace(interval_cycles=interval), output=tmp_path / name)
     rtl = {file: (project.folder / file).read_text() for file in project.report["rtl"]["files"]}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fpga_ml.board.boards import BoardKind, board_named
 from fpga_ml.board.host import DEFAULT_BAUD
@@ -76,6 +77,7 @@ def build(
     made = yosys.netlist(sources.files, TOP, part.target, _left_s(end), folder, log=folder / _YOSYS_LOG)
     name = f"{report['config']['project_name']}_{kind.name}"
     config, bitstream = folder / f"{name}.config", folder / f"{name}.bit"
+    bitstream.unlink(missing_ok=True)  # of an earlier build, which must not be taken for this one's
     options = [*part.device.options, "--lpf", sources.pins.name, "--textcfg", config.name]
     watch("nextpnr")
     log, goal_ns = folder / _NEXTPNR_LOG, 1000 / kind.clock_mhz
@@ -84,30 +86,38 @@ def build(
         raise FpgaMlError(
             f"the design reaches {1000 / placed.period_ns:.1f} MHz, and the clock of {kind.name} is {kind.clock_mhz:g} MHz",
             where=str(log),
-            do=f"compile with --device {kind.device} --clock-ns {goal_ns:g} or less",
+            do=f"compile with --device {kind.device} --clock-ns {goal_ns / 2:g} or less: the delay model knows no congestion",
         )
     ecppack.pack(config, bitstream)
-    owners = Owners.of(made.module, report["config"]["project_name"], [row["name"] for row in report["rtl"]["layers"]])
-    result = Synthesis(
+    result = _result(kind, made, placed, report, time.monotonic() - start)
+    others = [s for s in report["synth"] if (s["tool"], s["device"], s["effort"]) != result.key]
+    document.write(report | {"synth": [*others, result.as_json()]}, project / "report.json")
+    return Built(bitstream, kind.load.format(file=bitstream), result)
+
+
+def _result(
+    kind: BoardKind, made: yosys.Netlist, placed: nextpnr.Placed, report: Mapping[str, Any], seconds: float
+) -> Synthesis:
+    device, rtl = PARTS[kind.device].device, report["rtl"]
+    owners = Owners.of(made.module, report["config"]["project_name"], [row["name"] for row in rtl["layers"]])
+    folder = Path("board") / kind.name
+    return Synthesis(
         tool="yosys+nextpnr",
         version=f"{made.version}, {placed.version}",
         device=kind.name,
         effort="route",
         cells=_cells(placed),
-        available=part.device.available,
+        available=None if device is None else device.available,
         fmax_mhz=1000 / placed.period_ns,
         timing="routed",
-        latency_cycles=report["rtl"]["latency_cycles"],
-        interval_cycles=report["rtl"]["interval_cycles"],
+        latency_cycles=rtl["latency_cycles"],
+        interval_cycles=rtl["interval_cycles"],
         critical_path=tuple(Step(owners.at(s.cell), f"{s.kind} {s.cell}", s.ns) for s in placed.path if s.ns > 0),
-        seconds=time.monotonic() - start,
+        seconds=seconds,
         memory_mb=max(made.memory_mb, placed.memory_mb),
-        logs=tuple(str((folder / log).relative_to(project)) for log in (_YOSYS_LOG, _NEXTPNR_LOG)),
+        logs=tuple(str(folder / log) for log in (_YOSYS_LOG, _NEXTPNR_LOG)),
         notes=(f"with the shell, as a bitstream; on the board the clock is {kind.clock_mhz:g} MHz",),
     )
-    others = [s for s in report["synth"] if (s["tool"], s["device"], s["effort"]) != result.key]
-    document.write(report | {"synth": [*others, result.as_json()]}, project / "report.json")
-    return Built(bitstream, kind.load.format(file=bitstream), result)
 
 
 def _left_s(end: float | None) -> float | None:

@@ -13,6 +13,8 @@ from fpga_ml.cli import main
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.report import document
+from fpga_ml.toolchain.nextpnr import Placed
+from fpga_ml.toolchain.yosys import Netlist
 
 # As docs/board.md has it: the convolutions share hardware; the tagger's weights as constants take less than multipliers would.
 MODELS = {"jet_tagger_pruned": None, "jet_cnn": 12_000}
@@ -30,7 +32,7 @@ def test_the_reference_as_a_bitstream(project: Path) -> None:
 def test_a_model_as_a_bitstream(repository: Path, name: str, tmp_path: Path) -> None:
     folder = repository / "models" / name
     own = Config.read(folder / "fpga_ml.toml")
-    config = own.replace(until="rtl", device="ecp5-85k", clock_ns=40.0, vectors=60, interval_cycles=MODELS[name])
+    config = own.replace(until="rtl", device="ecp5-85k", clock_ns=20.0, vectors=60, interval_cycles=MODELS[name])
     fpga_ml.compile(folder, config=config, output=tmp_path / name)
     _check(tmp_path / name, build(tmp_path / name, "ulx3s-85f").file)
 
@@ -50,6 +52,22 @@ def _check(project: Path, bitstream: Path) -> None:
 def test_a_time_limit(project: Path) -> None:
     with pytest.raises(FpgaMlError, match="no end after 0 s"):
         build(project, "ulx3s-85f", time_limit_s=0.05)
+    assert document.read(project)["synth"] == []
+
+
+def test_a_design_that_misses_the_clock(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tools are played: they have made a netlist, and routed it at 20 MHz."""
+    folder = write_sources(project, "ulx3s-85f").folder
+    stale = folder / "myproject_ulx3s-85f.bit"
+    stale.write_bytes(b"of another day")
+    made = Netlist({}, folder / "netlist.json", "board", "0.70", 1.0, 1.0)
+    monkeypatch.setattr("fpga_ml.toolchain.yosys.netlist", lambda *given, **options: made)
+    slow = Placed(50.0, (), {}, "0.11", 1.0, 1.0)
+    monkeypatch.setattr("fpga_ml.toolchain.nextpnr.place_and_route", lambda *given, **options: slow)
+    with pytest.raises(FpgaMlError, match=r"the design reaches 20\.0 MHz, and the clock of ulx3s-85f is 25 MHz") as caught:
+        build(project, "ulx3s-85f")
+    assert "--clock-ns 20 or less" in str(caught.value)
+    assert not stale.exists()
     assert document.read(project)["synth"] == []
 
 

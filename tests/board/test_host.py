@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -132,9 +131,9 @@ def test_samples_that_do_not_fit(x: list[np.ndarray], said: str) -> None:
     assert said in str(caught.value)
 
 
-def test_a_port_that_is_not_there(repository: Path) -> None:
+def test_a_port_that_is_not_there(project: Path) -> None:
     with pytest.raises(FpgaMlError, match="cannot open the serial port") as caught:
-        Board.open("/dev/no_such_port", repository / "hls_projects" / "reference")
+        Board.open("/dev/no_such_port", project)
     assert "dialout" in str(caught.value)
 
 
@@ -145,26 +144,24 @@ def test_it_is_closed_behind_with() -> None:
     assert link.closed
 
 
-def test_the_interface_of_a_project(repository: Path) -> None:
-    face = interface_of(repository / "hls_projects" / "reference")
+def test_the_interface_of_a_project(project: Path) -> None:
+    face = interface_of(project)
     assert (face.sample_bytes, face.result_bytes) == (8 * 2, 3 * 3)
     assert (face.inputs[0].name, face.outputs[0].name, face.arch) == ("features", "layer5_out", "parallel")
 
 
-def test_the_identity_is_that_of_the_rtl(repository: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "project"
-    shutil.copytree(repository / "hls_projects" / "reference", folder)
-    before = interface_of(folder).identity
-    assert before == interface_of(repository / "hls_projects" / "reference").identity
-    file = folder / "rtl" / "myproject_fc1.sv"
-    file.write_text(file.read_text() + "\n")
-    assert interface_of(folder).identity != before
+def test_the_identity_is_that_of_the_rtl(project: Path) -> None:
+    before = interface_of(project).identity
+    file = project / "rtl" / "myproject_fc1.sv"
+    text = file.read_text()
+    file.write_text(text + "\n")
+    assert interface_of(project).identity != before
+    file.write_text(text)
+    assert interface_of(project).identity == before
 
 
-def test_sources_and_pins(repository: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "project"
-    shutil.copytree(repository / "hls_projects" / "reference", folder)
-    made = write_sources(folder, "ulx3s-85f", baud=115_200)
+def test_sources_and_pins(project: Path) -> None:
+    made = write_sources(project, "ulx3s-85f", baud=115_200)
     assert made.files[-1].name == "board.sv"
     assert all(file.exists() for file in made.files)
     top, pins = made.files[-1].read_text(), made.pins.read_text()
@@ -174,4 +171,4 @@ def test_sources_and_pins(repository: Path, tmp_path: Path) -> None:
         assert f'LOCATE COMP "{port}" SITE' in pins
     assert pins.count("LOCATE") == 4 + 8
     with pytest.raises(FpgaMlError, match=r"unknown board 'ulx3s'\n  where: --board\n  do:    did you mean 'ulx3s-85f'"):
-        write_sources(folder, "ulx3s")
+        write_sources(project, "ulx3s")

@@ -276,5 +276,5 @@ def _sum_type(integer: int, fraction: int, weight: int) -> FixedType:
 PRESETS: dict[str, Design] = {
     "D14": Design(18, 12, Table(5, 12), 6, Table(7, 9, interpolated=False), 14, Table(6, 12), 14),
     "D16": Design(20, 14, Table(6, 16), 10, Table(5, 14), 16, Table(6, 14), 16),
-    "D18": Design(22, 16, Table(6, 17), 12, Table(6, 16), 18, Table(7, 16), 18),
+    "D18": Design(22, 16, Table(6, 17), 12, Table(6, 16), 17, Table(7, 16), 18),
 }

@@ -86,6 +86,8 @@ def fit(
     """
     task = _Task(patch, exposure, evaluator or Float64(), settings or Settings(), at_once)
     given = [start] if isinstance(start, Star | Galaxy | Position) else list(start)
+    if not given:
+        raise FpgaMlError("there is no source to fit", where="fit", do="give a source or a Position in start")
     known: list[Source] = [first_star(one, patch, exposure) if isinstance(one, Position) else one for one in given]
     odds: list[float | None] = [None] * len(given)
     unknown = [i for i, one in enumerate(given) if isinstance(one, Position)]

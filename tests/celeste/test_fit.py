@@ -123,7 +123,9 @@ def test_no_end_is_an_error() -> None:
         fit(observed(Star(0.3, -0.2, 100.0)), EXPOSURE, Star(2.0, 2.0, 20.0), settings=Settings(iterations=1))
 
 
-def test_a_position_outside_is_an_error() -> None:
+def test_no_source_within_the_patch_is_an_error() -> None:
+    with pytest.raises(FpgaMlError, match="there is no source to fit"):
+        fit(observed(Star(0.3, -0.2, 100.0)), EXPOSURE, [])
     with pytest.raises(FpgaMlError, match=r"position \(40, 0\) is outside the patch"):
         fit(observed(Star(0.3, -0.2, 100.0)), EXPOSURE, Position(40.0, 0.0))
 

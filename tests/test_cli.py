@@ -102,59 +102,41 @@ def test_demo_shows_the_jets(repository: Path, tmp_path: Path) -> None:
         assert stage in done.stdout
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that is synthesised in a moment."""
+    import keras
+
+    folder = tmp_path_factory.mktemp("small")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="relu")])
+    model.save(folder / "small.keras")
+    np.savez(folder / "x.npz", x=np.random.default_rng(1).uniform(-1, 1, (20, 3)))
+    return folder
+
+
+SMALL = ("--bits", 6, "--simulator", "icarus", "--until", "synth", "--device", "ecp5-85k")
+
+
 @pytest.mark.slow
-def test_compile_until_synth_with_the_clock_that_answers_soonest(files: Path) -> None:
-    words = (
-        "--until",
-        "synth",
-        "--clock-ns",
-        "auto",
-        "--device",
-        "ecp5-85k",
-        "--synth-device",
-        "xcup",
-        "--synth-device",
-        "xc7",
-    )
-    made = (
-        "compile",
-        files / "tagger.keras",
-        "--data",
-        files / "jets.npz",
-        "-o",
-        files / "s",
-        "--vectors",
-        20,
-        "--simulator",
-        "icarus",
-    )
-    done = run(*made, *words, "--json")
+def test_compile_until_synth_with_the_clock_that_answers_soonest(small: Path) -> None:
+    words = ("--clock-ns", "auto", "--synth-device", "xcup", "--synth-device", "ecp5-25k", "--json")
+    done = run("compile", small / "small.keras", "--data", small / "x.npz", "-o", small / "s", *SMALL, *words)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    assert report == read(files / "s")
-    assert [(row["device"], row["effort"]) for row in report["synth"]] == [("xcup", "estimate"), ("xc7", "estimate")]
+    assert report == read(small / "s")
+    assert [(row["device"], row["effort"]) for row in report["synth"]] == [("xcup", "estimate"), ("ecp5-25k", "estimate")]
     assert report["config"]["auto_clock"] is True
     assert 1 < report["rtl"]["clock_ns"] < 25
-    assert f"set clock_period {report['rtl']['clock_ns']}" in (files / "s" / "project.tcl").read_text()
+    assert f"set clock_period {report['rtl']['clock_ns']}" in (small / "s" / "project.tcl").read_text()
 
 
 @pytest.mark.slow
-def test_a_synthesis_that_fails_leaves_the_build(files: Path) -> None:
-    words = ("--until", "synth", "--synth-device", "ecp5-85k", "--effort", "place", "--time-limit", "1")
-    made = (
-        "compile",
-        files / "tagger.keras",
-        "--data",
-        files / "jets.npz",
-        "-o",
-        files / "t",
-        "--vectors",
-        20,
-        "--simulator",
-        "icarus",
-    )
-    done = run(*made, *words)
+def test_a_synthesis_that_fails_leaves_the_build(small: Path) -> None:
+    words = ("--effort", "place", "--time-limit", "1", "--clock-ns")
+    made = ("compile", small / "small.keras", "--data", small / "x.npz", "-o", small / "t", *SMALL)
+    assert "--clock-ns fast is no number" in run(*made, *words, "fast").stderr
+    done = run(*made, *words, 14)
     assert done.returncode == 1
     assert "no end after 1 s" in done.stderr
-    assert "no end after 1 s" in read(files / "t")["stages"]["synth"]
-    assert (files / "t" / "rtl").is_dir()
+    assert "no end after 1 s" in read(small / "t")["stages"]["synth"]
+    assert (small / "t" / "rtl").is_dir()

@@ -194,6 +194,7 @@ class TermsConfig(LayerConfigTemplate):  # type: ignore[misc]
             "ratio_t": d.ratio.cpp(),
             "residual_t": f"ap_fixed<{d.ratio.width + 1},{d.residual_integer + 1}>",
             "weighed_t": f"ap_fixed<{weighed + d.rate_fraction},{weighed},AP_RND>",
+            "deviance_t": f"ap_fixed<{weighed + d.deviance_fraction},{weighed},AP_RND>",
             "product_t": d.product.cpp(),
             "chi_t": f"ap_ufixed<{d.chi.fraction + 1},1>",
         }

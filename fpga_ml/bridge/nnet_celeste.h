@@ -197,7 +197,8 @@ PixelLoop:
             const typename CONFIG_T::product_t product = residual * component[k];
             result[k] = product;
         }
-        result[K] = -(weighed * celeste_chi<CONFIG_T>(ratio_raw));
+        const typename CONFIG_T::deviance_t deviance = weighed * celeste_chi<CONFIG_T>(ratio_raw);
+        result[K] = -deviance;
         result[K + 1] = outside ? 1 : 0;
         terms.write(result);
     }

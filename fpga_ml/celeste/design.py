@@ -24,6 +24,7 @@ from fpga_ml.numerics.types import MAX_WIDTH_BITS
 Ints = npt.NDArray[np.int64]
 VALUE, MOMENTS, OVERFLOW = OUTPUTS = ("value", "moments", "overflow")
 _EXACT_BITS = 53  # of a double, through which C-simulation hands its results
+_DEVIANCE_FRACTION = 26  # sums of thousands of pixels then stay within 64 bits
 _GUARD_BITS = 2  # of the mantissa, below the last bit of one over it
 
 
@@ -189,8 +190,9 @@ class Design:
 
     @property
     def deviance_fraction(self) -> int:
-        """Of (count - E) t chi(t), exact behind the rounding of (count - E) t to the rate's fraction."""
-        return self.rate_fraction + self.chi.fraction
+        """Of (count - E) t chi(t): exact behind the rounding of (count - E) t to the rate's, or fewer where sums of it would be
+        too wide."""
+        return min(self.rate_fraction + self.chi.fraction, _DEVIANCE_FRACTION)
 
     @property
     def term(self) -> FixedType:
@@ -268,6 +270,12 @@ def _sum_type(integer: int, fraction: int, weight: int) -> FixedType:
     """Of a sum of values with so many integer bits, sign included, times weights that add up to `weight` in magnitude: all of
     its fraction that a double holds."""
     integer += math.ceil(math.log2(weight))
+    if integer + fraction > MAX_WIDTH_BITS:
+        raise FpgaMlError(
+            f"sums over the patch need {integer + fraction} bits, more than {MAX_WIDTH_BITS}",
+            where="design of the Celeste kernel",
+            do="choose a smaller patch, or a design with fewer bits",
+        )
     width = min(integer + fraction, _EXACT_BITS)
     return FixedType(True, width, integer, Rounding.RND)
 

@@ -17,6 +17,7 @@ from fpga_ml.celeste.evaluator import MONOMIALS, offsets
 from fpga_ml.errors import FpgaMlError
 
 _EXACT_BITS = 53
+_LARGEST_EXPONENT, _SMALLEST = 900.0, 1e-280  # beyond them double precision ends too
 
 
 class _Rounding(keras.layers.Layer):  # type: ignore[misc]
@@ -62,9 +63,9 @@ class CelesteTerms(_Rounding):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         d = self.design
-        if d is not None and d.rate_bits + d.residual_integer + d.residual_fraction > _EXACT_BITS:
+        if d is not None and d.rate_bits + d.residual_integer + max(d.reciprocal.fraction, d.chi.fraction) > _EXACT_BITS:
             raise FpgaMlError(
-                f"products of {d.rate_bits} and {d.residual_integer + d.residual_fraction} bits are not exact in float64",
+                f"a rate of {d.rate_bits} bits times tables of {d.reciprocal.fraction} and {d.chi.fraction} is not exact in float64",
                 where=f"layer '{self.name}'",
                 do="choose a design with fewer bits",
             )
@@ -79,10 +80,10 @@ class CelesteTerms(_Rounding):
         return ops.concatenate([products, -deviance[..., None], ops.cast(outside, "float64")[..., None]], axis=-1)
 
     def _float(self, exponents: Any, count: Any, background: Any) -> tuple[Any, Any, Any]:
-        components = ops.exp(exponents * np.log(2))
-        rate = background + ops.sum(components, axis=-1)
+        components = ops.exp(ops.minimum(exponents, _LARGEST_EXPONENT) * np.log(2))
+        rate = ops.maximum(background + ops.sum(components, axis=-1), _SMALLEST)
         t = count / rate - 1
-        logarithm = ops.where(count > 0, ops.log(ops.maximum(count, 1e-300) / rate), 0.0)
+        logarithm = ops.where(count > 0, ops.log(ops.maximum(count, _SMALLEST) / rate), 0.0)
         return t[..., None] * components, count * logarithm - (count - rate), ops.zeros_like(count)
 
     def _fixed(self, exponents: Any, count: Any, background: Any) -> tuple[Any, Any, Any]:
@@ -104,8 +105,10 @@ class CelesteTerms(_Rounding):
         ratio = self._ratio(count - rate, rate)
         outside = outside | (ratio >= d.ratio.max)
         t = ratio - 1.0
-        deviance = _half_up((count - rate) * t, d.rate_fraction) * self._chi(ratio)
-        products = _half_up(t[..., None] * components, d.product_fraction)
+        tf, difference = d.residual_fraction, count - rate
+        deviance = _product(difference, d.rate_fraction, t, tf, d.rate_fraction) * self._chi(ratio)
+        deviance = _half_up(deviance, d.deviance_fraction)
+        products = _product(components, d.rate_fraction, t[..., None], tf, d.product_fraction)
         turn = 2.0**d.product.integer
         products = products - ops.floor(products / turn + 0.5) * turn
         return products, deviance, outside
@@ -189,6 +192,13 @@ def kernel_model(design: Design | str | None, patch: tuple[int, int], components
 def _half_up(x: Any, fraction: int) -> Any:
     """To so many fraction bits, half-way cases up."""
     return ops.floor(x * 2.0**fraction + 0.5) * 2.0**-fraction
+
+
+def _product(a: Any, a_fraction: int, b: Any, b_fraction: int, fraction: int) -> Any:
+    """a * b to so many fraction bits, half-way cases up, by way of int64: it may have more bits than a double."""
+    exact = ops.cast(a * 2.0**a_fraction, "int64") * ops.cast(b * 2.0**b_fraction, "int64")
+    cut = a_fraction + b_fraction - fraction
+    return ops.cast(ops.floor_divide(exact + (1 << cut - 1), 1 << cut), "float64") * 2.0**-fraction
 
 
 def _down(x: Any, fraction: int) -> Any:

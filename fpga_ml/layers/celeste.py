@@ -97,6 +97,7 @@ class PixelTerms(Layer):
         outside |= ratio == d.ratio.max_raw
         residual = ratio - (1 << d.residual_fraction)
         deviance = rounded(difference * residual, d.residual_fraction) * self._chi(ratio)
+        deviance = rounded(deviance, d.rate_fraction + d.chi.fraction - d.deviance_fraction)
         bits = d.residual_fraction + d.rate_fraction - d.product_fraction
         products = rounded(residual[..., None] * components, bits)
         products = _wrapped(products, d.product.width)
@@ -156,10 +157,10 @@ class PixelTerms(Layer):
         ratio = self._lowered_ratio(b, difference, rate)
         flags.append(_is(b, ratio, d.ratio))
         residual = b.sub(ratio, b.const(1, 0))
-        half_up = FixedType(
-            True, d.rate_bits + d.residual_integer + 2, d.rate_integer + d.residual_integer + 2, Rounding.RND
-        )
-        deviance = b.mul(b.cast(b.mul(difference, residual), half_up), self._lowered_chi(b, ratio))
+        whole = d.rate_integer + d.residual_integer + 2
+        weighed = FixedType(True, whole + d.rate_fraction, whole, Rounding.RND)
+        deviance = b.mul(b.cast(b.mul(difference, residual), weighed), self._lowered_chi(b, ratio))
+        deviance = b.cast(deviance, FixedType(True, whole + d.deviance_fraction, whole, Rounding.RND))
         products = [b.cast(b.mul(residual, g), d.product) for g in components]
         return [*products, b.sub(b.const(0, 0), deviance), b.tree(b.max, flags)]
 

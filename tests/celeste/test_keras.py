@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 from numpy.testing import assert_equal
 
-from fpga_ml.celeste.design import MOMENTS, OUTPUTS, OVERFLOW, VALUE, Design
+from fpga_ml.celeste.design import MOMENTS, OUTPUTS, OVERFLOW, VALUE, Design, Table
 from fpga_ml.celeste.emulator import Emulator, inputs_of
 from fpga_ml.celeste.evaluator import Float64
 from fpga_ml.errors import FpgaMlError
@@ -59,6 +60,15 @@ def test_without_a_design_it_is_double_precision() -> None:
     np.testing.assert_allclose(found[MOMENTS][0], want.moments, atol=1e-8)
 
 
+def test_double_precision_stays_finite() -> None:
+    """Whatever the data: a report holds its errors."""
+    d = Design.of("D16")
+    coefficients, pixels = codes(d, (5, 7), 3, 100)
+    model = to_float(kernel_model(d, (5, 7), 3))
+    for found in outputs(model, [d.coefficient.real(coefficients), d.rate.real(pixels)]).values():
+        assert np.isfinite(found).all()
+
+
 def test_layers_are_saved_with_their_design() -> None:
     model = kernel_model(DESIGNS["coarse"], (3, 4), 2)
     again = keras.models.model_from_json(json.dumps(json.loads(model.to_json())))
@@ -70,4 +80,4 @@ def test_what_cannot_be_is_told() -> None:
     with pytest.raises(FpgaMlError, match="a sum of 'momenta' is unknown"):
         CelesteSums("momenta")
     with pytest.raises(FpgaMlError, match="not exact in float64"):
-        CelesteTerms(design=Design.of({**DESIGNS["D18"].as_dict(), "residual_fraction": 20}))
+        CelesteTerms(design=replace(DESIGNS["D18"], reciprocal=Table(6, 19)))

@@ -67,7 +67,7 @@ def reference(d: Design, exponents: list[Fraction], count: Fraction, background:
     t, s = ratio - 1, max(octave(ratio) - 1, 0) if ratio else 0
     within = Fraction(floor(ratio / 2**s * 2**d.residual_fraction), 2**d.residual_fraction)
     deviance = half_up((count - rate) * t, d.rate_fraction) * table(d.chi_entries, d.chi, (within + 2 * s) / 4)
-    return [*(half_up(t * g, d.product_fraction) for g in components), -deviance]
+    return [*(half_up(t * g, d.product_fraction) for g in components), -half_up(deviance, d.deviance_fraction)]
 
 
 def terms_of(name: str, components: int) -> dict[str, Layer]:
@@ -224,4 +224,6 @@ def test_designs_that_cannot_be() -> None:
         Design.of({**PRESETS["D14"].as_dict(), "rate_integer": 24})
     with pytest.raises(FpgaMlError, match="coefficients need more fraction bits"):
         Design.of({**PRESETS["D16"].as_dict(), "coefficient_fraction": 14})
+    with pytest.raises(FpgaMlError, match="sums over the patch need 70 bits"):
+        PRESETS["D18"].result(VALUE, 400, 401)
     assert Design.of(PRESETS["D18"].as_dict()) == Design.of("D18")

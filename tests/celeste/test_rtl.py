@@ -9,7 +9,7 @@ import pytest
 from lint import lint
 from numpy.testing import assert_equal
 
-from fpga_ml.celeste.design import MOMENTS, OVERFLOW, VALUE, Design
+from fpga_ml.celeste.design import MOMENTS, OVERFLOW, PRESETS, VALUE, Design
 from fpga_ml.celeste.emulator import COEFFICIENTS, PIXELS, Emulator, layers_of
 from fpga_ml.rtl.build import Rtl, emit, lower
 from fpga_ml.simulate.emulate import emulate
@@ -59,6 +59,12 @@ def test_simulators_agree(tmp_path: Path) -> None:
     for run in prove(rtl.write(tmp_path), rtl, vectors, tmp_path, 1):
         assert run.texts() == []
         assert (run.latency_cycles, run.interval_cycles) == (rtl.latency_cycles, rtl.interval_cycles)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_hold_the_sums_of_a_whole_patch(name: str) -> None:
+    network = lower(layers_of(Design.of(name), (51, 51), 30), PORTS, HEADS, "celeste", "stream")
+    assert max(t.width for channel in network.channels.values() for t in channel.types) <= 64
 
 
 def test_a_pixel_a_cycle() -> None:

@@ -47,9 +47,6 @@ class Cells:
     dsps: int = 0
     brams: float = 0
 
-    def __add__(self, other: Cells) -> Cells:
-        return Cells(self.luts + other.luts, self.ffs + other.ffs, self.dsps + other.dsps, self.brams + other.brams)
-
 
 @dataclass(frozen=True)
 class Step:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hls4ml.model.types import ExponentPrecisionType, XnorPrecisionType
 
-from fpga_ml.bridge.read_graph import _common, _raw, _type, _unsupported, reads
+from fpga_ml.bridge.readers.registry import (
+    common_of,
+    is_xnor,
+    product_of,
+    raw_of,
+    reads,
+    type_of,
+    unsupported,
+)
 from fpga_ml.ir.kernel import Wire
 from fpga_ml.ir.network.channel import holds
 from fpga_ml.layers import elementwise, tables
@@ -22,28 +29,28 @@ _MOST_BITS = 62  # of a product of two values: the emulator's integers
 @reads("SimpleRNN", "LSTM", "GRU")
 def _recurrent(node: Any) -> Layer:
     steps = int(node.get_input_variable().shape[0])
-    return Recurrent(**_common(node), cell=_cell(node), steps=steps, sequences=bool(node.get_attr("return_sequences")))
+    return Recurrent(**common_of(node), cell=_cell(node), steps=steps, sequences=bool(node.get_attr("return_sequences")))
 
 
 @reads("Bidirectional")
 def _bidirectional(node: Any) -> Layer:
-    common, sequences = _common(node), bool(node.get_attr("return_sequences"))
+    common, sequences = common_of(node), bool(node.get_attr("return_sequences"))
     data = node.get_input_variable()
     ways = []
     for way in ("forward_", "backward_"):
         cell = _cell(node, way)
         shape = (*common["shape"][:-1], cell.units)
         ways.append(Recurrent(**{**common, "shape": shape}, cell=cell, steps=int(data.shape[0]), sequences=sequences))
-    return Bidirectional(**common, forward=ways[0], backward=ways[1], given=_type(data.type))
+    return Bidirectional(**common, forward=ways[0], backward=ways[1], given=type_of(data.type))
 
 
 def _cell(node: Any, way: str = "") -> Cell:
     """way: the prefix of what belongs to one direction."""
-    accum, state = _type(node.types["accum_t"]), _type(node.get_output_variable().type)
+    accum, state = type_of(node.types["accum_t"]), type_of(node.get_output_variable().type)
     data = node.get_input_variable()
-    if isinstance(data.type.precision, XnorPrecisionType):
-        raise _unsupported(node, f"layer '{node.name}' reads values of one bit (xnor), which our RTL does not", "")
-    inputs = _products(node, f"{way}weight", f"{way}bias", _type(data.type), accum)
+    if is_xnor(data):
+        raise unsupported(node, f"layer '{node.name}' reads values of one bit (xnor), which our RTL does not", "")
+    inputs = _products(node, f"{way}weight", f"{way}bias", type_of(data.type), accum)
     recurrent = _products(node, f"{way}recurrent_weight", f"{way}recurrent_bias", state, accum)
     kind = node.get_attr(f"{way}class_name") if way else node.class_name
     activation = _activation(node, f"{way}activation", accum)
@@ -62,7 +69,7 @@ def _check_widths(node: Any, activation: FixedType, gate: FixedType, state: Fixe
     others = (activation, state, accum)
     width = gate.width + max(t.integer for t in others) + max(t.fraction for t in others) + 3
     if width > _MOST_BITS:
-        raise _unsupported(
+        raise unsupported(
             node,
             f"layer '{node.name}' multiplies gates of {gate.cpp()} with values of {', '.join(t.cpp() for t in others)}: "
             f"{width} bits, of which the emulator holds {_MOST_BITS}",
@@ -73,14 +80,12 @@ def _check_widths(node: Any, activation: FixedType, gate: FixedType, state: Fixe
 def _products(node: Any, weight: str, bias: str, data: FixedType, accum: FixedType) -> Linear:
     """A dense layer of a vector, in accum."""
     variable = node.weights[weight]
-    raw, fraction, _ = _raw(variable)
+    raw, fraction, _ = raw_of(variable)
     weights = raw.T if node.get_attr("_weights_transposed") else raw
-    starts, bias_fraction, _ = _raw(node.weights[bias])
-    product = None
-    if isinstance(variable.type.precision, ExponentPrecisionType):
-        width = variable.type.precision.width + data.width
-        product = FixedType(True, 2 * width, width)
-        product = None if product.fraction >= data.fraction + fraction else product
+    starts, bias_fraction, _ = raw_of(node.weights[bias])
+    product = product_of(variable, data)
+    if product is not None and product.fraction >= data.fraction + fraction:
+        product = None  # loses nothing
     return Linear(
         name=f"{node.name}_{weight}",
         reads=(),
@@ -106,8 +111,8 @@ def _activation(node: Any, role: str, accum: FixedType) -> Layer:
     if function == "relu":
         return elementwise.Relu(**common)
     if function in ("sigmoid", "tanh"):
-        size, table = int(node.get_attr("table_size")), _type(node.types["table_t"])
+        size, table = int(node.get_attr("table_size")), type_of(node.types["table_t"])
         if holds(accum, Wire.of(table)):
             common["result"] = table
         return tables.Table(**common, function=function, table_size=size, table=table)
-    raise _unsupported(node, f"{role} '{function}' of layer '{node.name}' has no RTL yet", "")
+    raise unsupported(node, f"{role} '{function}' of layer '{node.name}' has no RTL yet", "")

@@ -98,7 +98,7 @@ def marked(card: str, name: str) -> list[str]:
     return card.split(f"<!-- {name}: begin -->\n")[1].split(f"<!-- {name}: end -->")[0].splitlines()
 
 
-@pytest.mark.parametrize("name", ["jet_regression", "jet_tagger", "jet_tagger_pruned"])
+@pytest.mark.parametrize("name", ["jet_cnn", "jet_regression", "jet_tagger", "jet_tagger_pruned"])
 def test_card_holds_three_seeds(repository: Path, name: str) -> None:
     """Mean and deviation over seeds, of training.json, by a road of their own."""
     folder = repository / "models" / name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -33,9 +34,10 @@ _MODELS = Path("models")
 
 
 class _Group(click.Group):
-    """Turns an error into one message and an exit code; a traceback only with --debug."""
+    """Turns an error into one message and an exit code; a traceback only with --debug. A kill is an interruption like Ctrl-C."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         debug = bool(ctx.params.get("debug"))
         if not debug:
             warnings.simplefilter("ignore")

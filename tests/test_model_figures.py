@@ -19,12 +19,9 @@ from fpga_ml.models import Model, classifier, evaluate
 from fpga_ml.pipeline import Project
 
 EVALUATED = ("jet_generator", "jet_regression", "jet_tagger", "jet_tagger_pruned", "w_pivot")
-# The pruned form's model is the dense one's; the generator is quantised after training.
-WITHOUT = {("jet_tagger_pruned", "model.py"), ("jet_generator", "quantised.keras")}
-STAGES = ["float", "quantised", "csim", "emulator"]
-
-
 RECURRENT = ("constituent_gru", "constituent_lstm", "deep_kalman")
+WITHOUT = {("jet_tagger_pruned", "model.py")}  # it is the dense one's
+STAGES = ["float", "quantised", "csim", "emulator"]
 
 
 @pytest.mark.slow
@@ -77,9 +74,10 @@ def test_hardware_costs_nothing_that_matters(evaluated: tuple[Model, dict[str, A
         assert abs(csim["mass_bias_gev"]) < 2.0
 
 
-def test_card_holds_the_figures(evaluated: tuple[Model, dict[str, Any]]) -> None:
+@pytest.mark.parametrize("name", [*EVALUATED, *RECURRENT, "jet_cnn"])
+def test_card_holds_the_figures(repository: Path, name: str) -> None:
     """Every figure of the sample's table in the card is that of figures.json."""
-    model, _ = evaluated
+    model = models.named(repository / "models", name)
     card = (model.folder / "card.md").read_text()
     header, *rows = [
         [c.strip() for c in line.strip("|\n ").split("|")] for line in marked(card, "figures") if "---" not in line
@@ -98,7 +96,7 @@ def marked(card: str, name: str) -> list[str]:
     return card.split(f"<!-- {name}: begin -->\n")[1].split(f"<!-- {name}: end -->")[0].splitlines()
 
 
-@pytest.mark.parametrize("name", ["jet_cnn", "jet_regression", "jet_tagger", "jet_tagger_pruned"])
+@pytest.mark.parametrize("name", ["jet_cnn", "jet_generator", "jet_regression", "jet_tagger", "jet_tagger_pruned"])
 def test_card_holds_three_seeds(repository: Path, name: str) -> None:
     """Mean and deviation over seeds, of training.json, by a road of their own."""
     folder = repository / "models" / name
@@ -119,7 +117,9 @@ def test_every_model_is_small_and_whole(repository: Path) -> None:
     for model in models.every(repository / "models"):
         size = sum(f.stat().st_size for f in model.folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts)
         assert size < 10e6, model.folder
-        for name in ("model.py", "train.py", "card.md", "float.keras", "quantised.keras", "sample.npz", "figures.json"):
+        compiler_quantises = "\nbits = " in (model.folder / "fpga_ml.toml").read_text()
+        by_training = () if compiler_quantises else ("quantised.keras",)
+        for name in ("model.py", "train.py", "card.md", "float.keras", "sample.npz", "figures.json", *by_training):
             assert (model.folder / name).exists() or (model.folder.name, name) in WITHOUT
 
 
@@ -165,9 +165,10 @@ def test_rtl_that_differs_has_no_figures(repository: Path) -> None:
 def test_list_shows_figures(repository: Path) -> None:
     command = [sys.executable, "-m", "fpga_ml.cli", "models"]
     shown = subprocess.run(command, capture_output=True, text=True, cwd=repository, check=True).stdout
-    for name in (*EVALUATED, "jet_cnn"):
+    known = (*EVALUATED, *RECURRENT, "jet_cnn")
+    for name in known:
         assert f"models/{name}: {name}" in shown
-    assert shown.count("  csim") == len((*EVALUATED, "jet_cnn"))
+    assert shown.count("  csim") == len(known)
     assert "not evaluated" not in shown
 
 

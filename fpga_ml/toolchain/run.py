@@ -45,13 +45,16 @@ def run(
     timeout_s: float | None = None,
     on_line: Callable[[str], None] | None = None,
     together: bool = False,
+    running: list[subprocess.Popen[str]] | None = None,
 ) -> str:
     """Run to the end and give stdout; a failure raises with the tool's own last lines.
 
     on_line: called with each line of stdout as it comes, without its end; together: what comes on stderr belongs to stdout, of a
-    tool that has its errors on either.
+    tool that has its errors on either; running: gets the process, for who may have to end it.
     """
-    return measured(command, what=what, do=do, timeout_s=timeout_s, on_line=on_line, together=together).stdout
+    return measured(
+        command, what=what, do=do, timeout_s=timeout_s, on_line=on_line, together=together, running=running
+    ).stdout
 
 
 def measured(
@@ -62,6 +65,7 @@ def measured(
     timeout_s: float | None = None,
     on_line: Callable[[str], None] | None = None,
     together: bool = False,
+    running: list[subprocess.Popen[str]] | None = None,
     log: Path | None = None,
 ) -> Ran:
     """As `run`; log: a file that gets all that the program says on either, as it says it, and stays when it fails."""
@@ -81,6 +85,8 @@ def measured(
             )
         except FileNotFoundError:
             raise FpgaMlError(f"{what}: '{command.arguments[0]}' not found", do=do) from None
+        if running is not None:
+            running.append(process)
         late = threading.Event()
 
         def give_up() -> None:
@@ -147,7 +153,14 @@ def last_words(said: str) -> str:
 
 
 def run_all(commands: Sequence[Command], *, what: str, do: str, timeout_s: float | None = None) -> list[str]:
-    """Several commands side by side, and the stdout of each; the first failure raises."""
+    """Several commands side by side, and the stdout of each; the first failure, or an interruption, ends the others and raises."""
+    running: list[subprocess.Popen[str]] = []
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        futures = [pool.submit(run, c, what=what, do=do, timeout_s=timeout_s) for c in commands]
-        return [future.result() for future in futures]
+        futures = [pool.submit(run, c, what=what, do=do, timeout_s=timeout_s, running=running) for c in commands]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in running:
+                _end(process)
+            raise

@@ -216,12 +216,13 @@ def test_full_disk_leaves_the_old_project(tmp_path: Path, monkeypatch: pytest.Mo
     assert [p.name for p in tmp_path.iterdir()] == ["p"]
 
 
-def test_interrupted_run_leaves_the_old_project(tmp_path: Path) -> None:
-    """Ctrl-C while the C++ compiles: exit code 130, one line, nothing left over."""
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_run_leaves_the_old_project(tmp_path: Path, sent: signal.Signals) -> None:
+    """Ctrl-C or kill while the C++ compiles: exit code 130, one line, nothing left over and nothing left running."""
     model, target = tmp_path / "m.keras", tmp_path / "p"
     small().save(model)
     slow = tmp_path / "cxx"
-    slow.write_text(f"#!/bin/sh\ntouch {tmp_path}/compiling\nexec sleep 60\n")
+    slow.write_text(f"#!/bin/sh\necho $$ >> {tmp_path}/compiling\nexec sleep 600\n")
     slow.chmod(0o755)
     target.mkdir()
     (target / "report.json").write_text("old")
@@ -229,13 +230,16 @@ def test_interrupted_run_leaves_the_old_project(tmp_path: Path) -> None:
     process = subprocess.Popen(
         command, env={**os.environ, "CXX": str(slow)}, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    for _ in range(600):
+    for _ in range(3000):
         if (tmp_path / "compiling").exists():
             break
         time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGINT)
+    process.send_signal(sent)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
+    for compiler in (tmp_path / "compiling").read_text().split():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(compiler), 0)
     assert "interrupted; the previous project is untouched" in errors
     assert (target / "report.json").read_text() == "old"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["compiling", "cxx", "m.keras", "p"]

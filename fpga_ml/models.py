@@ -171,15 +171,16 @@ def save(model: Model, figures: dict[str, Any]) -> None:
     if card.exists():
         text = card.read_text()
         for name, lines in tables.items():
-            text = _between(text, f"<!-- {name}: begin -->\n", lines, f"<!-- {name}: end -->")
+            text = entered(text, name, lines)
         card.write_text(text)
 
 
-def _between(text: str, begin: str, lines: str, end: str) -> str:
-    """The text with what stands between two marks replaced; as it is where the first is missing."""
-    if begin not in text:
-        return text
-    before, rest = text.split(begin)
+def entered(card: str, name: str, lines: str) -> str:
+    """A card's text with what stands between the marks of a name replaced; as it is where they are missing."""
+    begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
+    if begin not in card:
+        return card
+    before, rest = card.split(begin)
     return f"{before}{begin}{lines}{end}{rest.split(end)[1]}"
 
 

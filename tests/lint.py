@@ -18,4 +18,4 @@ def lint(rtl: Rtl, folder: Path) -> str:
 def lint_files(files: Sequence[Path], top: str, folder: Path) -> str:
     tool = verilator.find()
     arguments = [str(tool.program), "--lint-only", "-Wall", "--top-module", top, *map(str, files)]
-    return run(Command(arguments, folder, {"VERILATOR_ROOT": str(tool.root)}), what="lint", do="mend the RTL")
+    return run(Command(arguments, folder, {"VERILATOR_ROOT": str(tool.root)}), what="lint", do="mend the RTL").stdout

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fpga_ml.config import Config
-from fpga_ml.models import CARD_FILE, CONFIG_FILE, Model
+from fpga_ml.models import CARD_FILE, CONFIG_FILE, Model, entered
 from fpga_ml.synthesise.project import synthesise
 from fpga_ml.synthesise.result import Effort
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fpga_ml.pipeline import Watcher
 
 SYNTH_CONFIG_FILE, SYNTHESIS_FILE = "ecp5.toml", "synthesis.json"
-_BEGIN, _END = "<!-- synthesis: begin -->\n", "<!-- synthesis: end -->\n"
+_SECTION = "\n## Synthesis\n<!-- synthesis: begin -->\n<!-- synthesis: end -->\n"  # of a card that has none yet
 _KEPT = (
     *("tool", "version", "device", "effort", "luts", "ffs", "dsps", "brams", "fmax_mhz", "timing"),
     *("latency_cycles", "interval_cycles", "latency_ns", "seconds", "memory_mb"),
@@ -63,10 +63,8 @@ def save(model: Model, rows: Sequence[Mapping[str, Any]]) -> None:
     kept = sorted([*(r for r in kept if _key(r) not in new), *rows], key=_key)
     path.write_text(json.dumps(kept, indent=2) + "\n")
     if card.exists():
-        before, _, rest = card.read_text().partition(_BEGIN)
-        after = rest.partition(_END)[2]
-        heading = "" if rest else "\n## Synthesis\n"
-        card.write_text(f"{before}{heading}{_BEGIN}{table(kept)}{_END}{after}")
+        text = card.read_text()
+        card.write_text(entered(text if "<!-- synthesis: begin" in text else text + _SECTION, "synthesis", table(kept)))
 
 
 def _key(found: Mapping[str, Any]) -> tuple[str, str, str]:

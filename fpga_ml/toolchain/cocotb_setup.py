@@ -61,7 +61,7 @@ def _libpython() -> str:
     """Python as a shared library, which the simulator loads; found by the package that cocotb itself uses."""
     do = "apt-get install libpython3-dev, or build Python with --enable-shared"
     command = Command([sys.executable, "-m", "find_libpython"], Path.cwd())
-    found = run(command, what="looking for libpython", do=do, timeout_s=60).strip()
+    found = run(command, what="looking for libpython", do=do, timeout_s=60).stdout.strip()
     if not found:
         raise FpgaMlError("cocotb needs Python as a shared library, which was not found", where=sys.executable, do=do)
     return found

@@ -84,7 +84,7 @@ def _find(tool: Tool) -> Found:
     if path is None:
         return Found(tool, "", "")
     try:
-        said = run(Command([path, *tool.version], Path.cwd()), what=tool.name, do=tool.get, timeout_s=60)
+        said = run(Command([path, *tool.version], Path.cwd()), what=tool.name, do=tool.get, timeout_s=60).stdout
     except FpgaMlError:
         return Found(tool, path, "(does not tell its version)")
     return Found(tool, path, next(iter(said.splitlines()), ""))

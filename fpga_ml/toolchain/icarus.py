@@ -32,7 +32,7 @@ def find() -> Icarus:
         if path is None:
             raise FpgaMlError(f"RTL simulation needs Icarus Verilog, and '{name}' was not found", do=_GET)
     compiler, runner = (Path(str(path)) for path in paths)
-    said = run(Command([str(compiler), "-V"], Path.cwd()), what="Icarus Verilog", do=_GET, timeout_s=60)
+    said = run(Command([str(compiler), "-V"], Path.cwd()), what="Icarus Verilog", do=_GET, timeout_s=60).stdout
     version = re.search(r"Icarus Verilog version (\d+)(\.\d+)?", said)
     if version is None or int(version[1]) < _OLDEST_MAJOR:
         first = next(iter(said.splitlines()), "(it does not tell its version)")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.toolchain.run import Command, measured
+from fpga_ml.toolchain.run import Command, run
 
 Family = Literal["ecp5", "ice40", "nexus"]
 
@@ -81,7 +81,7 @@ def place_and_route(
         *(() if route else ("--no-route",)),
     ]
     code = _RUN.format(module=module, family=family)
-    ran = measured(
+    ran = run(
         Command([sys.executable, "-c", code, *words], netlist.parent),
         what=f"{'placing and routing' if route else 'placing'} '{netlist}' with nextpnr-{family} {version}",
         do="see its message; for a device that is too small choose a larger one, share hardware (--interval-cycles, --max-luts) or "

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from fpga_ml.errors import FpgaMlError
 
@@ -45,44 +46,19 @@ def run(
     timeout_s: float | None = None,
     on_line: Callable[[str], None] | None = None,
     together: bool = False,
+    log: Path | None = None,
     running: list[subprocess.Popen[str]] | None = None,
-) -> str:
-    """Run to the end and give stdout; a failure raises with the tool's own last lines.
+) -> Ran:
+    """Run to the end; a failure raises with the tool's own last lines.
 
     on_line: called with each line of stdout as it comes, without its end; together: what comes on stderr belongs to stdout, of a
-    tool that has its errors on either; running: gets the process, for who may have to end it.
+    tool that has its errors on either; log: a file that gets all that the program says on either, as it says it, and stays when it
+    fails; running: gets the process, for who may have to end it.
     """
-    return measured(
-        command, what=what, do=do, timeout_s=timeout_s, on_line=on_line, together=together, running=running
-    ).stdout
-
-
-def measured(
-    command: Command,
-    *,
-    what: str,
-    do: str,
-    timeout_s: float | None = None,
-    on_line: Callable[[str], None] | None = None,
-    together: bool = False,
-    running: list[subprocess.Popen[str]] | None = None,
-    log: Path | None = None,
-) -> Ran:
-    """As `run`; log: a file that gets all that the program says on either, as it says it, and stays when it fails."""
     with tempfile.TemporaryFile("w+", errors="replace") as errors, ExitStack() as files:
         kept = None if log is None else files.enter_context(log.open("w"))
         try:
-            process = subprocess.Popen(
-                list(command.arguments),
-                cwd=command.cwd,
-                env={**os.environ, **(command.environment or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT if together or log else errors,
-                text=True,
-                errors="replace",
-                start_new_session=True,
-            )
+            process = _started(command, subprocess.STDOUT if together or log else errors)
         except FileNotFoundError:
             raise FpgaMlError(f"{what}: '{command.arguments[0]}' not found", do=do) from None
         if running is not None:
@@ -124,6 +100,21 @@ def measured(
         return Ran("".join(lines), memory_mb)
 
 
+def _started(command: Command, errors: IO[str] | int) -> subprocess.Popen[str]:
+    """In a session of its own, so that it can be ended with all that it starts; errors: where its stderr goes."""
+    return subprocess.Popen(
+        list(command.arguments),
+        cwd=command.cwd,
+        env={**os.environ, **(command.environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+
+
 def _awaited(process: subprocess.Popen[str]) -> float:
     """Wait for the end; the most memory that the process and those it waited for held at a time, MB."""
     _, status, usage = os.wait4(process.pid, 0)
@@ -158,7 +149,7 @@ def run_all(commands: Sequence[Command], *, what: str, do: str, timeout_s: float
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         futures = [pool.submit(run, c, what=what, do=do, timeout_s=timeout_s, running=running) for c in commands]
         try:
-            return [future.result() for future in futures]
+            return [future.result().stdout for future in futures]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in running:

@@ -74,7 +74,9 @@ def _on_path() -> Path | None:
     program = shutil.which("verilator_bin")
     if program is None:
         return None
-    said = run(Command([program, "--getenv", "VERILATOR_ROOT"], Path.cwd()), what="Verilator", do=_GET, timeout_s=60).strip()
+    said = run(
+        Command([program, "--getenv", "VERILATOR_ROOT"], Path.cwd()), what="Verilator", do=_GET, timeout_s=60
+    ).stdout.strip()
     return Path(said) if said else Path(program).resolve().parents[1]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.toolchain.run import Command, measured
+from fpga_ml.toolchain.run import Command, run
 from fpga_ml.toolchain.yosys_timing import longest_path
 
 Target = Literal["xcup", "xc7", "cyclonev", "ecp5", "ice40-hx", "ice40-u", "nexus"]
@@ -150,7 +150,7 @@ def netlist(
             "flatten",
         ]
     commands.append('write_json "netlist.json"')
-    ran = measured(
+    ran = run(
         Command([sys.executable, "-m", "fpga_ml.toolchain.yosys_child", ";".join(commands), *files], folder),
         what=f"synthesising '{top}' for {target} with Yosys {version}",
         do="see its message: the RTL must be the subset of SystemVerilog that Yosys reads, and the time limit long enough",

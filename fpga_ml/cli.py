@@ -337,7 +337,7 @@ def models(ctx: click.Context) -> None:
             click.echo(f"{model.folder}: {model.title}")
             _show_figures(model.figures)
             if not model.figures:
-                click.echo("  not evaluated: fpga-ml models train, then eval --save")
+                click.echo(f"  not evaluated: fpga-ml models eval {model.folder.name} --save")
 
 
 def _show_figures(figures: dict[str, Any]) -> None:

@@ -1,9 +1,9 @@
 """The trained models under models/: what each is, its figures, and the figures computed again at every stage.
 
-A model's folder holds model.py, train.py, float.keras, quantised.keras, sample.npz, fpga_ml.toml, card.md and figures.json
-(what `evaluate` found when it was committed). figures.py, where there is one, defines
+A folder with an fpga_ml.toml is a model's. It holds model.py, train.py, float.keras, quantised.keras, sample.npz, card.md and
+figures.json (what `evaluate` found when it was committed), as far as there is something of the kind. figures.py defines
 `figures(outputs: list of (N, ...), sample: {array: (N, ...)}) -> {name: number}`, `sample`
-holding beside its arrays `float`, the float model's outputs; without figures.py the model is a classifier.
+holding beside its arrays `float`, the float model's outputs; without it the model is a classifier.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Model:
 
 def every(root: Path) -> list[Model]:
     """The models of a checkout, by name."""
-    found = [Model(p.parent) for p in sorted(root.glob("*/train.py"))]
+    found = [Model(p.parent) for p in sorted(root.glob(f"*/{CONFIG_FILE}"))]
     if not found:
         raise FpgaMlError("there is no models/ folder here", do="run this in a checkout of fpga_ml")
     return found

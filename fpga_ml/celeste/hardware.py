@@ -13,7 +13,6 @@ from fpga_ml.celeste.design import OUTPUTS, Design
 from fpga_ml.celeste.emulator import COEFFICIENTS, DARK, PIXELS, Emulator, inputs_of, layers_of, result_of
 from fpga_ml.celeste.evaluator import Floats, Patch, Result
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.layers.base import Input
 from fpga_ml.rtl.build import Rtl, emit, lower
 from fpga_ml.simulate.cosim import Simulator, cosim
 from fpga_ml.simulate.prove import vectors_of
@@ -40,7 +39,7 @@ class Compiled:
     project: Project
 
     def __call__(self, coefficients: Floats, patch: Patch) -> Result:
-        shapes = {layer.name: layer.shape for layer in self.project.layers if isinstance(layer, Input)}
+        shapes = {given["name"]: tuple(given["shape"]) for given in self.project.report["model"]["inputs"]}
         if shapes[PIXELS][:2] != patch.counts.shape:
             raise FpgaMlError(
                 f"a patch of {patch.counts.shape}, the kernel is built for {shapes[PIXELS][:2]}",

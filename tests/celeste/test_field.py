@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from fpga_ml.celeste.field import PUBLISHED, simulate
 from fpga_ml.celeste.prior import BANDS, FROM_COLOURS
+from fpga_ml.celeste.sources import Galaxy, magnitude
 from fpga_ml.cli import main
 
 
@@ -32,7 +33,6 @@ def test_the_images_hold_the_sources() -> None:
 
 def test_prior_decides_what_there_is() -> None:
     from fpga_ml.celeste.prior import PRIOR
-    from fpga_ml.celeste.sources import Galaxy, magnitude
 
     field = simulate(30, seed=2, prior=replace(PRIOR, galaxy=1e-9))
     assert not any(isinstance(one.source, Galaxy) for one in field.truth)
@@ -48,4 +48,8 @@ def test_errors_are_those_of_a_good_catalogue() -> None:
     assert found["variational"]["errors"]["r"] < PUBLISHED["Stripe 82, VI"]["r"]
     for name, exact in found["fit_exact"]["errors"].items():
         assert found["fit_fixed"]["errors"][name] == pytest.approx(exact, rel=0.02)
-    assert found["fit_fixed"]["misclassified"] == found["fit_exact"]["misclassified"] <= 3
+    truth = [one.source for one in simulate(12, seed=3).truth]
+    # in r alone a faint galaxy does not pay for its shape
+    faint = sum(isinstance(one, Galaxy) and magnitude(one.flux) > 21 for one in truth)
+    assert found["fit_fixed"]["misclassified"] == found["fit_exact"]["misclassified"] <= faint < 6
+    assert found["variational"]["misclassified"] == 0

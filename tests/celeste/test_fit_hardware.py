@@ -1,4 +1,4 @@
-"""The same fit through every road to the kernel's bits: emulator and RTL take the same steps to the same place."""
+"""The same fit through every road to the kernel's bits: emulator, C-simulation and RTL take the same steps to the same place."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_equal
 
+import fpga_ml
 from fpga_ml.celeste import Evaluator, Patch, Result, Star, fit
 from fpga_ml.celeste.design import Design
 from fpga_ml.celeste.emulator import Emulator
-from fpga_ml.celeste.hardware import Simulated
+from fpga_ml.celeste.hardware import Compiled, Simulated
 from fpga_ml.celeste.simulate import SDSS, observe
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.celeste import kernel_model
+
+from .test_hls import config
 
 SIDE = 15
 
@@ -32,15 +36,24 @@ class Counted:
 
 
 @pytest.mark.slow
-def test_a_star_through_the_rtl(tmp_path: Path) -> None:
+@pytest.mark.parametrize("road", ["csim", "rtl"])
+def test_a_star_through_the_hardware(road: str, tmp_path: Path) -> None:
     patch, _ = observe([Star(0.0, 0.0, 30.0)], seed=1, side=SIDE)
-    kernels = [Counted(Emulator("D16")), Counted(Simulated(Design.of("D16"), (SIDE, SIDE), 2, tmp_path))]
-    emulated, simulated = (fit(patch, SDSS, Star(0.1, 0.0, 25.0), evaluator=kernel) for kernel in kernels)
-    assert emulated.sources == simulated.sources
-    assert emulated.value == simulated.value
+    kernels = [Counted(Emulator("D16")), Counted(_kernel(road, tmp_path))]
+    emulated, found = (fit(patch, SDSS, Star(0.1, 0.0, 25.0), evaluator=kernel) for kernel in kernels)
+    assert emulated.sources == found.sources
+    assert emulated.value == found.value
     assert len(kernels[0].calls) == len(kernels[1].calls) > 3
     for one, other in zip(kernels[0].calls, kernels[1].calls, strict=True):
         assert_equal(one.moments, other.moments)
+
+
+def _kernel(road: str, folder: Path) -> Evaluator:
+    design, shape = Design.of("D16"), (SIDE, SIDE)
+    if road == "rtl":
+        return Simulated(design, shape, 2, folder)
+    settings = config(design, until="csim", vectors=2)
+    return Compiled(fpga_ml.compile(kernel_model(design, shape, 2), config=settings, output=folder / "p"))
 
 
 def test_too_bright_a_star_is_reported() -> None:

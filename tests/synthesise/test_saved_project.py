@@ -92,7 +92,10 @@ def test_placed_and_routed_by_layer(project: Path) -> None:
 def test_other_families_are_placed(project: Path, device: str) -> None:
     found = synthesise(project, device=device, effort="place")
     assert found.fmax_mhz
-    assert found.cells.ffs >= 9
+    if device == "ice40-up5k":  # its DSP has registers at its inputs and outputs, and Yosys puts those of both layers there
+        assert (found.cells.ffs, found.cells.dsps) == (0, 1)
+    else:
+        assert found.cells.ffs >= 9
 
 
 @pytest.mark.slow

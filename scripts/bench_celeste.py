@@ -1,30 +1,109 @@
-"""Pixels a second of the Celeste kernel on one CPU core, beside hardware of one pixel a cycle, as a Markdown table.
+"""Pixels a second of the Celeste kernel, built, simulated and routed, beside one CPU core, as Markdown tables.
 
-python scripts/bench_celeste.py [--clock-mhz F]    # F: of the placed kernel
+python scripts/bench_celeste.py [--device ecp5-85k] [--effort route] [--clock-ns 8] [--keep FOLDER] [--cpu-only]
+
+A kernel's rate is the pixels of a patch over the interval between patches that both simulators measured, at the clock of place
+and route. Projects that FOLDER holds already are not built again.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import runpy
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from fpga_ml.celeste.benchmark import measure
+MODEL = Path(__file__).parents[1] / "models" / "celeste" / "model.py"
+DESIGN, SIDE = "D16", 51
+SOURCES = {2: ["star"], 30: ["star", "galaxy"]}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A build of so many components. synth: its entry of report.json; interval: cycles between patches, measured."""
+
+    components: int
+    interval: int
+    latency: int
+    synth: dict[str, Any]
+
+    @property
+    def rate(self) -> float:
+        """Mpixel/s."""
+        return float(SIDE * SIDE / self.interval * self.synth["fmax_mhz"])
+
+
+def build(components: int, folder: Path, *, device: str, effort: str, clock_ns: float) -> Kernel:
+    """Compile, simulate in both simulators and synthesise the kernel; folder: for its model and its project."""
+    import fpga_ml
+    from fpga_ml.config import Config
+    from fpga_ml.errors import FpgaMlError
+    from fpga_ml.report import document
+
+    model, project = folder / f"model{components}", folder / f"kernel{components}"
+    if not (project / "report.json").exists():
+        runpy.run_path(str(MODEL))["write"](model, DESIGN, SOURCES[components], 2, SIDE, each=1)
+        own = Config.read(model / "fpga_ml.toml")
+        config = own.replace(device=device, clock_ns=clock_ns, until="synth", effort=effort, time_limit_s=3600.0)
+        fpga_ml.compile(model, config=config, output=project)
+    report = document.read(project)
+    runs = report["cosim"]
+    if not (runs and report["synth"] and all(run["passed"] for run in runs)):
+        raise FpgaMlError("not simulated or not synthesised", where=str(project), do=f"{report['stages']}")
+    (interval,) = {run["interval_cycles"] for run in runs}
+    return Kernel(components, interval, report["rtl"]["latency_cycles"], report["synth"][-1])
+
+
+def show(kernels: list[Kernel]) -> None:
+    print(
+        "| kernel, D16 | device | LUT | FF | DSP | BRAM | MHz | interval, latency of a patch, cycles | Mpixel/s |",
+        "|---" * 9 + "|",
+        sep="\n",
+    )
+    for k in kernels:
+        cells = " | ".join(f"{k.synth[kind]:,g}" for kind in ("luts", "ffs", "dsps", "brams"))
+        clock = f"{k.synth['fmax_mhz']:.1f}, {k.synth['timing']}"
+        timing = f"{clock} | {k.interval:,}, {k.latency:,} | {k.rate:.1f}"
+        print(f"| {k.components} components | {k.synth['device']} | {cells} | {timing} |")
+    print()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clock-mhz", type=float, help="clock of the placed kernel, a pixel a cycle")
-    clock = parser.parse_args().clock_mhz
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="ecp5-85k", help="that the kernel is built for")
+    parser.add_argument("--effort", default="route", choices=("estimate", "place", "route"))
+    parser.add_argument("--clock-ns", type=float, default=8.0, help="asked of the kernel")
+    parser.add_argument("--keep", type=Path, help="folder for the kernels' projects")
+    parser.add_argument("--cpu-only", action="store_true", help="leave the kernels out")
+    asked = parser.parse_args()
+    kernels: dict[int, Kernel] = {}
+    if not asked.cpu_only:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = asked.keep or Path(scratch)
+            for components in SOURCES:
+                kernels[components] = build(
+                    components, folder, device=asked.device, effort=asked.effort, clock_ns=asked.clock_ns
+                )
+        show(list(kernels.values()))
+
+    from fpga_ml.celeste.benchmark import measure
+
     print(
-        "| one core | components | value, Mpixel/s | value and moments, Mpixel/s |" + (" kernel over it |" if clock else "")
+        "| one core | components | value, Mpixel/s | value and moments, Mpixel/s | kernel over it |",
+        "|---" * 5 + "|",
+        sep="\n",
     )
-    print("|---|---|---|---|" + ("---|" if clock else ""))
-    for one in measure():
-        ratio = f" {clock / one.gradient:.1f} |" if clock else ""
-        print(f"| {one.implementation} | {one.components} | {one.value:.1f} | {one.gradient:.1f} |{ratio}")
+    for one in measure(tuple(SOURCES)):
+        kernel = kernels.get(one.components)
+        ratio = f"{kernel.rate / one.gradient:.1f}" if kernel else ""
+        print(f"| {one.implementation} | {one.components} | {one.value:.1f} | {one.gradient:.1f} | {ratio} |")
 
 
 if __name__ == "__main__":

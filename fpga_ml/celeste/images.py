@@ -22,8 +22,8 @@ class Frame:
     background: Floats
     exposure: Exposure
 
-    def cut(self, column: float, row: float, side: int, besides: Floats | float = 0.0) -> tuple[Patch, int, int]:
-        """The patch of an odd side around a place, and the column and row of its centre. besides: (H, W) electrons of neighbours.
+    def cut(self, column: float, row: float, side: int) -> tuple[Patch, int, int]:
+        """The patch of an odd side around a place, and the column and row of its centre.
 
         Raises where it would reach over the edge or holds a bad pixel.
         """
@@ -40,8 +40,7 @@ class Frame:
                 f"{int((~np.isfinite(counts)).sum())} pixels are bad in the patch around column {x}, row {y}",
                 do="fill them in, or take a smaller patch",
             )
-        background = np.broadcast_to(self.background + besides, self.counts.shape)[window]
-        return Patch(whole(counts), np.array(background)), x, y
+        return Patch(whole(counts), self.background[window].copy()), x, y
 
 
 def whole(electrons: Floats) -> Counts:

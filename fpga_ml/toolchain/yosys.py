@@ -19,10 +19,11 @@ from fpga_ml.toolchain.yosys_timing import longest_path
 Target = Literal["xcup", "xc7", "cyclonev", "ecp5", "ice40-hx", "ice40-u", "nexus"]
 
 _GET = "pip install 'fpga_ml[synth]'"
+# The last step calls cells after nets, by which they are told apart (synthesise/naming.py); those without it do so themselves.
 _SCRIPTS: Mapping[str, str] = {
-    "xcup": "synth_xilinx -family xcup -flatten -noiopad -top {top}",
-    "xc7": "synth_xilinx -family xc7 -flatten -noiopad -top {top}",
-    "cyclonev": "synth_intel_alm -family cyclonev -noiopad -top {top}",
+    "xcup": "synth_xilinx -family xcup -flatten -noiopad -top {top}; autoname",
+    "xc7": "synth_xilinx -family xc7 -flatten -noiopad -top {top}; autoname",
+    "cyclonev": "synth_intel_alm -family cyclonev -noiopad -top {top}; autoname",
     "ecp5": "synth_ecp5 -top {top}",
     "ice40-hx": "synth_ice40 -device hx -top {top}",
     "ice40-u": "synth_ice40 -device u -dsp -top {top}",
@@ -94,7 +95,7 @@ class Resources:
 
 
 def script(target: Target, top: str) -> str:
-    """The one command that synthesises for the target."""
+    """What synthesises for the target."""
     return _SCRIPTS[target].format(top=top)
 
 

@@ -83,6 +83,10 @@ def test_it_is_quiet_and_can_be_read(browser: Browser, file: Path, scheme: str, 
         assert box["width"] > 0.8 * min(width - 200, 1200) * (width == 1400), name
     across = page.evaluate("document.documentElement.scrollWidth")
     assert across <= width, "the page is wider than the window"
+    cut = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.ariaLabel)"
+    )
+    assert width < 1400 or not cut, "tables are wider than a desktop's page"
     for element in page.query_selector_all("details"):
         element.evaluate("e => { e.open = true; }")
     measured = page.evaluate(CONTRAST)

@@ -58,7 +58,8 @@ def test_an_estimate_goes_into_the_report(project: Path) -> None:
     assert synthesise(project, device="xcup").cells == found.cells
     (row,) = document.read(project)["synth"]
     assert (row["tool"], row["device"], row["effort"], row["timing"]) == ("yosys", "xcup", "estimate", "delay model")
-    assert {cells["layer"]: cells["ffs"] for cells in row["layers"]}["fc1"] == 9
+    layers = {cells["layer"]: cells for cells in row["layers"]}
+    assert (layers["fc1"]["luts"], layers["fc1"]["ffs"]) == (8, 9)
     assert row["dsps"] == 1
     assert row["latency_ns"] == pytest.approx(2 * 1000 / row["fmax_mhz"], rel=1e-3)
     assert (project / row["logs"][0]).read_text().count("synth_xilinx")

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from fpga_ml.ir.kernel.builder import signed_digits
 from fpga_ml.ir.kernel.kernel import Value
 from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Min, Mul, Op, Scale, Select, Sub
 from fpga_ml.ir.kernel.wire import Wire
@@ -69,18 +70,23 @@ def _sum(operator: str) -> Emitter:
 
 
 def _product(name: str, value: Value, operands: Sequence[Operand]) -> list[Computed]:
+    """By a constant a sum of shifts, written out: a tool would take a multiplier for a wide one."""
     width = value.wire.type.width
+    for constant, other in (operands, operands[::-1]):
+        if constant.signal.constant is not None:
+            return _net(name, value, _shifted_sum(other.signal, signed_digits(constant.signal.constant), width))
     if any(o.wire.interval.low < 0 for o in operands):
-        a, b = (_signed_factor(o, width) for o in operands)
+        a, b = (o.signal.signed_bits(width) for o in operands)
     else:
         a, b = (o.signal.bits(width) for o in operands)
     return _net(name, value, f"{a} * {b}")
 
 
-def _signed_factor(operand: Operand, width: int) -> str:
-    if operand.signal.constant is not None:
-        return operand.signal.bits(width)
-    return operand.signal.signed_bits(width)
+def _shifted_sum(signal: Signal, digits: Sequence[int], width: int) -> str:
+    """Powers of two times a signal, those that are added first."""
+    first, *others = [(d > 0, signal.bits(width, abs(d).bit_length() - 1)) for d in sorted(digits, reverse=True)]
+    signs = {True: " + ", False: " - "}
+    return ("" if first[0] else "-") + first[1] + "".join(f"{signs[positive]}{bits}" for positive, bits in others)
 
 
 def _comparison(a: Operand, b: Operand) -> str:

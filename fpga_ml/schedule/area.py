@@ -95,8 +95,8 @@ def _product(value: Value, operands: Sequence[Wire]) -> Area:
     if not constants:
         small = _variable(operands) <= _LUT_INPUTS
         return Area(value.wire.type.width) if small else Area(multipliers=1)
-    digits = len(signed_digits(constants[0]))
-    adders = max(digits - 1, int(constants[0] < 0))
+    digits = signed_digits(constants[0])
+    adders = max(len(digits) - 1, 0) + int(max(digits, default=1) < 0)
     return Area(adders * value.wire.type.width)
 
 

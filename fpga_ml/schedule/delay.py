@@ -105,13 +105,13 @@ def _select(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
 
 
 def _product(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
-    """By a constant: as many adders deep as a balanced sum of its signed digits."""
+    """By a constant: as many adders deep as a balanced sum of its signed digits, and one to negate it where all are negative."""
     if sum(w.type.width for w in operands) <= model.lut_inputs:
         return model.lut_ns
     for wire in operands:
         if _is_constant(wire):
-            digits = len(signed_digits(wire.interval.low))
-            depth = max(math.ceil(math.log2(digits)) if digits else 0, int(wire.interval.low < 0))
+            digits = signed_digits(wire.interval.low)
+            depth = (math.ceil(math.log2(len(digits))) if digits else 0) + int(max(digits, default=1) < 0)
             return depth * model.adder_ns(value.wire.type.width)
     return model.multiply_base_ns + model.multiply_per_bit_ns * sum(w.type.width for w in operands)
 

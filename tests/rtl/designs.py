@@ -66,7 +66,13 @@ def ladder(rng: random.Random, x: Channel, each: int = 6) -> list[Map]:
         made = [method(b)(*rng.sample(values, 2)) for _ in range(each)]
         made += [method(b)(*rng.sample([rng.choice(values), constant(rng, b)], 2)) for _ in range(each)]
         layers.append(as_layer(rng, b.build(made), x))
-    for name, more in (("select", selects), ("scale", scales), ("lookup", lookups), ("const", constants)):
+    for name, more in (
+        ("times", products),
+        ("select", selects),
+        ("scale", scales),
+        ("lookup", lookups),
+        ("const", constants),
+    ):
         b, values = opened(f"op_{name}", x)
         layers.append(as_layer(rng, b.build(more(rng, b, values, each)), x))
     return layers
@@ -74,6 +80,13 @@ def ladder(rng: random.Random, x: Channel, each: int = 6) -> list[Map]:
 
 def constant(rng: random.Random, b: Builder) -> int:
     return b.const(rng.choice([0, 1, -1, rng.randint(-40, 40)]), rng.randint(-1, 3))
+
+
+def products(rng: random.Random, b: Builder, values: list[int], each: int) -> list[int]:
+    """By odd constants of one to three signed digits, of either sign."""
+    return [
+        b.mul(rng.choice(values), b.const(raw, 0)) for raw in (-1, -3, 3, -5, 5, -7, 7, -11, 11, -15, 17, -63)[: 2 * each]
+    ]
 
 
 def selects(rng: random.Random, b: Builder, values: list[int], each: int) -> list[int]:

@@ -74,6 +74,20 @@ def test_every_operation_has_an_emitter() -> None:
     assert set(EMITTERS) == set(ALL_OPS)
 
 
+def test_a_product_by_a_constant_takes_no_multiplier() -> None:
+    """A tool would take DSPs for a wide one, even by 3."""
+    x = Channel("x", (FixedType(True, 30, 10),))
+    b = Builder("times")
+    value = b.input(Wire.of(x.types[0]))
+    kernel = b.build([b.mul(value, b.const(raw, 0)) for raw in (-1, -3, 3, -5, 105)])
+    layers = [as_layer(random.Random(0), kernel, x)]
+    rtl = emit_network(Network("network", (x,), tuple(names(layers)), tuple(layers)), 5.0)
+    assert rtl.area.multipliers == 0
+    assert not [
+        line for text in rtl.files.values() for line in text.splitlines() if " * " in line.partition("//")[0] and "=" in line
+    ]
+
+
 @both
 @pytest.mark.parametrize("clock_ns", [2.5, 1000.0])
 def test_operations(tmp_path: Path, simulator: Simulator, clock_ns: float) -> None:

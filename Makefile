@@ -28,6 +28,7 @@ lint: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python scripts/bench.py
 	$(BIN)/python scripts/bench_rtl.py
+	$(BIN)/python scripts/bench_celeste.py
 
 supported: $(STAMP)
 	$(BIN)/python scripts/update_supported.py

@@ -83,10 +83,10 @@ def _product(name: str, value: Value, operands: Sequence[Operand]) -> list[Compu
 
 
 def _shifted_sum(signal: Signal, digits: Sequence[int], width: int) -> str:
-    """Powers of two times a signal, those that are added first."""
+    """Powers of two times a signal, those that are added first. (Yosys takes the minus of -8'(x) for one of the width.)"""
     first, *others = [(d > 0, signal.bits(width, abs(d).bit_length() - 1)) for d in sorted(digits, reverse=True)]
     signs = {True: " + ", False: " - "}
-    return ("" if first[0] else "-") + first[1] + "".join(f"{signs[positive]}{bits}" for positive, bits in others)
+    return (first[1] if first[0] else f"-({first[1]})") + "".join(f"{signs[positive]}{bits}" for positive, bits in others)
 
 
 def _comparison(a: Operand, b: Operand) -> str:

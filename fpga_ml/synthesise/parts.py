@@ -63,7 +63,7 @@ PARTS: Mapping[str, Part] = MappingProxyType(
             None,
             Device(
                 "nexus",
-                ("--device", "LIFCL-40-9BG400C", "--pdc", "pins.pdc"),
+                ("--device", "LIFCL-40-9BG400C", "--pdc", "pins.pdc", "--router", "router1"),
                 Cells(32256, 32256, 56, 84),
                 {"pins.pdc": _NEXUS_PINS},
             ),

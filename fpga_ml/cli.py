@@ -388,7 +388,7 @@ def evaluate(name: str, data: Path | None, output: Path | None, as_json: bool, s
 @models.command("synth")
 @click.argument("name")
 @click.option("--device", "devices", multiple=True, help="What for; several times for several. Default: ecp5-85k.")
-@click.option("--effort", type=click.Choice(EFFORTS), default="estimate", help="How far; default: estimate.")
+@click.option("--effort", "efforts", multiple=True, type=click.Choice(EFFORTS), help="How far; several times for several.")
 @click.option("--time-limit", type=float, help="Seconds a device.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Keep the project there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows on stdout and nothing else.")
@@ -396,7 +396,7 @@ def evaluate(name: str, data: Path | None, output: Path | None, as_json: bool, s
 def models_synth(
     name: str,
     devices: tuple[str, ...],
-    effort: Effort,
+    efforts: tuple[Effort, ...],
     time_limit: float | None,
     output: Path | None,
     as_json: bool,
@@ -412,7 +412,7 @@ def models_synth(
         rows = synthesis.figures(
             model,
             devices=devices or ("ecp5-85k",),
-            effort=effort,
+            efforts=efforts or ("estimate",),
             time_limit_s=time_limit,
             output=output,
             watcher=_Shown(progress),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fpga_ml.config import Config
 from fpga_ml.models import CARD_FILE, CONFIG_FILE, Model, entered
+from fpga_ml.synthesise.parts import COUNTED
 from fpga_ml.synthesise.project import synthesise
 from fpga_ml.synthesise.result import Effort
 
@@ -28,13 +29,14 @@ def figures(
     model: Model,
     *,
     devices: Sequence[str],
-    effort: Effort,
+    efforts: Sequence[Effort],
     time_limit_s: float | None = None,
     output: Path | None = None,
     watcher: Watcher | None = None,
 ) -> list[dict[str, Any]]:
-    """Build the model up to RTL, by its ecp5.toml or else as it is built otherwise for an ecp5-85k, and synthesise it. A row a device, of
-    `Synthesis.as_json()`, with the layers in which the longest path lies. output: where the project is to stay."""
+    """Build the model up to RTL, by its ecp5.toml or else as it is built otherwise for an ecp5-85k, and synthesise it. A row a device
+    and effort, of `Synthesis.as_json()`, with the layers in which the longest path lies; of a device that the open tools only count for,
+    one row. output: where the project is to stay."""
     from fpga_ml.pipeline import compile
 
     own, plain = model.folder / SYNTH_CONFIG_FILE, model.folder / CONFIG_FILE
@@ -44,7 +46,9 @@ def figures(
         compile(model.folder, config=config.replace(until="rtl"), output=target, watcher=watcher)
         watch = watcher.stage if watcher else lambda _what: None
         found = [
-            synthesise(target, device=d, effort=effort, time_limit_s=time_limit_s, watch=watch).as_json() for d in devices
+            synthesise(target, device=device, effort=effort, time_limit_s=time_limit_s, watch=watch).as_json()
+            for device in devices
+            for effort in (("estimate",) if device in COUNTED else efforts)
         ]
     return [row(entry) for entry in found]
 

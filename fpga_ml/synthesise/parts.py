@@ -73,3 +73,6 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "cyclonev": Part("cyclonev", None),
     }
 )
+
+COUNTED = frozenset(name for name, part in PARTS.items() if part.device is None)
+"""Devices that the open tools only count for."""

@@ -15,7 +15,7 @@ from fpga_ml.board.shell import TOP, Line, shell_files
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.report import document
 from fpga_ml.synthesise.naming import Owners
-from fpga_ml.synthesise.open_tools import SEED
+from fpga_ml.synthesise.open_tools import SEED, cells_of, check_fits
 from fpga_ml.synthesise.parts import PARTS
 from fpga_ml.synthesise.result import Cells, Step, Synthesis
 from fpga_ml.toolchain import ecppack, nextpnr, yosys
@@ -75,6 +75,7 @@ def build(
     end = None if time_limit_s is None else start + time_limit_s
     watch("Yosys")
     made = yosys.netlist(sources.files, TOP, part.target, _left_s(end), folder, log=folder / _YOSYS_LOG)
+    check_fits(cells_of(part, made.cells), part.device.available, kind.name, project)
     name = f"{report['config']['project_name']}_{kind.name}"
     config, bitstream = folder / f"{name}.config", folder / f"{name}.bit"
     bitstream.unlink(missing_ok=True)  # of an earlier build, which must not be taken for this one's

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fpga_ml.errors import FpgaMlError, suggest
@@ -11,7 +13,7 @@ from fpga_ml.rtl.verilog import read_top
 from fpga_ml.synthesise import shell
 from fpga_ml.synthesise.naming import Owners
 from fpga_ml.synthesise.parts import PARTS, Device, Part
-from fpga_ml.synthesise.result import Cells, Job, Step, Synthesis
+from fpga_ml.synthesise.result import Cells, Effort, Job, Step, Synthesis, Timing
 from fpga_ml.toolchain import nextpnr, yosys
 from fpga_ml.toolchain.nextpnr import Placed
 from fpga_ml.toolchain.yosys import Netlist
@@ -32,12 +34,12 @@ def run(job: Job) -> Synthesis:
     start = time.perf_counter()
     made = _mapped(job, part, in_shell=device is not None)
     module = made.module
-    cells = _cells(part, made.cells)
+    cells = cells_of(part, made.cells)
     if part.device is not None:
-        _check_fits(job, cells, part.device.available)
+        check_fits(cells, part.device.available, job.device, job.project)
     owners = Owners.of(module, job.top, job.layers)
     placed = None if device is None else _placed(job, made, device)
-    fmax_mhz, path, notes = _timing(job, part, module, owners, placed)
+    timed = _timed(part, module, owners, placed, job.effort)
     return Synthesis(
         tool="yosys" if placed is None else "yosys+nextpnr",
         version=made.version if placed is None else f"{made.version}, {placed.version}",
@@ -45,22 +47,16 @@ def run(job: Job) -> Synthesis:
         effort="estimate" if placed is None else job.effort,
         cells=cells,
         available=None if part.device is None else part.device.available,
-        fmax_mhz=fmax_mhz,
-        timing=None
-        if fmax_mhz is None
-        else "delay model"
-        if placed is None
-        else "routed"
-        if job.effort == "route"
-        else "placed",
+        fmax_mhz=timed.fmax_mhz,
+        timing=timed.origin,
         latency_cycles=job.latency_cycles,
         interval_cycles=job.interval_cycles,
-        critical_path=path,
+        critical_path=timed.path,
         seconds=time.perf_counter() - start,
         memory_mb=max(made.memory_mb, 0.0 if placed is None else placed.memory_mb),
         logs=tuple(str(f.relative_to(job.project)) for f in sorted(job.folder.glob(f"{job.effort}.*.log"))),
         layers=_by_layer(part, module, owners),
-        notes=notes,
+        notes=timed.notes,
     )
 
 
@@ -111,19 +107,19 @@ def _tell(job: Job, line: str) -> None:
         job.watch(f"{job.device}: {text[:60]}")
 
 
-def _check_fits(job: Job, needed: Cells, available: Cells) -> None:
-    """Before nextpnr looks for places that are not there."""
+def check_fits(needed: Cells, available: Cells, device: str, project: Path) -> None:
+    """Before nextpnr looks for places that are not there. Raises FpgaMlError with what is too much."""
     for kind, name in _KINDS.items():
         takes, has = getattr(needed, kind), getattr(available, kind)
         if takes > has:
             raise FpgaMlError(
-                f"the design takes {takes:,g} {name}, and {job.device} has {has:,}",
-                where=str(job.project),
+                f"the design takes {takes:,g} {name}, and {device} has {has:,}",
+                where=str(project),
                 do="choose a larger device, share hardware (--interval-cycles, --max-luts, --reuse-factor), or prune the model",
             )
 
 
-def _cells(part: Part, types: Mapping[str, int]) -> Cells:
+def cells_of(part: Part, types: Mapping[str, int]) -> Cells:
     found = yosys.counts(types)
     luts = sum(yosys.luts_of(part.target, cell) * number for cell, number in types.items())
     return Cells(luts, int(found["ffs"]), int(found["dsps"]), found["brams"])
@@ -135,25 +131,32 @@ def _by_layer(part: Part, module: Mapping[str, Any], owners: Owners) -> dict[str
     for name, layer in owners.by_cell.items():
         of_layer, kind = types.setdefault(layer, {}), module["cells"][name]["type"]
         of_layer[kind] = of_layer.get(kind, 0) + 1
-    return {layer: _cells(part, found) for layer, found in types.items()}
+    return {layer: cells_of(part, found) for layer, found in types.items()}
 
 
-def _timing(
-    job: Job, part: Part, module: Mapping[str, Any], owners: Owners, placed: Placed | None
-) -> tuple[float | None, tuple[Step, ...], tuple[str, ...]]:
-    """Clock, what holds it back, and what is to be known of the two."""
+@dataclass(frozen=True)
+class _Timed:
+    """Clock, where it is from, what holds it back, and what is to be known of them."""
+
+    fmax_mhz: float | None
+    origin: Timing | None
+    path: tuple[Step, ...]
+    notes: tuple[str, ...] = ()
+
+
+def _timed(part: Part, module: Mapping[str, Any], owners: Owners, placed: Placed | None, effort: Effort) -> _Timed:
+    if placed is None and part.model is None:
+        return _Timed(None, None, (), ("there is no delay model of this family, so an estimate has no clock",))
     if placed is not None and placed.path:
         steps = [Step(owners.at(s.cell), f"{s.kind} {s.cell}", s.ns) for s in placed.path if s.ns > 0]
-        return 1000 / placed.period_ns, tuple(steps), ()
-    reached = None if placed is None else 1000 / placed.period_ns
+        return _Timed(1000 / placed.period_ns, "routed" if effort == "route" else "placed", tuple(steps))
     if part.model is None:
-        return (
-            reached,
-            (),
-            ("there is no delay model of this family, so an estimate has no clock, and no path before routing",),
-        )
+        assert placed is not None
+        return _Timed(1000 / placed.period_ns, "placed", (), ("the clock is that of the placement, before routing",))
     path = longest_path(module, part.model)
-    steps = [Step(owners.at(name), name, ns) for name, ns in path.cells]
-    if reached is None:
-        return 1000 / path.ns, tuple(steps), (f"timing by the delay model '{part.model.name}', not by place and route",)
-    return reached, tuple(steps), ("the clock is that of the placement, before routing; the path is the delay model's",)
+    modelled = tuple(Step(owners.at(name), name, ns) for name, ns in path.cells)
+    if placed is None:
+        note = f"timing by the delay model '{part.model.name}', not by place and route"
+        return _Timed(1000 / path.ns, "delay model", modelled, (note,))
+    note = "the clock is that of the placement, before routing; the path is the delay model's"
+    return _Timed(1000 / placed.period_ns, "placed", modelled, (note,))

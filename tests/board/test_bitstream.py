@@ -55,6 +55,18 @@ def test_a_time_limit(project: Path) -> None:
     assert document.read(project)["synth"] == []
 
 
+def test_a_design_that_does_not_fit(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Yosys is played; nextpnr would look for places that are not there."""
+    made = Netlist({"LUT4": 9, "MULT18X18D": 157}, project / "netlist.json", "board", "0.70", 1.0, 1.0)
+    monkeypatch.setattr("fpga_ml.toolchain.yosys.netlist", lambda *given, **options: made)
+    monkeypatch.setattr("fpga_ml.toolchain.nextpnr.place_and_route", lambda *given, **options: pytest.fail("not asked"))
+    done = CliRunner().invoke(main, ["board", str(project)])
+    assert done.exit_code == 1
+    assert "the design takes 157 DSPs, and ulx3s-85f has 156" in done.stderr
+    assert "share hardware" in done.stderr
+    assert document.read(project)["synth"] == []
+
+
 def test_a_design_that_misses_the_clock(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tools are played: they have made a netlist, and routed it at 20 MHz."""
     folder = write_sources(project, "ulx3s-85f").folder

@@ -16,9 +16,6 @@ from fpga_ml.report import document
 from fpga_ml.toolchain.nextpnr import Placed
 from fpga_ml.toolchain.yosys import Netlist
 
-# As docs/board.md has it: the convolutions share hardware; the tagger's weights as constants take less than multipliers would.
-MODELS = {"jet_tagger_pruned": None, "jet_cnn": 12_000}
-
 
 @pytest.mark.slow
 def test_the_reference_as_a_bitstream(project: Path) -> None:
@@ -28,11 +25,10 @@ def test_the_reference_as_a_bitstream(project: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["jet_tagger_pruned", "jet_cnn"])
 def test_a_model_as_a_bitstream(repository: Path, name: str, tmp_path: Path) -> None:
     folder = repository / "models" / name
-    own = Config.read(folder / "fpga_ml.toml")
-    config = own.replace(until="rtl", device="ecp5-85k", clock_ns=20.0, vectors=60, interval_cycles=MODELS[name])
+    config = Config.read(folder / "ecp5.toml").replace(until="rtl")
     fpga_ml.compile(folder, config=config, output=tmp_path / name)
     _check(tmp_path / name, build(tmp_path / name, "ulx3s-85f").file)
 

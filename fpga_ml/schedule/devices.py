@@ -53,6 +53,21 @@ ICE40_UP = DelayModel(
     lookup_per_address_bit_ns=3.522,
 )
 
+# Nexus, grade 9: 2026-11-22, python scripts/calibrate_delays.py --device nexus-40k --seeds 1, same tools, nextpnr's first router.
+NEXUS = DelayModel(
+    "Nexus-9",
+    register_ns=0.924,
+    lut_ns=0.35,
+    lut_inputs=4,
+    adder_base_ns=0.644,
+    adder_per_bit_ns=0.014,
+    compare_base_ns=0.675,
+    compare_per_bit_ns=0.033,
+    multiply_base_ns=2.357,
+    multiply_per_bit_ns=0.053,
+    lookup_per_address_bit_ns=0.464,
+)
+
 DEVICES: Mapping[str, DelayModel] = MappingProxyType(
     {
         "generic-16nm": GENERIC,
@@ -61,5 +76,6 @@ DEVICES: Mapping[str, DelayModel] = MappingProxyType(
         "ecp5-85k": ECP5,
         "ice40-hx8k": ICE40_HX,
         "ice40-up5k": ICE40_UP,
+        "nexus-40k": NEXUS,
     }
 )

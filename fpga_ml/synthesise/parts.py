@@ -60,7 +60,7 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "ice40-up5k": _ice40("up5k", "ice40-u", "sg48", 5280, 8, 30),
         "nexus-40k": Part(
             "nexus",
-            None,
+            DEVICES["nexus-40k"],
             Device(
                 "nexus",
                 ("--device", "LIFCL-40-9BG400C", "--pdc", "pins.pdc", "--router", "router1"),

@@ -209,19 +209,11 @@ def test_layers_between(arch: str, tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "state": (lambda: lambda x: L.LSTM(2, return_state=True, name="r")(x)[0], "returns its state"),
-    "first_state": (
-        lambda: lambda x: L.GRU(3, name="r")(x, initial_state=L.Flatten()(L.GlobalMaxPooling1D()(x))),
-        "takes its first",
-    ),
-    "backwards": (lambda: L.LSTM(2, go_backwards=True, name="r"), "goes backwards"),
     "hard_sigmoid": (
         lambda: L.LSTM(2, recurrent_activation="hard_sigmoid", name="r"),
         "recurrent_activation 'hard_sigmoid'",
     ),
     "piecewise": (lambda: quantised(qkeras.QLSTM, activation=qkeras.quantized_tanh(6))(), "piecewise linear"),
-    "merged": (lambda: L.Bidirectional(L.LSTM(2), merge_mode="sum", name="r"), "merges by 'sum'"),
-    "two_simple": (lambda: L.Bidirectional(L.SimpleRNN(2), name="r"), "SimpleRNN that hls4ml's C++ does not take"),
 }
 
 

@@ -20,7 +20,8 @@ from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.floats import to_float
 from fpga_ml.frontend.legacy import CannotRebuild, input_ports, is_legacy, read_architecture, rebuild_legacy
 from fpga_ml.frontend.quantise import activation_name
-from fpga_ml.frontend.rebuild import as_functional, calls, unwrapped
+from fpga_ml.frontend.rebuild import as_functional, calls
+from fpga_ml.frontend.unwrap import unwrapped
 
 QUANTISED_FILE, FLOAT_FILE, SAMPLE_FILE, CONFIG_FILE = "quantised.keras", "float.keras", "sample.npz", "fpga_ml.toml"
 

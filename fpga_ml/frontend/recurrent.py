@@ -11,6 +11,7 @@ import qkeras
 
 from fpga_ml.frontend.quantizers import type_of
 from fpga_ml.frontend.rebuild import Array, Probe, calls
+from fpga_ml.frontend.walk import Walk
 from fpga_ml.numerics import FixedType, Overflow, Rounding
 
 TWINS = {"SimpleRNN": qkeras.QSimpleRNN, "LSTM": qkeras.QLSTM, "GRU": qkeras.QGRU}
@@ -24,14 +25,22 @@ VARIABLES = {
 
 
 def is_recurrent(layer: Any) -> bool:
-    return type(layer).__name__ in TWINS or type(layer).__name__ == "Bidirectional"
+    return type(layer).__name__ in TWINS or type(layer).__name__ in ("Bidirectional", "Walk")
 
 
 def directions(layer: Any) -> dict[str, Any]:
     """{prefix of hls4ml's names: layer}: itself, or the two of a Bidirectional."""
     if type(layer).__name__ == "Bidirectional":
         return {"forward_": layer.forward_layer, "backward_": layer.backward_layer}
-    return {"": layer}
+    return {"": layer.layer if isinstance(layer, Walk) else layer}
+
+
+def rewritten(layer: Any, ways: Mapping[str, Any]) -> Any:
+    """The layer with others in the place of its `directions`."""
+    if type(layer).__name__ == "Bidirectional":
+        forward, backward = ways.values()
+        return keras.layers.Bidirectional(forward, layer.merge_mode, backward_layer=backward, name=layer.name)
+    return layer.of(ways[""]) if isinstance(layer, Walk) else ways[""]
 
 
 def missing(layer: Any) -> list[str]:
@@ -78,20 +87,14 @@ def reaches(model: Any, x: Sequence[Array]) -> dict[str, float]:
     makers = {id(t): c.key for c in calls(model) for t in c.outputs}
     found: dict[str, float] = {}
     if every:
-        tensors = Probe(model).select([makers[id(c.inputs[0])] for c in every], x)
+        tensors = Probe(model).select([makers[id(t)] for c in every for t in c.inputs], x)
         for c in every:
-            series = tensors[makers[id(c.inputs[0])]]
-            far = max(_reach(one, series[:, ::-1] if one.go_backwards else series) for one in directions(c.layer).values())
-            found[c.layer.name] = max(far, found.get(c.layer.name, 0.0))
+            series, *first = (tensors[makers[id(t)]] for t in c.inputs)
+            for one in directions(c.layer).values():
+                walk = Walk(one, stateful=isinstance(c.layer, Walk) and c.layer.stateful)
+                turned = series[:, ::-1] if one.go_backwards else series
+                given = [keras.ops.cast(a, one.compute_dtype) for a in (turned, *first)]
+                states = keras.ops.convert_to_numpy(walk.states(*given))
+                far = max(float(np.abs(a).max()) for a in (states, *first))
+                found[c.layer.name] = max(far, found.get(c.layer.name, 0.0))
     return found
-
-
-def _reach(layer: Any, x: Array) -> float:
-    """x: (N, steps, features)."""
-    far, state = 0.0, layer.cell.get_initial_state(batch_size=len(x))
-    state = state if isinstance(state, (list, tuple)) else [state]
-    for t in range(x.shape[1]):
-        _, state = layer.cell(keras.ops.cast(x[:, t], layer.compute_dtype), list(state))
-        state = state if isinstance(state, (list, tuple)) else [state]
-        far = max(far, *(float(np.abs(keras.ops.convert_to_numpy(s)).max()) for s in state))
-    return far

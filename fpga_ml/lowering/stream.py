@@ -13,7 +13,7 @@ import numpy as np
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder, Wire
-from fpga_ml.ir.network import Channel, Collect, Loop, Map, Network, Process, Split, Window, verified
+from fpga_ml.ir.network import Axis, Channel, Collect, Loop, Map, Network, Process, Split, Window, verified
 from fpga_ml.ir.network.fold import hull
 from fpga_ml.ir.network.process import output_wires
 from fpga_ml.layers.base import Input, Layer
@@ -190,11 +190,22 @@ class _Lowering:
             step = b.build(cell.lower_with(b, data, cell.first.finish(b, products), state))
         else:
             step = b.build(cell.lower(b, data, state))
-        wires = output_wires(step)[: cell.units]
+        wires = output_wires(step)[: layer.shown]
         types = (layer.result,) * len(wires) if layer.name in self.heads else tuple(w.type for w in wires)
         made = Channel(self._name(layer), types, tokens if layer.sequences else 1)
-        self.processes.append(Loop(layer.name, (sums,), (made,), step, kept, fold.process if fold else None))
+        first = [self._first_state(layer, self.made[name]) for name in layer.reads[1:]]
+        own_fold = fold.process if fold else None
+        self.processes.append(Loop(layer.name, (sums, *first), (made,), step, kept, own_fold, layer.kept))
         self.made[layer.name] = Made(made, wires)
+
+    def _first_state(self, layer: Recurrent, read: Made) -> Channel:
+        """What is given as a state, as it is kept."""
+        b, t = Builder(f"{layer.name}_first"), layer.cell.state
+        read = self._collected(layer, read, 1)
+        kernel = b.build([b.cast(b.input(w), t) for w in read.wires])
+        channel = Channel(f"{layer.name}_first", (t,) * layer.cell.elements)
+        self.processes.append(Map(channel.name, (read.channel,), (channel,), kernel))
+        return channel
 
     def _folded_state(self, layer: Recurrent, tokens: int) -> Folded | None:
         """The products with the state as rounds, where they share hardware."""
@@ -216,7 +227,8 @@ class _Lowering:
     def _move(self, layer: Gather) -> None:
         reads = [self.made[r] for r in layer.reads]
         tokens = tokens_of(layer.shape)
-        if len(reads) == 1 and np.array_equal(layer.index, np.arange(layer.size)):
+        given = sum(len(r.wires) * r.channel.tokens for r in reads)
+        if len(reads) == 1 and np.array_equal(layer.index, np.arange(given)):
             if tokens == 1:
                 self._renamed(layer, self._collected(layer, reads[0]))
                 return
@@ -227,7 +239,21 @@ class _Lowering:
         if local is not None:
             self._map(layer, replace(layer, shape=(len(local),), index=local), reads)
             return
+        if len(reads) == 1 and tokens == 1 and self._of_one_pixel(layer, reads[0]):
+            return
         self._whole(layer)
+
+    def _of_one_pixel(self, layer: Gather, read: Made) -> bool:
+        """What is made of one pixel of a frame, the others passed over; False where it is not."""
+        size = len(read.channel.types)
+        pixels = np.unique(np.where(layer.index < 0, -1, layer.index // size))
+        if len(pixels) > 1 or pixels[0] < 0:
+            return False
+        axis = Axis(read.channel.tokens, 1, before=-int(pixels[0]))
+        pixel = Channel(f"{layer.name}_pixel", read.channel.types)
+        self.processes.append(Window(f"{layer.name}_window", (read.channel,), (pixel,), Axis(1, 1), axis, (0,) * size))
+        self._map(layer, replace(layer, index=layer.index % size), [Made(pixel, read.wires)])
+        return True
 
     def _renamed(self, layer: Gather, read: Made) -> None:
         """The same values; a process only where a type, or a port, asks for it."""

@@ -1,7 +1,8 @@
 """A loop as one module: it takes a token, and when its step is through, the state is the next one.
 
 Between a token and the next one nothing overlaps: the step needs the state. What is written stays in registers of its own
-until it is taken, so that the next step can begin; behind a frame's last token the state is cleared as a reset clears it.
+until it is taken, so that the next step can begin; behind a frame's last token the state is cleared as a reset clears it, if
+it is not kept. A first state that is given is loaded in a cycle of its own before a frame's first token.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from fpga_ml.rtl.fold import WRITE as FOLD_WRITE
 from fpga_ml.rtl.fold import fold_modules
 from fpga_ml.rtl.holding import HoldingModule, counter
 from fpga_ml.rtl.map import map_module
-from fpga_ml.rtl.sv import Assign, Comment, Declare, Instance, Item, Module, Net, Register, Registers, literal
+from fpga_ml.rtl.sv import Assign, Comment, Declare, Instance, Item, Module, Net, Port, Register, Registers, literal
 from fpga_ml.schedule.units import Looped
+
+FIRST = ("first", "first_valid", "first_ready")  # ports of the first state, where it is given
 
 
 def loop_modules(name: str, step_name: str, fold_name: str, unit: Looped) -> list[Module]:
@@ -44,7 +47,11 @@ class _Looping(HoldingModule):
     def module(self) -> Module:
         items = [*self._control(), *self._folded(), *self._step(), *self._kept()]
         turn = self.unit.interval_cycles
-        return Module(self.name, self.ports(), items, f"Loop '{self.process.name}': a token every {turn} cycles.")
+        ports = self.ports()
+        if self.process.first is not None:
+            width = self.process.first.width_bits
+            ports += (Port("input", FIRST[0], width), Port("input", FIRST[1]), Port("output", FIRST[2]))
+        return Module(self.name, ports, items, f"Loop '{self.process.name}': a token every {turn} cycles.")
 
     def _control(self) -> list[Item]:
         """`done_s<n>`: a token was taken n cycles ago; with the last of them its step is through."""
@@ -55,7 +62,8 @@ class _Looping(HoldingModule):
             Comment("one token at a time"),
             Declare("valid", None, "logic"),
             Declare("busy", None),
-            Net("free", None, False, "~busy & (~valid | held_ready)"),
+            *self._loaded(),
+            Net("free", None, False, f"~busy & (~valid | held_ready){' & loaded' * (self.process.first is not None)}"),
             Net("step", None, False, "free & given_valid"),
             Assign("given_ready", "free"),
             *([Registers("clk", flights, "rst")] if flights else []),
@@ -64,6 +72,19 @@ class _Looping(HoldingModule):
             *counter("count", self.read.tokens, "done", reset=True),
             Net("last", None, False, f"count == {last}"),
             Declare("state", self.state.width_bits, "logic"),
+        ]
+
+    def _loaded(self) -> list[Item]:
+        """Whether the frame's first state is there."""
+        if self.process.first is None:
+            return []
+        _, there, ready = FIRST
+        return [
+            Declare("loaded", None, "logic"),
+            Declare("ends", None),
+            Net("load", None, False, f"~loaded & {there}"),
+            Assign(ready, "~loaded"),
+            Registers("clk", (Register("loaded", None, False, "(load | (loaded & ~ends))", True),), "rst"),
         ]
 
     def _folded(self) -> list[Item]:
@@ -93,15 +114,19 @@ class _Looping(HoldingModule):
 
     def _kept(self) -> list[Item]:
         width, shown = self.state.width_bits, self.shown.width_bits
-        cleared = f"({literal(0, width)})"
-        following = f"((done & last) ? {cleared} : done ? following : state)"
+        following = "done ? following : state"
+        if self.process.first is not None:
+            following = f"load ? {FIRST[0]} : {following}"
+        elif not self.process.keeps:
+            following = f"(done & last) ? ({literal(0, width)}) : {following}"
         offers = "done" if self.process.every else "(done & last)"
         return [
             Comment("what is kept and what is given"),
+            *([Assign("ends", "done & last")] if self.process.first is not None else []),
             Registers(
                 "clk",
                 (
-                    Register("state", width, False, following, True),
+                    Register("state", width, False, f"({following})", True),
                     Register("valid", None, False, f"({offers} | (valid & ~held_ready))", True),
                 ),
                 "rst",

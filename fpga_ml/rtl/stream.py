@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from fpga_ml.ir.network import Channel
 from fpga_ml.rtl.holding import PORTS as HOLDER_PORTS
+from fpga_ml.rtl.loop import FIRST
 from fpga_ml.rtl.map import packed
 from fpga_ml.rtl.names import Names, identifier
 from fpga_ml.rtl.segment import CONTROL as SEGMENT_CONTROL
@@ -211,16 +212,12 @@ class _Top:
                 found.append((c, self._own(self.units[writer.name], "valid"), self._made(writer, c)))
         return found
 
-    def _take(self, unit: Unit, taken: str) -> list[Item]:
-        """What tells the writers of what a unit reads that it is taken."""
-        items: list[Item] = []
-        for c in unit.reads:
-            if (c.name, unit.name) in self.buffers:
-                items.append(Assign(self._own(self.buffers[c.name, unit.name], "pop"), taken))
-            else:
-                writer = next(u for u in self.plan.units if c.name in (w.name for w in u.writes))
-                items.append(Assign(self._own(self.units[writer.name], "ready"), taken))
-        return items
+    def _take(self, unit: Unit, c: Channel, taken: str) -> list[Item]:
+        """What tells the writer of what a unit reads that it is taken."""
+        if (c.name, unit.name) in self.buffers:
+            return [Assign(self._own(self.buffers[c.name, unit.name], "pop"), taken)]
+        writer = next(u for u in self.plan.units if c.name in (w.name for w in u.writes))
+        return [Assign(self._own(self.units[writer.name], "ready"), taken)]
 
     def _segment(self, unit: Segment) -> list[Item]:
         name, reads = self.units[unit.name], self._reads(unit)
@@ -245,7 +242,8 @@ class _Top:
         )
         ports += [(identifier(c.name), token) for c, _, token in reads]
         ports += [(identifier(f"{c.name}_out"), self._made(unit, c)) for c in unit.writes]
-        items += [Assign(self._own(name, "start"), start), *self._take(unit, self._own(name, "start"))]
+        items.append(Assign(self._own(name, "start"), start))
+        items += [item for c in unit.reads for item in self._take(unit, c, self._own(name, "start"))]
         items.append(Instance(self.modules[unit.name], self._own(name, "unit"), tuple(ports)))
         for c in unit.writes:
             items += [
@@ -256,13 +254,16 @@ class _Top:
 
     def _holder(self, unit: Unit) -> list[Item]:
         name, write = self.units[unit.name], unit.writes[0]
-        (_, valid, token), free = self._reads(unit)[0], self._own(name, "free")
         made, buffers = self._made(unit, write), self.plan.buffers_of(write.name)
-        signals = ("ap_clk", self.reset, token, valid, free, made, self._own(name, "valid"), self._own(name, "ready"))
-        items: list[Item] = [Comment(f"'{unit.name}'"), Declare(free, None), *self._take(unit, f"{valid} & {free}")]
-        items.append(
-            Instance(self.modules[unit.name], self._own(name, "unit"), tuple(zip(HOLDER_PORTS, signals, strict=True)))
-        )
+        items: list[Item] = [Comment(f"'{unit.name}'")]
+        given: list[str] = []
+        for (c, valid, token), end in zip(self._reads(unit), ("free", "first_free"), strict=False):
+            ready = self._own(name, end)
+            items += [Declare(ready, None), *self._take(unit, c, f"{valid} & {ready}")]
+            given += [token, valid, ready]
+        signals = ["ap_clk", self.reset, *given[:3], made, self._own(name, "valid"), self._own(name, "ready"), *given[3:]]
+        ports = tuple(zip((*HOLDER_PORTS, *FIRST), signals, strict=False))
+        items.append(Instance(self.modules[unit.name], self._own(name, "unit"), ports))
         if buffers:
             items.append(Assign(self._own(name, "ready"), f"{self._own(name, 'valid')} & {self._room(write)}"))
             items += [self._fifo(b, self._own(name, "ready"), self._own(name, "ready"), made) for b in buffers]

@@ -305,15 +305,20 @@ class _Line(_Holder):
 
 
 class _Looping(_Holder):
-    """count: tokens of the frame that are through; ready: the cycle in which a step that is under way is."""
+    """count: tokens of the frame that are through; ready: the cycle in which a step that is under way is; loaded: whether the
+    frame's first state is there."""
 
     def __init__(self, run: _Run, unit: Looped) -> None:
         super().__init__(run, unit)
         self.latency, self.every = unit.latency_cycles, unit.process.every
         self.tokens, self.count = unit.reads[0].tokens, 0
         self.ready: int | None = None
+        self.first = run.before[unit.reads[1].name, unit.name] if len(unit.reads) > 1 else None
+        self.loaded = self.first is None
 
     def can_step(self, fired: Sequence[_Pipe]) -> bool:
+        if not self.loaded:
+            return self.first is not None and self.first.ready > 0
         return self.ready is None and super().can_step(fired)
 
     def hand_over(self, fired: Sequence[_Pipe], cycle: int) -> None:
@@ -323,6 +328,10 @@ class _Looping(_Holder):
 
     def step(self, cycle: int) -> None:
         assert self.fifo is not None
+        if self.first is not None and not self.loaded:
+            self.first.pop()
+            self.loaded = True
+            return
         self.fifo.pop()
         if self.latency:
             self.ready = cycle + self.latency
@@ -333,6 +342,7 @@ class _Looping(_Holder):
         self.ready, self.count = None, (self.count + 1) % self.tokens
         if self.every or self.count == 0:
             self._offer()
+        self.loaded = self.first is None or self.count > 0
 
 
 def _begins(at: int, stride: int, windows: int) -> bool:

@@ -80,10 +80,14 @@ def _flat(nested: Any) -> Iterable[int]:
 
 @dataclass(frozen=True)
 class Vectors:
-    """The inputs that are driven and the outputs that are expected for them: tensors of the same number of samples."""
+    """The inputs that are driven and the outputs that are expected for them: tensors of the same number of samples.
+
+    ordered: each sample's outputs depend on those before it, from the first one after a reset.
+    """
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    ordered: bool = False
 
     def __post_init__(self) -> None:
         tensors = (*self.inputs, *self.outputs)
@@ -99,8 +103,8 @@ class Vectors:
 
     def first(self, n: int) -> Vectors:
         """The first n of them, or all there are."""
-        sides = (tuple(replace(t, values=t.values[:n]) for t in side) for side in (self.inputs, self.outputs))
-        return Vectors(*sides)
+        inputs, outputs = (tuple(replace(t, values=t.values[:n]) for t in side) for side in (self.inputs, self.outputs))
+        return Vectors(inputs, outputs, self.ordered)
 
     def save(self, path: Path) -> None:
         """As JSON."""
@@ -109,7 +113,8 @@ class Vectors:
     @classmethod
     def load(cls, path: Path) -> Vectors:
         raw = json.loads(path.read_text())
-        return cls(*(tuple(_tensor(t) for t in raw[side]) for side in ("inputs", "outputs")))
+        inputs, outputs = (tuple(_tensor(t) for t in raw[side]) for side in ("inputs", "outputs"))
+        return cls(inputs, outputs, raw["ordered"])
 
 
 def _tensor(raw: dict[str, Any]) -> Tensor:

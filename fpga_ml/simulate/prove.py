@@ -61,7 +61,8 @@ def vectors_of(
     def tensors(names: Sequence[str], arrays: Sequence[Array]) -> tuple[Tensor, ...]:
         return tuple(_tensor(ports[n], known[n].result, known[n].shape, a) for n, a in zip(names, arrays, strict=True))
 
-    return Vectors(tensors(inputs, x), tensors(list(heads), y))
+    ordered = any(layer.ordered for layer in layers)
+    return Vectors(tensors(inputs, x), tensors(list(heads), y), ordered)
 
 
 def proof_vectors(

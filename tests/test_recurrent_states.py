@@ -167,7 +167,7 @@ def test_several_layers_in_one(name: str, arch: str, tmp_path: Path) -> None:
     assert far == 0 if name in ("sum_simple_last", "ave_lstm_last") else 0 < far < 0.5, far
 
 
-def test_twins_have_states() -> None:
+def test_twins_have_states(tmp_path: Path) -> None:
     """At 16 bits the QKeras twin is the float model but for roundings, first and last states included."""
     model = handed_on("lstm")
     data = data_of(model, 30)
@@ -180,6 +180,10 @@ def test_twins_have_states() -> None:
     before = twin.get_layer("first").get_weights()[0]
     twin.fit(list(data.values()), [np.zeros(t.shape) for t in model(list(data.values()))], verbose=0)
     assert (twin.get_layer("first").get_weights()[0] != before).any()
+    twin.save(tmp_path / "twin.keras")
+    again = load(tmp_path / "twin.keras").model
+    for want, got in zip(twin(list(data.values())), again(list(data.values())), strict=True):
+        assert_equal(np.asarray(got), np.asarray(want))
 
 
 def test_hls4ml_itself_is_told_what_to_do() -> None:
@@ -192,6 +196,16 @@ def test_hls4ml_itself_is_told_what_to_do() -> None:
     ):
         with pytest.raises(FpgaMlError, match=re.escape(says)):
             parse_keras_v3_model(series_of(SEVERAL[name]), allow_da_fallback=False)
+
+
+def test_what_has_no_cpp_is_refused(tmp_path: Path) -> None:
+    model = handed_on("lstm")
+    config = settings("parallel", "first", until="convert", backend="Quartus")
+    with pytest.raises(FpgaMlError, match="has no C\\+\\+ for backend Quartus"):
+        fpga_ml.compile(model, data=data_of(model, 8), output=tmp_path / "p", config=config)
+    x, mask = keras.Input((STEPS, FEATURES)), keras.Input((STEPS,), dtype="bool")
+    with pytest.raises(FpgaMlError, match="is given a mask"):
+        load(keras.Model([x, mask], L.GRU(UNITS, name="r")(x, mask=mask)))
 
 
 def kept(name: str) -> Any:

@@ -21,7 +21,6 @@ from hls4ml.utils.config import create_config
 import fpga_ml.bridge.celeste
 import fpga_ml.bridge.handlers
 import fpga_ml.bridge.mends  # noqa: F401  (mends hls4ml)
-from fpga_ml.bridge import recurrent
 from fpga_ml.bridge.softmax import SoftmaxTables, tables_for
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
@@ -29,7 +28,6 @@ from fpga_ml.frontend.calibrate import Calibrated
 from fpga_ml.frontend.load import Source
 from fpga_ml.frontend.prepare import Prepared
 from fpga_ml.frontend.rebuild import calls
-from fpga_ml.frontend.recurrent import is_recurrent
 from fpga_ml.numerics.types import MAX_WIDTH_BITS, FixedType
 
 BACKENDS = ("Vitis", "Vivado", "Quartus", "oneAPI", "Catapult", "Libero")
@@ -151,8 +149,6 @@ def check_model(model: Any | None) -> None:
         return  # hls4ml's own reader checks a Keras-2 model
     for call in calls(model):
         layer = call.layer
-        if is_recurrent(layer):
-            recurrent.check(layer, call.inputs)
         name = type(layer).__name__
         where = f"layer '{layer.name}' of model '{model.name}'"
         if name not in known:

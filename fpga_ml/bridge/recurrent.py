@@ -23,7 +23,7 @@ from fpga_ml.bridge.walk import INCLUDES, CellConfig, CellFunction, call_of
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.recurrent import directions
 from fpga_ml.frontend.unwrap import in_two_directions
-from fpga_ml.frontend.walk import Pick, Walk
+from fpga_ml.frontend.walk import Pick
 
 ACTIVATIONS = frozenset(["relu", "sigmoid", "tanh", "linear"])
 
@@ -80,8 +80,6 @@ def _weight(cell: Any, variable: str, role: str) -> np.ndarray:
 def check(layer: Any, tensors: Sequence[Any]) -> None:
     """Raises FpgaMlError for a recurrent layer that would convert, and compute something else. Models that fpga_ml has read
     hold none: frontend/unwrap.py takes it apart."""
-    if isinstance(layer, Walk):
-        return
     ways, two = directions(layer).values(), type(layer).__name__ == "Bidirectional"
     faults = {
         "returns its state": layer.return_state,
@@ -89,6 +87,7 @@ def check(layer: Any, tensors: Sequence[Any]) -> None:
         "is stateful": layer.stateful,
         "goes backwards": not two and layer.go_backwards,
         f"merges by {getattr(layer, 'merge_mode', None)!r}": two and layer.merge_mode != "concat",
+        "has a forward layer that goes backwards": two and layer.forward_layer.go_backwards,
         "holds a cell that hls4ml does not take in two directions": two and not all(map(in_two_directions, ways)),
     }
     for what in [w for w, found in faults.items() if found]:

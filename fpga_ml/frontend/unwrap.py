@@ -57,7 +57,8 @@ def _is_several(c: Call, every: Sequence[Call]) -> bool:
     if layer.return_state or layer.stateful or any(len(d.inputs) > 1 for d in every if d.layer is layer):
         return True
     if type(layer).__name__ == "Bidirectional":
-        return layer.merge_mode != "concat" or not all(map(in_two_directions, directions(layer).values()))
+        theirs = layer.merge_mode == "concat" and not layer.forward_layer.go_backwards
+        return not theirs or not all(map(in_two_directions, directions(layer).values()))
     return bool(layer.go_backwards)
 
 
@@ -89,7 +90,11 @@ class _Apart(ABC):
         self.used: set[int] = set()
         self._made: dict[str, Any] = {}
 
-    def __call__(self, x: Any, initial_state: Any = None, **_: Any) -> Any:
+    def __call__(self, x: Any, initial_state: Any = None, mask: Any = None, **_: Any) -> Any:
+        if mask is not None:
+            raise FpgaMlError(
+                "a layer is given a mask, which has no C++", where=f"layers {', '.join(self.weights)}", do="leave it out"
+            )
         first = [] if initial_state is None else initial_state
         found = self.results(x, list(first) if isinstance(first, (list, tuple)) else [first])
         return found if len(found) > 1 else found[0]
@@ -134,7 +139,7 @@ class _OneWay(_Apart):
 
     def results(self, x: Any, first: list[Any]) -> list[Any]:
         layer, name, units, parts = self.layer, self.name, self.layer.cell.units, parts_of(self.layer)
-        whole = 2 in self.used
+        whole = parts > 1 and 2 in self.used
         if layer.go_backwards:
             x = self._once(Pick, f"{name}_reversed", 0, x.shape[-1], "reversed")(x)
         if len(first) > 1:
@@ -161,10 +166,6 @@ class _TwoWays(_Apart):
         self.layer = layer
         self.ways = [_OneWay(one, f"{layer.name}_{prefix}".removesuffix("_")) for prefix, one in directions(layer).items()]
         super().__init__({name: values for way in self.ways for name, values in way.weights.items()})
-        if self.ways[0].layer.go_backwards:
-            raise FpgaMlError(
-                f"the forward layer of '{layer.name}' goes the other way", where=f"layer '{layer.name}'", do="swap the two"
-            )
 
     def results(self, x: Any, first: list[Any]) -> list[Any]:
         layer, name, half = self.layer, self.layer.name, len(first) // 2

@@ -18,6 +18,7 @@ from numpy.testing import assert_equal
 from test_recurrent import CELLS, EXACT, FEATURES, STEPS, UNITS, sequences
 
 import fpga_ml
+import fpga_ml.bridge.handlers
 from fpga_ml.config import Config, LayerConfig
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.load import load

@@ -185,6 +185,7 @@ def with_heads() -> Any:
     x = inputs = keras.Input((STEPS, FEATURES), name="x")
     x = L.GRU(UNITS, return_sequences=True, name="first")(x)
     x = L.TimeDistributed(L.Dense(3, activation="relu"), name="wrapped")(x)
+    x = L.TimeDistributed(L.BatchNormalization(), name="normed")(x)
     return keras.Model(inputs, L.LSTM(UNITS, name="second")(x))
 
 
@@ -192,11 +193,15 @@ def test_time_distributed_is_what_it_holds() -> None:
     model, x = with_heads(), sequences(20)
     found = load(model).model
     assert type(found.get_layer("wrapped")).__name__ == "Dense"
+    assert type(found.get_layer("normed")).__name__ == "BatchNormalization"
     np.testing.assert_array_equal(np.asarray(found(x)), np.asarray(model(x)))
     inputs = keras.Input((STEPS, 5, 2))
     of_series = keras.Model(inputs, L.TimeDistributed(L.Conv1D(2, 3), name="c")(inputs))
     with pytest.raises(FpgaMlError, match="applies a Conv1D to each time step"):
         load(of_series)
+    along_another = keras.Model(inputs, L.TimeDistributed(L.Softmax(axis=1), name="c")(inputs))
+    with pytest.raises(FpgaMlError, match="applies a Softmax to each time step"):
+        load(along_another)
 
 
 @pytest.mark.slow

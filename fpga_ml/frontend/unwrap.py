@@ -19,7 +19,12 @@ from fpga_ml.frontend.recurrent import directions, is_recurrent
 from fpga_ml.frontend.walk import Pick, Walk, parts_of
 
 # Layers that do the same at every place before the last axis: TimeDistributed adds nothing to them.
-_POINTWISE = frozenset(["Dense", "QDense", "Activation", "QActivation", "ReLU", "LeakyReLU", "Dropout"])
+_POINTWISE = frozenset(
+    [
+        *("Dense", "QDense", "Activation", "QActivation", "ReLU", "LeakyReLU", "ELU", "Softmax"),
+        *("BatchNormalization", "QBatchNormalization", "Dropout"),
+    ]
+)
 _MERGES = {
     "concat": keras.layers.Concatenate,
     "sum": keras.layers.Add,
@@ -114,7 +119,7 @@ class _Pointwise(_Apart):
     def __init__(self, layer: Any, model: str) -> None:
         super().__init__({layer.name: layer.get_weights()})
         inner = type(layer.layer).__name__
-        if inner not in _POINTWISE:
+        if inner not in _POINTWISE or getattr(layer.layer, "axis", -1) != -1:
             raise FpgaMlError(
                 f"layer '{layer.name}' applies a {inner} to each time step, which hls4ml cannot read under Keras 3",
                 where=f"model '{model}'",

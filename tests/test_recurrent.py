@@ -11,21 +11,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hls4ml
 import keras
 import numpy as np
 import pytest
 import qkeras
 from keras import layers as L
-from ladder import lowered_equals
+from ladder import kernels_equal, lowered_equals
+from numpy.testing import assert_equal
 
 import fpga_ml
+import fpga_ml.bridge.handlers
+from fpga_ml.bridge.read_graph import read_layers
 from fpga_ml.config import Config, LayerConfig
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.load import load
+from fpga_ml.numerics import FixedType
 from fpga_ml.quantise import to_qkeras
-from fpga_ml.rtl.build import build_rtl
-from fpga_ml.simulate.prove import proof_vectors
-from fpga_ml.simulate.prove import prove as simulate
+from fpga_ml.simulate.emulate import emulate
 
 STEPS, FEATURES, UNITS = 4, 3, 2
 Build = Callable[..., Any]
@@ -158,25 +161,26 @@ TWO_WAYS: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("name", [n if n == "gru_sequences" else pytest.param(n, marks=pytest.mark.slow) for n in TWO_WAYS])
-def test_two_directions(name: str, tmp_path: Path) -> None:
-    """In parallel against C-simulation; the stream, which hls4ml does not have, against the same values."""
+def test_two_directions_of_hls4mls_own(name: str, tmp_path: Path) -> None:
+    """In hls4ml's scripts a Bidirectional layer stays one: its C-simulation against emulator, lowered kernels and Keras."""
     keras.utils.set_random_seed(4)
     inputs = keras.Input((STEPS, FEATURES), name="x")
-    model, x = keras.Model(inputs, TWO_WAYS[name]()(inputs)), sequences(60)
-    config = Config(bits=8, cosim_vectors=12, layers={"r": LayerConfig(table_size=64)})
-    project = fpga_ml.compile(model, data=x, output=tmp_path / "p", config=config)
-    assert project.report["emulator"]["mismatches"] == 0
-    assert 0 < project.report["csim"]["max_abs_err_vs_quantised"] < 0.25
-    lowered_equals(project, [x])
-    assert all(run["passed"] for run in project.report["cosim"]), [run["texts"] for run in project.report["cosim"]]
-    ends = project.report["model"]
-    ports = {"x": "x", project.heads[0]: ends["outputs"][0]["name"]}
-    rtl = build_rtl(project.layers, ports, project.heads, "two_ways", 5.0, arch="stream")
-    (tmp_path / "rtl").mkdir()
-    vectors = proof_vectors(project.layers, project.heads, ports, [x[:12]], project.csim)
-    for found in simulate(rtl.write(tmp_path / "rtl"), rtl, vectors, tmp_path / "sim", seed=1):
-        assert found.passed, found.texts()
-        assert (found.latency_cycles, found.interval_cycles) == (rtl.latency_cycles, rtl.interval_cycles)
+    model = keras.Model(inputs, TWO_WAYS[name]()(inputs))
+    x = FixedType.parse("ap_fixed<8,3>").quantise(sequences(60))
+    config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis")
+    config["LayerName"]["x"]["Precision"]["result"] = "fixed<8,3>"
+    config["LayerName"]["r"] |= {"TableSize": 256}
+    config["LayerName"]["r"]["Precision"] |= {"result": "fixed<12,2,RND_CONV,SAT>", "accum": "fixed<24,8>"}
+    graph = hls4ml.converters.convert_from_keras_model(
+        model, hls_config=config, backend="Vitis", output_dir=str(tmp_path / "p"), allow_da_fallback=False
+    )
+    graph.compile()
+    layers = read_layers(graph)
+    assert [type(layer).__name__ for layer in layers] == ["Input", "Bidirectional"]
+    (found,) = emulate(layers, [x], [layers[-1].name])
+    assert_equal(found.reshape(len(x), -1), graph.predict(np.ascontiguousarray(x)).reshape(len(x), -1))
+    assert 0 < np.abs(found - np.asarray(model(x))).max() < 0.1
+    kernels_equal(layers, [x])
 
 
 def with_heads() -> Any:

@@ -133,6 +133,13 @@ SEVERAL: dict[str, Callable[[Any], Any]] = {
     "backwards": L.GRU(UNITS, go_backwards=True, return_sequences=True, name="r"),
     "decoder": decoder,
     "both_states": both_states,
+    "concat_lstm_last": two(L.LSTM, "concat"),
+    "concat_gru": two(L.GRU, "concat", return_sequences=True),
+    "different": L.Bidirectional(
+        L.LSTM(UNITS, return_sequences=True),
+        backward_layer=L.GRU(UNITS + 1, return_sequences=True, go_backwards=True),
+        name="r",
+    ),
     "sum_gru": two(L.GRU, "sum", return_sequences=True),
     "mul_lstm": two(L.LSTM, "mul", return_sequences=True),
     "ave_gru_before": two(L.GRU, "ave", reset_after=False, return_sequences=True),
@@ -156,9 +163,14 @@ def test_a_layer_taken_apart_is_the_same(name: str) -> None:
     }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("arch", ARCHS)
-@pytest.mark.parametrize("name", SEVERAL)
+@pytest.mark.parametrize(
+    ("name", "arch"),
+    [
+        pytest.param(name, arch, marks=[] if (name, arch) == ("concat_gru", "stream") else [pytest.mark.slow])
+        for name in SEVERAL
+        for arch in ARCHS
+    ],
+)
 def test_several_layers_in_one(name: str, arch: str, tmp_path: Path) -> None:
     model = series_of(SEVERAL[name])
     layers = [c.name for c in load(model).model.layers if type(c).__name__ in ("SimpleRNN", "LSTM", "GRU", "Walk")]

@@ -21,8 +21,6 @@ from hls4ml.model.optimizer.optimizer import optimizer_map
 
 from fpga_ml.bridge.walk import INCLUDES, CellConfig, CellFunction, call_of
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.recurrent import directions
-from fpga_ml.frontend.unwrap import in_two_directions
 from fpga_ml.frontend.walk import Pick
 
 ACTIVATIONS = frozenset(["relu", "sigmoid", "tanh", "linear"])
@@ -80,15 +78,16 @@ def _weight(cell: Any, variable: str, role: str) -> np.ndarray:
 def check(layer: Any, tensors: Sequence[Any]) -> None:
     """Raises FpgaMlError for a recurrent layer that would convert, and compute something else. Models that fpga_ml has read
     hold none: frontend/unwrap.py takes it apart."""
-    ways, two = directions(layer).values(), type(layer).__name__ == "Bidirectional"
+    two = type(layer).__name__ == "Bidirectional"
+    ways = [layer.forward_layer, layer.backward_layer] if two else []
     faults = {
         "returns its state": layer.return_state,
         "takes its first state from another layer": len(tensors) > 1,
         "is stateful": layer.stateful,
         "goes backwards": not two and layer.go_backwards,
         f"merges by {getattr(layer, 'merge_mode', None)!r}": two and layer.merge_mode != "concat",
-        "has a forward layer that goes backwards": two and layer.forward_layer.go_backwards,
-        "holds a cell that hls4ml does not take in two directions": two and not all(map(in_two_directions, ways)),
+        "has a forward layer that goes backwards": two and ways[0].go_backwards,
+        "holds a cell that hls4ml does not take in two directions": two and not all(map(_in_two_directions, ways)),
     }
     for what in [w for w, found in faults.items() if found]:
         raise FpgaMlError(
@@ -96,6 +95,12 @@ def check(layer: Any, tensors: Sequence[Any]) -> None:
             where=f"layer '{layer.name}'",
             do="compile the model with fpga_ml, which takes such a layer apart",
         )
+
+
+def _in_two_directions(layer: Any) -> bool:
+    """Whether hls4ml's C++ takes it inside a Bidirectional."""
+    kind = type(layer).__name__.removeprefix("Q")
+    return kind != "SimpleRNN" and getattr(layer.cell, "reset_after", True)
 
 
 class RecurrentHandler(TheirRecurrent):  # type: ignore[misc]

@@ -10,7 +10,7 @@ import numpy as np
 from fpga_ml.frontend.celeste import LAYERS as CELESTE
 from fpga_ml.frontend.quantise import _LINEAR
 from fpga_ml.frontend.rebuild import copy_layer, rebuild
-from fpga_ml.frontend.recurrent import directions, is_recurrent, rewritten
+from fpga_ml.frontend.recurrent import inner, is_recurrent, rewritten
 
 # These only round. Others (binary, ternary, power of two, quantized_tanh, ...) are what the network computes and stay.
 _ROUNDERS = ("quantized_bits", "quantized_relu", "quantized_linear")
@@ -27,7 +27,7 @@ def to_float(model: Any) -> Any:
         if type(layer).__name__ == "QActivation":
             return _float_activation(layer.activation, layer.name) if _rounds(layer.activation) else copy_layer(layer)
         if is_recurrent(layer):
-            return rewritten(layer, {way: without(one) for way, one in directions(layer).items()})
+            return rewritten(layer, without(inner(layer)))
         return without(layer)
 
     def without(layer: Any) -> Any:

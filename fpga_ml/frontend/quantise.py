@@ -276,25 +276,23 @@ class _Rewrite:
 
     def _recurrent(self, layer: Any) -> Any:
         self.weights[layer.name] = [np.asarray(w) for w in layer.weights]
-        ways = recurrent.directions(layer)
-        twins = {prefix: self._twin(layer.name, prefix, one) for prefix, one in ways.items()}
-        for prefix, one in twins.items():
-            self.precision.setdefault(layer.name, {}).update(recurrent.precision(prefix, one))
-        found = recurrent.state_type(next(iter(twins.values())))
+        twin = self._twin(layer.name, recurrent.inner(layer))
+        self.precision[layer.name] = recurrent.precision(twin)
+        found = recurrent.state_type(twin)
         if found is not None:
             self.states[layer.name] = found
-        return recurrent.rewritten(layer, twins)
+        return recurrent.rewritten(layer, twin)
 
-    def _twin(self, name: str, prefix: str, layer: Any) -> Any:
-        """Of one direction, with the quantizers that it lacks."""
+    def _twin(self, name: str, layer: Any) -> Any:
+        """With the quantizers that it lacks."""
         quantizers: dict[str, Any] = {}
         lacking = recurrent.missing(layer)
         if lacking:
             self.completed[name] = None
         for variable, (argument, _) in recurrent.VARIABLES.items():
             if argument in lacking:
-                t = self._weight_type(name, f"{prefix}{variable}", np.asarray(getattr(layer.cell, variable)))
-                quantizers[argument] = signed_quantizer(t, f"layer '{name}', {prefix}{variable}")
+                t = self._weight_type(name, variable, np.asarray(getattr(layer.cell, variable)))
+                quantizers[argument] = signed_quantizer(t, f"layer '{name}', {variable}")
         if "state_quantizer" in lacking:
             quantizers["state_quantizer"] = signed_quantizer(self.types.state(name), f"state of layer '{name}'")
         return recurrent.twin(layer, quantizers)

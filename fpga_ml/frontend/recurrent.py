@@ -25,45 +25,40 @@ VARIABLES = {
 
 
 def is_recurrent(layer: Any) -> bool:
-    return type(layer).__name__ in TWINS or type(layer).__name__ in ("Bidirectional", "Walk")
+    return type(layer).__name__ in TWINS or isinstance(layer, Walk)
 
 
-def directions(layer: Any) -> dict[str, Any]:
-    """{prefix of hls4ml's names: layer}: itself, or the two of a Bidirectional."""
-    if type(layer).__name__ == "Bidirectional":
-        return {"forward_": layer.forward_layer, "backward_": layer.backward_layer}
-    return {"": layer.layer if isinstance(layer, Walk) else layer}
+def inner(layer: Any) -> Any:
+    """The layer of Keras or QKeras: itself, or the one that a Walk holds."""
+    return layer.layer if isinstance(layer, Walk) else layer
 
 
-def rewritten(layer: Any, ways: Mapping[str, Any]) -> Any:
-    """The layer with others in the place of its `directions`."""
-    if type(layer).__name__ == "Bidirectional":
-        forward, backward = ways.values()
-        return keras.layers.Bidirectional(forward, layer.merge_mode, backward_layer=backward, name=layer.name)
-    return layer.of(ways[""]) if isinstance(layer, Walk) else ways[""]
+def rewritten(layer: Any, other: Any) -> Any:
+    """The layer with another one in the place of its `inner`."""
+    return layer.of(other) if isinstance(layer, Walk) else other
 
 
 def missing(layer: Any) -> list[str]:
-    """Quantizer arguments of a recurrent layer of one direction that are not given."""
+    """Quantizer arguments of a recurrent layer that are not given."""
     known = [argument for argument, _ in VARIABLES.values()] + ["state_quantizer"]
     needed = [a for a in known if a != "bias_quantizer" or layer.cell.use_bias]
     return [a for a in needed if getattr(layer.cell, a, None) is None]
 
 
 def twin(layer: Any, quantizers: Mapping[str, Any]) -> Any:
-    """The QKeras layer of one direction, with these quantizers besides those that it has."""
+    """The QKeras layer, with these quantizers besides those that it has."""
     made = TWINS[type(layer).__name__].from_config({**layer.get_config(), **quantizers})
     made.name = layer.name  # qkeras-v3 forgets it
     return made
 
 
-def precision(prefix: str, layer: Any) -> dict[str, str]:
+def precision(layer: Any) -> dict[str, str]:
     """hls4ml's types of a QKeras layer: {variable: type}. What no fixed-point type expresses is left out."""
     found: dict[str, str] = {}
     for argument, names in VARIABLES.values():
         t = type_of(getattr(layer.cell, f"{argument}_internal"))
         if t is not None and (argument != "bias_quantizer" or layer.cell.use_bias):
-            found |= {f"{prefix}{name}": t.cpp() for name in names}
+            found |= dict.fromkeys(names, t.cpp())
     state = state_type(layer)
     return found | ({"result": state.cpp(), "table": _table_type(layer, state).cpp()} if state is not None else {})
 
@@ -90,11 +85,8 @@ def reaches(model: Any, x: Sequence[Array]) -> dict[str, float]:
         tensors = Probe(model).select([makers[id(t)] for c in every for t in c.inputs], x)
         for c in every:
             series, *first = (tensors[makers[id(t)]] for t in c.inputs)
-            for one in directions(c.layer).values():
-                walk = Walk(one, stateful=isinstance(c.layer, Walk) and c.layer.stateful)
-                turned = series[:, ::-1] if one.go_backwards else series
-                given = [keras.ops.cast(a, one.compute_dtype) for a in (turned, *first)]
-                states = keras.ops.convert_to_numpy(walk.states(*given))
-                far = max(float(np.abs(a).max()) for a in (states, *first))
-                found[c.layer.name] = max(far, found.get(c.layer.name, 0.0))
+            walk = Walk(inner(c.layer), stateful=isinstance(c.layer, Walk) and c.layer.stateful)
+            states = walk.states(*(keras.ops.cast(a, walk.layer.compute_dtype) for a in (series, *first)))
+            far = max(float(np.abs(a).max()) for a in (keras.ops.convert_to_numpy(states), *first))
+            found[c.layer.name] = max(far, found.get(c.layer.name, 0.0))
     return found

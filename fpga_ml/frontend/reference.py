@@ -14,7 +14,7 @@ from fpga_ml.frontend.recurrent import TWINS
 # Functions that hls4ml computes through tables: behind them C-simulation and Keras are no longer the same function.
 TABLES = frozenset({"sigmoid", "tanh", "softmax", "softplus", "softsign", "selu", "elu", "hard_sigmoid", "hard_tanh"})
 # So do layers that hold such functions inside; there is no tensor before the table to compare.
-TABLE_LAYERS = frozenset({*TWINS, "Walk", "Bidirectional", "LayerNormalization"})
+TABLE_LAYERS = frozenset({*TWINS, "Walk", "LayerNormalization"})
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Layers that are several in one, taken apart: what comes out holds only layers with one result.
 
 TimeDistributed is what it holds. Recurrent layers that are given a state, give theirs, keep it or go backwards, and
-Bidirectional ones that are not hls4ml's, become layers of one direction, the two of frontend/walk.py and merges.
+Bidirectional ones, become layers of one direction, the two of frontend/walk.py and merges.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.rebuild import Call, calls, copy_layer, rebuild
-from fpga_ml.frontend.recurrent import directions, is_recurrent
+from fpga_ml.frontend.recurrent import is_recurrent
 from fpga_ml.frontend.walk import Pick, Walk, parts_of
 
 # Layers that do the same at every place before the last axis: TimeDistributed adds nothing to them.
@@ -58,19 +58,9 @@ def unwrapped(model: Any) -> Any:
 def _is_several(c: Call, every: Sequence[Call]) -> bool:
     layer = c.layer
     if not is_recurrent(layer) or isinstance(layer, Walk):
-        return type(layer).__name__ == "TimeDistributed"
-    if layer.return_state or layer.stateful or any(len(d.inputs) > 1 for d in every if d.layer is layer):
-        return True
-    if type(layer).__name__ == "Bidirectional":
-        theirs = layer.merge_mode == "concat" and not layer.forward_layer.go_backwards
-        return not theirs or not all(map(in_two_directions, directions(layer).values()))
-    return bool(layer.go_backwards)
-
-
-def in_two_directions(layer: Any) -> bool:
-    """Whether hls4ml's C++ takes it inside a Bidirectional."""
-    kind = type(layer).__name__.removeprefix("Q")
-    return kind != "SimpleRNN" and getattr(layer.cell, "reset_after", True)
+        return type(layer).__name__ in ("TimeDistributed", "Bidirectional")
+    given = any(len(d.inputs) > 1 for d in every if d.layer is layer)
+    return bool(layer.return_state or layer.stateful or layer.go_backwards or given)
 
 
 def _apart(c: Call, model: str) -> _Apart:
@@ -169,7 +159,8 @@ class _TwoWays(_Apart):
 
     def __init__(self, layer: Any) -> None:
         self.layer = layer
-        self.ways = [_OneWay(one, f"{layer.name}_{prefix}".removesuffix("_")) for prefix, one in directions(layer).items()]
+        both = {"forward": layer.forward_layer, "backward": layer.backward_layer}
+        self.ways = [_OneWay(one, f"{layer.name}_{way}") for way, one in both.items()]
         super().__init__({name: values for way in self.ways for name, values in way.weights.items()})
 
     def results(self, x: Any, first: list[Any]) -> list[Any]:

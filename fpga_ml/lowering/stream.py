@@ -21,7 +21,7 @@ from fpga_ml.layers.celeste import Exponents, PatchSums
 from fpga_ml.layers.gather import Gather
 from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.pooling import AveragePool, MaxPool
-from fpga_ml.layers.recurrent import Bidirectional, Recurrent
+from fpga_ml.layers.recurrent import Recurrent
 from fpga_ml.lowering.folding import Folded, folded
 from fpga_ml.lowering.parallel import Made, lowered, shared
 from fpga_ml.lowering.patches import corners, exponents, patch_sums
@@ -89,9 +89,6 @@ class _Lowering:
                 self.made[layer.name] = patch_sums(layer, self._name(layer), read, head, self.processes)
             case Recurrent():
                 self._recur(layer)
-            case Bidirectional():
-                for part in layer.parts:
-                    self.add(part)
             case _:
                 self._each_token(layer)
 

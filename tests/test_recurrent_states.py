@@ -276,3 +276,9 @@ def test_one_sequence_at_a_time() -> None:
     x = keras.Input(batch_shape=(2, STEPS, FEATURES))
     with pytest.raises(FpgaMlError, match="keeps 2 states side by side"):
         load(keras.Model(x, L.GRU(UNITS, stateful=True, name="r")(x)))
+    x, shared = (
+        keras.Input(batch_shape=(1, STEPS, FEATURES)),
+        L.GRU(FEATURES, return_sequences=True, stateful=True, name="r"),
+    )
+    with pytest.raises(FpgaMlError, match="is stateful and called 2 times"):
+        load(keras.Model(x, shared(shared(x))))

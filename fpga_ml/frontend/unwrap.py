@@ -40,7 +40,7 @@ def unwrapped(model: Any) -> Any:
     apart: dict[int, _Apart] = {}
     for c in every:
         if id(c.layer) not in apart and _is_several(c, every):
-            apart[id(c.layer)] = _apart(c, model.name)
+            apart[id(c.layer)] = _apart(c, model.name, sum(d.layer is c.layer for d in every))
         if id(c.layer) in apart:
             apart[id(c.layer)].used.update(k for k, t in enumerate(c.outputs) if id(t) in read)
     if not apart:
@@ -63,7 +63,8 @@ def _is_several(c: Call, every: Sequence[Call]) -> bool:
     return bool(layer.return_state or layer.stateful or layer.go_backwards or given)
 
 
-def _apart(c: Call, model: str) -> _Apart:
+def _apart(c: Call, model: str, times: int) -> _Apart:
+    """times: how often the layer is called."""
     layer, batch = c.layer, c.inputs[0].shape[0]
     if type(layer).__name__ == "TimeDistributed":
         return _Pointwise(layer, model)
@@ -72,6 +73,12 @@ def _apart(c: Call, model: str) -> _Apart:
             f"layer '{layer.name}' is stateful and keeps {batch} states side by side: the hardware keeps one",
             where=f"layer '{layer.name}'",
             do="build the model with Input(batch_shape=(1, ...)): each sample goes on where the one before ended",
+        )
+    if layer.stateful and times > 1:
+        raise FpgaMlError(
+            f"layer '{layer.name}' is stateful and called {times} times, so that one call would go on where another ended",
+            where=f"layer '{layer.name}'",
+            do="use a layer for each call",
         )
     return _TwoWays(layer) if type(layer).__name__ == "Bidirectional" else _OneWay(layer, layer.name)
 

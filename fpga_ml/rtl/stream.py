@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fpga_ml.ir.network import Channel
+from fpga_ml.ir.network import Channel, Holder
 from fpga_ml.rtl.holding import PORTS as HOLDER_PORTS
 from fpga_ml.rtl.loop import FIRST
+from fpga_ml.rtl.loop import PORTS as LOOP_PORTS
 from fpga_ml.rtl.map import packed
 from fpga_ml.rtl.names import Names, identifier
 from fpga_ml.rtl.segment import CONTROL as SEGMENT_CONTROL
 from fpga_ml.rtl.signal import Signal
 from fpga_ml.rtl.sv import Assign, Comment, Declare, Instance, Item, Module, Net, Port, Register, Registers, literal
 from fpga_ml.schedule.stream import OUTSIDE, StreamPlan
-from fpga_ml.schedule.units import Buffer, Segment, Unit
+from fpga_ml.schedule.units import Buffer, Looped, Segment, Unit
 
 CONTROL = ("ap_clk", "ap_rst_n", "ap_start", "ap_done", "ap_ready", "ap_idle")
 ERROR = "ap_frame_error"
@@ -69,7 +70,7 @@ class _Top:
         for c in self.network.inputs:
             items += self._input(c)
         for unit in self.plan.units:
-            items += self._segment(unit) if isinstance(unit, Segment) else self._holder(unit)
+            items += self._unit(unit)
         for c in self.network.results:
             items += self._output(c)
         items += self._frames()
@@ -100,7 +101,13 @@ class _Top:
             items.append(Declare(self._own(name, "first"), b.channel.width_bits))
         for u in self.plan.units:
             name = self.units[u.name]
-            ends = ("start", "done", "busy") if isinstance(u, Segment) else ("valid", "ready")
+            match u:
+                case Segment():
+                    ends: tuple[str, ...] = ("start", "done", "busy")
+                case Looped():
+                    ends = ("reserve", "push")
+                case _:
+                    ends = ("valid", "ready")
             items += [Declare(self._own(name, end), None) for end in ends]
             items += [Declare(self._made(u, c), c.width_bits) for c in u.writes]
         return items
@@ -114,7 +121,7 @@ class _Top:
     def probes(self) -> Probes:
         found: Probes = {c.name: ((self.taken[c.name],), c.tokens) for c in self.network.inputs}
         for u in self.plan.units:
-            ends = ("done",) if isinstance(u, Segment) else ("valid", "ready")
+            ends = ("done",) if isinstance(u, Segment) else ("push",) if isinstance(u, Looped) else ("valid", "ready")
             signals = tuple(self._own(self.units[u.name], end) for end in ends)
             found |= {c.name: (signals, self.network.channels[c.name].tokens) for c in u.writes}
         return found
@@ -252,18 +259,37 @@ class _Top:
             ]
         return items
 
-    def _holder(self, unit: Unit) -> list[Item]:
+    def _unit(self, unit: Unit) -> list[Item]:
+        match unit:
+            case Segment():
+                return self._segment(unit)
+            case Looped():
+                return self._loop(unit)
+        return self._holder(unit)
+
+    def _loop(self, unit: Looped) -> list[Item]:
         name, write = self.units[unit.name], unit.writes[0]
-        made, buffers = self._made(unit, write), self.plan.buffers_of(write.name)
         items: list[Item] = [Comment(f"'{unit.name}'")]
         given: list[str] = []
         for (c, valid, token), end in zip(self._reads(unit), ("free", "first_free"), strict=False):
             ready = self._own(name, end)
             items += [Declare(ready, None), *self._take(unit, c, f"{valid} & {ready}")]
             given += [token, valid, ready]
-        signals = ["ap_clk", self.reset, *given[:3], made, self._own(name, "valid"), self._own(name, "ready"), *given[3:]]
-        ports = tuple(zip((*HOLDER_PORTS, *FIRST), signals, strict=False))
+        made, reserve, push = self._made(unit, write), self._own(name, "reserve"), self._own(name, "push")
+        signals = ["ap_clk", self.reset, *given[:3], self._room(write), reserve, push, made, *given[3:]]
+        ports = tuple(zip((*LOOP_PORTS, *FIRST), signals, strict=False))
         items.append(Instance(self.modules[unit.name], self._own(name, "unit"), ports))
+        return items + [self._fifo(b, reserve, push, made) for b in self.plan.buffers_of(write.name)]
+
+    def _holder(self, unit: Holder) -> list[Item]:
+        name, (read,), (write,) = self.units[unit.name], unit.reads, unit.writes
+        (_, valid, token), free = self._reads(unit)[0], self._own(name, "free")
+        made, buffers = self._made(unit, write), self.plan.buffers_of(write.name)
+        signals = ("ap_clk", self.reset, token, valid, free, made, self._own(name, "valid"), self._own(name, "ready"))
+        items: list[Item] = [Comment(f"'{unit.name}'"), Declare(free, None), *self._take(unit, read, f"{valid} & {free}")]
+        items.append(
+            Instance(self.modules[unit.name], self._own(name, "unit"), tuple(zip(HOLDER_PORTS, signals, strict=True)))
+        )
         if buffers:
             items.append(Assign(self._own(name, "ready"), f"{self._own(name, 'valid')} & {self._room(write)}"))
             items += [self._fifo(b, self._own(name, "ready"), self._own(name, "ready"), made) for b in buffers]

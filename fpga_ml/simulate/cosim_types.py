@@ -58,6 +58,13 @@ class Tensor:
         """Elements of one sample."""
         return math.prod(self.shape)
 
+    def interleaved(self, sequences: int) -> Tensor:
+        """A row a group of so many samples: the first step of each, then the second of each; a step is the last axis."""
+        size = self.shape[-1]
+        groups = [self.values[k : k + sequences] for k in range(0, len(self.values), sequences)]
+        rows = (tuple(v for k in range(0, self.elements, size) for row in g for v in row[k : k + size]) for g in groups)
+        return replace(self, shape=(self.elements // size * sequences, size), values=tuple(rows))
+
     @classmethod
     def of(cls, name: str, raw: Any, *, width_bits: int, signed: bool) -> Tensor:
         """From an integer array (N, ...): a NumPy array or nested lists."""
@@ -104,6 +111,15 @@ class Vectors:
     def first(self, n: int) -> Vectors:
         """The first n of them, or all there are."""
         inputs, outputs = (tuple(replace(t, values=t.values[:n]) for t in side) for side in (self.inputs, self.outputs))
+        return Vectors(inputs, outputs, self.ordered)
+
+    def interleaved(self, sequences: int) -> Vectors:
+        """A vector a group of so many samples, which must come out even."""
+        if len(self) % sequences:
+            raise FpgaMlError(
+                f"{len(self)} samples are no groups of {sequences}", do="fill them up with zeros, or leave some out"
+            )
+        inputs, outputs = (tuple(t.interleaved(sequences) for t in side) for side in (self.inputs, self.outputs))
         return Vectors(inputs, outputs, self.ordered)
 
     def save(self, path: Path) -> None:

@@ -16,20 +16,20 @@ from fpga_ml.schedule.stream import stream_plan
 from fpga_ml.simulate.cosim import Simulator, Tensor, Vectors
 
 from .designs import SIMULATORS, run
-from .test_loop import FAST_NS, KEPT, SLOW_NS, network, stimuli
+from .test_loop import FAST_NS, KEPT, SLOW_ADDERS, SLOW_NS, in_turn, network, stimuli
 
 CASES = [(1, True), (4, True), (5, False)]
 STARTS = ("given", "kept")
 FAST = {((4, True), SLOW_NS, "given"), ((5, False), FAST_NS, "given"), ((5, False), FAST_NS, "kept")}
 
 
-def starting(tokens: int, every: bool, start: str) -> Network:
-    plain = network(tokens, every)
+def starting(tokens: int, every: bool, start: str, interleaved: int = 1) -> Network:
+    plain = network(tokens, every, interleaved)
     (loop,) = plain.processes
     assert isinstance(loop, Loop)
     if start == "kept":
         return replace(plain, processes=(replace(loop, keeps=True),))
-    first = Channel("first", (KEPT, KEPT))
+    first = Channel("first", (KEPT, KEPT), interleaved)
     return replace(plain, inputs=(*plain.inputs, first), processes=(replace(loop, reads=(*loop.reads, first)),))
 
 
@@ -90,6 +90,22 @@ def test_rtl(tokens: int, every: bool, clock_ns: float, start: str, simulator: S
         assert found.timeline == {c: (trace.first[c], trace.last[c]) for c in loops.channels}
 
 
+@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("interleaved", [2, pytest.param(5, marks=pytest.mark.slow)])
+def test_given_in_turn(interleaved: int, simulator: Simulator, tmp_path: Path) -> None:
+    """Fewer and more sequences than a step has cycles, each from a state of its own."""
+    loops, x, first = starting(4, True, "given", interleaved), stimuli(4, 12 * interleaved), states(12 * interleaved)
+    groups = {n: in_turn(a, interleaved) for n, a in inputs(loops, x, first).items()}
+    y = in_turn(reference(x, first, every=True, start="given"), interleaved)
+    assert_equal(loops.evaluate(groups)["y"], y)
+    rtl = emit_stream(loops, FAST_NS, SLOW_ADDERS)
+    given = [Tensor.of(n, a & 255, width_bits=8, signed=False) for n, a in groups.items()]
+    vectors = Vectors(tuple(given), (Tensor.of("y", y & 255, width_bits=8, signed=False),))
+    found = run(rtl, vectors, tmp_path, simulator, ("back_to_back", "random_gaps", "reset_mid_run"))
+    assert found.texts() == []
+    assert (found.latency_cycles, found.interval_cycles) == (rtl.latency_cycles, rtl.interval_cycles)
+
+
 @pytest.mark.parametrize("start", STARTS)
 def test_verilator_has_no_warning(start: str, tmp_path: Path) -> None:
     lint(emit_stream(starting(4, False, start), FAST_NS), tmp_path)
@@ -100,5 +116,7 @@ def test_faults_are_told() -> None:
     assert isinstance(loop, Loop)
     x, first = loop.reads
     for wrong in (replace(first, tokens=4), replace(first, types=(KEPT,))):
-        assert "the first state is one token a frame" in replace(loop, reads=(x, wrong)).faults()[0]
+        assert "the first state is one token a sequence" in replace(loop, reads=(x, wrong)).faults()[0]
     assert "of a state that is not kept" in replace(loop, keeps=True).faults()[0]
+    (kept,) = starting(4, True, "kept", 2).processes
+    assert "none goes on where the one before it ended" in kept.faults()[0]

@@ -148,7 +148,7 @@ def _recurrence(planned: StreamPlan) -> Recurrence | None:
     loops = [u for u in planned.units if isinstance(u, Looped)]
     if not loops:
         return None
-    slowest = max(loops, key=lambda u: u.reads[0].tokens * u.interval_cycles)
+    slowest = max(loops, key=lambda u: (u.reads[0].tokens * u.interval_cycles, u.turn_cycles))
     return Recurrence(slowest.reads[0].tokens // slowest.process.interleaved, slowest.turn_cycles)
 
 

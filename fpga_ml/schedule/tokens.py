@@ -285,12 +285,12 @@ class _Holder:
 class _Gathering(_Holder):
     def __init__(self, run: _Run, unit: Collect | Moments) -> None:
         super().__init__(run, unit)
-        self.tokens, self.given, self.count = unit.reads[0].tokens, unit.writes[0].tokens, 0
+        self.tokens, self.results, self.count = unit.reads[0].tokens, unit.writes[0].tokens, 0
 
     def step(self, cycle: int) -> None:
         assert self.fifo is not None
         self.fifo.pop()
-        if self.count >= self.tokens - self.given:
+        if self.count >= self.tokens - self.results:
             self._offer()
         self.count = (self.count + 1) % self.tokens
 

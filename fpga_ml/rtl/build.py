@@ -52,8 +52,6 @@ def build_rtl(
     clock_ns: float,
     model: DelayModel = GENERIC,
     arch: str = "parallel",
-    *,
-    interleave: int = 1,
 ) -> Rtl:
     """Both in one."""
-    return emit(lower(layers, ports, heads, top, arch, interleave=interleave), clock_ns, arch, model)
+    return emit(lower(layers, ports, heads, top, arch), clock_ns, arch, model)

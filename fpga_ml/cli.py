@@ -120,6 +120,7 @@ def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--interval-cycles", type=int, help="Cycles between two inferences of our RTL; layers share hardware for it."
             ),
+            click.option("--interleave", type=int, help="Sequences that take turns in a stream, step by step."),
             click.option("--frame-last", is_flag=True, default=None, help="Streams with TLAST; wrong lengths are flagged."),
             click.option("--max-luts", type=int, help="Share hardware until it takes at most so many LUTs, by estimate."),
             click.option("--max-dsps", type=int, help="Share hardware until it has at most so many multipliers."),

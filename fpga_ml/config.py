@@ -50,7 +50,7 @@ class Config:
     backend: hls4ml's; part: None for the backend's default; auto_clock: in place of clock_ns the period with which the RTL answers soonest;
     device: whose delays our own RTL is pipelined for; bits: width of calibrated tensors (weight_bits for
     weights, where they differ); vectors: samples simulated, cosim_vectors: in RTL, besides the corners (None: up to 100, as many as 5,000 cycles take);
-    simulators: of RTL; interval_cycles: between two inferences of our RTL, for which layers share hardware (None: reuse_factor says); max_luts, max_dsps: by estimate, for which the shortest interval is found; frame_last: our streams have TLAST, and frames of a wrong length are flagged; synth_devices: that the RTL is synthesised for (none: `device`), effort: how far, time_limit_s: for each; jobs: threads of C-simulation, 0 for one a core.
+    simulators: of RTL; interval_cycles: between two inferences of our RTL, for which layers share hardware (None: reuse_factor says); max_luts, max_dsps: by estimate, for which the shortest interval is found; interleave: sequences that take turns in a stream, to fill the pipelines of recurrent layers; frame_last: our streams have TLAST, and frames of a wrong length are flagged; synth_devices: that the RTL is synthesised for (none: `device`), effort: how far, time_limit_s: for each; jobs: threads of C-simulation, 0 for one a core.
     """
 
     backend: str = "Vitis"
@@ -70,6 +70,7 @@ class Config:
     cosim_vectors: int | None = None
     simulators: tuple[str, ...] = SIMULATORS
     interval_cycles: int | None = None
+    interleave: int = 1
     frame_last: bool = False
     max_luts: int | None = None
     max_dsps: int | None = None
@@ -189,6 +190,7 @@ def _checked(config: Config) -> Config:
         ("jobs", 0),
         ("cosim_vectors", 1),
         ("interval_cycles", 1),
+        ("interleave", 1),
         ("max_luts", 0),
         ("max_dsps", 0),
         ("softmax_table_bits", 4),

@@ -23,6 +23,7 @@ from fpga_ml.hls.project import build_csim, csim_of, fresh_folder, write_project
 from fpga_ml.ir.network import Network
 from fpga_ml.layers.base import Layer
 from fpga_ml.lowering.fitting import Budget, fitting
+from fpga_ml.lowering.stream import check_interleaved
 from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
 from fpga_ml.report.page import verdict
@@ -127,6 +128,7 @@ def compile(
         source = load(model, Path(weights) if weights is not None else None)
         config = config or (Config.read(source.config) if source.config else Config())
         check_target(config)
+        _check_turns(config, rtl)
         check_model(source.model)
         samples = load_samples(source.data if data is None else data, source.inputs, config.seed).first(config.vectors)
     with clock.stage("quantise"):
@@ -137,6 +139,7 @@ def compile(
         with clock.stage("convert"):
             graph = convert(source, prepared, config, folder)
         layers, emulation = _readable(graph, stages), None
+        check_interleaved(layers, config.project_name, config.interleave if layers else 1)
         network = _lowered(layers, graph, config, stages)
         if config.auto_clock:
             with clock.stage("clock"):
@@ -164,7 +167,8 @@ def compile(
             with clock.stage("cosim"):
                 count = config.cosim_vectors or default_vectors(made)
                 x = [a[:count] for a in prepared.x]
-                vectors = proof_vectors(layers, graph.heads, graph.ports, x, lambda a: csim.run(a, jobs=config.jobs).outputs)
+                run = partial(csim.run, jobs=config.jobs)
+                vectors = proof_vectors(layers, graph.heads, graph.ports, x, lambda a: run(a).outputs, config.interleave)
                 runs = prove(files, made, vectors, folder / "sim", config.seed, config.simulators, ours=given is None)
         build = Build(source, samples, prepared, graph, check, emulation, made, runs, config, stages, dict(clock.timings_s))
         report = assemble(build)
@@ -173,6 +177,18 @@ def compile(
         report = _synthesised(target, config, clock)
     simulator = csim_of(graph, target) if check is not None else None
     return Project(target, report, simulator, layers, graph.heads, prepared.x, build.outputs)
+
+
+def _check_turns(config: Config, rtl: Path | str | None) -> None:
+    """Raise where sequences are to be interleaved and what simulates or runs them knows no turns."""
+    if config.interleave == 1 or (config.arch == "stream" and rtl is None):
+        return
+    why = "RTL from elsewhere" if config.arch == "stream" else f"arch = '{config.arch}'"
+    raise FpgaMlError(
+        f"interleave = {config.interleave}, but {why} does not take sequences in turn, step by step",
+        where=config.where("interleave"),
+        do="use --arch stream and our own RTL, or leave interleave out",
+    )
 
 
 def _stages(config: Config) -> dict[str, str]:
@@ -213,7 +229,7 @@ def _lowered(layers: tuple[Layer, ...], graph: Graph, config: Config, stages: di
     """The network that becomes RTL; None where RTL is not to be made or cannot be, with the reason in `stages`."""
     if not layers or stages["rtl"] != "ran":
         return None
-    ask = partial(lower, layers, graph.ports, graph.heads, config.project_name, config.arch)
+    ask = partial(lower, layers, graph.ports, graph.heads, config.project_name, config.arch, interleave=config.interleave)
     budget = Budget(config.max_luts, config.max_dsps)
     try:
         if budget == Budget():

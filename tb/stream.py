@@ -41,7 +41,8 @@ class Board:
 
     def __init__(self, mode: Mode, vectors: Vectors, ports: Stream, seed: int) -> None:
         self.mode: Mode = mode
-        self._breaks = mode == "random_gaps" and ports.marked
+        self._breaks = mode == "random_gaps" and ports.marked and not vectors.ordered
+        self.ordered = vectors.ordered
         self._random = random.Random(seed)
         self.vectors = len(vectors)
         self.queue = deque(range(len(vectors)))
@@ -106,11 +107,14 @@ class Board:
         self._ended.append(cycle)
 
     def reset(self) -> list[int]:
-        """Forget what is under way and give its vectors: nothing of them may come any more."""
+        """Forget what is under way and give its vectors, of a top that is to begin anew all: nothing of them may come."""
         lost = [v for v in self._sent[len(self._ended) :] if v != BROKEN]
         self._sent, self._began, self._ended = [], [], []
         self._done = [0] * len(self._outputs)
         self.dones = 0
+        if self.ordered:
+            self.queue, self.completed = deque(), 0
+            return list(range(self.vectors))
         return lost
 
     def done(self, error: str | None, cycle: int) -> None:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.testing import assert_equal
 
 import fpga_ml
 from fpga_ml.ir.kernel import Builder, Wire, verify
-from fpga_ml.layers.base import Input
+from fpga_ml.layers.base import Input, Layer
 from fpga_ml.simulate.emulate import emulate_raw
 
 
 def lowered_equals(project: fpga_ml.Project, x: list[np.ndarray], samples: int = 40) -> None:
     """Each layer's kernel, interpreted, against `evaluate`, on the tensors that the data x make it read."""
-    inputs = [layer for layer in project.layers if isinstance(layer, Input)]
+    kernels_equal(project.layers, x, samples)
+
+
+def kernels_equal(layers: Sequence[Layer], x: list[np.ndarray], samples: int = 40) -> None:
+    """As `lowered_equals`, of layers."""
+    inputs = [layer for layer in layers if isinstance(layer, Input)]
     raw = {layer.name: layer.result.raw(a[:samples]) for layer, a in zip(inputs, x, strict=True)}
-    known = emulate_raw(project.layers, raw)
-    for layer in project.layers:
+    known = emulate_raw(layers, raw)
+    for layer in layers:
         if isinstance(layer, Input):
             continue
         builder = Builder(layer.name)

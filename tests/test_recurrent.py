@@ -11,21 +11,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hls4ml
 import keras
 import numpy as np
 import pytest
 import qkeras
 from keras import layers as L
-from ladder import lowered_equals
+from ladder import kernels_equal, lowered_equals
+from numpy.testing import assert_equal
 
 import fpga_ml
+import fpga_ml.bridge.handlers
+from fpga_ml.bridge.read_graph import read_layers
 from fpga_ml.config import Config, LayerConfig
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.load import load
+from fpga_ml.numerics import FixedType
 from fpga_ml.quantise import to_qkeras
-from fpga_ml.rtl.build import build_rtl
-from fpga_ml.simulate.prove import proof_vectors
-from fpga_ml.simulate.prove import prove as simulate
+from fpga_ml.simulate.emulate import emulate
 
 STEPS, FEATURES, UNITS = 4, 3, 2
 Build = Callable[..., Any]
@@ -109,7 +112,7 @@ def test_cell(name: str, arch: str, static: bool, tmp_path: Path) -> None:
         loops = [row for row in report["rtl"]["layers"] if row["kind"] == "loop"]
         assert [row["name"] for row in loops] == ["first", "second"]
         rtl = report["rtl"]
-        assert rtl["interval_cycles"] >= STEPS * max(row["interval_cycles"] for row in loops)
+        assert rtl["interval_cycles"] == (STEPS - 1) * max(row["interval_cycles"] for row in loops) + 1
         for run in report["cosim"]:
             assert (run["latency_cycles"], run["interval_cycles"]) == (rtl["latency_cycles"], rtl["interval_cycles"])
             assert run["stalls"] > 0
@@ -158,25 +161,26 @@ TWO_WAYS: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("name", [n if n == "gru_sequences" else pytest.param(n, marks=pytest.mark.slow) for n in TWO_WAYS])
-def test_two_directions(name: str, tmp_path: Path) -> None:
-    """In parallel against C-simulation; the stream, which hls4ml does not have, against the same values."""
+def test_two_directions_of_hls4mls_own(name: str, tmp_path: Path) -> None:
+    """In hls4ml's scripts a Bidirectional layer stays one: its C-simulation against emulator, lowered kernels and Keras."""
     keras.utils.set_random_seed(4)
     inputs = keras.Input((STEPS, FEATURES), name="x")
-    model, x = keras.Model(inputs, TWO_WAYS[name]()(inputs)), sequences(60)
-    config = Config(bits=8, cosim_vectors=12, layers={"r": LayerConfig(table_size=64)})
-    project = fpga_ml.compile(model, data=x, output=tmp_path / "p", config=config)
-    assert project.report["emulator"]["mismatches"] == 0
-    assert 0 < project.report["csim"]["max_abs_err_vs_quantised"] < 0.25
-    lowered_equals(project, [x])
-    assert all(run["passed"] for run in project.report["cosim"]), [run["texts"] for run in project.report["cosim"]]
-    ends = project.report["model"]
-    ports = {"x": "x", project.heads[0]: ends["outputs"][0]["name"]}
-    rtl = build_rtl(project.layers, ports, project.heads, "two_ways", 5.0, arch="stream")
-    (tmp_path / "rtl").mkdir()
-    vectors = proof_vectors(project.layers, project.heads, ports, [x[:12]], project.csim)
-    for found in simulate(rtl.write(tmp_path / "rtl"), rtl, vectors, tmp_path / "sim", seed=1):
-        assert found.passed, found.texts()
-        assert (found.latency_cycles, found.interval_cycles) == (rtl.latency_cycles, rtl.interval_cycles)
+    model = keras.Model(inputs, TWO_WAYS[name]()(inputs))
+    x = FixedType.parse("ap_fixed<8,3>").quantise(sequences(60))
+    config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis")
+    config["LayerName"]["x"]["Precision"]["result"] = "fixed<8,3>"
+    config["LayerName"]["r"] |= {"TableSize": 256}
+    config["LayerName"]["r"]["Precision"] |= {"result": "fixed<12,2,RND_CONV,SAT>", "accum": "fixed<24,8>"}
+    graph = hls4ml.converters.convert_from_keras_model(
+        model, hls_config=config, backend="Vitis", output_dir=str(tmp_path / "p"), allow_da_fallback=False
+    )
+    graph.compile()
+    layers = read_layers(graph)
+    assert [type(layer).__name__ for layer in layers] == ["Input", "Bidirectional"]
+    (found,) = emulate(layers, [x], [layers[-1].name])
+    assert_equal(found.reshape(len(x), -1), graph.predict(np.ascontiguousarray(x)).reshape(len(x), -1))
+    assert 0 < np.abs(found - np.asarray(model(x))).max() < 0.1
+    kernels_equal(layers, [x])
 
 
 def with_heads() -> Any:
@@ -185,6 +189,7 @@ def with_heads() -> Any:
     x = inputs = keras.Input((STEPS, FEATURES), name="x")
     x = L.GRU(UNITS, return_sequences=True, name="first")(x)
     x = L.TimeDistributed(L.Dense(3, activation="relu"), name="wrapped")(x)
+    x = L.TimeDistributed(L.BatchNormalization(), name="normed")(x)
     return keras.Model(inputs, L.LSTM(UNITS, name="second")(x))
 
 
@@ -192,11 +197,15 @@ def test_time_distributed_is_what_it_holds() -> None:
     model, x = with_heads(), sequences(20)
     found = load(model).model
     assert type(found.get_layer("wrapped")).__name__ == "Dense"
+    assert type(found.get_layer("normed")).__name__ == "BatchNormalization"
     np.testing.assert_array_equal(np.asarray(found(x)), np.asarray(model(x)))
     inputs = keras.Input((STEPS, 5, 2))
     of_series = keras.Model(inputs, L.TimeDistributed(L.Conv1D(2, 3), name="c")(inputs))
     with pytest.raises(FpgaMlError, match="applies a Conv1D to each time step"):
         load(of_series)
+    along_another = keras.Model(inputs, L.TimeDistributed(L.Softmax(axis=1), name="c")(inputs))
+    with pytest.raises(FpgaMlError, match="applies a Softmax to each time step"):
+        load(along_another)
 
 
 @pytest.mark.slow
@@ -209,19 +218,11 @@ def test_layers_between(arch: str, tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "state": (lambda: lambda x: L.LSTM(2, return_state=True, name="r")(x)[0], "returns its state"),
-    "first_state": (
-        lambda: lambda x: L.GRU(3, name="r")(x, initial_state=L.Flatten()(L.GlobalMaxPooling1D()(x))),
-        "takes its first",
-    ),
-    "backwards": (lambda: L.LSTM(2, go_backwards=True, name="r"), "goes backwards"),
     "hard_sigmoid": (
         lambda: L.LSTM(2, recurrent_activation="hard_sigmoid", name="r"),
         "recurrent_activation 'hard_sigmoid'",
     ),
     "piecewise": (lambda: quantised(qkeras.QLSTM, activation=qkeras.quantized_tanh(6))(), "piecewise linear"),
-    "merged": (lambda: L.Bidirectional(L.LSTM(2), merge_mode="sum", name="r"), "merges by 'sum'"),
-    "two_simple": (lambda: L.Bidirectional(L.SimpleRNN(2), name="r"), "SimpleRNN that hls4ml's C++ does not take"),
 }
 
 

@@ -62,14 +62,15 @@ class Board:
 
     def run(self, x: Any, *, watch: Callable[[int], None] = lambda _done: None) -> list[Array]:
         """Outputs (N, ...), one array an output, as the hardware gives them. x: (N, ...), or one array an input; values are first
-        converted to the input type as the hardware does it. watch: called with 1 after each sample."""
+        converted to the input type as the hardware does it. Interleaved samples are filled up to whole frames with zeros, whose
+        outputs are dropped. watch: called after each frame, with the number of its samples."""
         given = [np.asarray(a, np.float64) for a in (x if isinstance(x, (list, tuple)) else [x])]
         self._check_shapes(given)
         results = []
         for payload in self.interface.encoded(given):
             results.append(self._ask(Kind.SAMPLE, payload))
-            watch(1)
-        return self.interface.decoded(results)
+            watch(min(self.interface.interleave, len(given[0]) - (len(results) - 1) * self.interface.interleave))
+        return [y[: len(given[0])] for y in self.interface.decoded(results)]
 
     def _check_shapes(self, given: Sequence[Array]) -> None:
         wanted = [("N", *e.shape) for e in self.interface.inputs]

@@ -16,13 +16,15 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Ends:
-    """One input or output. shape: of one sample; beats: into which a sample is cut, each of whole elements; an element takes
-    whole bytes, sign- or zero-extended, least significant first, elements in row-major order."""
+    """One input or output. shape: of one sample; beats: into which a frame is cut, each of whole elements; an element takes
+    whole bytes, sign- or zero-extended, least significant first, elements in row-major order. interleave: samples in a frame,
+    whose beats come in turn."""
 
     name: str
     type: FixedType
     shape: tuple[int, ...]
     beats: int
+    interleave: int = 1
 
     @property
     def elements(self) -> int:
@@ -35,31 +37,36 @@ class Ends:
 
     @property
     def size_bytes(self) -> int:
-        """Of a sample."""
-        return self.elements * self.element_bytes
+        """Of a frame."""
+        return self.interleave * self.elements * self.element_bytes
 
     @property
     def beat_elements(self) -> int:
-        return self.elements // self.beats
+        return self.interleave * self.elements // self.beats
 
     def encoded(self, values: Array) -> list[bytes]:
-        """Real values (N, *shape), first converted to the type as the hardware does it, as bytes: one string a sample."""
+        """Real values (N, *shape), first converted to the type as the hardware does it, as bytes: one string a frame, the
+        last one filled up with zeros."""
         raw = self.type.raw(np.asarray(values, np.float64)).reshape(len(values), self.elements)
+        raw = np.concatenate([raw, np.zeros((-len(raw) % self.interleave, self.elements), raw.dtype)])
+        steps = raw.reshape(-1, self.interleave, self.beats // self.interleave, self.beat_elements)
+        raw = np.swapaxes(steps, 1, 2).reshape(len(steps), -1)
         octets = raw.astype("<i8").view(np.uint8).reshape(*raw.shape, 8)[:, :, : self.element_bytes]
         return [sample.tobytes() for sample in octets]
 
-    def decoded(self, samples: Sequence[bytes]) -> Array:
-        """Real values (N, *shape) of one string of bytes a sample."""
-        octets = np.frombuffer(b"".join(samples), np.uint8).reshape(len(samples), self.elements, self.element_bytes)
+    def decoded(self, frames: Sequence[bytes]) -> Array:
+        """Real values (N, *shape) of one string of bytes a frame."""
+        shape = (len(frames), self.beats * self.beat_elements, self.element_bytes)
+        octets = np.frombuffer(b"".join(frames), np.uint8).reshape(shape)
         filling = 0xFF * (octets[:, :, -1:] >> 7) * np.uint8(self.type.signed)
         whole = np.concatenate([octets, np.repeat(filling.astype(np.uint8), 8 - self.element_bytes, axis=2)], axis=2)
-        raw = np.ascontiguousarray(whole).view("<i8").reshape(len(samples), *self.shape)
-        return self.type.real(raw)
+        steps = np.ascontiguousarray(whole).view("<i8").reshape(len(frames), -1, self.interleave, self.beat_elements)
+        return self.type.real(np.swapaxes(steps, 1, 2).reshape(-1, *self.shape))
 
 
 @dataclass(frozen=True)
 class Interface:
-    """arch: parallel or stream; marked: streams with TLAST; identity: of the RTL, eight bytes."""
+    """arch: parallel or stream; marked: streams with TLAST; identity: of the RTL, eight bytes. All ends interleave alike."""
 
     top: str
     arch: str
@@ -67,6 +74,11 @@ class Interface:
     inputs: tuple[Ends, ...]
     outputs: tuple[Ends, ...]
     identity: bytes
+
+    @property
+    def interleave(self) -> int:
+        """Samples in a frame."""
+        return self.inputs[0].interleave
 
     @property
     def sample_bytes(self) -> int:
@@ -77,11 +89,11 @@ class Interface:
         return sum(e.size_bytes for e in self.outputs)
 
     def encoded(self, x: Sequence[Array]) -> list[bytes]:
-        """The payload of each sample: its inputs behind one another. x: (N, ...) an input."""
+        """The payload of each frame: its inputs behind one another. x: (N, ...) an input."""
         return [b"".join(parts) for parts in zip(*(e.encoded(a) for e, a in zip(self.inputs, x, strict=True)), strict=True)]
 
     def decoded(self, results: Sequence[bytes]) -> list[Array]:
-        """(N, ...) an output."""
+        """(N, ...) an output, of all samples in the frames."""
         found, low = [], 0
         for e in self.outputs:
             found.append(e.decoded([r[low : low + e.size_bytes] for r in results]))

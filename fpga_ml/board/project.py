@@ -27,7 +27,7 @@ def interface_of(project: Path) -> Interface:
             do="compile the model up to --until rtl or further",
         )
     digest = hashlib.sha256(b"".join((project / name).read_bytes() for name in rtl["files"]))
-    inputs, outputs = (tuple(_ends(port, rtl["arch"]) for port in report["model"][side]) for side in ("inputs", "outputs"))
+    inputs, outputs = (tuple(_ends(port, rtl) for port in report["model"][side]) for side in ("inputs", "outputs"))
     config = report["config"]
     made = Interface(config["project_name"], rtl["arch"], config["frame_last"], inputs, outputs, digest.digest()[:8])
     for what, count in (("sample", made.sample_bytes), ("result", made.result_bytes)):
@@ -40,7 +40,8 @@ def interface_of(project: Path) -> Interface:
     return made
 
 
-def _ends(port: Mapping[str, Any], arch: str) -> Ends:
+def _ends(port: Mapping[str, Any], rtl: Mapping[str, Any]) -> Ends:
     """In a stream a beat is the last axis; else it is everything."""
-    shape = tuple(port["shape"])
-    return Ends(port["name"], FixedType.parse(port["type"]), shape, math.prod(shape[:-1]) if arch == "stream" else 1)
+    shape, many = tuple(port["shape"]), rtl["interleave"]
+    beats = math.prod(shape[:-1]) * many if rtl["arch"] == "stream" else 1
+    return Ends(port["name"], FixedType.parse(port["type"]), shape, beats, many)

@@ -21,7 +21,6 @@ from hls4ml.utils.config import create_config
 import fpga_ml.bridge.celeste
 import fpga_ml.bridge.handlers
 import fpga_ml.bridge.mends  # noqa: F401  (mends hls4ml)
-from fpga_ml.bridge import recurrent
 from fpga_ml.bridge.softmax import SoftmaxTables, tables_for
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
@@ -29,7 +28,6 @@ from fpga_ml.frontend.calibrate import Calibrated
 from fpga_ml.frontend.load import Source
 from fpga_ml.frontend.prepare import Prepared
 from fpga_ml.frontend.rebuild import calls
-from fpga_ml.frontend.recurrent import is_recurrent
 from fpga_ml.numerics.types import MAX_WIDTH_BITS, FixedType
 
 BACKENDS = ("Vitis", "Vivado", "Quartus", "oneAPI", "Catapult", "Libero")
@@ -75,6 +73,7 @@ QUANTIZERS = frozenset(
     ]
 )
 _ATTRIBUTE_TYPES = ("table", "exp_table", "inv_table", "inv_inp", "inp_norm")
+_OWN = frozenset(["Affine", "Pick", "Walk"])  # our own layers, that a user's layers become
 # Registered with hls4ml, but refused or broken under Keras 3.
 _UNUSABLE = frozenset(
     [
@@ -109,7 +108,8 @@ class Graph:
     """The hls4ml ModelGraph (opaque) with what later stages need of it.
 
     inputs, outputs: (C++ name, type, shape); heads: the layers whose results are the outputs; notes: what hls4ml said
-    while converting; signs: the layers whose results are bits, 0 for -1 and 1 for +1.
+    while converting; signs: the layers whose results are bits, 0 for -1 and 1 for +1; stateful: those that keep a state from
+    sample to sample.
     """
 
     hls: Any
@@ -119,6 +119,7 @@ class Graph:
     heads: tuple[str, ...]
     notes: tuple[str, ...]
     signs: frozenset[str] = frozenset()
+    stateful: tuple[str, ...] = ()
 
     @property
     def ports(self) -> dict[str, str]:
@@ -138,18 +139,16 @@ def supported_layers() -> list[str]:
     """Names of the Keras and QKeras layer classes that convert."""
     modern = {k.rsplit(".", 1)[-1] for k in registry if not k.startswith("hgq.")}
     old = {k for k in layer_handlers if ">" not in k and k not in ("Functional", "Sequential")}
-    return sorted((modern | old) - _UNUSABLE - {n for n in modern if n.startswith("Random")} - {"Affine"})
+    return sorted((modern | old) - _UNUSABLE - {n for n in modern if n.startswith("Random")} - _OWN)
 
 
 def check_model(model: Any | None) -> None:
     """One error for the first layer or activation that hls4ml does not convert."""
-    known = set(supported_layers()) | {"Affine"}
+    known = set(supported_layers()) | _OWN
     if model is None:
         return  # hls4ml's own reader checks a Keras-2 model
     for call in calls(model):
         layer = call.layer
-        if is_recurrent(layer):
-            recurrent.check(layer, call.inputs)
         name = type(layer).__name__
         where = f"layer '{layer.name}' of model '{model.name}'"
         if name not in known:
@@ -373,7 +372,9 @@ def _described(graph: Any, notes: list[str]) -> Graph:
     signs = frozenset(
         n.name for n in graph.get_layers() if isinstance(n.get_output_variable().type.precision, XnorPrecisionType)
     )
-    return Graph(graph, tuple(nodes), ports[0], ports[1], heads, tuple(dict.fromkeys(notes)), signs)
+    stateful = tuple(n.name for n in graph.get_layers() if n.get_attr("stateful"))
+    notes += [f"layer '{name}' is stateful: each sample goes on where the one before ended" for name in stateful]
+    return Graph(graph, tuple(nodes), ports[0], ports[1], heads, tuple(dict.fromkeys(notes)), signs, stateful)
 
 
 def _cpp(precision: Any) -> str:

@@ -38,7 +38,7 @@ class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
     power-of-two weights or scales it falls back to the model's default, in which a sum of 32 signs wraps silently. An
     average pooling inherits its input's type, which cuts off the mean's fraction bits, an average of two layers the
     sum's, and a global pooling, an EinsumDense, an Embedding, a linear activation and the gates of a recurrent layer get
-    the model's default.
+    the model's default. What our own recurrent layers pick has the type of what they pick it of.
     """
 
     def _infer_common_precision(self, node: Any, types_to_infer: list[str], n_ops: int) -> list[str]:
@@ -67,9 +67,12 @@ class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
     def _infer_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:
         if node.class_name in ("GlobalPooling1D", "GlobalPooling2D"):
             return self._infer_pooling_precision(node, types_to_infer)
+        if node.class_name == "Walk":
+            return self._infer_rnn_precision(node, types_to_infer)
         if node.class_name == "EinsumDense":
             return self._infer_common_precision(node, types_to_infer, _contracted(node))
-        if node.class_name == "Activation" and node.get_attr("activation") == "linear" and types_to_infer == ["result_t"]:
+        linear = node.class_name == "Activation" and node.get_attr("activation") == "linear"
+        if (linear or node.class_name == "Pick") and types_to_infer == ["result_t"]:
             matched: list[str] = self._infer_output_matching_precision(node, types_to_infer)
             return matched
         inferred: list[str] = super()._infer_precision(node, types_to_infer)

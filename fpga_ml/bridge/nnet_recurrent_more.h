@@ -1,5 +1,6 @@
 // Recurrent layers that hls4ml 1.3.0's nnet_recurrent.h lacks: SimpleRNN, GRU whose reset gate acts before the product,
-// linear as an activation inside a cell. Casts, accumulators and tables are where nnet_recurrent.h has them.
+// linear as an activation inside a cell; states that are given, shown or kept between calls. Casts, accumulators and tables
+// are where nnet_recurrent.h has them.
 #ifndef NNET_RECURRENT_MORE_H_
 #define NNET_RECURRENT_MORE_H_
 
@@ -16,8 +17,11 @@ template <class data_T, class res_T, typename CONFIG_T> class linear : public Ac
 };
 } // namespace activation
 
+// A cell's step makes the next state of the one before; a state is `parts` times n_state elements, h first.
+
 // One time step of h = act(W x + b + U h).
 struct simple_rnn_cell {
+    static const unsigned parts = 1;
     template <class data_T, class res_T, typename CONFIG_T>
     static void step(data_T data[CONFIG_T::n_in], res_T h[CONFIG_T::n_state], typename CONFIG_T::weight_t *param,
                      typename CONFIG_T::recurrent_weight_t *param_r, typename CONFIG_T::bias_t *param_b,
@@ -46,6 +50,7 @@ struct simple_rnn_cell {
 
 // One time step of a GRU whose candidate is act(W x + b + U (r h)): Keras's reset_after=False.
 struct gru_before_cell {
+    static const unsigned parts = 1;
     template <class data_T, class res_T, typename CONFIG_T>
     static void step(data_T data[CONFIG_T::n_in], res_T h[CONFIG_T::n_state], typename CONFIG_T::weight_t *param,
                      typename CONFIG_T::recurrent_weight_t *param_r, typename CONFIG_T::bias_t *param_b,
@@ -91,44 +96,56 @@ struct gru_before_cell {
     }
 };
 
-template <class cell, class data_T, class res_T, typename CONFIG_T>
-void recurrent_stack(data_T data[CONFIG_T::n_sequence * CONFIG_T::n_in],
-                     res_T res[CONFIG_T::n_sequence_out * CONFIG_T::n_state], typename CONFIG_T::weight_t *param,
+// One time step of hls4ml's own GRU.
+struct gru_cell {
+    static const unsigned parts = 1;
+    template <class data_T, class res_T, typename CONFIG_T>
+    static void step(data_T data[CONFIG_T::n_in], res_T h[CONFIG_T::n_state], typename CONFIG_T::weight_t *param,
                      typename CONFIG_T::recurrent_weight_t *param_r, typename CONFIG_T::bias_t *param_b,
                      typename CONFIG_T::recurrent_bias_t *param_br) {
-    res_T h[CONFIG_T::n_state];
-    data_T now[CONFIG_T::n_in];
-    #pragma HLS ARRAY_PARTITION variable=h   complete
-    #pragma HLS ARRAY_PARTITION variable=now complete
-    for (int i = 0; i < CONFIG_T::n_state; i++) {
-        #pragma HLS UNROLL
-        h[i] = 0;
+        nnet::gru<data_T, res_T, CONFIG_T>(false, data, h, param, param_r, param_b, param_br);
     }
+};
+
+// One time step of hls4ml's own LSTM: h, and behind it c.
+struct lstm_cell {
+    static const unsigned parts = 2;
+    template <class data_T, class res_T, typename CONFIG_T>
+    static void step(data_T data[CONFIG_T::n_in], res_T h[2 * CONFIG_T::n_state], typename CONFIG_T::weight_t *param,
+                     typename CONFIG_T::recurrent_weight_t *param_r, typename CONFIG_T::bias_t *param_b,
+                     typename CONFIG_T::recurrent_bias_t *param_br) {
+        nnet::lstm<data_T, res_T, CONFIG_T>(false, data, h, h + CONFIG_T::n_state, param, param_r, param_b, param_br);
+    }
+};
+
+// All time steps from the state h, which is the last one in the end; `shown` elements of it are written.
+template <class cell, unsigned shown, class data_T, class res_T, typename CONFIG_T>
+void recurrent_walk(data_T data[CONFIG_T::n_sequence * CONFIG_T::n_in], res_T h[cell::parts * CONFIG_T::n_state],
+                    res_T res[CONFIG_T::n_sequence_out * shown], typename CONFIG_T::weight_t *param,
+                    typename CONFIG_T::recurrent_weight_t *param_r, typename CONFIG_T::bias_t *param_b,
+                    typename CONFIG_T::recurrent_bias_t *param_br) {
+    data_T now[CONFIG_T::n_in];
+    #pragma HLS ARRAY_PARTITION variable=now complete
     for (int t = 0; t < CONFIG_T::n_sequence; t++) {
         for (int i = 0; i < CONFIG_T::n_in; i++) {
             #pragma HLS UNROLL
             now[i] = data[t * CONFIG_T::n_in + i];
         }
         cell::template step<data_T, res_T, CONFIG_T>(now, h, param, param_r, param_b, param_br);
-        for (int i = 0; i < CONFIG_T::n_state; i++) {
+        for (int i = 0; i < shown; i++) {
             #pragma HLS UNROLL
-            res[(CONFIG_T::n_sequence_out > 1 ? t * CONFIG_T::n_state : 0) + i] = h[i];
+            res[(CONFIG_T::n_sequence_out > 1 ? t * shown : 0) + i] = h[i];
         }
     }
 }
 
-template <class cell, class data_T, class res_T, typename CONFIG_T>
-void recurrent_stack(hls::stream<data_T> &data, hls::stream<res_T> &res, typename CONFIG_T::weight_t *param,
-                     typename CONFIG_T::recurrent_weight_t *param_r, typename CONFIG_T::bias_t *param_b,
-                     typename CONFIG_T::recurrent_bias_t *param_br) {
-    typename res_T::value_type h[CONFIG_T::n_state];
+template <class cell, unsigned shown, class data_T, class res_T, typename CONFIG_T>
+void recurrent_walk(hls::stream<data_T> &data, typename res_T::value_type h[cell::parts * CONFIG_T::n_state],
+                    hls::stream<res_T> &res, typename CONFIG_T::weight_t *param,
+                    typename CONFIG_T::recurrent_weight_t *param_r, typename CONFIG_T::bias_t *param_b,
+                    typename CONFIG_T::recurrent_bias_t *param_br) {
     typename data_T::value_type now[CONFIG_T::n_in];
-    #pragma HLS ARRAY_PARTITION variable=h   complete
     #pragma HLS ARRAY_PARTITION variable=now complete
-    for (int i = 0; i < CONFIG_T::n_state; i++) {
-        #pragma HLS UNROLL
-        h[i] = 0;
-    }
     for (int t = 0; t < CONFIG_T::n_sequence; t++) {
         data_T given = data.read();
         for (int i = 0; i < CONFIG_T::n_in; i++) {
@@ -140,13 +157,121 @@ void recurrent_stack(hls::stream<data_T> &data, hls::stream<res_T> &res, typenam
         if (CONFIG_T::n_sequence_out > 1 || t == CONFIG_T::n_sequence - 1) {
             res_T made;
             PRAGMA_DATA_PACK(made)
-            for (int i = 0; i < CONFIG_T::n_state; i++) {
+            for (int i = 0; i < shown; i++) {
                 #pragma HLS UNROLL
                 made[i] = h[i];
             }
             res.write(made);
         }
     }
+}
+
+// From zero.
+template <class cell, unsigned shown, class data_T, class res_T, typename CONFIG_T>
+void recurrent_stack(data_T data[CONFIG_T::n_sequence * CONFIG_T::n_in], res_T res[CONFIG_T::n_sequence_out * shown],
+                     typename CONFIG_T::weight_t *param, typename CONFIG_T::recurrent_weight_t *param_r,
+                     typename CONFIG_T::bias_t *param_b, typename CONFIG_T::recurrent_bias_t *param_br) {
+    res_T h[cell::parts * CONFIG_T::n_state];
+    #pragma HLS ARRAY_PARTITION variable=h complete
+    for (int i = 0; i < cell::parts * CONFIG_T::n_state; i++) {
+        #pragma HLS UNROLL
+        h[i] = 0;
+    }
+    recurrent_walk<cell, shown, data_T, res_T, CONFIG_T>(data, h, res, param, param_r, param_b, param_br);
+}
+
+template <class cell, unsigned shown, class data_T, class res_T, typename CONFIG_T>
+void recurrent_stack(hls::stream<data_T> &data, hls::stream<res_T> &res, typename CONFIG_T::weight_t *param,
+                     typename CONFIG_T::recurrent_weight_t *param_r, typename CONFIG_T::bias_t *param_b,
+                     typename CONFIG_T::recurrent_bias_t *param_br) {
+    typename res_T::value_type h[cell::parts * CONFIG_T::n_state];
+    #pragma HLS ARRAY_PARTITION variable=h complete
+    for (int i = 0; i < cell::parts * CONFIG_T::n_state; i++) {
+        #pragma HLS UNROLL
+        h[i] = 0;
+    }
+    recurrent_walk<cell, shown, data_T, res_T, CONFIG_T>(data, h, res, param, param_r, param_b, param_br);
+}
+
+// From where the call before ended, at first from zero.
+template <class cell, unsigned shown, class data_T, class res_T, typename CONFIG_T>
+void recurrent_stack_kept(data_T data[CONFIG_T::n_sequence * CONFIG_T::n_in], res_T res[CONFIG_T::n_sequence_out * shown],
+                          typename CONFIG_T::weight_t *param, typename CONFIG_T::recurrent_weight_t *param_r,
+                          typename CONFIG_T::bias_t *param_b, typename CONFIG_T::recurrent_bias_t *param_br) {
+    static res_T h[cell::parts * CONFIG_T::n_state] = {};
+    #pragma HLS ARRAY_PARTITION variable=h complete
+    #pragma HLS RESET variable=h
+    recurrent_walk<cell, shown, data_T, res_T, CONFIG_T>(data, h, res, param, param_r, param_b, param_br);
+}
+
+template <class cell, unsigned shown, class data_T, class res_T, typename CONFIG_T>
+void recurrent_stack_kept(hls::stream<data_T> &data, hls::stream<res_T> &res, typename CONFIG_T::weight_t *param,
+                          typename CONFIG_T::recurrent_weight_t *param_r, typename CONFIG_T::bias_t *param_b,
+                          typename CONFIG_T::recurrent_bias_t *param_br) {
+    static typename res_T::value_type h[cell::parts * CONFIG_T::n_state] = {};
+    #pragma HLS ARRAY_PARTITION variable=h complete
+    #pragma HLS RESET variable=h
+    recurrent_walk<cell, shown, data_T, res_T, CONFIG_T>(data, h, res, param, param_r, param_b, param_br);
+}
+
+// From a state that is given.
+template <class cell, unsigned shown, class data_T, class first_T, class res_T, typename CONFIG_T>
+void recurrent_stack_from(data_T data[CONFIG_T::n_sequence * CONFIG_T::n_in], first_T first[cell::parts * CONFIG_T::n_state],
+                          res_T res[CONFIG_T::n_sequence_out * shown], typename CONFIG_T::weight_t *param,
+                          typename CONFIG_T::recurrent_weight_t *param_r, typename CONFIG_T::bias_t *param_b,
+                          typename CONFIG_T::recurrent_bias_t *param_br) {
+    res_T h[cell::parts * CONFIG_T::n_state];
+    #pragma HLS ARRAY_PARTITION variable=h complete
+    for (int i = 0; i < cell::parts * CONFIG_T::n_state; i++) {
+        #pragma HLS UNROLL
+        h[i] = first[i];
+    }
+    recurrent_walk<cell, shown, data_T, res_T, CONFIG_T>(data, h, res, param, param_r, param_b, param_br);
+}
+
+template <class cell, unsigned shown, class data_T, class first_T, class res_T, typename CONFIG_T>
+void recurrent_stack_from(hls::stream<data_T> &data, hls::stream<first_T> &first, hls::stream<res_T> &res,
+                          typename CONFIG_T::weight_t *param, typename CONFIG_T::recurrent_weight_t *param_r,
+                          typename CONFIG_T::bias_t *param_b, typename CONFIG_T::recurrent_bias_t *param_br) {
+    typename res_T::value_type h[cell::parts * CONFIG_T::n_state];
+    #pragma HLS ARRAY_PARTITION variable=h complete
+    first_T given = first.read();
+    for (int i = 0; i < cell::parts * CONFIG_T::n_state; i++) {
+        #pragma HLS UNROLL
+        h[i] = given[i];
+    }
+    recurrent_walk<cell, shown, data_T, res_T, CONFIG_T>(data, h, res, param, param_r, param_b, param_br);
+}
+
+// Elements `first` to before first + n_out of each of n_steps time steps: of all, of the last one, of all in reversed order.
+template <class data_T, class res_T, typename CONFIG_T>
+void pick(data_T data[CONFIG_T::n_steps * CONFIG_T::n_in], res_T res[CONFIG_T::n_steps_out * CONFIG_T::n_out]) {
+    for (int t = 0; t < CONFIG_T::n_steps_out; t++) {
+        for (int i = 0; i < CONFIG_T::n_out; i++) {
+            #pragma HLS UNROLL
+            int from = CONFIG_T::reversed || CONFIG_T::n_steps_out == 1 ? CONFIG_T::n_steps - 1 - t : t;
+            res[t * CONFIG_T::n_out + i] = data[from * CONFIG_T::n_in + CONFIG_T::first + i];
+        }
+    }
+}
+
+template <class data_T, class res_T, typename CONFIG_T> void pick(hls::stream<data_T> &data, hls::stream<res_T> &res) {
+    res_T kept[CONFIG_T::reversed ? CONFIG_T::n_steps : 1];
+    for (int t = 0; t < CONFIG_T::n_steps; t++) {
+        data_T given = data.read();
+        res_T made;
+        PRAGMA_DATA_PACK(made)
+        for (int i = 0; i < CONFIG_T::n_out; i++) {
+            #pragma HLS UNROLL
+            made[i] = given[CONFIG_T::first + i];
+        }
+        if (CONFIG_T::reversed)
+            kept[t] = made;
+        else if (CONFIG_T::n_steps_out > 1 || t == CONFIG_T::n_steps - 1)
+            res.write(made);
+    }
+    for (int t = CONFIG_T::n_steps - 1; CONFIG_T::reversed && t >= 0; t--)
+        res.write(kept[t]);
 }
 
 } // namespace nnet

@@ -24,8 +24,10 @@ def read_graph(graph: Graph) -> tuple[Layer, ...]:
 
 
 def read_layers(model: Any) -> tuple[Layer, ...]:
-    """As `read_graph`, of an hls4ml ModelGraph."""
-    return tuple(_read(node) for node in model.get_layers())
+    """As `read_graph`, of an hls4ml ModelGraph; the inputs come first, in the order of the C++ function's arguments."""
+    nodes = list(model.get_layers())
+    inputs = [model.graph[name] for name in model.inputs]
+    return tuple(_read(node) for node in (*inputs, *(n for n in nodes if n not in inputs)))
 
 
 def _read(node: Any) -> Layer:

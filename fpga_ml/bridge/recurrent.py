@@ -9,23 +9,21 @@ comes out is what happened to be in memory. nnet_recurrent_more.h has what is mi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hls4ml.backends.backend import get_available_backends, get_backend
-from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
 from hls4ml.backends.vivado.passes import recurrent_templates as theirs
+from hls4ml.converters.keras_v3._base import KerasV3LayerHandler
 from hls4ml.converters.keras_v3.recurrent import BidirectionalHandler as TheirBidirectional
 from hls4ml.converters.keras_v3.recurrent import RecurentHandler as TheirRecurrent
 from hls4ml.model.layers import SimpleRNN
 from hls4ml.model.optimizer.optimizer import optimizer_map
 
+from fpga_ml.bridge.walk import INCLUDES, CellConfig, CellFunction, call_of
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.walk import Pick
 
-HEADER = Path(__file__).parent / "nnet_recurrent_more.h"
 ACTIVATIONS = frozenset(["relu", "sigmoid", "tanh", "linear"])
-BACKENDS = ("Vivado", "Vitis", "OpenRTL")
 
 
 def cell_config(layer: Any) -> dict[str, Any]:
@@ -78,47 +76,31 @@ def _weight(cell: Any, variable: str, role: str) -> np.ndarray:
 
 
 def check(layer: Any, tensors: Sequence[Any]) -> None:
-    """Raises FpgaMlError for a recurrent layer that has no C++: each would convert, and compute something else."""
-    where = f"layer '{layer.name}'"
-    if layer.return_state:
+    """Raises FpgaMlError for a recurrent layer that would convert, and compute something else. Models that fpga_ml has read
+    hold none: frontend/unwrap.py takes it apart."""
+    two = type(layer).__name__ == "Bidirectional"
+    ways = [layer.forward_layer, layer.backward_layer] if two else []
+    faults = {
+        "returns its state": layer.return_state,
+        "takes its first state from another layer": len(tensors) > 1,
+        "is stateful": layer.stateful,
+        "goes backwards": not two and layer.go_backwards,
+        f"merges by {getattr(layer, 'merge_mode', None)!r}": two and layer.merge_mode != "concat",
+        "has a forward layer that goes backwards": two and ways[0].go_backwards,
+        "holds a cell that hls4ml does not take in two directions": two and not all(map(_in_two_directions, ways)),
+    }
+    for what in [w for w, found in faults.items() if found]:
         raise FpgaMlError(
-            f"layer '{layer.name}' returns its state, which hls4ml's C++ does not",
-            where=where,
-            do="use return_sequences, or the output: it is the state h",
-        )
-    if len(tensors) > 1:
-        raise FpgaMlError(
-            f"layer '{layer.name}' takes its first state from another layer",
-            where=where,
-            do="leave initial_state out: a state begins at zero",
-        )
-    if type(layer).__name__ == "Bidirectional":
-        _check_two_ways(layer, where)
-    elif layer.go_backwards:
-        raise FpgaMlError(
-            f"layer '{layer.name}' goes backwards, which hls4ml's C++ does inside a Bidirectional only",
-            where=where,
-            do="reverse the data, or use Bidirectional",
+            f"layer '{layer.name}' {what}, which hls4ml's C++ does not",
+            where=f"layer '{layer.name}'",
+            do="compile the model with fpga_ml, which takes such a layer apart",
         )
 
 
-def _check_two_ways(layer: Any, where: str) -> None:
-    if layer.merge_mode != "concat":
-        raise FpgaMlError(
-            f"layer '{layer.name}' merges by {layer.merge_mode!r}, hls4ml's C++ joins the two",
-            where=where,
-            do='use merge_mode="concat"',
-        )
-    for way, inner in (("forward", layer.forward_layer), ("backward", layer.backward_layer)):
-        kind = type(inner).__name__.removeprefix("Q")
-        if kind not in ("LSTM", "GRU") or getattr(inner.cell, "reset_after", True) is False:
-            raise FpgaMlError(
-                f"layer '{layer.name}' holds a {kind} that hls4ml's C++ does not take in two directions",
-                where=where,
-                do="use LSTM, or GRU with reset_after=True",
-            )
-        if inner.go_backwards != (way == "backward"):
-            raise FpgaMlError(f"the {way} layer of '{layer.name}' goes the other way", where=where, do="swap the two")
+def _in_two_directions(layer: Any) -> bool:
+    """Whether hls4ml's C++ takes it inside a Bidirectional."""
+    kind = type(layer).__name__.removeprefix("Q")
+    return kind != "SimpleRNN" and getattr(layer.cell, "reset_after", True)
 
 
 class RecurrentHandler(TheirRecurrent):  # type: ignore[misc]
@@ -140,6 +122,26 @@ class RecurrentHandler(TheirRecurrent):  # type: ignore[misc]
             "pytorch": False,  # that it is there makes hls4ml's SimpleRNN take a second bias, as its cells in C++ do
         }
         return ({**self.default_config, **config, **cell_config(layer)},)
+
+
+class WalkHandler(KerasV3LayerHandler):  # type: ignore[misc]
+    """A cell with what its states do, and the layer that picks some of them."""
+
+    handles = ("Walk", "Pick")
+
+    def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
+        config = {**self.default_config, "out_shape": [int(n) for n in out_tensors[0].shape[1:]]}
+        if isinstance(layer, Pick):
+            return ({**config, "first": layer.first, "reversed": layer.steps == "reversed"},)
+        own = {
+            "kind": type(layer.layer).__name__.removeprefix("Q"),
+            "n_out": layer.cell.units,
+            "return_sequences": layer.layer.return_sequences,
+            "stateful": layer.stateful,
+            "apply_reset_gate": "after",
+            "recurrent_activation": "linear",  # of a cell without gates
+        }
+        return ({**config, **own, **cell_config(layer.layer)},)
 
 
 class BidirectionalHandler(TheirBidirectional):  # type: ignore[misc]
@@ -167,86 +169,21 @@ class BidirectionalHandler(TheirBidirectional):  # type: ignore[misc]
         return config
 
 
-class _SimpleConfig(LayerConfigTemplate):  # type: ignore[misc]
-    """As hls4ml's of a GRU, with one sum a unit; products always by the latency strategy."""
-
-    def __init__(self) -> None:
-        super().__init__(SimpleRNN)
-
-    def format(self, node: Any) -> str:
-        node.set_attr("strategy", "latency")
-        params = self._default_config_params(node)
-        units, activation = int(node.get_attr("n_out")), node.get_attr("activation")
-        steps, width = node.get_input_variable().shape
-        common = {
-            "recurrent_activation": activation,
-            "n_in": width,
-            "n_out": units,
-            "n_state": units,
-            "n_sequence": steps,
-            "n_sequence_out": steps if node.get_attr("return_sequences") else 1,
-            "static": "false",
-            "pytorch": "false",
-            "recr_type": "gru",
-            "RECR_TYPE": "GRU",
-            "config_mult_t1": f"config{node.index}_1",
-            "config_mult_t2": f"config{node.index}_2",
-            "act_t": f"{activation}_config{node.index}",
-            "recr_act_t": f"{activation}_config{node.index}",
-        }
-        products = []
-        for number, inputs, name, template in (
-            (1, width, "weight", theirs.recr_mult_config_template_1),
-            (2, units, "recurrent_weight", theirs.recr_mult_config_template_2),
-        ):
-            own = {
-                "index": f"{node.index}_{number}",
-                "n_in": inputs,
-                "n_out": units,
-                "nzeros": node.get_weights(name).nzeros,
-                "nonzeros": node.get_weights(name).nonzeros,
-                "dense_function": "nnet::DenseLatency",
-                "product_type": get_backend("vivado").product_type(
-                    node.get_input_variable().type.precision, node.get_weights(name).type.precision
-                ),
-            }
-            products.append(template.format(**{**params, **own}))
-        act = theirs.activ_config_template.format(**{**params, "type": activation, "n_in": units})
-        return "\n".join([*products, act, theirs.recr_config_template.format(**{**params, **common})])
-
-
-class _SimpleFunction(FunctionCallTemplate):  # type: ignore[misc]
-    def __init__(self) -> None:
-        super().__init__(SimpleRNN, include_header=[*theirs.recr_include_list, f"nnet_utils/{HEADER.name}"])
-
-    def format(self, node: Any) -> str:
-        return _call(node, self._default_function_params(node), "nnet::simple_rnn_cell")
-
-
 class _Function(theirs.RecurrentFunctionTemplate):  # type: ignore[misc]
     """hls4ml's; of a GRU whose reset gate acts before the product, ours."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.include_header = [*theirs.recr_include_list, f"nnet_utils/{HEADER.name}"]
+        self.include_header = INCLUDES
 
     def format(self, node: Any) -> str:
         if node.get_attr("apply_reset_gate") == "before":
-            return _call(node, self._default_function_params(node), "nnet::gru_before_cell")
+            return call_of(node)
         text: str = super().format(node)
         return text
 
 
-def _call(node: Any, params: dict[str, Any], cell: str) -> str:
-    weights = [node.get_weights(n).name for n in ("weight", "recurrent_weight", "bias", "recurrent_bias")]
-    types = f"{cell}, {params['input_t']}, {params['output_t']}, {params['config']}"
-    return f"nnet::recurrent_stack<{types}>({params['input']}, {params['output']}, {', '.join(weights)});"
-
-
-for _backend in BACKENDS:
-    if _backend.lower() in get_available_backends():
-        get_backend(_backend).register_source(HEADER)
 for _backend in ("vivado", "vitis"):  # Vitis has its own copies of Vivado's templates, OpenRTL takes Vivado's
     optimizer_map[f"{_backend}:lstm_gru_function_template"] = _Function()
-    optimizer_map[f"{_backend}:simplernn_config_template"] = _SimpleConfig()
-    optimizer_map[f"{_backend}:simplernn_function_template"] = _SimpleFunction()
+    optimizer_map[f"{_backend}:simplernn_config_template"] = CellConfig(SimpleRNN)
+    optimizer_map[f"{_backend}:simplernn_function_template"] = CellFunction(SimpleRNN)

@@ -13,7 +13,7 @@ from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.quantise import Quantised, Rounded, Types, rewrite
 from fpga_ml.frontend.quantizers import type_of, weight_type
 from fpga_ml.frontend.rebuild import Array, Probe, calls
-from fpga_ml.frontend.recurrent import directions, is_recurrent, reaches
+from fpga_ml.frontend.recurrent import is_recurrent, reaches
 from fpga_ml.numerics import FixedType, Overflow, Rounding
 
 # Enough samples for the error of each tensor; ranges are taken from all of them.
@@ -176,8 +176,7 @@ def _weight_row(model: Any, r: Rounded) -> TensorError:
     layer_name, variable = r.tensor.rsplit(".", 1)
     layer = model.get_layer(layer_name)
     if is_recurrent(layer):
-        prefix = next(p for p in directions(layer) if variable.startswith(p))
-        layer, variable = directions(layer)[prefix].cell, variable.removeprefix(prefix)
+        layer = layer.cell
     values = next((np.asarray(w, np.float64) for w in layer.weights if w.name == variable), np.zeros(1))
     return _row(r.tensor, r.kind, r.type, values, r.type.quantise(values), "calibrated")
 

@@ -10,6 +10,7 @@ import numpy as np
 from fpga_ml.frontend.celeste import LAYERS as CELESTE
 from fpga_ml.frontend.quantise import _LINEAR
 from fpga_ml.frontend.rebuild import copy_layer, rebuild
+from fpga_ml.frontend.recurrent import inner, is_recurrent, rewritten
 
 # These only round. Others (binary, ternary, power of two, quantized_tanh, ...) are what the network computes and stay.
 _ROUNDERS = ("quantized_bits", "quantized_relu", "quantized_linear")
@@ -25,13 +26,20 @@ def to_float(model: Any) -> Any:
             return type(layer).from_config({**layer.get_config(), "design": None})
         if type(layer).__name__ == "QActivation":
             return _float_activation(layer.activation, layer.name) if _rounds(layer.activation) else copy_layer(layer)
+        if is_recurrent(layer):
+            return rewritten(layer, without(inner(layer)))
+        return without(layer)
+
+    def without(layer: Any) -> Any:
         config = layer.get_config()
         for argument in [k for k in config if k.endswith("_quantizer")]:
             if _rounds(getattr(layer, argument, None)):
                 config[argument] = None
         if _rounds(getattr(layer, "activation", None)) and type(layer).__name__ in _LINEAR:
             config["activation"] = "relu" if type(layer.activation).__name__ == "quantized_relu" else None
-        return type(layer).from_config(config)
+        found = type(layer).from_config(config)
+        found.name = layer.name
+        return found
 
     new = rebuild(model, make)
     for layer in new.layers:

@@ -20,7 +20,8 @@ from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.floats import to_float
 from fpga_ml.frontend.legacy import CannotRebuild, input_ports, is_legacy, read_architecture, rebuild_legacy
 from fpga_ml.frontend.quantise import activation_name
-from fpga_ml.frontend.rebuild import as_functional, calls, unwrapped
+from fpga_ml.frontend.rebuild import as_functional, calls
+from fpga_ml.frontend.unwrap import unwrapped
 
 QUANTISED_FILE, FLOAT_FILE, SAMPLE_FILE, CONFIG_FILE = "quantised.keras", "float.keras", "sample.npz", "fpga_ml.toml"
 
@@ -151,7 +152,7 @@ def _json_or_h5(path: Path, weights: Path | None) -> Source:
     if not h5py.is_hdf5(holder):
         raise FpgaMlError(f"'{holder}' is not an HDF5 file", do="give the weights that Keras saved")
     try:
-        model = rebuild_legacy(architecture, holder)
+        model = unwrapped(as_functional(rebuild_legacy(architecture, holder)))
     except CannotRebuild as error:
         reason = f"{error} is in neither Keras 3 nor qkeras-v3"
         files = LegacyFiles(path, holder, reason)
@@ -169,7 +170,7 @@ def _keras_3_json(path: Path, weights: Path) -> Any:
         raise FpgaMlError(
             f"weights '{weights}' do not fit '{path}': {str(error).splitlines()[0]}", do="give the model's own weights"
         ) from error
-    return as_functional(model)
+    return unwrapped(as_functional(model))
 
 
 def _sha256(path: Path) -> str:

@@ -21,6 +21,7 @@ from fpga_ml.frontend.celeste import LAYERS as CELESTE
 from fpga_ml.frontend.layers import Affine
 from fpga_ml.frontend.quantizers import relu_quantizer, signed_quantizer, weight_type
 from fpga_ml.frontend.rebuild import Call, Probe, as_functional, calls, consumers, copy_layer, rebuild
+from fpga_ml.frontend.unwrap import unwrapped
 from fpga_ml.numerics import FixedType
 
 # Keras class -> (QKeras class, {weight variable: quantizer argument}). The QKeras classes are keys too: a layer with
@@ -81,6 +82,7 @@ _EXACT = frozenset(
         "Softmax",
         "Embedding",
         "QActivation",
+        "Pick",
     }
 )
 _EXACT |= {kind.__name__ for kind in CELESTE}
@@ -133,6 +135,7 @@ def to_qkeras(model: Any, bits: int = 6, *, data: Any = None, activation_integer
     the sign. Batch normalisation behind a linear layer is folded into it; softmax stays as it is, and the tensor
     before it is left unrounded: the logits of the twin equal C-simulation bit for bit.
     """
+    model = unwrapped(as_functional(model))
     samples = [] if data is None else [np.asarray(a) for a in (data if isinstance(data, (list, tuple)) else [data])]
     ranges = Probe(model).ranges(samples) if samples else {}
 
@@ -273,28 +276,23 @@ class _Rewrite:
 
     def _recurrent(self, layer: Any) -> Any:
         self.weights[layer.name] = [np.asarray(w) for w in layer.weights]
-        ways = recurrent.directions(layer)
-        twins = {prefix: self._twin(layer.name, prefix, one) for prefix, one in ways.items()}
-        for prefix, one in twins.items():
-            self.precision.setdefault(layer.name, {}).update(recurrent.precision(prefix, one))
-        found = recurrent.state_type(next(iter(twins.values())))
+        twin = self._twin(layer.name, recurrent.inner(layer))
+        self.precision[layer.name] = recurrent.precision(twin)
+        found = recurrent.state_type(twin)
         if found is not None:
             self.states[layer.name] = found
-        if "" in twins:
-            return twins[""]
-        forward, backward = twins.values()
-        return keras.layers.Bidirectional(forward, layer.merge_mode, backward_layer=backward, name=layer.name)
+        return recurrent.rewritten(layer, twin)
 
-    def _twin(self, name: str, prefix: str, layer: Any) -> Any:
-        """Of one direction, with the quantizers that it lacks."""
+    def _twin(self, name: str, layer: Any) -> Any:
+        """With the quantizers that it lacks."""
         quantizers: dict[str, Any] = {}
         lacking = recurrent.missing(layer)
         if lacking:
             self.completed[name] = None
         for variable, (argument, _) in recurrent.VARIABLES.items():
             if argument in lacking:
-                t = self._weight_type(name, f"{prefix}{variable}", np.asarray(getattr(layer.cell, variable)))
-                quantizers[argument] = signed_quantizer(t, f"layer '{name}', {prefix}{variable}")
+                t = self._weight_type(name, variable, np.asarray(getattr(layer.cell, variable)))
+                quantizers[argument] = signed_quantizer(t, f"layer '{name}', {variable}")
         if "state_quantizer" in lacking:
             quantizers["state_quantizer"] = signed_quantizer(self.types.state(name), f"state of layer '{name}'")
         return recurrent.twin(layer, quantizers)

@@ -6,6 +6,7 @@ uses of a shared layer. Quantisation, calibration and the float64 references are
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -94,7 +95,7 @@ def rebuild(
     it out; `after(call, tensor)` may put more behind a call's output. dtype: of the inputs, by default the model's."""
     functional = as_functional(model)
     in_order = [c for c in calls(functional) if not isinstance(c.layer, keras.layers.InputLayer)]
-    inputs = [keras.Input(batch_shape=t.shape, dtype=dtype or t.dtype, name=t.name) for t in functional.inputs]
+    inputs = [keras.Input(t.shape[1:], dtype=dtype or t.dtype, name=t.name) for t in functional.inputs]
     made: dict[int, Any] = {}
     step = iter(in_order)
 
@@ -129,38 +130,6 @@ def float64() -> Iterator[None]:
     finally:
         keras.config.set_floatx(floatx)
         keras.config.set_dtype_policy(policy)
-
-
-# Layers that do the same at every place before the last axis: TimeDistributed adds nothing to them.
-_POINTWISE = frozenset(["Dense", "QDense", "Activation", "QActivation", "ReLU", "LeakyReLU", "Dropout"])
-
-
-def unwrapped(model: Any) -> Any:
-    """The model with what TimeDistributed layers hold in their place; the model itself where there is none."""
-    wrapped = [layer for layer in model.layers if type(layer).__name__ == "TimeDistributed"]
-    if not wrapped:
-        return model
-    for layer in wrapped:
-        inner = type(layer.layer).__name__
-        if inner not in _POINTWISE:
-            raise FpgaMlError(
-                f"layer '{layer.name}' applies a {inner} to each time step, which hls4ml cannot read under Keras 3",
-                where=f"model '{model.name}'",
-                do=f"use a layer that takes sequences, or TimeDistributed of one of {', '.join(sorted(_POINTWISE))}",
-            )
-
-    def make(layer: Any) -> Any:
-        if layer not in wrapped:
-            return copy_layer(layer)
-        made = copy_layer(layer.layer)
-        made.name = layer.name
-        return made
-
-    new = rebuild(model, make)
-    for layer in model.layers:
-        if layer.weights:
-            new.get_layer(layer.name).set_weights(layer.get_weights())
-    return new
 
 
 def copy_layer(layer: Any, dtype: str | None = None, changes: Mapping[str, Any] | None = None) -> Any:
@@ -237,11 +206,11 @@ class Probe:
     """A float64 twin of a model that shows the tensor behind every call.
 
     `layers(x)` gives {key: array (N, ...)}; `outputs(x)` the model's outputs. x: list of arrays, one per input, already
-    of the values that the hardware receives.
+    of the values that the hardware receives. What a stateful layer keeps is lost between two batches: there is one then.
     """
 
     def __init__(self, model: Any, batch: int = 256) -> None:
-        self.batch = batch
+        self.batch = sys.maxsize if any(getattr(layer, "stateful", False) for layer in model.layers) else batch
         tensors: dict[str, Any] = {}
 
         def keep(call: Call, output: Any) -> Any:

@@ -11,6 +11,7 @@ import qkeras
 
 from fpga_ml.frontend.quantizers import type_of
 from fpga_ml.frontend.rebuild import Array, Probe, calls
+from fpga_ml.frontend.walk import Walk
 from fpga_ml.numerics import FixedType, Overflow, Rounding
 
 TWINS = {"SimpleRNN": qkeras.QSimpleRNN, "LSTM": qkeras.QLSTM, "GRU": qkeras.QGRU}
@@ -24,37 +25,40 @@ VARIABLES = {
 
 
 def is_recurrent(layer: Any) -> bool:
-    return type(layer).__name__ in TWINS or type(layer).__name__ == "Bidirectional"
+    return type(layer).__name__ in TWINS or isinstance(layer, Walk)
 
 
-def directions(layer: Any) -> dict[str, Any]:
-    """{prefix of hls4ml's names: layer}: itself, or the two of a Bidirectional."""
-    if type(layer).__name__ == "Bidirectional":
-        return {"forward_": layer.forward_layer, "backward_": layer.backward_layer}
-    return {"": layer}
+def inner(layer: Any) -> Any:
+    """The layer of Keras or QKeras: itself, or the one that a Walk holds."""
+    return layer.layer if isinstance(layer, Walk) else layer
+
+
+def rewritten(layer: Any, other: Any) -> Any:
+    """The layer with another one in the place of its `inner`."""
+    return layer.of(other) if isinstance(layer, Walk) else other
 
 
 def missing(layer: Any) -> list[str]:
-    """Quantizer arguments of a recurrent layer of one direction that are not given."""
+    """Quantizer arguments of a recurrent layer that are not given."""
     known = [argument for argument, _ in VARIABLES.values()] + ["state_quantizer"]
     needed = [a for a in known if a != "bias_quantizer" or layer.cell.use_bias]
     return [a for a in needed if getattr(layer.cell, a, None) is None]
 
 
 def twin(layer: Any, quantizers: Mapping[str, Any]) -> Any:
-    """The QKeras layer of one direction, with these quantizers besides those that it has."""
+    """The QKeras layer, with these quantizers besides those that it has."""
     made = TWINS[type(layer).__name__].from_config({**layer.get_config(), **quantizers})
     made.name = layer.name  # qkeras-v3 forgets it
     return made
 
 
-def precision(prefix: str, layer: Any) -> dict[str, str]:
+def precision(layer: Any) -> dict[str, str]:
     """hls4ml's types of a QKeras layer: {variable: type}. What no fixed-point type expresses is left out."""
     found: dict[str, str] = {}
     for argument, names in VARIABLES.values():
         t = type_of(getattr(layer.cell, f"{argument}_internal"))
         if t is not None and (argument != "bias_quantizer" or layer.cell.use_bias):
-            found |= {f"{prefix}{name}": t.cpp() for name in names}
+            found |= dict.fromkeys(names, t.cpp())
     state = state_type(layer)
     return found | ({"result": state.cpp(), "table": _table_type(layer, state).cpp()} if state is not None else {})
 
@@ -78,20 +82,11 @@ def reaches(model: Any, x: Sequence[Array]) -> dict[str, float]:
     makers = {id(t): c.key for c in calls(model) for t in c.outputs}
     found: dict[str, float] = {}
     if every:
-        tensors = Probe(model).select([makers[id(c.inputs[0])] for c in every], x)
+        tensors = Probe(model).select([makers[id(t)] for c in every for t in c.inputs], x)
         for c in every:
-            series = tensors[makers[id(c.inputs[0])]]
-            far = max(_reach(one, series[:, ::-1] if one.go_backwards else series) for one in directions(c.layer).values())
+            series, *first = (tensors[makers[id(t)]] for t in c.inputs)
+            walk = Walk(inner(c.layer), stateful=isinstance(c.layer, Walk) and c.layer.stateful)
+            states = walk.states(*(keras.ops.cast(a, walk.layer.compute_dtype) for a in (series, *first)))
+            far = max(float(np.abs(a).max()) for a in (keras.ops.convert_to_numpy(states), *first))
             found[c.layer.name] = max(far, found.get(c.layer.name, 0.0))
     return found
-
-
-def _reach(layer: Any, x: Array) -> float:
-    """x: (N, steps, features)."""
-    far, state = 0.0, layer.cell.get_initial_state(batch_size=len(x))
-    state = state if isinstance(state, (list, tuple)) else [state]
-    for t in range(x.shape[1]):
-        _, state = layer.cell(keras.ops.cast(x[:, t], layer.compute_dtype), list(state))
-        state = state if isinstance(state, (list, tuple)) else [state]
-        far = max(far, *(float(np.abs(keras.ops.convert_to_numpy(s)).max()) for s in state))
-    return far

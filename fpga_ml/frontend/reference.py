@@ -9,11 +9,12 @@ from typing import Any
 from fpga_ml.frontend.quantise import activation_name
 from fpga_ml.frontend.quantizers import type_of
 from fpga_ml.frontend.rebuild import Array, Call, Probe, calls
+from fpga_ml.frontend.recurrent import TWINS
 
 # Functions that hls4ml computes through tables: behind them C-simulation and Keras are no longer the same function.
 TABLES = frozenset({"sigmoid", "tanh", "softmax", "softplus", "softsign", "selu", "elu", "hard_sigmoid", "hard_tanh"})
 # So do layers that hold such functions inside; there is no tensor before the table to compare.
-TABLE_LAYERS = frozenset({"SimpleRNN", "LSTM", "GRU", "Bidirectional", "LayerNormalization", "QSimpleRNN", "QLSTM", "QGRU"})
+TABLE_LAYERS = frozenset({*TWINS, "Walk", "LayerNormalization"})
 
 
 @dataclass(frozen=True)

@@ -158,4 +158,5 @@ def csim_of(graph: Graph, folder: Path) -> CSim:
         tuple(shape for _, _, shape in graph.inputs),
         tuple(shape for _, _, shape in graph.outputs),
         layers,
+        bool(graph.stateful),
     )

@@ -67,6 +67,11 @@ class Layer(ABC):
         """The least and the greatest value for which the C++ is defined; None where that is any value of the type."""
         return None
 
+    @property
+    def ordered(self) -> bool:
+        """Whether a sample's result depends on the samples before it in the batch."""
+        return False
+
     @abstractmethod
     def evaluate(self, *x: Tensor) -> Tensor:
         """The result for whole batches."""

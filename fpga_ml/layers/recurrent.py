@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.layers.base import Held, Layer, Raw, Tensor
 from fpga_ml.layers.gather import Gather
@@ -182,12 +183,27 @@ def _columns(layer: Linear, first: int, last: int) -> Linear:
 
 @dataclass(frozen=True)
 class Recurrent(Layer):
-    """A cell over a sequence of `steps` time steps, from a state of zeros; the result is h after each of them where
-    `sequences`, else after the last one."""
+    """A cell over a sequence of `steps` time steps; the result is h after each of them where `sequences`, else after the last
+    one; where `whole`, all of the state in place of h.
+
+    The first state is zero; what is read besides the sequence, if there is something; or, where `kept`, the last one of the
+    sample before in the same batch.
+    """
 
     cell: Cell
     steps: int
     sequences: bool
+    whole: bool = False
+    kept: bool = False
+
+    @property
+    def ordered(self) -> bool:
+        return self.kept
+
+    @property
+    def shown(self) -> int:
+        """Elements of a state that are given."""
+        return self.cell.elements if self.whole else self.cell.units
 
     def by_token(self, tokens: int) -> bool:
         return tokens == 1
@@ -200,26 +216,47 @@ class Recurrent(Layer):
         return replace(one, index=index, shape=(self.steps, one.size))
 
     def evaluate(self, *x: Tensor) -> Tensor:
-        sums, n = self._across.evaluate(x[0]), self.cell.units
-        state = Tensor(np.zeros((len(sums.held), self.cell.elements), np.int64), self.cell.state)
+        sums = self._across.evaluate(x[0])
+        first = x[1].cast(self.cell.state) if len(x) > 1 else self._zero(1 if self.kept else len(sums.held))
+        if not self.kept:
+            return Tensor(self._walked(sums, first)[0], self.result)
+        shown = []
+        for n in range(len(sums.held)):
+            made, first = self._walked(Tensor(sums.held[n : n + 1], sums.type), first)
+            shown.append(made)
+        return Tensor(np.concatenate(shown), self.result)
+
+    def _zero(self, samples: int) -> Tensor:
+        return Tensor(np.zeros((samples, self.cell.elements), np.int64), self.cell.state)
+
+    def _walked(self, sums: Tensor, state: Tensor) -> tuple[Held, Tensor]:
+        """The result and the last state, from the products of all time steps and the first state."""
         shown: list[Held] = []
         for t in range(self.steps):
             own = sums.rows[t * self.cell.inputs.size : (t + 1) * self.cell.inputs.size].T
             state = self.cell.evaluate(Tensor(own, sums.type), state)
-            shown = [*shown, state.held[:, :n]] if self.sequences else [state.held[:, :n]]
-        return Tensor(np.concatenate(shown, axis=1), self.result)
+            now = state.held[:, : self.shown]
+            shown = [*shown, now] if self.sequences else [now]
+        return np.concatenate(shown, axis=1), state
 
     @cached_property
     def _across(self) -> Linear:
         return self.across
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
-        sums, size, n = self.across.lower(b, x[0]), self.cell.inputs.size, self.cell.units
-        state, shown = [b.const(0, 0)] * self.cell.elements, []
+        if self.kept:
+            raise FpgaMlError(
+                f"layer '{self.name}' is stateful: its samples cannot pass through one pipeline, each in its own cycle",
+                where=f"layer '{self.name}'",
+                do="use --arch stream",
+            )
+        sums, size = self.across.lower(b, x[0]), self.cell.inputs.size
+        state = [b.cast(v, self.cell.state) for v in x[1]] if len(x) > 1 else [b.const(0, 0)] * self.cell.elements
+        shown = []
         for t in range(self.steps):
             state = self.cell.lower(b, sums[t * size : (t + 1) * size], state)
-            shown += state[:n]
-        return shown if self.sequences else state[:n]
+            shown += state[: self.shown]
+        return shown if self.sequences else state[: self.shown]
 
 
 @dataclass(frozen=True)

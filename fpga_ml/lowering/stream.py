@@ -13,7 +13,7 @@ import numpy as np
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder, Wire
-from fpga_ml.ir.network import Channel, Collect, Loop, Map, Network, Process, Split, Window, verified
+from fpga_ml.ir.network import Axis, Channel, Collect, Loop, Map, Network, Process, Split, Window, verified
 from fpga_ml.ir.network.fold import hull
 from fpga_ml.ir.network.process import output_wires
 from fpga_ml.layers.base import Input, Layer
@@ -21,22 +21,30 @@ from fpga_ml.layers.celeste import Exponents, PatchSums
 from fpga_ml.layers.gather import Gather
 from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.pooling import AveragePool, MaxPool
-from fpga_ml.layers.recurrent import Bidirectional, Recurrent
+from fpga_ml.layers.recurrent import Recurrent
 from fpga_ml.lowering.folding import Folded, folded
 from fpga_ml.lowering.parallel import Made, lowered, shared
 from fpga_ml.lowering.patches import corners, exponents, patch_sums
 from fpga_ml.lowering.windows import at_position, flat, positions, sliding
+from fpga_ml.numerics import FixedType
 
 _MOST_AT_ONCE = 4096  # elements of a result
 _GATE_CYCLES = 16  # of a recurrent step besides its rounds, at the clocks that matter
 
 
 def stream(
-    layers: Sequence[Layer], ports: Mapping[str, str], heads: Sequence[str], top: str, interval_cycles: int | None = None
+    layers: Sequence[Layer],
+    ports: Mapping[str, str],
+    heads: Sequence[str],
+    top: str,
+    interval_cycles: int | None = None,
+    interleave: int = 1,
 ) -> Network:
     """ports: {layer: port name} of inputs and outputs; heads: output layers; interval_cycles: what a frame may take, for
-    which each layer shares as much hardware as it can (None: by its own reuse factor). Raises FpgaMlError for what has
-    no stream, and for an interval below the pixels of a frame."""
+    which each layer shares as much hardware as it can (None: by its own reuse factor); interleave: sequences that come in
+    turn, a time step of each, as one frame of the network (then interval_cycles is for each of them). Raises FpgaMlError
+    for what has no stream, and for an interval below the pixels of a frame."""
+    check_interleaved(layers, top, interleave)
     pixels = most_pixels(layers)
     if interval_cycles is not None and interval_cycles < pixels:
         raise FpgaMlError(
@@ -44,12 +52,38 @@ def stream(
             where=f"network '{top}'",
             do=f"ask for an interval of at least {pixels} cycles",
         )
-    lowering = _Lowering(ports, tuple(heads), interval_cycles)
+    lowering = _Lowering(ports, tuple(heads), interval_cycles, interleave)
     for layer in _without_padding(layers, heads):
         lowering.add(layer)
     inputs = tuple(lowering.made[layer.name].channel for layer in layers if isinstance(layer, Input))
     outputs = tuple(lowering.made[h].channel.name for h in heads)
-    return verified(Network(top, inputs, outputs, tuple(lowering.processes)))
+    return verified(Network(top, inputs, outputs, tuple(lowering.processes), interleave))
+
+
+def check_interleaved(layers: Sequence[Layer], top: str, interleave: int) -> None:
+    """Raise for networks without a state, and for layers whose lines of pixels have no turns."""
+    if interleave == 1:
+        return
+    if not any(isinstance(layer, Recurrent) for layer in layers):
+        raise FpgaMlError(
+            "there is no recurrent layer whose sequences could be interleaved",
+            where=f"network '{top}'",
+            do="leave --interleave out: without a state a stream takes a beat a cycle anyway",
+        )
+    for layer in layers:
+        if layer.ordered:
+            raise FpgaMlError(
+                f"layer '{layer.name}' keeps its state from sample to sample, and of samples in turn none comes before another",
+                where=f"layer '{layer.name}'",
+                do="leave --interleave out, or the layer not stateful",
+            )
+        if len(layer.shape) > 2 or isinstance(layer, (Exponents, PatchSums)):
+            raise FpgaMlError(
+                f"layer '{layer.name}' works on images, {' x '.join(map(str, layer.shape))}, and only sequences of vectors "
+                "can be interleaved",
+                where=f"layer '{layer.name}'",
+                do="leave --interleave out, or reshape before the network",
+            )
 
 
 def most_pixels(layers: Sequence[Layer]) -> int:
@@ -67,6 +101,7 @@ class _Lowering:
     ports: Mapping[str, str]
     heads: tuple[str, ...]
     interval_cycles: int | None
+    interleave: int
     made: dict[str, Made] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
@@ -75,7 +110,7 @@ class _Lowering:
         self.shapes[layer.name] = layer.shape
         match layer:
             case Input():
-                channel = Channel(self._name(layer), (layer.result,) * layer.shape[-1], tokens_of(layer.shape))
+                channel = self._channel(self._name(layer), (layer.result,) * layer.shape[-1], tokens_of(layer.shape))
                 self.made[layer.name] = Made(channel, channel.wires)
             case Gather():
                 self._move(layer)
@@ -89,20 +124,24 @@ class _Lowering:
                 self.made[layer.name] = patch_sums(layer, self._name(layer), read, head, self.processes)
             case Recurrent():
                 self._recur(layer)
-            case Bidirectional():
-                for part in layer.parts:
-                    self.add(part)
             case _:
                 self._each_token(layer)
 
     def _name(self, layer: Layer) -> str:
         return self.ports.get(layer.name, layer.name)
 
+    def _channel(self, name: str, types: tuple[FixedType, ...], pixels: int) -> Channel:
+        return Channel(name, types, pixels * self.interleave)
+
+    def _pixels(self, made: Made) -> int:
+        """Of one sequence, where they are interleaved."""
+        return made.channel.tokens // self.interleave
+
     def _each_token(self, layer: Layer) -> None:
         """A layer whose result's pixel n is made of its inputs' pixels n."""
         reads = [self.made[r] for r in layer.reads]
         tokens = tokens_of(layer.shape)
-        if {r.channel.tokens for r in reads} != {tokens} or not layer.by_token(tokens):
+        if {self._pixels(r) for r in reads} != {tokens} or not layer.by_token(tokens):
             self._whole(layer)
             return
         one = layer.of_token(0, tokens)
@@ -128,28 +167,33 @@ class _Lowering:
         idle: cycles of a frame in which a line buffer fills and gives nothing.
         """
         if isinstance(one, Linear) and self.interval_cycles is not None:
-            one = replace(one, reuse=max(1, (self.interval_cycles - idle) // reads[0].channel.tokens))
+            whole = self.interval_cycles * self.interleave
+            one = replace(one, reuse=max(1, (whole - idle) // reads[0].channel.tokens))
         reads, kernel = shared(one, reads, self.processes)
         wires = output_wires(kernel)
-        tokens, parts = reads[0].channel.tokens, tokens_of(layer.shape) // reads[0].channel.tokens
+        tokens = self._pixels(reads[0])
+        parts = tokens_of(layer.shape) // tokens
         if parts > 1:
             wires = _alike(wires, parts)
         types = (layer.result,) * len(wires) if layer.name in self.heads else tuple(w.type for w in wires)
         name = self._name(layer)
-        made = Made(Channel(name if parts == 1 else f"{layer.name}_whole", types, tokens), wires)
+        made = Made(self._channel(name if parts == 1 else f"{layer.name}_whole", types, tokens), wires)
         self.processes.append(Map(layer.name, tuple(r.channel for r in reads), (made.channel,), kernel))
         self.made[layer.name] = made if parts == 1 else self._split(layer, made, parts)
 
     def _split(self, layer: Layer, whole: Made, parts: int) -> Made:
-        """A token as pixels."""
-        size = len(whole.wires) // parts
-        channel = Channel(self._name(layer), whole.channel.types[:size], parts)
-        self.processes.append(Split(f"{layer.name}_split", (whole.channel,), (channel,)))
+        """A token as pixels; of sequences that are interleaved, the tokens of all of them are needed first."""
+        size, read = len(whole.wires) // parts, whole.channel
+        if self.interleave > 1:
+            read = Channel(f"{layer.name}_group", whole.channel.types * self.interleave)
+            self.processes.append(Collect(f"{layer.name}_together", (whole.channel,), (read,)))
+        channel = self._channel(self._name(layer), whole.channel.types[:size], parts)
+        self.processes.append(Split(f"{layer.name}_split", (read,), (channel,), self.interleave))
         return Made(channel, whole.wires[:size])
 
     def _slide(self, layer: Linear | MaxPool | AveragePool) -> None:
         read, shape = self.made[layer.reads[0]], self.shapes[layer.reads[0]]
-        tokens, channels = read.channel.tokens, len(read.channel.types)
+        tokens, channels = self._pixels(read), len(read.channel.types)
         index = flat(layer)
         if tokens == 1 or positions(layer) == 1:
             self._map(layer, layer, [self._collected(layer, read)])
@@ -161,25 +205,30 @@ class _Lowering:
             if found is None:
                 self._whole(layer)
                 return
+            rows, columns = self._axes(found.rows, found.columns)
             outside = [t.min_raw if isinstance(layer, MaxPool) else 0 for t in read.channel.types]
             windows = Channel(
                 f"{layer.name}_windows",
-                read.channel.types * (found.rows.taps * found.columns.taps),
-                found.rows.windows * found.columns.windows,
+                read.channel.types * (rows.taps * columns.taps),
+                rows.windows * columns.windows,
             )
-            buffer = Window(f"{layer.name}_window", (read.channel,), (windows,), found.rows, found.columns, tuple(outside))
+            buffer = Window(f"{layer.name}_window", (read.channel,), (windows,), rows, columns, tuple(outside))
             self.processes.append(buffer)
             self._map(layer, found.layer, [Made(windows, buffer.reach(read.wires)[0])], idle=buffer.lag)
+
+    def _axes(self, rows: Axis, columns: Axis) -> tuple[Axis, Axis]:
+        """Of a window; interleaved sequences are side by side, an image whose lines are the time steps."""
+        return (rows, columns) if self.interleave == 1 else (columns, Axis(self.interleave, self.interleave))
 
     def _recur(self, layer: Recurrent) -> None:
         """A token is a time step. What needs no state, the products with the data, comes before the loop."""
         read, cell, own = self.made[layer.reads[0]], layer.cell, f"{layer.name}_inputs"
-        tokens = read.channel.tokens
+        tokens = self._pixels(read)
         one = replace(cell.inputs, name=own)
         if self.interval_cycles is not None:
             one = replace(one, reuse=max(1, self.interval_cycles // tokens))
         reads, kernel = shared(one, [read], self.processes)
-        sums = Channel(f"{layer.name}_sums", tuple(w.type for w in output_wires(kernel)), tokens)
+        sums = self._channel(f"{layer.name}_sums", tuple(w.type for w in output_wires(kernel)), tokens)
         self.processes.append(Map(own, tuple(r.channel for r in reads), (sums,), kernel))
         b, kept = Builder(layer.name), (cell.state,) * cell.elements
         data = [b.input(w) for w in output_wires(kernel)]
@@ -190,11 +239,23 @@ class _Lowering:
             step = b.build(cell.lower_with(b, data, cell.first.finish(b, products), state))
         else:
             step = b.build(cell.lower(b, data, state))
-        wires = output_wires(step)[: cell.units]
+        wires = output_wires(step)[: layer.shown]
         types = (layer.result,) * len(wires) if layer.name in self.heads else tuple(w.type for w in wires)
-        made = Channel(self._name(layer), types, tokens if layer.sequences else 1)
-        self.processes.append(Loop(layer.name, (sums,), (made,), step, kept, fold.process if fold else None))
+        made = self._channel(self._name(layer), types, tokens if layer.sequences else 1)
+        first = [self._first_state(layer, self.made[name]) for name in layer.reads[1:]]
+        own_fold = fold.process if fold else None
+        loop = Loop(layer.name, (sums, *first), (made,), step, kept, own_fold, layer.kept, self.interleave)
+        self.processes.append(loop)
         self.made[layer.name] = Made(made, wires)
+
+    def _first_state(self, layer: Recurrent, read: Made) -> Channel:
+        """What is given as a state, as it is kept."""
+        b, t = Builder(f"{layer.name}_first"), layer.cell.state
+        read = self._collected(layer, read, 1)
+        kernel = b.build([b.cast(b.input(w), t) for w in read.wires])
+        channel = self._channel(f"{layer.name}_first", (t,) * layer.cell.elements, 1)
+        self.processes.append(Map(channel.name, (read.channel,), (channel,), kernel))
+        return channel
 
     def _folded_state(self, layer: Recurrent, tokens: int) -> Folded | None:
         """The products with the state as rounds, where they share hardware."""
@@ -206,28 +267,45 @@ class _Lowering:
 
     def _collected(self, layer: Layer, read: Made, number: int = 0) -> Made:
         """All pixels as one token; number: of the read, where there are several."""
-        if read.channel.tokens == 1:
+        pixels = self._pixels(read)
+        if pixels == 1:
             return read
         name = f"{layer.name}_{number}" if number else layer.name
-        whole = Channel(f"{name}_frame", read.channel.types * read.channel.tokens)
-        self.processes.append(Collect(f"{name}_collect", (read.channel,), (whole,)))
-        return Made(whole, read.wires * read.channel.tokens)
+        whole = self._channel(f"{name}_frame", read.channel.types * pixels, 1)
+        self.processes.append(Collect(f"{name}_collect", (read.channel,), (whole,), self.interleave))
+        return Made(whole, read.wires * pixels)
 
     def _move(self, layer: Gather) -> None:
         reads = [self.made[r] for r in layer.reads]
         tokens = tokens_of(layer.shape)
-        if len(reads) == 1 and np.array_equal(layer.index, np.arange(layer.size)):
+        given = sum(len(r.wires) * self._pixels(r) for r in reads)
+        if len(reads) == 1 and np.array_equal(layer.index, np.arange(given)):
             if tokens == 1:
                 self._renamed(layer, self._collected(layer, reads[0]))
                 return
-            if tokens == reads[0].channel.tokens:
+            if tokens == self._pixels(reads[0]):
                 self._renamed(layer, reads[0])
                 return
         local = self._within_pixels(layer, reads)
         if local is not None:
             self._map(layer, replace(layer, shape=(len(local),), index=local), reads)
             return
+        if len(reads) == 1 and tokens == 1 and self._of_one_pixel(layer, reads[0]):
+            return
         self._whole(layer)
+
+    def _of_one_pixel(self, layer: Gather, read: Made) -> bool:
+        """What is made of one pixel of a frame, the others passed over; False where it is not."""
+        size = len(read.channel.types)
+        pixels = np.unique(np.where(layer.index < 0, -1, layer.index // size))
+        if len(pixels) > 1 or pixels[0] < 0:
+            return False
+        axis = Axis(self._pixels(read), 1, before=-int(pixels[0]))
+        pixel = self._channel(f"{layer.name}_pixel", read.channel.types, 1)
+        axes = self._axes(Axis(1, 1), axis)
+        self.processes.append(Window(f"{layer.name}_window", (read.channel,), (pixel,), *axes, (0,) * size))
+        self._map(layer, replace(layer, index=layer.index % size), [Made(pixel, read.wires)])
+        return True
 
     def _renamed(self, layer: Gather, read: Made) -> None:
         """The same values; a process only where a type, or a port, asks for it."""
@@ -240,7 +318,7 @@ class _Lowering:
     def _within_pixels(self, layer: Gather, reads: Sequence[Made]) -> np.ndarray | None:
         """The index of one pixel where pixel n of the result is made of the inputs' pixels n: joined channels, for one."""
         tokens, widths = tokens_of(layer.shape), [len(r.channel.types) for r in reads]
-        if any(r.channel.tokens != tokens for r in reads) or (layer.index < 0).any():
+        if any(self._pixels(r) != tokens for r in reads) or (layer.index < 0).any():
             return None
         ends = np.cumsum([tokens * w for w in widths])
         index = layer.index.reshape(tokens, -1)

@@ -129,11 +129,37 @@ def _rtl(build: Build) -> dict[str, Any] | None:
         "clock_ns": build.config.clock_ns,
         "latency_cycles": rtl.latency_cycles,
         "interval_cycles": rtl.interval_cycles,
+        "interleave": rtl.interleave,
+        "recurrence": _recurrence(rtl, build.config.clock_ns),
         "register_bits": rtl.register_bits,
         "area": dataclasses.asdict(rtl.area),
         "files": [f"rtl/{name}" for name in rtl.files],
         "layers": [dataclasses.asdict(stage) for stage in rtl.stages],
         "buffers": [dataclasses.asdict(buffer) for buffer in rtl.buffers],
+    }
+
+
+def _recurrence(rtl: Rtl, clock_ns: float) -> dict[str, Any] | None:
+    """How long a time step and a sequence take; interleaved sequences have the latency of their group, and share its interval."""
+    known = rtl.recurrence
+    if known is None:
+        return None
+
+    def timing(latency_cycles: int, parts: int) -> dict[str, float]:
+        """parts: that share the interval of a frame."""
+        whole, rest = divmod(rtl.interval_cycles, parts)
+        interval_cycles = rtl.interval_cycles / parts if rest else whole
+        return {
+            "latency_cycles": latency_cycles,
+            "latency_ns": round(latency_cycles * clock_ns, 3),
+            "interval_cycles": interval_cycles,
+            "interval_ns": round(interval_cycles * clock_ns, 3),
+        }
+
+    return {
+        "steps": known.steps,
+        "step": timing(known.latency_cycles, rtl.interleave * known.steps),
+        "sequence": timing(rtl.latency_cycles, rtl.interleave),
     }
 
 

@@ -21,7 +21,7 @@ from fpga_ml.report import page
 if TYPE_CHECKING:
     from fpga_ml.bridge.convert import Graph
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 IN_MEMORY = "in memory"
 WITHOUT_OPTION = frozenset(
     {"weight_bits", "input_type", "softmax_table_bits", "cosim_vectors", "seed", "project_name", "layers"}

@@ -96,6 +96,13 @@ def _hardware(report: dict[str, Any]) -> Iterator[str]:
         f"RTL: {latency} cycles ({latency * rtl['clock_ns']:.0f} ns at {rtl['clock_ns']:g} ns), interval {interval}, "
         f"{rtl['register_bits']:,} register bits, {len(rtl['files'])} modules"
     )
+    known = rtl["recurrence"]
+    if known:
+        (step, sequence), many = (known[k] for k in ("step", "sequence")), rtl["interleave"]
+        yield (
+            f"  {f'{many} sequences in turn, ' * (many > 1)}a time step every {step['interval_cycles']:g} cycles "
+            f"({step['interval_ns']:g} ns), a sequence every {sequence['interval_cycles']:g} ({sequence['interval_ns']:g} ns)"
+        )
     area = rtl["area"]
     memories = f", {area['rom_bits']:,} ROM bits" * bool(area["rom_bits"])
     memories += f", {area['memory_bits']:,} memory bits" * bool(area["memory_bits"])

@@ -12,7 +12,6 @@ from fpga_ml.rtl.network import Rtl, emit_network, emit_stream
 from fpga_ml.schedule import GENERIC, DelayModel
 
 __all__ = ["Rtl", "build_rtl", "emit", "lower", "shortest_interval"]
-_LOWERINGS = {"parallel": parallel, "stream": stream}
 
 
 def lower(
@@ -22,10 +21,15 @@ def lower(
     top: str,
     arch: str,
     interval_cycles: int | None = None,
+    *,
+    interleave: int = 1,
 ) -> Network:
     """ports: {layer: port name} of inputs and outputs; heads: output layers; arch: parallel or stream; interval_cycles:
-    between two inferences, for which layers share hardware (None: by their own reuse factors)."""
-    return _LOWERINGS[arch](layers, ports, heads, top, interval_cycles)
+    between two inferences, for which layers share hardware (None: by their own reuse factors); interleave: of a stream,
+    sequences that come in turn."""
+    if arch == "stream":
+        return stream(layers, ports, heads, top, interval_cycles, interleave)
+    return parallel(layers, ports, heads, top, interval_cycles)
 
 
 def shortest_interval(layers: Sequence[Layer], arch: str) -> int:

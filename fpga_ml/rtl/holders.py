@@ -32,37 +32,46 @@ def holder_module(name: str, process: Holder) -> Module:
 class _Gathering(HoldingModule):
     def __init__(self, name: str, process: Collect) -> None:
         super().__init__(name, process.reads[0], process.writes[0])
+        self.sequences = process.interleaved
 
     def module(self) -> Module:
-        bits, tokens = self.read.width_bits, self.read.tokens
-        width = (tokens - 1).bit_length()
+        bits, many = self.read.width_bits, self.sequences
+        own = self.read.tokens // many
+        kept = (own - 1) * many + 1
+        width = max((self.read.tokens - 1).bit_length(), 1)
         step = "(free & given_valid)"
-        shifted = f"{{given, whole[{tokens * bits - 1}:{bits}]}}" if tokens > 1 else "given"
-        last = f"count == {literal(tokens - 1, max(width, 1))}"
+        shifted = f"{{given, whole[{kept * bits - 1}:{bits}]}}" if kept > 1 else "given"
+        last = f"count >= {literal(self.read.tokens - many, width)}" if own > 1 else "1'b1"
+        tokens = [f"whole[{(t * many + 1) * bits - 1}:{t * many * bits}]" for t in range(own)]
         items: list[Item] = [
             *self.free(),
             *self.counted(step),
             *self.stepping("given_valid", f"({last})"),
-            Comment("the tokens of a frame, the last one on top"),
-            Declare("whole", tokens * bits, "logic"),
-            Registers("clk", (Register("whole", tokens * bits, False, f"{step} ? {shifted} : whole", True),)),
-            Assign("held", "whole"),
+            Comment("the tokens from a sequence's first one on, the last one on top"),
+            Declare("whole", kept * bits, "logic"),
+            Registers("clk", (Register("whole", kept * bits, False, f"{step} ? {shifted} : whole", True),)),
+            Assign("held", "whole" if many == 1 else packed(tokens)),
         ]
-        return Module(self.name, self.ports(), items, f"The {tokens} tokens of a frame as one.")
+        turns = f", of {many} sequences in turn" * (many > 1)
+        return Module(self.name, self.ports(), items, f"The {own} tokens of a sequence as one{turns}.")
 
 
 class _Splitting(HoldingModule):
     def __init__(self, name: str, process: Split) -> None:
         super().__init__(name, process.reads[0], process.writes[0])
+        self.sequences = process.interleaved
 
     def module(self) -> Module:
         bits, tokens = self.write.width_bits, self.write.tokens
+        own = tokens // self.sequences
+        places = [s * own + t for t in range(own) for s in range(self.sequences)]
+        ordered = "given" if self.sequences == 1 else packed([f"given[{(p + 1) * bits - 1}:{p * bits}]" for p in places])
         width = tokens.bit_length()
         zero, one, every = literal(0, width), literal(1, width), literal(tokens, width)
         valid, taken, there = "held_valid", "held_ready", "given_valid"
         left = f"((free & {there}) ? {every} : ({valid} & {taken}) ? left - {one} : left)"
         moved = f"{{{bits}'d0, whole[{tokens * bits - 1}:{bits}]}}" if tokens > 1 else "whole"
-        following = f"(free & {there}) ? given : ({valid} & {taken}) ? {moved} : whole"
+        following = f"(free & {there}) ? {ordered} : ({valid} & {taken}) ? {moved} : whole"
         items: list[Item] = [
             Comment("tokens left, the one that is offered included"),
             Declare("left", width, "logic"),

@@ -25,14 +25,14 @@ from fpga_ml.schedule.units import Looped, Segment, Unit
 
 @dataclass(frozen=True)
 class Stage:
-    """What a report says of a process: when after a frame's first token it begins, how long it takes, how often it can,
-    what it costs by estimate."""
+    """What a report says of a process: when after a frame's first token it begins, how long it takes, how often it can
+    (a loop on average over its sequences), what it costs by estimate."""
 
     name: str
     kind: str
     start_cycle: int
     latency_cycles: int
-    interval_cycles: int
+    interval_cycles: float
     area: Area
 
 
@@ -48,10 +48,20 @@ class BufferRow:
 
 
 @dataclass(frozen=True)
+class Recurrence:
+    """The slowest loop's time steps, of `steps` a sequence. latency_cycles: from a step's inputs to the state that its
+    sequence's next step needs."""
+
+    steps: int
+    latency_cycles: int
+
+
+@dataclass(frozen=True)
 class Rtl:
     """files: text by file name, one module each, the top last; register_bits: of all modules, without memories; buffers:
     between the units of a stream; probes: by channel, the top's signals that are high in a cycle in which a token of it is
-    made, and the tokens of a frame."""
+    made, and the tokens of a frame; interleave: inferences in a frame, whose tokens come in turn; recurrence: of a
+    stream with loops."""
 
     files: Mapping[str, str]
     top: str
@@ -61,6 +71,8 @@ class Rtl:
     register_bits: int
     buffers: tuple[BufferRow, ...] = ()
     probes: Probes = field(default_factory=dict)
+    interleave: int = 1
+    recurrence: Recurrence | None = None
 
     @property
     def area(self) -> Area:
@@ -113,7 +125,7 @@ def emit_stream(network: Network, clock_ns: float, model: DelayModel = GENERIC, 
     modules: list[Module] = []
     own: dict[str, str] = {}
     for unit in planned.units:
-        made = _unit_modules(unit, top, names)
+        made = _unit_modules(unit, top, names, fifo.name)
         own[unit.name] = made[-1].name
         modules += made
     module, probes = stream_module(planned, own, fifo.name, frame_last=frame_last)
@@ -127,18 +139,28 @@ def emit_stream(network: Network, clock_ns: float, model: DelayModel = GENERIC, 
         sum(m.register_bits for m in modules),
         tuple(BufferRow(b.channel.name, b.reader, b.depth, b.high_water, b.channel.width_bits) for b in planned.buffers),
         probes,
+        network.interleave,
+        _recurrence(planned),
     )
 
 
-def _unit_modules(unit: Unit, top: str, names: Names) -> list[Module]:
-    """The unit's own module last."""
+def _recurrence(planned: StreamPlan) -> Recurrence | None:
+    loops = [u for u in planned.units if isinstance(u, Looped)]
+    if not loops:
+        return None
+    slowest = max(loops, key=lambda u: (u.reads[0].tokens * u.interval_cycles, u.turn_cycles))
+    return Recurrence(slowest.reads[0].tokens // slowest.process.interleaved, slowest.turn_cycles)
+
+
+def _unit_modules(unit: Unit, top: str, names: Names, fifo: str) -> list[Module]:
+    """The unit's own module last; fifo: that of primitives/fifo.sv."""
     name = f"{top}_{unit.name}"
     match unit:
         case Segment():
             return segment_modules(names.free(f"{name}_unit"), unit.plan, top, names)
         case Looped():
             own = names.free(name)
-            return list(loop_modules(own, names.free(f"{own}_step"), names.free(f"{own}_fold"), unit))
+            return list(loop_modules(own, names.free(f"{own}_step"), names.free(f"{own}_fold"), fifo, unit))
     return [holder_module(names.free(name), unit)]
 
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fpga_ml.ir.network import Channel
+from fpga_ml.ir.network import Channel, Holder
 from fpga_ml.rtl.holding import PORTS as HOLDER_PORTS
+from fpga_ml.rtl.loop import FIRST
+from fpga_ml.rtl.loop import PORTS as LOOP_PORTS
 from fpga_ml.rtl.map import packed
 from fpga_ml.rtl.names import Names, identifier
 from fpga_ml.rtl.segment import CONTROL as SEGMENT_CONTROL
 from fpga_ml.rtl.signal import Signal
 from fpga_ml.rtl.sv import Assign, Comment, Declare, Instance, Item, Module, Net, Port, Register, Registers, literal
 from fpga_ml.schedule.stream import OUTSIDE, StreamPlan
-from fpga_ml.schedule.units import Buffer, Segment, Unit
+from fpga_ml.schedule.units import Buffer, Looped, Segment, Unit
 
 CONTROL = ("ap_clk", "ap_rst_n", "ap_start", "ap_done", "ap_ready", "ap_idle")
 ERROR = "ap_frame_error"
@@ -68,7 +70,7 @@ class _Top:
         for c in self.network.inputs:
             items += self._input(c)
         for unit in self.plan.units:
-            items += self._segment(unit) if isinstance(unit, Segment) else self._holder(unit)
+            items += self._unit(unit)
         for c in self.network.results:
             items += self._output(c)
         items += self._frames()
@@ -99,7 +101,13 @@ class _Top:
             items.append(Declare(self._own(name, "first"), b.channel.width_bits))
         for u in self.plan.units:
             name = self.units[u.name]
-            ends = ("start", "done", "busy") if isinstance(u, Segment) else ("valid", "ready")
+            match u:
+                case Segment():
+                    ends: tuple[str, ...] = ("start", "done", "busy")
+                case Looped():
+                    ends = ("reserve", "push")
+                case _:
+                    ends = ("valid", "ready")
             items += [Declare(self._own(name, end), None) for end in ends]
             items += [Declare(self._made(u, c), c.width_bits) for c in u.writes]
         return items
@@ -113,7 +121,7 @@ class _Top:
     def probes(self) -> Probes:
         found: Probes = {c.name: ((self.taken[c.name],), c.tokens) for c in self.network.inputs}
         for u in self.plan.units:
-            ends = ("done",) if isinstance(u, Segment) else ("valid", "ready")
+            ends = ("done",) if isinstance(u, Segment) else ("push",) if isinstance(u, Looped) else ("valid", "ready")
             signals = tuple(self._own(self.units[u.name], end) for end in ends)
             found |= {c.name: (signals, self.network.channels[c.name].tokens) for c in u.writes}
         return found
@@ -211,16 +219,12 @@ class _Top:
                 found.append((c, self._own(self.units[writer.name], "valid"), self._made(writer, c)))
         return found
 
-    def _take(self, unit: Unit, taken: str) -> list[Item]:
-        """What tells the writers of what a unit reads that it is taken."""
-        items: list[Item] = []
-        for c in unit.reads:
-            if (c.name, unit.name) in self.buffers:
-                items.append(Assign(self._own(self.buffers[c.name, unit.name], "pop"), taken))
-            else:
-                writer = next(u for u in self.plan.units if c.name in (w.name for w in u.writes))
-                items.append(Assign(self._own(self.units[writer.name], "ready"), taken))
-        return items
+    def _take(self, unit: Unit, c: Channel, taken: str) -> list[Item]:
+        """What tells the writer of what a unit reads that it is taken."""
+        if (c.name, unit.name) in self.buffers:
+            return [Assign(self._own(self.buffers[c.name, unit.name], "pop"), taken)]
+        writer = next(u for u in self.plan.units if c.name in (w.name for w in u.writes))
+        return [Assign(self._own(self.units[writer.name], "ready"), taken)]
 
     def _segment(self, unit: Segment) -> list[Item]:
         name, reads = self.units[unit.name], self._reads(unit)
@@ -245,7 +249,8 @@ class _Top:
         )
         ports += [(identifier(c.name), token) for c, _, token in reads]
         ports += [(identifier(f"{c.name}_out"), self._made(unit, c)) for c in unit.writes]
-        items += [Assign(self._own(name, "start"), start), *self._take(unit, self._own(name, "start"))]
+        items.append(Assign(self._own(name, "start"), start))
+        items += [item for c in unit.reads for item in self._take(unit, c, self._own(name, "start"))]
         items.append(Instance(self.modules[unit.name], self._own(name, "unit"), tuple(ports)))
         for c in unit.writes:
             items += [
@@ -254,12 +259,34 @@ class _Top:
             ]
         return items
 
-    def _holder(self, unit: Unit) -> list[Item]:
+    def _unit(self, unit: Unit) -> list[Item]:
+        match unit:
+            case Segment():
+                return self._segment(unit)
+            case Looped():
+                return self._loop(unit)
+        return self._holder(unit)
+
+    def _loop(self, unit: Looped) -> list[Item]:
         name, write = self.units[unit.name], unit.writes[0]
+        items: list[Item] = [Comment(f"'{unit.name}'")]
+        given: list[str] = []
+        for (c, valid, token), end in zip(self._reads(unit), ("free", "first_free"), strict=False):
+            ready = self._own(name, end)
+            items += [Declare(ready, None), *self._take(unit, c, f"{valid} & {ready}")]
+            given += [token, valid, ready]
+        made, reserve, push = self._made(unit, write), self._own(name, "reserve"), self._own(name, "push")
+        signals = ["ap_clk", self.reset, *given[:3], self._room(write), reserve, push, made, *given[3:]]
+        ports = tuple(zip((*LOOP_PORTS, *FIRST), signals, strict=False))
+        items.append(Instance(self.modules[unit.name], self._own(name, "unit"), ports))
+        return items + [self._fifo(b, reserve, push, made) for b in self.plan.buffers_of(write.name)]
+
+    def _holder(self, unit: Holder) -> list[Item]:
+        name, (read,), (write,) = self.units[unit.name], unit.reads, unit.writes
         (_, valid, token), free = self._reads(unit)[0], self._own(name, "free")
         made, buffers = self._made(unit, write), self.plan.buffers_of(write.name)
         signals = ("ap_clk", self.reset, token, valid, free, made, self._own(name, "valid"), self._own(name, "ready"))
-        items: list[Item] = [Comment(f"'{unit.name}'"), Declare(free, None), *self._take(unit, f"{valid} & {free}")]
+        items: list[Item] = [Comment(f"'{unit.name}'"), Declare(free, None), *self._take(unit, read, f"{valid} & {free}")]
         items.append(
             Instance(self.modules[unit.name], self._own(name, "unit"), tuple(zip(HOLDER_PORTS, signals, strict=True)))
         )

@@ -46,7 +46,8 @@ def area_of(process: Process) -> Area:
         case Map(kernel=kernel):
             return _kernel(kernel)
         case Loop():
-            return _kernel(process.step) + (area_of(process.fold) if process.fold else Area())
+            others = Area(memory_bits=(process.interleaved - 1) * process.state_bits)
+            return _kernel(process.step) + others + (area_of(process.fold) if process.fold else Area())
         case Fold():
             sums = sum(w.type.width for w in process.sums) if process.accumulated > 1 else 0
             rows = len(set(process.walk)) * sum(t.width for t in process.data_types)

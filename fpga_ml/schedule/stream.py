@@ -118,7 +118,7 @@ def _buffers(network: Network, units: tuple[Unit, ...]) -> tuple[Buffer, ...]:
     handed = {
         c.name
         for u in units
-        if not isinstance(u, Segment)
+        if not isinstance(u, (Segment, Looped))
         for c in u.writes
         if len(readers.get(c.name, ())) == 1 and readers[c.name][0] in segments
     }

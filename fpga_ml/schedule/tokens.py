@@ -7,6 +7,7 @@ the network determinate: if it runs dry here, no stall at its ends can lock it, 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -87,10 +88,11 @@ class _Run:
         self.sources = [_Source(self.ports[c.name], c.tokens * self.frames) for c in network.inputs]
         self.sinks = [self.before[name, ""] for name in network.outputs]
         self.out = [self.ports[name] for name in network.outputs]
-        self.segments = [_Pipe(self, u) for u in units if isinstance(u, Segment)]
-        self.holders = [_holder(self, u) for u in units if not isinstance(u, Segment)]
+        self.pipes = [_pipe(self, u) for u in units if isinstance(u, (Segment, Looped))]
+        self.loops = [p for p in self.pipes if isinstance(p, _Looping)]
+        self.holders = [_holder(self, u) for u in units if not isinstance(u, (Segment, Looped))]
         self.pushes: dict[int, list[_Port]] = {}
-        self.patience = 64 + max(latencies, default=0) + max((p.interval for p in self.segments), default=0)
+        self.patience = 64 + max(latencies, default=0) + max((p.interval for p in self.pipes), default=0)
 
     def trace(self) -> Trace:
         cycle, idle, taken = 0, 0, [0] * len(self.sinks)
@@ -103,7 +105,7 @@ class _Run:
 
     def _cycle(self, cycle: int, taken: list[int]) -> bool:
         arriving = [f for f in self.sinks if f.ready]
-        fired = [s for s in self.segments if s.can_fire(cycle)]
+        fired = [p for p in self.pipes if p.can_fire(cycle)]
         stepped = [h for h in self.holders if h.can_step(fired)]
         given = [s for s in self.sources if s.left and s.port.room]
         for k, f in enumerate(self.sinks):
@@ -112,6 +114,7 @@ class _Run:
                 taken[k] += 1
         for pipe in fired:
             pipe.fire(cycle)
+        loaded = [loop for loop in self.loops if loop.load(cycle)]
         for holder in self.holders:
             holder.hand_over(fired, cycle)
         for holder in stepped:
@@ -121,7 +124,7 @@ class _Run:
         pushed = self.pushes.pop(cycle, [])
         for port in pushed:
             self._push(port, cycle)
-        return bool(arriving or fired or stepped or given or pushed)
+        return bool(arriving or fired or loaded or stepped or given or pushed)
 
     def _push(self, port: _Port, cycle: int) -> None:
         port.times.append(cycle)
@@ -161,32 +164,88 @@ class _Source:
 class _Pipe:
     """A segment: takes a token of each read when all are there, its buffers have room and its interval is over."""
 
-    def __init__(self, run: _Run, unit: Segment) -> None:
-        self.run, self.name = run, unit.name
-        self.latency, self.interval = unit.plan.latency_cycles, unit.plan.interval_cycles
+    def __init__(self, run: _Run, unit: Segment | Looped, latency_cycles: int, interval_cycles: int) -> None:
+        self.run, self.name, self.latency, self.interval = run, unit.name, latency_cycles, interval_cycles
         self.reads = [(run.before.get((c.name, unit.name)), run.ports[c.name]) for c in unit.reads]
         self.writes = [run.ports[c.name] for c in unit.writes]
         self.next = 0
 
+    def given(self) -> list[_Port]:
+        """To which the next token gives one."""
+        return self.writes
+
     def can_fire(self, cycle: int) -> bool:
         there = all(fifo.ready > 0 if fifo else port.offered for fifo, port in self.reads)
-        return there and cycle >= self.next and all(port.room for port in self.writes)
+        return there and cycle >= self.next and all(port.room for port in self.given())
 
     def fire(self, cycle: int) -> None:
         self.next = cycle + self.interval
         for fifo, _ in self.reads:
             if fifo:
                 fifo.pop()
-        for port in self.writes:
+        given = self.given()
+        for port in given:
             for fifo in port.fifos:
                 fifo.reserve()
-        self.run.pushes.setdefault(cycle + self.latency, []).extend(self.writes)
+        self.run.pushes.setdefault(cycle + self.latency, []).extend(given)
+
+
+class _Looping(_Pipe):
+    """A pipe that takes a token when its state stands before the step: a first one, or what the last token of its sequence made.
+
+    taken, loaded: tokens so far, and those whose states have come before the step; back: the cycles in which states are
+    through; leaves: the cycle in which the one before the step goes into it, behind the rounds of a fold.
+    """
+
+    def __init__(self, run: _Run, unit: Looped) -> None:
+        super().__init__(run, unit, unit.latency_cycles, unit.spacing_cycles)
+        self.process, self.fold, self.reads = unit.process, unit.fold_cycles, self.reads[:1]
+        first = unit.process.first
+        self.first = None if first is None else run.before[first.name, unit.name]
+        self.taken, self.loaded, self.present, self.leaves = 0, 0, False, -1
+        self.back: deque[int] = deque()
+
+    def _last(self) -> bool:
+        """Whether the next token is the last one of its sequence."""
+        tokens = self.process.reads[0].tokens
+        return self.taken % tokens >= tokens - self.process.interleaved
+
+    def given(self) -> list[_Port]:
+        return self.writes if self.process.every or self._last() else []
+
+    def can_fire(self, cycle: int) -> bool:
+        return self.present and super().can_fire(cycle)
+
+    def fire(self, cycle: int) -> None:
+        super().fire(cycle)
+        if self.process.keeps or not self._last():
+            self.back.append(cycle + self.latency)
+        self.taken, self.leaves = self.taken + 1, cycle + self.fold
+
+    def load(self, cycle: int) -> bool:
+        """Whether a state comes before the step."""
+        self.present = self.present and self.leaves != cycle
+        if self.present:
+            return False
+        tokens = self.process.reads[0].tokens
+        fresh = (self.loaded if self.process.keeps else self.loaded % tokens) < self.process.interleaved
+        if fresh and self.first is not None:
+            self.present = self.first.ready > 0
+            if self.present:
+                self.first.pop()
+        elif fresh:
+            self.present = True
+        elif self.back and self.back[0] <= cycle:
+            self.back.popleft()
+            self.present = True
+        self.loaded += self.present
+        return self.present
 
 
 class _Holder:
     """A unit that offers a token until it is taken, and goes on with its input only then."""
 
-    def __init__(self, run: _Run, unit: Holder | Looped) -> None:
+    def __init__(self, run: _Run, unit: Holder) -> None:
         self.run, self.unit = run, unit
         self.fifo = run.before.get((unit.reads[0].name, unit.name))
         self.read, self.port = run.ports[unit.reads[0].name], run.ports[unit.writes[0].name]
@@ -226,14 +285,14 @@ class _Holder:
 class _Gathering(_Holder):
     def __init__(self, run: _Run, unit: Collect | Moments) -> None:
         super().__init__(run, unit)
-        self.tokens, self.count = unit.reads[0].tokens, 0
+        self.tokens, self.results, self.count = unit.reads[0].tokens, unit.writes[0].tokens, 0
 
     def step(self, cycle: int) -> None:
         assert self.fifo is not None
         self.fifo.pop()
-        self.count = (self.count + 1) % self.tokens
-        if self.count == 0:
+        if self.count >= self.tokens - self.results:
             self._offer()
+        self.count = (self.count + 1) % self.tokens
 
 
 class _Summing(_Gathering):
@@ -304,43 +363,18 @@ class _Line(_Holder):
         self.place = None if self.place == w.last else self.place + 1
 
 
-class _Looping(_Holder):
-    """count: tokens of the frame that are through; ready: the cycle in which a step that is under way is."""
-
-    def __init__(self, run: _Run, unit: Looped) -> None:
-        super().__init__(run, unit)
-        self.latency, self.every = unit.latency_cycles, unit.process.every
-        self.tokens, self.count = unit.reads[0].tokens, 0
-        self.ready: int | None = None
-
-    def can_step(self, fired: Sequence[_Pipe]) -> bool:
-        return self.ready is None and super().can_step(fired)
-
-    def hand_over(self, fired: Sequence[_Pipe], cycle: int) -> None:
-        super().hand_over(fired, cycle)
-        if self.ready == cycle:
-            self._through()
-
-    def step(self, cycle: int) -> None:
-        assert self.fifo is not None
-        self.fifo.pop()
-        if self.latency:
-            self.ready = cycle + self.latency
-        else:
-            self._through()
-
-    def _through(self) -> None:
-        self.ready, self.count = None, (self.count + 1) % self.tokens
-        if self.every or self.count == 0:
-            self._offer()
-
-
 def _begins(at: int, stride: int, windows: int) -> bool:
     """Whether a window begins here, in one direction."""
     return at % stride == 0 and at // stride < windows
 
 
-def _holder(run: _Run, unit: Holder | Looped) -> _Holder:
+def _pipe(run: _Run, unit: Segment | Looped) -> _Pipe:
+    if isinstance(unit, Looped):
+        return _Looping(run, unit)
+    return _Pipe(run, unit, unit.plan.latency_cycles, unit.plan.interval_cycles)
+
+
+def _holder(run: _Run, unit: Holder) -> _Holder:
     match unit:
         case Window():
             return _Line(run, unit)
@@ -350,4 +384,3 @@ def _holder(run: _Run, unit: Holder | Looped) -> _Holder:
             return _Summing(run, unit)
         case Split() | Quadratic():
             return _Splitting(run, unit)
-    return _Looping(run, unit)

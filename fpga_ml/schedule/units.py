@@ -62,9 +62,25 @@ class Looped:
         return fold_latency(self.process.fold, self.fold_schedule)
 
     @property
-    def interval_cycles(self) -> int:
-        """Between two tokens: the step, and the register of the state."""
+    def turn_cycles(self) -> int:
+        """Between two tokens of one sequence: the step, and the register of the state."""
         return self.latency_cycles + 1
+
+    @property
+    def spacing_cycles(self) -> int:
+        """Between two tokens at least, whatever their sequences: the fold has one at a time."""
+        return self.fold_cycles + 1
+
+    @property
+    def round_cycles(self) -> int:
+        """Between two steps of all sequences."""
+        return max(self.turn_cycles, self.process.interleaved * self.spacing_cycles)
+
+    @property
+    def interval_cycles(self) -> float:
+        """Between two tokens, on average; whole where the sequences share it evenly."""
+        whole, rest = divmod(self.round_cycles, self.process.interleaved)
+        return whole if rest == 0 else self.round_cycles / self.process.interleaved
 
 
 Unit = Segment | Looped | Holder

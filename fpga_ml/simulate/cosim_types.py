@@ -58,6 +58,13 @@ class Tensor:
         """Elements of one sample."""
         return math.prod(self.shape)
 
+    def interleaved(self, sequences: int) -> Tensor:
+        """A row a group of so many samples: the first step of each, then the second of each; a step is the last axis."""
+        size = self.shape[-1]
+        groups = [self.values[k : k + sequences] for k in range(0, len(self.values), sequences)]
+        rows = (tuple(v for k in range(0, self.elements, size) for row in g for v in row[k : k + size]) for g in groups)
+        return replace(self, shape=(self.elements // size * sequences, size), values=tuple(rows))
+
     @classmethod
     def of(cls, name: str, raw: Any, *, width_bits: int, signed: bool) -> Tensor:
         """From an integer array (N, ...): a NumPy array or nested lists."""
@@ -80,10 +87,14 @@ def _flat(nested: Any) -> Iterable[int]:
 
 @dataclass(frozen=True)
 class Vectors:
-    """The inputs that are driven and the outputs that are expected for them: tensors of the same number of samples."""
+    """The inputs that are driven and the outputs that are expected for them: tensors of the same number of samples.
+
+    ordered: each sample's outputs depend on those before it, from the first one after a reset.
+    """
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    ordered: bool = False
 
     def __post_init__(self) -> None:
         tensors = (*self.inputs, *self.outputs)
@@ -99,8 +110,17 @@ class Vectors:
 
     def first(self, n: int) -> Vectors:
         """The first n of them, or all there are."""
-        sides = (tuple(replace(t, values=t.values[:n]) for t in side) for side in (self.inputs, self.outputs))
-        return Vectors(*sides)
+        inputs, outputs = (tuple(replace(t, values=t.values[:n]) for t in side) for side in (self.inputs, self.outputs))
+        return Vectors(inputs, outputs, self.ordered)
+
+    def interleaved(self, sequences: int) -> Vectors:
+        """A vector a group of so many samples, which must come out even."""
+        if len(self) % sequences:
+            raise FpgaMlError(
+                f"{len(self)} samples are no groups of {sequences}", do="fill them up with zeros, or leave some out"
+            )
+        inputs, outputs = (tuple(t.interleaved(sequences) for t in side) for side in (self.inputs, self.outputs))
+        return Vectors(inputs, outputs, self.ordered)
 
     def save(self, path: Path) -> None:
         """As JSON."""
@@ -109,7 +129,8 @@ class Vectors:
     @classmethod
     def load(cls, path: Path) -> Vectors:
         raw = json.loads(path.read_text())
-        return cls(*(tuple(_tensor(t) for t in raw[side]) for side in ("inputs", "outputs")))
+        inputs, outputs = (tuple(_tensor(t) for t in raw[side]) for side in ("inputs", "outputs"))
+        return cls(inputs, outputs, raw["ordered"])
 
 
 def _tensor(raw: dict[str, Any]) -> Tensor:

@@ -35,7 +35,9 @@ class Result:
 
 @dataclass(frozen=True)
 class CSim:
-    """A built C-simulation. inputs, outputs: shapes in the order of the C++ arguments; layers: shapes of traced layers."""
+    """A built C-simulation. inputs, outputs: shapes in the order of the C++ arguments; layers: shapes of traced layers;
+    ordered: a sample's result depends on those before it, so that a run begins anew and takes them in order, in one thread.
+    """
 
     library: Path
     weights: Path
@@ -43,6 +45,7 @@ class CSim:
     inputs: tuple[Shape, ...]
     outputs: tuple[Shape, ...]
     layers: Mapping[str, Shape]
+    ordered: bool = False
 
     def run(self, x: Sequence[Array], keep: Sequence[str] = (), jobs: int = 0, progress: Progress | None = None) -> Result:
         """Outputs, and the outputs of the layers named in `keep`, for inputs (N, ...); exact up to 53 bits.
@@ -59,7 +62,8 @@ class CSim:
             "outputs": self.outputs,
             "layers": dict(self.layers),
             "keep": list(keep),
-            "jobs": jobs,
+            "jobs": 1 if self.ordered else jobs,
+            "ordered": self.ordered,
         }
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)

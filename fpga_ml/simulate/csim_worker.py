@@ -65,12 +65,14 @@ def main(folder: Path) -> None:
 
 @contextmanager
 def _loaded(request: Mapping[str, Any], copy: Path, *, tracing: bool) -> Iterator[ctypes.CDLL]:
-    """A copy of the library with its weights read: it loads them from text at the first call."""
+    """A copy of the library with its weights read: it loads them from text at the first call. Where samples are taken in
+    order, that is the first one's: another call would leave a state behind."""
     shutil.copy(request["library"], copy)
     with _loading:
         library = ctypes.CDLL(str(copy))
-        zeros = [np.zeros(math.prod(shape)) for shape in (*request["inputs"], *request["outputs"])]
-        getattr(library, request["function"])(*(_pointer(z) for z in zeros))
+        if not request["ordered"]:
+            zeros = [np.zeros(math.prod(shape)) for shape in (*request["inputs"], *request["outputs"])]
+            getattr(library, request["function"])(*(_pointer(z) for z in zeros))
     if tracing:
         library.allocate_trace_storage(ctypes.c_size_t(ctypes.sizeof(ctypes.c_double)))
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -70,7 +71,7 @@ def emulate(layers: Sequence[Layer], x: Sequence[Array], outputs: Sequence[str])
     """Outputs (N, ...) as real values for real inputs (N, ...), which are first assigned to the input types."""
     plan, n, cores = _Plan.of(layers, outputs), len(x[0]), len(os.sched_getaffinity(0))
     rounds = max(-(-n // (plan.chunk * cores)), 1)
-    size = max(-(-n // (rounds * cores)), _LEAST)  # as many chunks on every core, all alike
+    size = max(n if plan.ordered else -(-n // (rounds * cores)), _LEAST)  # as many chunks on every core, all alike
     chunks = [[a[at : at + size] for a in x] for at in range(0, max(n, 1), size)]
     if len(chunks) == 1:
         parts = [plan.run(chunk) for chunk in chunks]
@@ -86,7 +87,7 @@ class _Plan:
     """A model in two parts: `front` is run on pieces of a chunk so small that the largest tensor stays in a core's cache,
     `back`, whose tensors are smaller by far, on the whole chunk, for a call of NumPy costs more than its few elements.
 
-    live: what front hands to back; piece, chunk: samples.
+    live: what front hands to back; piece, chunk: samples; ordered: all samples are one piece.
     """
 
     inputs: tuple[Input, ...]
@@ -96,6 +97,7 @@ class _Plan:
     outputs: tuple[Layer, ...]
     piece: int
     chunk: int
+    ordered: bool
 
     @classmethod
     def of(cls, layers: Sequence[Layer], outputs: Sequence[str]) -> _Plan:
@@ -114,7 +116,9 @@ class _Plan:
                 cut, live, rest = i, alive, widest
                 break
         ends = tuple(by_name[name] for name in outputs)
-        return cls(inputs, tuple(steps[:cut]), tuple(steps[cut:]), live, ends, _samples(largest), _samples(rest))
+        ordered = any(layer.ordered for layer in layers)
+        samples = (sys.maxsize, sys.maxsize) if ordered else (_samples(largest), _samples(rest))
+        return cls(inputs, tuple(steps[:cut]), tuple(steps[cut:]), live, ends, *samples, ordered)
 
     def run(self, x: Sequence[Array]) -> list[Array]:
         """The outputs of one chunk."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from fpga_ml.layers.base import Input, Layer
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.network import Rtl
-from fpga_ml.simulate.cosim import CosimResult, Simulator, Tensor, Vectors, cosim
+from fpga_ml.simulate.cosim import CosimResult, Mismatch, Simulator, Tensor, Vectors, cosim
 
 Array = npt.NDArray[np.float64]
 SIMULATORS: tuple[Simulator, ...] = ("verilator", "icarus")
@@ -61,7 +62,8 @@ def vectors_of(
     def tensors(names: Sequence[str], arrays: Sequence[Array]) -> tuple[Tensor, ...]:
         return tuple(_tensor(ports[n], known[n].result, known[n].shape, a) for n, a in zip(names, arrays, strict=True))
 
-    return Vectors(tensors(inputs, x), tensors(list(heads), y))
+    ordered = any(layer.ordered for layer in layers)
+    return Vectors(tensors(inputs, x), tensors(list(heads), y), ordered)
 
 
 def proof_vectors(
@@ -70,10 +72,16 @@ def proof_vectors(
     ports: Mapping[str, str],
     x: Sequence[Array],
     outputs: Callable[[list[Array]], Sequence[Array]],
+    interleave: int = 1,
 ) -> Vectors:
-    """Inputs x, one array (N, ...) an input, and the corners of their types, with what `outputs` makes of them."""
-    given = with_corners(layers, x)
+    """Inputs x, one array (N, ...) an input, and the corners of their types, with what `outputs` makes of them; filled up
+    with zeros to whole groups where samples are interleaved."""
+    given = [_filled(a, interleave) for a in with_corners(layers, x)]
     return vectors_of(layers, heads, ports, given, outputs(given))
+
+
+def _filled(x: Array, group: int) -> Array:
+    return np.concatenate([x, np.zeros((-len(x) % group, *x.shape[1:]))])
 
 
 def _tensor(name: str, t: FixedType, shape: tuple[int, ...], values: Array) -> Tensor:
@@ -81,8 +89,8 @@ def _tensor(name: str, t: FixedType, shape: tuple[int, ...], values: Array) -> T
 
 
 def default_vectors(rtl: Rtl) -> int:
-    """As many as take about 5,000 cycles, from 3 to 100."""
-    return max(3, min(100, 5000 // rtl.interval_cycles))
+    """As many as take about 5,000 cycles, from 3 to 100 frames."""
+    return max(3, min(100, 5000 // rtl.interval_cycles)) * rtl.interleave
 
 
 def prove(
@@ -97,15 +105,17 @@ def prove(
 ) -> tuple[CosimResult, ...]:
     """Every simulator asked for, every mode: back to back, with random gaps, with resets in mid-run.
 
-    files: of `rtl`, or others in its place; ours: parallel RTL promises a fixed latency; a vendor's does not.
+    files: of `rtl`, or others in its place; ours: parallel RTL promises a fixed latency; a vendor's does not. Where samples
+    are interleaved, vectors are whole groups; latency and interval are a group's.
     """
     patience = max(10_000, 4 * (rtl.latency_cycles + rtl.interval_cycles))
     asked = [s for s in SIMULATORS if s in simulators]
-    return tuple(
+    frames = vectors.interleaved(rtl.interleave)
+    found = (
         cosim(
             files,
             rtl.top,
-            vectors,
+            frames,
             workdir,
             s,
             seed=seed,
@@ -115,3 +125,18 @@ def prove(
         )
         for s in asked
     )
+    return tuple(_by_sample(run, vectors, rtl.interleave) for run in found)
+
+
+def _by_sample(run: CosimResult, vectors: Vectors, interleave: int) -> CosimResult:
+    """What was found in groups, told of the samples in them."""
+    sizes = {t.name: t.shape[-1] for t in vectors.outputs}
+
+    def of(m: Mismatch) -> Mismatch:
+        if m.vector is None:
+            return m
+        token, element = divmod(m.element, sizes[m.output])
+        step, place = divmod(token, interleave)
+        return replace(m, vector=m.vector * interleave + place, element=step * sizes[m.output] + element)
+
+    return replace(run, vectors=len(vectors), mismatches=tuple(map(of, run.mismatches)))

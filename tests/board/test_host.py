@@ -67,6 +67,18 @@ def test_every_raw_value_comes_back() -> None:
         assert_array_equal(ends.decoded(ends.encoded(values)), values)
 
 
+def test_interleaved_samples_come_in_turn() -> None:
+    """Three of two steps: the first steps, then the second ones; zeros fill up the last frame."""
+    byte = FixedType(False, 8, 8)
+    face = Interface("net", "stream", False, (Ends("x", byte, (2, 1), 6, 3),), (Ends("y", byte, (1,), 3, 3),), b"identity")
+    link, done = Played([answer(0, bytes([10, 20, 30])), answer(0, bytes([40, 99, 99]))]), list[int]()
+    (y,) = Board(link, face).run(np.arange(1.0, 9.0).reshape(4, 2, 1), watch=done.append)
+    frames = [1, 3, 5, 2, 4, 6], [7, 0, 0, 8, 0, 0]
+    assert link.written == [request(Kind.SAMPLE, bytes(frame)) for frame in frames]
+    assert_array_equal(y, [[10], [20], [30], [40]])
+    assert done == [3, 1]
+
+
 def test_a_frame_in_bytes() -> None:
     """As docs/board.md says it, the sum by the definition of the polynomial."""
     body, register = bytes([2, 0, 0]), 0xFFFF

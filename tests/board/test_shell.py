@@ -22,7 +22,7 @@ from fpga_ml.board.project import interface_of
 from fpga_ml.board.shell import TOP, Line, shell_files
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder
-from fpga_ml.ir.network import Axis, Channel, Map, Network, Window
+from fpga_ml.ir.network import Axis, Channel, Loop, Map, Network, Window
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.network import emit_network, emit_stream
 from fpga_ml.simulate.cosim import bench_folder
@@ -84,6 +84,17 @@ def stream(*, frame_last: bool = False) -> Case:
     )  # fmt: skip
     xa, xb = values(FIVE, 12, 6, 1), values(ELEVEN, 12, 6, 1)
     return Case(dict(rtl.files), face, [xa, xb], [xa[:, 1:] + xa[:, :-1], xa + xb])
+
+
+def in_turn() -> Case:
+    """Series of four, three of them interleaved: their sums."""
+    a, y, kernel = Channel("a", (FIVE,), 12), Channel("y", (WIDE,), 3), Builder("add")
+    given, total = (kernel.input(w) for w in (a.wires[0], y.wires[0]))
+    loop = Loop("sum", (a,), (y,), kernel.build([kernel.cast(kernel.add(given, total), WIDE)]), (WIDE,), interleaved=3)
+    rtl = emit_stream(Network("sums", (a,), ("y",), (loop,), 3), 5.0)
+    ends = (Ends("a", FIVE, (4, 1), 12, 3),), (Ends("y", WIDE, (1,), 3, 3),)
+    x = values(FIVE, 11, 4, 1)
+    return Case(dict(rtl.files), Interface("sums", "stream", False, *ends, IDENTITY), [x], [x.sum(axis=1)])
 
 
 def reference(folder: Path) -> Case:
@@ -184,6 +195,11 @@ def test_frames_with_a_marked_end(tmp_path: Path) -> None:
     case = stream(frame_last=True)
     for found, right in zip(simulated(case, tmp_path, "icarus", ["samples"]), case.y, strict=True):
         assert_array_equal(found, right)
+
+
+def test_samples_that_are_interleaved(tmp_path: Path) -> None:
+    case = in_turn()
+    assert_array_equal(simulated(case, tmp_path, "icarus", ["samples"])[0], case.y[0])
 
 
 def test_a_usual_baud_rate_and_lines_that_are_off(tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ def whole(parallel: Project, stream: Project) -> dict[str, Any]:
     """A report in which no section is without data: the tagger's outputs, the series' hardware, a synthesis of it."""
     found = copy.deepcopy(parallel.report)
     found |= {name: copy.deepcopy(stream.report[name]) for name in ("rtl", "cosim", "layers", "stages")}
+    timing = {"latency_cycles": 9, "latency_ns": 45.5, "interval_cycles": 4.5, "interval_ns": 22.75}
+    found["rtl"] |= {"interleave": 2, "recurrence": {"steps": 6, "step": timing, "sequence": timing}}
     found["notes"] = ["a note with <b>marks</b> & signs"]
     names = [row["name"] for row in found["rtl"]["layers"]]
     layers = [

@@ -28,6 +28,7 @@ CHANGES: dict[str, Any] = {
     "jobs": 1,
     "simulators": ("icarus",),
     "interval_cycles": 7,
+    "interleave": 3,
     "frame_last": True,
     "max_luts": 100,
     "max_dsps": 5,

@@ -104,8 +104,8 @@ def test_a_saved_project_makes_its_page_again(parallel: Project, tmp_path: Path)
         (None, "holds no report.json"),
         ("{", "not valid JSON"),
         ("[]", "the report is of version None"),
-        ('{"schema_version": 1}', "the report is of version 1, this fpga_ml reads version 2"),
-        ('{"schema_version": 2}', "no whole report: the report: "),
+        ('{"schema_version": 2}', "the report is of version 2, this fpga_ml reads version 3"),
+        ('{"schema_version": 3}', "no whole report: the report: "),
     ],
 )
 def test_what_is_no_project(parallel: Project, tmp_path: Path, text: str | None, message: str) -> None:

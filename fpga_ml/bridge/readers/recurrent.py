@@ -15,10 +15,12 @@ from fpga_ml.bridge.readers.registry import (
     type_of,
     unsupported,
 )
+from fpga_ml.bridge.walk import kind_of
 from fpga_ml.ir.kernel import Wire
 from fpga_ml.ir.network.channel import holds
 from fpga_ml.layers import elementwise, tables
 from fpga_ml.layers.base import Layer
+from fpga_ml.layers.gather import Gather
 from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.recurrent import Bidirectional, Cell, GruCell, LstmCell, Recurrent, SimpleCell
 from fpga_ml.numerics import FixedType
@@ -30,6 +32,25 @@ _MOST_BITS = 62  # of a product of two values: the emulator's integers
 def _recurrent(node: Any) -> Layer:
     steps = int(node.get_input_variable().shape[0])
     return Recurrent(**common_of(node), cell=_cell(node), steps=steps, sequences=bool(node.get_attr("return_sequences")))
+
+
+@reads("Walk")
+def _walk(node: Any) -> Layer:
+    cell = _cell(node)
+    steps, whole = int(node.get_input_variable().shape[0]), int(node.get_attr("out_shape")[-1]) > cell.units
+    sequences, kept = bool(node.get_attr("return_sequences")), bool(node.get_attr("stateful"))
+    return Recurrent(**common_of(node), cell=cell, steps=steps, sequences=sequences, whole=whole, kept=kept)
+
+
+@reads("Pick")
+def _pick(node: Any) -> Layer:
+    given, shape = node.get_input_variable().shape, tuple(int(n) for n in node.get_output_variable().shape)
+    index = np.arange(int(np.prod(given))).reshape(*(int(n) for n in given))
+    first = int(node.get_attr("first"))
+    some = index[..., first : first + shape[-1]]
+    if node.get_attr("reversed"):
+        some = some[::-1]
+    return Gather(**common_of(node), index=(some if some.shape == shape else some[-1]).reshape(-1))
 
 
 @reads("Bidirectional")
@@ -52,7 +73,7 @@ def _cell(node: Any, way: str = "") -> Cell:
         raise unsupported(node, f"layer '{node.name}' reads values of one bit (xnor), which our RTL does not", "")
     inputs = _products(node, f"{way}weight", f"{way}bias", type_of(data.type), accum)
     recurrent = _products(node, f"{way}recurrent_weight", f"{way}recurrent_bias", state, accum)
-    kind = node.get_attr(f"{way}class_name") if way else node.class_name
+    kind = node.get_attr(f"{way}class_name") if way else kind_of(node)
     activation = _activation(node, f"{way}activation", accum)
     if kind == "SimpleRNN":
         return SimpleCell(inputs, recurrent, activation, state)

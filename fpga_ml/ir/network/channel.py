@@ -22,7 +22,8 @@ class Channel:
     """The elements of one token in row-major order, packed with element 0 in the least significant bits.
 
     types: of each element; tokens: how many make a frame (one inference): 1 where all of a tensor comes at once, its
-    pixels where it is streamed.
+    pixels where it is streamed. Where sequences are interleaved, a frame is a group of them: the first token of each, then
+    the second of each, and so on.
     """
 
     name: str
@@ -75,6 +76,20 @@ def within(made: Wire, read: Wire) -> bool:
     fraction = max(made.fraction, read.fraction)
     a, b = made.at(fraction), read.at(fraction)
     return b.low <= a.low and a.high <= b.high and (made.fraction <= read.fraction or (a.low, a.high) == (0, 0))
+
+
+def apart(raw: Raw, sequences: int) -> Raw:
+    """Of groups of interleaved sequences, (groups, tokens, elements), the sequences: (groups * sequences, tokens of one, elements)."""
+    groups, tokens, elements = raw.shape
+    steps = raw.reshape(groups, tokens // sequences, sequences, elements)
+    return np.swapaxes(steps, 1, 2).reshape(groups * sequences, -1, elements)
+
+
+def together(raw: Raw, sequences: int) -> Raw:
+    """The groups again."""
+    frames, tokens, elements = raw.shape
+    steps = raw.reshape(frames // sequences, sequences, tokens, elements)
+    return np.swapaxes(steps, 1, 2).reshape(frames // sequences, -1, elements)
 
 
 def shifted(raw: Any, bits: int) -> Any:

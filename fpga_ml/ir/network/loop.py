@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from fpga_ml.ir.kernel import Kernel, Wire
-from fpga_ml.ir.network.channel import Raw, holds
+from fpga_ml.ir.network.channel import Channel, Raw, apart, holds, together
 from fpga_ml.ir.network.fold import Fold
 from fpga_ml.ir.network.process import (
     Process,
@@ -26,15 +26,20 @@ from fpga_ml.numerics import FixedType
 @dataclass(frozen=True)
 class Loop(Process):
     """The step's inputs are a token's elements, what the fold makes of the state's first ones, if there is a fold, and the
-    state's elements; its outputs are the next state. The state begins at zero with each frame. Its first elements, as many as the write has, are written after every token, or after the last
-    one where the write has one token a frame.
+    state's elements; its outputs are the next state. With each sequence the state begins at zero, with a token of a second
+    read, where there is one, or, where `keeps`, with the state in which the frame before ended. Its first elements, as many
+    as the write has, are written after every token, or after the last one where the write has one token a sequence.
 
-    state: of each element; fold: products with the state that share hardware, as rounds before the step. How often it takes a token is what its step takes, which only a schedule knows.
+    state: of each element; fold: products with the state that share hardware, as rounds before the step; interleaved: sequences
+    in a frame, each with a state of its own, whose tokens come in turn. How often it takes a token is what its step takes,
+    which only a schedule knows.
     """
 
     step: Kernel
     state: tuple[FixedType, ...]
     fold: Fold | None = None
+    keeps: bool = False
+    interleaved: int = 1
     kind: ClassVar[str] = "loop"
 
     @property
@@ -47,6 +52,16 @@ class Loop(Process):
         return self.writes[0].tokens == self.reads[0].tokens
 
     @property
+    def first(self) -> Channel | None:
+        """What the state begins with, where it is given."""
+        return self.reads[1] if len(self.reads) > 1 else None
+
+    @property
+    def state_bits(self) -> int:
+        """Of one sequence."""
+        return sum(t.width for t in self.state)
+
+    @property
     def shown(self) -> int:
         return len(self.writes[0].types)
 
@@ -57,12 +72,22 @@ class Loop(Process):
 
     def detail(self) -> str:
         folded = f", {self.fold.rounds} rounds a step" if self.fold else ""
-        return f"  state of {len(self.state)} elements, {sum(t.width for t in self.state)} bits{folded}"
+        kept = ", kept from frame to frame" if self.keeps else ""
+        many = f", {self.interleaved} sequences interleaved" * (self.interleaved > 1)
+        return f"  state of {len(self.state)} elements, {self.state_bits} bits{folded}{kept}{many}"
 
     def faults(self) -> list[str]:
-        where = self.name
-        if len(self.reads) != 1 or len(self.writes) != 1 or not (self.every or self.writes[0].tokens == 1):
-            return [f"{where}: a loop reads one channel and writes one, for every token or for the last one of a frame"]
+        where, many = self.name, self.interleaved
+        if len(self.reads) not in (1, 2) or len(self.writes) != 1 or not (self.every or self.writes[0].tokens == many):
+            return [f"{where}: a loop reads one channel and writes one, for every token or for the last one of a sequence"]
+        if self.reads[0].tokens % many:
+            return [f"{where}: {self.reads[0].tokens} tokens a frame are not {many} sequences of one length"]
+        if self.first is not None and (self.keeps or self.first.tokens != many or self.first.types != self.state):
+            return [
+                f"{where}: the first state is one token a sequence, of the state's types, and of a state that is not kept"
+            ]
+        if self.keeps and many > 1:
+            return [f"{where}: of {many} sequences in turn none goes on where the one before it ended"]
         own = kernel_faults(self.step, len(self.reads[0].types) + len(self.products) + len(self.state))
         if self.fold:
             own += self.fold.faults()
@@ -83,23 +108,38 @@ class Loop(Process):
         return [output_wires(self.step)[: self.shown]]
 
     def not_within(self, *reads: Wires) -> list[str]:
-        return beyond(self.name, [*reads[0], *self.products, *map(Wire.of, self.state)], input_wires(self.step))
+        kept = tuple(map(Wire.of, self.state))
+        first = beyond(self.name, reads[1], kept) if self.first is not None else []
+        return beyond(self.name, [*reads[0], *self.products, *kept], input_wires(self.step)) + first
 
     def evaluate(self, *x: Raw) -> list[Raw]:
+        sequences = apart(x[0], self.interleaved)
+        state = np.zeros((1 if self.keeps else len(sequences), len(self.state)), x[0].dtype)
+        if self.first is not None:
+            state = apart(x[1], self.interleaved)[:, 0]
+        if not self.keeps:
+            return [together(self._walked(sequences, state)[0], self.interleaved)]
+        made = []
+        for frame in x[0]:
+            shown, state = self._walked(frame[None], state)
+            made.append(shown)
+        return [np.concatenate(made)]
+
+    def _walked(self, x: Raw, state: Raw) -> tuple[Raw, Raw]:
+        """What is written for sequences (sequences, tokens, elements), each from a state of its own, and their last states."""
         kept = tuple(map(Wire.of, self.state))
         products, shown = self.fold.writes[0].wires if self.fold else (), self.writes[0].wires
         given = [*self.reads[0].wires, *products, *kept]
-        state = np.zeros((len(x[0]), len(kept)), x[0].dtype)
         made = []
-        for token in np.moveaxis(x[0], 1, 0):
+        for token in np.moveaxis(x, 1, 0):
             now = np.concatenate([token, *self._folded(state), state], axis=-1)
             both = applied(self.both, given, now, [*kept, *shown])
             state = both[..., : len(kept)]
             made.append(both[..., len(kept) :])
-        return [np.stack(made if self.every else made[-1:], axis=1)]
+        return np.stack(made if self.every else made[-1:], axis=1), state
 
     def _folded(self, state: Raw) -> list[Raw]:
-        """Products of states (frames, elements), with the binary points of what the fold writes."""
+        """Products of states (sequences, elements), with the binary points of what the fold writes."""
         if self.fold is None:
             return []
         read = state[:, None, : len(self.fold.reads[0].types)]

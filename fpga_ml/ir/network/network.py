@@ -7,17 +7,20 @@ from dataclasses import dataclass
 
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.ir.network.channel import Channel, Raw
+from fpga_ml.ir.network.loop import Loop
 from fpga_ml.ir.network.process import Process, Wires
 
 
 @dataclass(frozen=True)
 class Network:
-    """inputs: channels from outside; outputs: names of the channels that go outside; processes: each after what it reads."""
+    """inputs: channels from outside; outputs: names of the channels that go outside; processes: each after what it reads;
+    interleave: inferences in a frame, whose tokens come in turn."""
 
     name: str
     inputs: tuple[Channel, ...]
     outputs: tuple[str, ...]
     processes: tuple[Process, ...]
+    interleave: int = 1
 
     @property
     def channels(self) -> dict[str, Channel]:
@@ -58,6 +61,8 @@ def verify(network: Network) -> list[str]:
     made: dict[str, tuple[Channel, Wires]] = {c.name: (c, c.wires) for c in network.inputs}
     for p in network.processes:
         own = p.faults()
+        if isinstance(p, Loop) and p.interleaved != network.interleave:
+            own.append(f"{p.name}: keeps states of {p.interleaved} sequences, the network interleaves {network.interleave}")
         known = [made.get(c.name) for c in p.reads]
         for c, k in zip(p.reads, known, strict=True):
             if k is None:

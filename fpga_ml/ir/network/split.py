@@ -7,15 +7,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from fpga_ml.ir.network.channel import Raw
+from fpga_ml.ir.network.channel import Raw, together
 from fpga_ml.ir.network.fold import hull
 from fpga_ml.ir.network.process import Process, Wires, beyond
 
 
 @dataclass(frozen=True)
 class Split(Process):
-    """Reads one token a frame and writes its elements as tokens of equal types, the first elements first."""
+    """Reads one token a frame and writes its elements as tokens of equal types, the first elements first.
 
+    interleaved: sequences in a frame: they are read one behind the other, and written in turn, a token of each.
+    """
+
+    interleaved: int = 1
     kind: ClassVar[str] = "split"
 
     @property
@@ -28,6 +32,8 @@ class Split(Process):
         read, write = self.reads[0], self.writes[0]
         if read.types != write.types * write.tokens:
             return [f"{self.name}: the types of '{read.name}' are not {write.tokens} times those of '{write.name}'"]
+        if write.tokens % self.interleaved:
+            return [f"{self.name}: {write.tokens} tokens a frame are not {self.interleaved} sequences of one length"]
         return []
 
     def not_within(self, *reads: Wires) -> list[str]:
@@ -38,4 +44,5 @@ class Split(Process):
         return [tuple(hull(list(column)) for column in parts.T)]
 
     def evaluate(self, *x: Raw) -> list[Raw]:
-        return [x[0].reshape(len(x[0]), self.writes[0].tokens, -1)]
+        tokens = self.writes[0].tokens // self.interleaved
+        return [together(x[0].reshape(len(x[0]) * self.interleaved, tokens, -1), self.interleaved)]

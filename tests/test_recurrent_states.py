@@ -227,7 +227,7 @@ def kept(name: str) -> Any:
     x = keras.Input(batch_shape=(1, STEPS, FEATURES), name="x")
     first = named(CELLS[name](return_sequences=True, return_state=True, stateful=True), "first")
     series, *states = first(x)
-    return weighted(keras.Model(x, [named(CELLS[name](stateful=True), "second")(series), states[-1]]))
+    return weighted(keras.Model(x, [series, named(CELLS[name](stateful=True), "second")(series), states[-1]]))
 
 
 def one_after_another(model: Any, x: np.ndarray) -> list[np.ndarray]:
@@ -254,11 +254,11 @@ def test_states_are_kept_and_cleared_by_reset(name: str, tmp_path: Path) -> None
     project = proven(model, {"x": sequences(60)}, settings("stream", "first", "second"), tmp_path)
     assert any("layer 'first' is stateful" in note for note in project.report["notes"])
     x = project.x[0]
-    alone, series = project.csim(x[5:6]), project.csim(x)
-    assert_equal(project.csim(x), series)
-    assert_equal(project.csim(x[:1])[0], series[0][:1])
-    assert (alone[1] != series[1][5:6]).any()
-    assert_equal(project.emulate(x), series)
+    found = project.csim(x)
+    assert any((project.emulate(x[n:])[0] != found[0][n:]).any() for n in range(1, 9))  # relu may have forgotten some
+    for begun in (0, 4):
+        for want, got in zip(project.csim(x[begun:]), project.emulate(x[begun:]), strict=True):
+            assert_equal(got, want)
     far = project.report["csim"]["max_abs_err_vs_quantised"]
     assert far == 0 if name in EXACT else 0 < far < 0.5, far
 

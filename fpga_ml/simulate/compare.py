@@ -108,7 +108,7 @@ def check_csim(csim: CSim, graph: Graph, prepared: Prepared, *, decides: bool, j
         wrong |= (got.reshape(len(got), -1) != reference.heads[key].reshape(len(got), -1)).any(1)
     rows = np.unique(np.concatenate([np.arange(min(len(wrong), _TRACED)), np.flatnonzero(wrong)[:_TRACED]]))
     if csim.ordered:
-        rows = np.arange(max(min(len(wrong), _TRACED), *np.flatnonzero(wrong)[:1] + 1))  # with all that come before
+        rows = np.arange(max([min(len(wrong), _TRACED), *(np.flatnonzero(wrong)[:1] + 1)]))  # with all that come before
     some = [a[rows] for a in x]
     trace = csim.run(some, tuple(csim.layers), jobs).layers
     layers, first = _compare_layers(reference.probe.layers(some), trace, shown, graph, reference.flow, rows)

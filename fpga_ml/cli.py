@@ -276,21 +276,22 @@ def synth(
 @main.command()
 @click.argument("project", type=click.Path(path_type=Path))
 @click.option("--board", default="ulx3s-85f", help="Which; default: ulx3s-85f.")
-@click.option("--baud", type=int, default=1_000_000, help="Of the serial line; default: 1,000,000.")
+@click.option("--line", default="uart", help="To the host, uart or spi; default: uart.")
+@click.option("--baud", type=click.IntRange(1), default=1_000_000, help="Bits a second on the line; default: 1,000,000.")
 @click.option("--only", type=click.Choice(("sources",)), help="Write the shell and its pins, no bitstream.")
 @click.option("--time-limit", type=float, help="Seconds.")
-def board(project: Path, board: str, baud: int, only: str | None, time_limit: float | None) -> None:
-    """Put the RTL of a PROJECT folder into a bitstream, behind a serial line that fpga_ml.board talks to."""
+def board(project: Path, board: str, line: str, baud: int, only: str | None, time_limit: float | None) -> None:
+    """Put the RTL of a PROJECT folder into a bitstream, behind a line that fpga_ml.board talks to."""
     from fpga_ml.board.build import build, write_sources
     from fpga_ml.report.summary import synthesis
 
     if only == "sources":
-        click.echo(write_sources(project, board, baud=baud).folder)
+        click.echo(write_sources(project, board, line=line, baud=baud).folder)
         return
     with _progress() as progress:
-        built = build(project, board, baud=baud, time_limit_s=time_limit, watch=_Shown(progress).stage)
+        built = build(project, board, line=line, baud=baud, time_limit_s=time_limit, watch=_Shown(progress).stage)
     console = Console()
-    console.print(synthesis([built.result.as_json()]))
+    console.print("\n".join(synthesis([built.result.as_json()])), soft_wrap=True, highlight=False)
     console.print(f"  bitstream: {built.file}\n  to load it: {built.load}", soft_wrap=True)
 
 

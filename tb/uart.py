@@ -1,6 +1,7 @@
 """A serial line to the top of a board, with a host behind it that runs in a thread of its own.
 
-The line is driven and read bit by bit, as a USB bridge does it. `Line.link()` is what a host program takes for a serial port.
+The line is driven and read bit by bit, as a USB bridge does it. `Line.link()` is the host's end of it, over a port as
+pyserial's.
 """
 
 from __future__ import annotations
@@ -8,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import cocotb
 from cocotb.queue import Queue
 from cocotb.task import resume
 from cocotb.triggers import FallingEdge, Timer, with_timeout
 from cocotb.triggers import SimTimeoutError as TimedOut
+
+from fpga_ml.board.links import SerialLink
 
 CLOCK_NS = 40
 
@@ -25,7 +29,10 @@ class Line:
         self._come: Queue[int] = Queue()
         self._rx.value = 1
 
-    async def listen(self) -> None:
+    def start(self) -> None:
+        cocotb.start_soon(self._listen())
+
+    async def _listen(self) -> None:
         """For ever: bytes from the top. A stop bit that is missing ends the run."""
         while True:
             await FallingEdge(self._tx)
@@ -56,11 +63,11 @@ class Line:
                 break
         return bytes(found)
 
-    def link(self, spoil: Callable[[bytes], bytes] = lambda data: data) -> Link:
-        return Link(self, spoil)
+    def link(self, spoil: Callable[[bytes], bytes] = lambda data: data) -> SerialLink:
+        return SerialLink(_Port(self, spoil))
 
 
-class Link:
+class _Port:
     """For a program in a thread (cocotb.task.bridge). spoil: what the line makes of what is written."""
 
     def __init__(self, line: Line, spoil: Callable[[bytes], bytes]) -> None:
@@ -72,3 +79,5 @@ class Link:
     def write(self, data: bytes, /) -> int:
         self._send(self._spoil(data))
         return len(data)
+
+    def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""`fpga-ml board`: shell, pins and bitstream of a project, into PROJECT/board/NAME."""
+"""`fpga-ml board`: shell, pins and bitstream of a project, into PROJECT/board/LABEL."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from fpga_ml.board.boards import BoardKind, board_named
-from fpga_ml.board.host import DEFAULT_BAUD
+from fpga_ml.board.lines import DEFAULT_LINE, line_for
+from fpga_ml.board.links import DEFAULT_BAUD
 from fpga_ml.board.project import interface_of
-from fpga_ml.board.shell import TOP, Line, shell_files
-from fpga_ml.errors import FpgaMlError
+from fpga_ml.board.shell import TOP, shell_files
+from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.report import document
 from fpga_ml.synthesise.naming import Owners
 from fpga_ml.synthesise.open_tools import SEED, cells_of, check_fits
@@ -25,9 +26,11 @@ _YOSYS_LOG, _NEXTPNR_LOG = "yosys.log", "nextpnr.log"
 
 @dataclass(frozen=True)
 class Sources:
-    """files: of the project and of the shell, the top last; pins: the LPF file; folder: of the shell and of the bitstream."""
+    """label: of board and line; files: of the project and of the shell, the top last; pins: the LPF file; folder: of the shell
+    and of the bitstream."""
 
     board: BoardKind
+    label: str
     folder: Path
     files: tuple[Path, ...]
     pins: Path
@@ -42,24 +45,27 @@ class Built:
     result: Synthesis
 
 
-def write_sources(project: Path, board: str, *, baud: int = DEFAULT_BAUD) -> Sources:
-    """The shell and the pins. Raises FpgaMlError for an unknown board, a baud rate that its clock cannot make, and a project without
-    RTL or with names of the shell's."""
-    kind, face, report = board_named(board), interface_of(project), document.read(project)
-    line = Line.of(kind.clock_mhz, baud)
+def write_sources(project: Path, board: str, *, line: str = DEFAULT_LINE, baud: int = DEFAULT_BAUD) -> Sources:
+    """The shell and the pins. Raises FpgaMlError for an unknown board or line, a baud rate that its clock cannot make, and a
+    project without RTL or with names of the shell's."""
+    kind = board_named(board)
+    if line not in kind.lines:
+        raise FpgaMlError(f"{kind.name} has no line '{line}'", where="--line", do=suggest(line, kind.lines))
+    face, report, label = interface_of(project), document.read(project), kind.label(line)
     own = tuple(project / name for name in report["rtl"]["files"])
-    made = shell_files(face, line, [file.stem for file in own], kind.high)
-    folder = project / "board" / kind.name
+    made = shell_files(face, line_for(line, kind.clock_mhz, baud), [file.stem for file in own], kind.high)
+    folder = project / "board" / label
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in {**made, f"{kind.name}.lpf": kind.lpf}.items():
+    for name, text in {**made, f"{label}.lpf": kind.lpf(line)}.items():
         (folder / name).write_text(text)
-    return Sources(kind, folder, own + tuple(folder / name for name in made), folder / f"{kind.name}.lpf")
+    return Sources(kind, label, folder, own + tuple(folder / name for name in made), folder / f"{label}.lpf")
 
 
 def build(
     project: Path,
     board: str,
     *,
+    line: str = DEFAULT_LINE,
     baud: int = DEFAULT_BAUD,
     time_limit_s: float | None = None,
     watch: Callable[[str], None] = lambda _what: None,
@@ -67,7 +73,7 @@ def build(
     """The bitstream, and its figures into report.json. Raises FpgaMlError as `write_sources`, and with the tool's own last error
     where one is missing or fails, the design does not fit, misses the board's clock, or the time limit is over."""
     start = time.monotonic()
-    sources = write_sources(project, board, baud=baud)
+    sources = write_sources(project, board, line=line, baud=baud)
     kind, folder, report = sources.board, sources.folder, document.read(project)
     part = PARTS[kind.device]
     assert part.device is not None, "a board's device is one that nextpnr knows"
@@ -76,7 +82,7 @@ def build(
     watch("Yosys")
     made = yosys.netlist(sources.files, TOP, part.target, _left_s(end), folder, log=folder / _YOSYS_LOG)
     check_fits(cells_of(part, made.cells), part.device.available, kind.name, project)
-    name = f"{report['config']['project_name']}_{kind.name}"
+    name = f"{report['config']['project_name']}_{sources.label}"
     config, bitstream = folder / f"{name}.config", folder / f"{name}.bit"
     bitstream.unlink(missing_ok=True)  # of an earlier build, which must not be taken for this one's
     options = [*part.device.options, "--lpf", sources.pins.name, "--textcfg", config.name]
@@ -92,22 +98,23 @@ def build(
             do=f"compile with --device {kind.device} --clock-ns {period_ns / 2:g} or less: the delay model knows no congestion",
         )
     ecppack.pack(config, bitstream)
-    result = _result(kind, made, placed, report, time.monotonic() - start)
+    result = _result(sources, made, placed, report, time.monotonic() - start)
     others = [s for s in report["synth"] if (s["tool"], s["device"], s["effort"]) != result.key]
     document.write(report | {"synth": [*others, result.as_json()]}, project / "report.json")
     return Built(bitstream, kind.load.format(file=bitstream), result)
 
 
 def _result(
-    kind: BoardKind, made: yosys.Netlist, placed: nextpnr.Placed, report: Mapping[str, Any], seconds: float
+    sources: Sources, made: yosys.Netlist, placed: nextpnr.Placed, report: Mapping[str, Any], seconds: float
 ) -> Synthesis:
+    kind = sources.board
     device, rtl = PARTS[kind.device].device, report["rtl"]
     owners = Owners.of(made.module, report["config"]["project_name"], [row["name"] for row in rtl["layers"]])
-    folder = Path("board") / kind.name
+    folder = Path("board") / sources.label
     return Synthesis(
         tool="yosys+nextpnr",
         version=f"{made.version}, {placed.version}",
-        device=kind.name,
+        device=sources.label,
         effort="route",
         cells=_cells(placed),
         available=None if device is None else device.available,

@@ -10,12 +10,13 @@ from __future__ import annotations
 import binascii
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
 
+from fpga_ml.board.links import Link
 from fpga_ml.errors import FpgaMlError
 
 REQUEST, ANSWER = 0xA5, 0x5A
 HEAD_BYTES, SUM_BYTES = 4, 2
+_UNHEARD = "check that the bitstream is loaded and made for this line, and the port and its baud rate"
 
 
 class Kind(IntEnum):
@@ -38,19 +39,11 @@ class Status(IntEnum):
 MEANING = {
     Status.LENGTH: "the frame's length is not that of a sample of the model on the board",
     Status.CHECKSUM: "a frame reached the board with a wrong checksum",
-    Status.LATE: "a frame reached the board in part only: too long a gap between two bytes",
+    Status.LATE: "a frame reached the board in part only",
     Status.STUCK: "the model gave no result in time; the board has reset it",
     Status.OVERRUN: "bytes reached the board while it was still busy with the frame before",
     Status.KIND: "the board does not know this kind of frame",
 }
-
-
-class Link(Protocol):
-    """A serial line, as pyserial's: read gives fewer bytes than asked for when none come for its time-out."""
-
-    def read(self, size: int, /) -> bytes: ...
-
-    def write(self, data: bytes, /) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -82,9 +75,8 @@ def checksum(body: bytes) -> bytes:
 def receive(link: Link) -> Answer:
     """One answer; what comes before its first byte is passed over. Raises LineError where there is none, or not all of it, or
     its checksum is wrong."""
-    head = _exactly(link, 1)
-    while head[0] != ANSWER:
-        head = _exactly(link, 1)
+    if not link.seek(ANSWER):
+        raise LineError("the board gave no answer", do=_UNHEARD)
     body = _exactly(link, HEAD_BYTES - 1)
     body += _exactly(link, int.from_bytes(body[1:3], "little"))
     found, right = _exactly(link, SUM_BYTES), checksum(body)
@@ -99,8 +91,5 @@ def receive(link: Link) -> Answer:
 def _exactly(link: Link, size: int) -> bytes:
     found = link.read(size) if size else b""
     if len(found) < size:
-        raise LineError(
-            f"the board gave no answer, or not all of it: {len(found)} of {size} bytes",
-            do="check that the bitstream is loaded, and the port and its baud rate",
-        )
+        raise LineError(f"the board gave a part of an answer: {len(found)} of {size} bytes", do=_UNHEARD)
     return found

@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from fpga_ml.board.frames import MEANING, Answer, Kind, LineError, Link, Status, receive, request
+from fpga_ml.board.frames import MEANING, Answer, Kind, LineError, Status, receive, request
 from fpga_ml.board.interface import Array, Interface
+from fpga_ml.board.links import DEFAULT_BAUD, Link, opened
 from fpga_ml.errors import FpgaMlError
 
-DEFAULT_BAUD = 1_000_000
-_PATIENCE_S = 2.0  # longer than the shell's own time-out
 _LINE = (Status.CHECKSUM, Status.LATE, Status.OVERRUN)
-_STALE_BYTES = 1 << 16
 
 
 class Board:
@@ -34,7 +32,8 @@ class Board:
 
     @classmethod
     def open(cls, port: str, project: Path | str, *, baud: int = DEFAULT_BAUD, retries: int = 2) -> Board:
-        """port: of the USB bridge, /dev/ttyUSB0 say; project: the folder whose RTL is on the board, which is asked whether it is.
+        """port: of the USB bridge, /dev/ttyUSB0 say, or spi:BUS.DEVICE for /dev/spidevBUS.DEVICE; project: the folder whose RTL
+        is on the board, which is asked whether it is; baud: bits a second.
 
         Raises FpgaMlError for a port that cannot be opened, no answer, and another model on the board.
         """
@@ -43,7 +42,7 @@ class Board:
         )
 
         interface = interface_of(Path(project))
-        board = cls(_serial(port, baud), interface, retries=retries)
+        board = cls(opened(port, baud), interface, retries=retries)
         try:
             board.check()
         except FpgaMlError:
@@ -93,7 +92,7 @@ class Board:
                 if left == 0:
                     raise FpgaMlError(f"{error.what} ({self.retries} repeats)", do=error.do) from None
                 self.repeated += 1
-                self.link.read(_STALE_BYTES)  # until the line is silent
+                self.link.settle()
         raise AssertionError("not reached")
 
     def _once(self, kind: Kind, payload: bytes) -> bytes:
@@ -116,30 +115,10 @@ class Board:
         return answer.payload
 
     def close(self) -> None:
-        closes = getattr(self.link, "close", None)
-        if closes is not None:
-            closes()
+        self.link.close()
 
     def __enter__(self) -> Board:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-
-def _serial(port: str, baud: int) -> Link:
-    try:
-        import serial
-    except ImportError:
-        raise FpgaMlError(
-            "talking to a board needs pyserial, which is not installed", do="pip install 'fpga_ml[board]'"
-        ) from None
-    try:
-        link: Link = serial.Serial(port, baud, timeout=_PATIENCE_S)
-    except (serial.SerialException, OSError) as error:
-        raise FpgaMlError(
-            f"cannot open the serial port: {error}",
-            where=port,
-            do="see that the board is plugged in and that you may use the port (on Linux: group dialout)",
-        ) from None
-    return link

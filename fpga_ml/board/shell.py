@@ -6,10 +6,10 @@ The hand-written modules are in rtl/; what depends on the model is the top that 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 
 from fpga_ml.board.interface import Ends, Interface
+from fpga_ml.board.lines import Line
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.rtl.map import packed
 from fpga_ml.rtl.names import identifier
@@ -17,111 +17,55 @@ from fpga_ml.rtl.signal import Signal
 from fpga_ml.rtl.sv import Assign, Comment, Declare, Instance, Item, Module, Net, Port, literal
 
 TOP = "board"
-_MODULES = ("board_reset", "board_uart_rx", "board_uart_tx", "board_frames", "board_feeder", "board_taker")
-_FEWEST_CLOCKS_PER_BIT = 4
+_MODULES = ("board_reset", "board_frames", "board_feeder", "board_taker")
 _LEDS = 8
-
-
-@dataclass(frozen=True)
-class Line:
-    """clocks_per_bit: of the serial line; timeout_cycles: without a byte in a frame, or without a result."""
-
-    clocks_per_bit: int
-    timeout_cycles: int
-
-    @classmethod
-    def of(cls, clock_mhz: float, baud: int, timeout_s: float = 0.1) -> Line:
-        """Raises FpgaMlError for a baud rate that the clock cannot make within 2 %: over ten bits that is a fifth of a bit."""
-        clocks = round(clock_mhz * 1e6 / baud)
-        if clocks < _FEWEST_CLOCKS_PER_BIT or abs(clocks * baud / (clock_mhz * 1e6) - 1) > 0.02:
-            near = clock_mhz * 1e6 / max(clocks, _FEWEST_CLOCKS_PER_BIT)
-            raise FpgaMlError(
-                f"a clock of {clock_mhz:g} MHz makes no {baud:,} baud", where="--baud", do=f"use {near:,.0f}, for one"
-            )
-        return cls(clocks, round(clock_mhz * 1e6 * timeout_s))
 
 
 def shell_files(interface: Interface, line: Line, taken: Sequence[str] = (), high: Sequence[str] = ()) -> Mapping[str, str]:
     """Text by file name, the top last. taken: names of the project's own modules, with which ours must not clash.
 
-    Ports of the top: clk, rx (from the host), tx (to the host), led[7:0], and `high`, which are 1.
+    Ports of the top: clk, those of the line, led[7:0], and `high`, which are 1.
     """
-    clash = sorted({TOP, *_MODULES} & set(taken))
+    modules = (*_MODULES, *line.modules)
+    clash = sorted({TOP, *modules} & set(taken))
     if clash:
         raise FpgaMlError(f"the project has a module '{clash[0]}', as the shell", do="compile with another project_name")
     folder = files(__package__).joinpath("rtl")
-    made = {f"{name}.sv": folder.joinpath(f"{name}.sv").read_text() for name in _MODULES}
+    made = {f"{name}.sv": folder.joinpath(f"{name}.sv").read_text() for name in modules}
     return made | {f"{TOP}.sv": _top(interface, line, high).text}
 
 
 def _top(interface: Interface, line: Line, high: Sequence[str]) -> Module:
     model = _stream(interface) if interface.arch == "stream" else _parallel(interface)
-    items = [*_line(interface, line), *_feeders(interface), *_takers(interface), Comment("the model"), *model]
+    items = [*_frames(interface, line), *_feeders(interface), *_takers(interface), Comment("the model"), *model]
     pins: list[Item] = [
         Comment("pins"),
         Assign("led", "{blink, running, 2'd0, status}"),
         *(Assign(name, "1'b1") for name in high),
     ]
-    ports = [Port("input", "clk"), Port("input", "rx"), Port("output", "tx"), Port("output", "led", _LEDS)]
+    ports = [Port("input", "clk"), *line.ports, Port("output", "led", _LEDS)]
     ports += [Port("output", name) for name in high]
-    return Module(TOP, tuple(ports), [*items, *pins], f"'{interface.top}' behind a serial line: see docs/board.md.")
+    return Module(TOP, tuple(ports), [*items, *pins], f"'{interface.top}' behind a line ({line.name}): see docs/board.md.")
 
 
-def _line(interface: Interface, line: Line) -> list[Item]:
+def _frames(interface: Interface, line: Line) -> list[Item]:
     """Reset, bytes, frames."""
-    speed = (("CLOCKS_PER_BIT", line.clocks_per_bit),)
     sizes = (
         ("SAMPLE_BYTES", interface.sample_bytes),
         ("RESULT_BYTES", interface.result_bytes),
         ("TIMEOUT", line.timeout_cycles),
+        ("IDENTITY", literal(int.from_bytes(interface.identity, "little"), 64)),
     )
-    identity = literal(int.from_bytes(interface.identity, "little"), 64)
-    single = [
-        "rst",
-        "blink",
-        "rx_valid",
-        "rx_broken",
-        "tx_valid",
-        "tx_ready",
-        "store",
-        "run",
-        "finished",
-        "clear",
-        "running",
-    ]
+    ends = ("rx_valid", "rx_data", "rx_broken", "rx_end", "tx_valid", "tx_data", "tx_ready")
+    model = ("store", "place", "run", "finished", "fetched", "clear", "running", "status")
     wide = {"rx_data": 8, "tx_data": 8, "place": 16, "fetched": 8, "status": 4}
-    clocked = (("clk", "clk"), ("rst", "rst"))
-    names = [
-        "rx_valid",
-        "rx_data",
-        "rx_broken",
-        "tx_valid",
-        "tx_data",
-        "tx_ready",
-        "store",
-        "place",
-        "run",
-        "finished",
-        "fetched",
-        "clear",
-        "running",
-        "status",
-    ]
     return [
-        *(Declare(name, None) for name in single),
-        *(Declare(name, width) for name, width in wide.items()),
+        *(Declare(name, wide.get(name)) for name in ("rst", "blink", *ends, *model)),
         Net("model_rst", None, False, "rst | clear"),
         Instance("board_reset", "start", (("clk", "clk"), ("rst", "rst"), ("blink", "blink"))),
-        Instance(
-            "board_uart_rx", "receiver",
-            (*clocked, ("line", "rx"), ("valid", "rx_valid"), ("data", "rx_data"), ("broken", "rx_broken")), speed,
-        ),
-        Instance(
-            "board_uart_tx", "sender",
-            (*clocked, ("valid", "tx_valid"), ("data", "tx_data"), ("ready", "tx_ready"), ("line", "tx")), speed,
-        ),
-        Instance("board_frames", "frames", (*clocked, *((n, n) for n in names)), (*sizes, ("IDENTITY", identity))),
-    ]  # fmt: skip
+        *line.items,
+        Instance("board_frames", "frames", tuple((n, n) for n in ("clk", "rst", *ends, *model)), sizes),
+    ]
 
 
 def _feeders(interface: Interface) -> list[Item]:

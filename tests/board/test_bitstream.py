@@ -18,9 +18,10 @@ from fpga_ml.toolchain.yosys import Netlist
 
 
 @pytest.mark.slow
-def test_the_reference_as_a_bitstream(project: Path) -> None:
-    built = build(project, "ulx3s-85f")
-    _check(project, built.file)
+@pytest.mark.parametrize(("line", "label"), [("uart", "ulx3s-85f"), ("spi", "ulx3s-85f-spi")])
+def test_the_reference_as_a_bitstream(project: Path, line: str, label: str) -> None:
+    built = build(project, "ulx3s-85f", line=line)
+    _check(project, built.file, label)
     assert str(built.file) in built.load
 
 
@@ -33,15 +34,15 @@ def test_a_model_as_a_bitstream(repository: Path, name: str, tmp_path: Path) -> 
     _check(tmp_path / name, build(tmp_path / name, "ulx3s-85f").file)
 
 
-def _check(project: Path, bitstream: Path) -> None:
+def _check(project: Path, bitstream: Path, label: str = "ulx3s-85f") -> None:
     """The bitstream names its device, the report the board, and every net has its pin."""
     assert b"LFE5U-85F" in bitstream.read_bytes()[:200]
     (row,) = document.read(project)["synth"]
-    assert (row["device"], row["effort"], row["timing"]) == ("ulx3s-85f", "route", "routed")
+    assert (row["device"], row["effort"], row["timing"]) == (label, "route", "routed")
     assert row["fmax_mhz"] >= 25
     assert 0 < row["luts"] < row["available"]["luts"]
     assert row["critical_path"]
-    log = (project / "board" / "ulx3s-85f" / "nextpnr.log").read_text()
+    log = (project / "board" / label / "nextpnr.log").read_text()
     assert "is unconstrained" not in log
 
 
@@ -61,6 +62,22 @@ def test_a_design_that_does_not_fit(project: Path, monkeypatch: pytest.MonkeyPat
     assert "the design takes 157 DSPs, and ulx3s-85f has 156" in done.stderr
     assert "share hardware" in done.stderr
     assert document.read(project)["synth"] == []
+
+
+def test_what_is_told_of_a_bitstream(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tools are played."""
+    file = project / "netlist.json"
+    file.write_text('{"modules": {"board": {"cells": {}, "netnames": {}}}}')
+    made = Netlist({}, file, "board", "0.70", 1.0, 1.0)
+    placed = Placed(25.0, (), {"TRELLIS_COMB": (8364, 83640)}, "0.11", 1.0, 1.0)
+    monkeypatch.setattr("fpga_ml.toolchain.yosys.netlist", lambda *given, **options: made)
+    monkeypatch.setattr("fpga_ml.toolchain.nextpnr.place_and_route", lambda *given, **options: placed)
+    monkeypatch.setattr("fpga_ml.toolchain.ecppack.pack", lambda *given: None)
+    done = CliRunner().invoke(main, ["board", str(project), "--line", "spi"])
+    assert done.exit_code == 0, done.output
+    assert "ulx3s-85f-spi, route (yosys+nextpnr): 8,364 LUT (10%)" in done.stdout
+    assert "40.0 MHz" in done.stdout
+    assert f"openFPGALoader -b ulx3s {project / 'board' / 'ulx3s-85f-spi' / 'myproject_ulx3s-85f-spi.bit'}" in done.stdout
 
 
 def test_a_design_that_misses_the_clock(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,6 +107,12 @@ def test_on_the_command_line(project: Path) -> None:
     done = CliRunner().invoke(main, ["board", str(project), "--only", "sources", "--baud", "115200"])
     assert done.exit_code == 0, done.output
     assert Path(done.stdout.strip()) == write_sources(project, "ulx3s-85f").folder
+    done = CliRunner().invoke(main, ["board", str(project), "--only", "sources", "--line", "spi"])
+    assert done.exit_code == 0, done.output
+    assert Path(done.stdout.strip()) == write_sources(project, "ulx3s-85f", line="spi").folder
+    for given, said in ((["--line", "i2c"], "ulx3s-85f has no line 'i2c'"), (["--baud", "4000000"], "does not follow SPI")):
+        done = CliRunner().invoke(main, ["board", str(project), "--line", "spi", *given])
+        assert (done.exit_code, said in done.stderr) == (1, True)
     done = CliRunner().invoke(main, ["board", str(project), "--board", "icebreaker"])
     assert (done.exit_code, "unknown board 'icebreaker'" in done.stderr) == (1, True)
     report = document.read(project)

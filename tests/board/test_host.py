@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import binascii
-from collections.abc import Sequence
+import importlib
+import re
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +14,12 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from fpga_ml.board import Board
+from fpga_ml.board.boards import BOARDS
 from fpga_ml.board.build import write_sources
 from fpga_ml.board.frames import MEANING, Kind, Status, answer, checksum, request
 from fpga_ml.board.interface import Ends, Interface
+from fpga_ml.board.lines import LINES, line_for
+from fpga_ml.board.links import Link, SerialLink, SpiLink, opened
 from fpga_ml.board.project import interface_of
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.numerics import FixedType
@@ -28,7 +34,7 @@ X = [np.array([[-1.0, 1.015625]]), np.array([[0.5]])]
 
 
 class Played:
-    """Answers that are given in turn to what is written; b'' is silence."""
+    """A serial port. Answers are given in turn to what is written; b'' is silence."""
 
     def __init__(self, answers: Sequence[bytes]) -> None:
         self.answers, self.written = list(answers), list[bytes]()
@@ -47,16 +53,56 @@ class Played:
         self.closed = True
 
 
-def test_values_cross_as_bytes() -> None:
+class PlayedSpi(Played):
+    """An SPI device: silence is zeros, and nothing is left of an answer after a pause. now, pause: its clock."""
+
+    def __init__(self, answers: Sequence[bytes]) -> None:
+        super().__init__(answers)
+        self.time_s = 0.0
+
+    def writebytes2(self, values: bytes, /) -> None:
+        self.write(values)
+        self.buffer = bytes(self.time_s == 0) * 40 + self.buffer
+
+    def xfer3(self, values: Sequence[int], /) -> Sequence[int]:
+        assert not any(values), "something was sent while an answer was awaited"
+        self.time_s += 1e-3
+        return tuple(self.read(len(values)).ljust(len(values), b"\0"))
+
+    def now(self) -> float:
+        return self.time_s
+
+    def pause(self, seconds: float) -> None:
+        self.time_s += seconds
+        self.buffer = b""
+
+
+def serial(answers: Sequence[bytes]) -> tuple[SerialLink, Played]:
+    played = Played(answers)
+    return SerialLink(played), played
+
+
+def spi(answers: Sequence[bytes], most_bytes: int = 4096) -> tuple[SpiLink, PlayedSpi]:
+    played = PlayedSpi(answers)
+    return SpiLink(played, most_bytes, now=played.now, pause=played.pause), played
+
+
+Line = Callable[[Sequence[bytes]], tuple[Link, Played]]
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="spidev is of Linux")
+either = pytest.mark.parametrize("line", [serial, spi])
+
+
+@either
+def test_values_cross_as_bytes(line: Line) -> None:
     """Least significant byte first, with the sign up to the whole byte; rounded and saturated as the hardware does it."""
-    link = Played([answer(0, PAYLOAD)])
+    link, played = line([answer(0, PAYLOAD)])
     y, z = Board(link, FACE).run(X)
-    assert link.written == [request(Kind.SAMPLE, PAYLOAD)]
+    assert played.written == [request(Kind.SAMPLE, PAYLOAD)]
     assert_array_equal(y, X[0])
     assert_array_equal(z, X[1])
-    link = Played([answer(0, PAYLOAD)])
+    link, played = line([answer(0, PAYLOAD)])
     Board(link, FACE).run([np.array([[100.0, -0.0078126]]), np.array([[0.0]])])
-    assert link.written[0][4:8] == bytes([0xFF, 0x01, 0xFF, 0xFF])
+    assert played.written[0][4:8] == bytes([0xFF, 0x01, 0xFF, 0xFF])
 
 
 def test_every_raw_value_comes_back() -> None:
@@ -71,10 +117,10 @@ def test_interleaved_samples_come_in_turn() -> None:
     """Three of two steps: the first steps, then the second ones; zeros fill up the last frame."""
     byte = FixedType(False, 8, 8)
     face = Interface("net", "stream", False, (Ends("x", byte, (2, 1), 6, 3),), (Ends("y", byte, (1,), 3, 3),), b"identity")
-    link, done = Played([answer(0, bytes([10, 20, 30])), answer(0, bytes([40, 99, 99]))]), list[int]()
+    (link, played), done = serial([answer(0, bytes([10, 20, 30])), answer(0, bytes([40, 99, 99]))]), list[int]()
     (y,) = Board(link, face).run(np.arange(1.0, 9.0).reshape(4, 2, 1), watch=done.append)
     frames = [1, 3, 5, 2, 4, 6], [7, 0, 0, 8, 0, 0]
-    assert link.written == [request(Kind.SAMPLE, bytes(frame)) for frame in frames]
+    assert played.written == [request(Kind.SAMPLE, bytes(frame)) for frame in frames]
     assert_array_equal(y, [[10], [20], [30], [40]])
     assert done == [3, 1]
 
@@ -89,19 +135,21 @@ def test_a_frame_in_bytes() -> None:
     assert binascii.crc_hqx(b"123456789" + checksum(b"123456789"), 0xFFFF) == 0
 
 
+@either
 @pytest.mark.parametrize("status", [Status.CHECKSUM, Status.LATE, Status.OVERRUN])
-def test_what_the_line_spoilt_is_sent_again(status: Status) -> None:
-    link = Played([answer(status), b"", answer(0, PAYLOAD)[:-3], answer(0, PAYLOAD)])
+def test_what_the_line_spoilt_is_sent_again(status: Status, line: Line) -> None:
+    link, played = line([answer(status) + answer(0, PAYLOAD), b"", answer(0, PAYLOAD)[:-3], answer(0, PAYLOAD)])
     board = Board(link, FACE, retries=3)
     assert_array_equal(board.run(X)[1], X[1])
     assert board.repeated == 3
-    assert len(set(link.written)) == 1
+    assert len(set(played.written)) == 1
 
 
+@either
 @pytest.mark.parametrize("status", [s for s in Status if s is not Status.GOOD])
-def test_each_status_has_its_error(status: Status) -> None:
+def test_each_status_has_its_error(status: Status, line: Line) -> None:
     with pytest.raises(FpgaMlError) as caught:
-        Board(Played([answer(status)] * 3), FACE).run(X)
+        Board(line([answer(status)] * 3)[0], FACE).run(X)
     assert caught.value.what.startswith(MEANING[status])
     assert caught.value.do
 
@@ -109,8 +157,8 @@ def test_each_status_has_its_error(status: Status) -> None:
 @pytest.mark.parametrize(
     ("answers", "said"),
     [
-        ([b""] * 3, "the board gave no answer, or not all of it: 0 of 1 bytes"),
-        ([answer(0, PAYLOAD)[:6]] * 3, "not all of it: 2 of 7 bytes"),
+        ([b""] * 3, "the board gave no answer (2 repeats)"),
+        ([answer(0, PAYLOAD)[:6]] * 3, "the board gave a part of an answer: 2 of 7 bytes"),
         ([answer(0, PAYLOAD)[:-1] + b"x"] * 3, "an answer reached the host with a wrong checksum"),
         ([answer(9, b"")] * 3, "an answer reached the host with a wrong checksum"),
         ([answer(0, PAYLOAD + b"x")], "the board's answer has 8 bytes, this project's 7"),
@@ -118,14 +166,14 @@ def test_each_status_has_its_error(status: Status) -> None:
 )
 def test_answers_that_are_none(answers: list[bytes], said: str) -> None:
     with pytest.raises(FpgaMlError) as caught:
-        Board(Played(answers), FACE).run(X)
+        Board(serial(answers)[0], FACE).run(X)
     assert said in str(caught.value)
 
 
 def test_other_rtl_on_the_board() -> None:
-    Board(Played([b"noise" + answer(0, b"identity")]), FACE).check()
+    Board(serial([b"noise" + answer(0, b"identity")])[0], FACE).check()
     with pytest.raises(FpgaMlError, match="the board carries other RTL: 6f746865726f6e65, not 6964656e74697479"):
-        Board(Played([answer(0, b"otherone")]), FACE).check()
+        Board(serial([answer(0, b"otherone")])[0], FACE).check()
 
 
 @pytest.mark.parametrize(
@@ -139,7 +187,7 @@ def test_other_rtl_on_the_board() -> None:
 )
 def test_samples_that_do_not_fit(x: list[np.ndarray], said: str) -> None:
     with pytest.raises(FpgaMlError) as caught:
-        Board(Played([]), FACE).run(x)
+        Board(serial([])[0], FACE).run(x)
     assert said in str(caught.value)
 
 
@@ -149,11 +197,77 @@ def test_a_port_that_is_not_there(project: Path) -> None:
     assert "dialout" in str(caught.value)
 
 
-def test_it_is_closed_behind_with() -> None:
-    link = Played([])
+@either
+def test_it_is_closed_behind_with(line: Line) -> None:
+    link, played = line([])
     with Board(link, FACE):
         pass
-    assert link.closed
+    assert played.closed
+
+
+def test_an_spi_master_waits_with_zeros() -> None:
+    """For two seconds, no longer; a part of an answer is one with a wrong checksum, for zeros are its rest."""
+    link, played = spi([b""])
+    with pytest.raises(FpgaMlError, match=r"the board gave no answer \(0 repeats\)"):
+        Board(link, FACE, retries=0).run(X)
+    assert 2 <= played.time_s < 2.3
+    with pytest.raises(FpgaMlError, match="an answer reached the host with a wrong checksum"):
+        Board(spi([answer(0, PAYLOAD)[:6]])[0], FACE, retries=0).run(X)
+
+
+def test_after_a_fault_an_spi_master_lets_the_shell_come_to_rest() -> None:
+    """Longer than two time-outs of 0.1 s: of a model that gives nothing, and of the answer that says so."""
+    link, played = spi([answer(Status.CHECKSUM), answer(0, PAYLOAD)])
+    Board(link, FACE).run(X)
+    assert 0.2 < played.time_s < 0.4
+
+
+def test_a_frame_that_the_spi_driver_would_cut() -> None:
+    size = len(request(Kind.SAMPLE, PAYLOAD))
+    Board(spi([answer(0, PAYLOAD)], size)[0], FACE).run(X)
+    link, played = spi([], size - 1)
+    with pytest.raises(
+        FpgaMlError, match="a frame to the board has 13 bytes, one transfer of the SPI driver at most 12"
+    ) as caught:
+        Board(link, FACE).run(X)
+    assert "spidev.bufsiz=13" in str(caught.value)
+    assert not played.written
+
+
+@pytest.mark.parametrize("port", ["spi:", "spi:0", "spi:/dev/spidev0.0", "spi:a.b", "spi:0.0.0"])
+def test_a_name_of_no_spi_device(port: str) -> None:
+    with pytest.raises(FpgaMlError, match=f"'{port}' names no SPI device\n  do:    give spi:BUS.DEVICE"):
+        opened(port, 1_000_000)
+
+
+@on_linux
+def test_an_spi_device_that_is_not_there() -> None:
+    with pytest.raises(FpgaMlError, match=r"cannot open the SPI device: .*\n  where: /dev/spidev77\.3\n  do: .*group spi"):
+        opened("spi:77.3", 1_000_000)
+
+
+@pytest.mark.parametrize(("port", "package"), [("/dev/ttyUSB0", "pyserial"), ("spi:0.0", "spidev")])
+def test_a_package_that_is_missing(port: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("serial", "spidev"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(FpgaMlError, match=rf"needs {package}.* not installed\n  do:    pip install 'fpga_ml\[board\]'"):
+        opened(port, 1_000_000)
+
+
+@on_linux
+def test_an_spi_device_as_it_is_opened(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Device(PlayedSpi):
+        def open(self, bus: int, device: int) -> None:
+            self.place = (bus, device)
+
+    played = Device([answer(0, interface_of(project).identity)])
+    spidev = importlib.import_module("spidev")
+    for used in ("open", "writebytes2", "xfer3", "close", "mode", "max_speed_hz"):
+        assert hasattr(spidev.SpiDev, used), used
+    monkeypatch.setattr(spidev, "SpiDev", lambda: played)
+    with Board.open("spi:1.2", project, baud=250_000):
+        assert (played.place, played.mode, played.max_speed_hz) == ((1, 2), 0, 250_000)
+    assert played.written == [request(Kind.IDENTIFY)]
 
 
 def test_the_interface_of_a_project(project: Path) -> None:
@@ -173,14 +287,28 @@ def test_the_identity_is_that_of_the_rtl(project: Path) -> None:
 
 
 def test_sources_and_pins(project: Path) -> None:
-    made = write_sources(project, "ulx3s-85f", baud=115_200)
-    assert made.files[-1].name == "board.sv"
-    assert all(file.exists() for file in made.files)
-    top, pins = made.files[-1].read_text(), made.pins.read_text()
-    assert "CLOCKS_PER_BIT(217)" in top
-    for port in ("clk", "rx", "tx", "wifi_gpio0"):
-        assert f" {port}" in top
-        assert f'LOCATE COMP "{port}" SITE' in pins
-    assert pins.count("LOCATE") == 4 + 8
+    for line, ports in (("uart", {"rx", "tx"}), ("spi", {"sck", "cs_n", "mosi", "miso"})):
+        made = write_sources(project, "ulx3s-85f", line=line, baud=115_200)
+        assert made.folder == project / "board" / {"uart": "ulx3s-85f", "spi": "ulx3s-85f-spi"}[line]
+        assert made.files[-1].name == "board.sv"
+        assert all(file.exists() for file in made.files)
+        top, pins = made.files[-1].read_text(), made.pins.read_text()
+        assert ("CLOCKS_PER_BIT(217)" in top) == (line == "uart")
+        found = set(re.findall(r'LOCATE COMP "(\w+)', pins))
+        assert found == set(re.findall(r"^ *(?:input|output) +logic(?: \[.*\])? (\w+)", top, re.MULTILINE))
+        assert found == ports | {"clk", "led", "wifi_gpio0"}
+        assert set(re.findall(r'IOBUF PORT "(\w+)" PULLMODE=UP', pins)) == ports
     with pytest.raises(FpgaMlError, match=r"unknown board 'ulx3s'\n  where: --board\n  do:    did you mean 'ulx3s-85f'"):
         write_sources(project, "ulx3s")
+    with pytest.raises(FpgaMlError, match=r"ulx3s-85f has no line 'spy'\n  where: --line\n  do:    did you mean 'spi'"):
+        write_sources(project, "ulx3s-85f", line="spy")
+
+
+def test_the_lines_of_boards_are_lines_of_ours() -> None:
+    """With a pin for each port, and no pin for two ports."""
+    for board in BOARDS.values():
+        for name, pins in board.lines.items():
+            assert name in LINES
+            assert set(pins) == {port.name for port in line_for(name, board.clock_mhz, 1_000_000).ports}
+            sites = [*board.pins.values(), *pins.values()]
+            assert len(set(sites)) == len(sites)

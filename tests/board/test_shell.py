@@ -1,4 +1,4 @@
-"""The whole shell in both simulators, behind a serial line that is driven bit by bit, with fpga_ml.board as the host.
+"""The whole shell in both simulators, behind a line that is driven bit by bit, with fpga_ml.board as the host.
 
 What the results must be is C-simulation's (the reference project, parallel), or NumPy's own sums.
 """
@@ -18,8 +18,9 @@ from lint import lint_files
 from numpy.testing import assert_array_equal
 
 from fpga_ml.board.interface import Ends, Interface
+from fpga_ml.board.lines import Line, line_for, spi, uart
 from fpga_ml.board.project import interface_of
-from fpga_ml.board.shell import TOP, Line, shell_files
+from fpga_ml.board.shell import TOP, shell_files
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.ir.network import Axis, Channel, Loop, Map, Network, Window
@@ -34,10 +35,21 @@ bench_folder()
 from tb.test_board import Settings  # noqa: E402
 
 Array = npt.NDArray[np.float64]
-LINE = Line(4, 3000)
 IDENTITY = bytes(range(1, 9))
 FIVE, ELEVEN, SUM, WIDE = (FixedType.parse(f"ap_fixed<{t}>") for t in ("5,3", "11,6", "6,4", "12,7"))
 both = pytest.mark.parametrize("simulator", SIMULATORS)
+
+
+@dataclass(frozen=True)
+class Wired:
+    """clocks_per_bit: of the shell's clock."""
+
+    line: Line
+    clocks_per_bit: int
+
+
+UART, SPI = Wired(uart(4, 3000), 4), Wired(spi(3000), 8)
+either = pytest.mark.parametrize("wired", [UART, SPI], ids=lambda wired: wired.line.name)
 
 
 @dataclass(frozen=True)
@@ -105,11 +117,19 @@ def reference(folder: Path) -> Case:
     return Case(rtl, face, [x[:12]], [y[:12]])
 
 
+def mute(case: Case) -> Case:
+    """The same, with a model that gives nothing."""
+    top = case.rtl["sums.sv"]
+    old = "assign ap_ready = " if case.face.arch == "parallel" else "assign y_TVALID = "
+    assert old in top
+    return Case(case.rtl | {"sums.sv": top.replace(old, f"{old}1'b0 & ")}, case.face, case.x, case.y)
+
+
 def values(t: FixedType, *shape: int) -> Array:
     return t.real(np.random.default_rng(t.width).integers(t.min_raw, t.max_raw, size=shape, endpoint=True))
 
 
-def written(case: Case, folder: Path, line: Line = LINE) -> list[Path]:
+def written(case: Case, folder: Path, line: Line) -> list[Path]:
     """The sources of the board's top."""
     files = {**case.rtl, **shell_files(case.face, line, high=("wifi_gpio0",))}
     for name, text in files.items():
@@ -118,9 +138,10 @@ def written(case: Case, folder: Path, line: Line = LINE) -> list[Path]:
 
 
 def simulated(
-    case: Case, folder: Path, simulator: str, tests: Sequence[str], line: Line = LINE, timeout_s: float = 120
+    case: Case, folder: Path, simulator: str, tests: Sequence[str], wired: Wired = UART, timeout_s: float = 120
 ) -> list[Array]:
     """Run these of tb/test_board.py, each in a simulation of its own, and give the outputs that `samples` saw."""
+    line = wired.line
     sources = written(case, folder, line)
     cocotb, build = cocotb_setup.find(), folder / "build"
     build.mkdir()
@@ -129,12 +150,11 @@ def simulated(
         icarus.build(vvp, sources, TOP, build)
         command = icarus.command(vvp, build, cocotb.icarus_module)
     else:
-        ports = ("clk", "rx", "tx", "led")
+        ports = ("clk", "led", *(port.name for port in line.ports))
         verilator.build(verilator.find(), sources, TOP, ports, cocotb.verilator_main, cocotb.libraries, build)
         command = verilator.command(build, 1)
-    settings = Settings(
-        case.face, line.clocks_per_bit, line.timeout_cycles, 3 * line.timeout_cycles, case.x, folder / "y.npz"
-    )
+    cycles = line.timeout_cycles
+    settings = Settings(line.name, case.face, wired.clocks_per_bit, cycles, 3 * cycles, case.x, folder / "y.npz")
     (folder / "settings").write_bytes(pickle.dumps(settings))
     environment = {
         **dict(cocotb.environment),
@@ -156,17 +176,20 @@ def simulated(
 
 
 @both
+@either
 @pytest.mark.parametrize("arch", ["parallel", "stream"])
-def test_results_are_exact_and_faults_have_names(arch: str, simulator: str, tmp_path: Path) -> None:
+def test_results_are_exact_and_faults_have_names(arch: str, wired: Wired, simulator: str, tmp_path: Path) -> None:
     case = {"parallel": parallel, "stream": stream}[arch]()
-    for found, right in zip(simulated(case, tmp_path, simulator, ["samples", "faults", "noise"]), case.y, strict=True):
+    tests = ["samples", "frame_faults", f"{wired.line.name}_faults", "noise"]
+    for found, right in zip(simulated(case, tmp_path, simulator, tests, wired), case.y, strict=True):
         assert_array_equal(found, right)
 
 
 @both
-def test_the_tagger_gives_what_c_simulation_gives(project: Path, simulator: str, tmp_path: Path) -> None:
+@either
+def test_the_tagger_gives_what_c_simulation_gives(project: Path, wired: Wired, simulator: str, tmp_path: Path) -> None:
     case = reference(project)
-    (found,) = simulated(case, tmp_path, simulator, ["samples"])
+    (found,) = simulated(case, tmp_path, simulator, ["samples"], wired)
     assert_array_equal(found, case.y[0])
 
 
@@ -187,7 +210,9 @@ def test_models_give_what_the_emulator_gives(repository: Path, name: str, tmp_pa
         place, x = tmp_path / simulator, [a[:samples] for a in project.x]
         place.mkdir()
         case = Case({Path(f).name: text for f, text in rtl.items()}, face, x, project.emulate(x))
-        for found, right in zip(simulated(case, place, simulator, ["samples"], Line(4, 60_000), 1800), case.y, strict=True):
+        for found, right in zip(
+            simulated(case, place, simulator, ["samples"], Wired(uart(4, 60_000), 4), 1800), case.y, strict=True
+        ):
             assert_array_equal(found, right)
 
 
@@ -205,34 +230,53 @@ def test_samples_that_are_interleaved(tmp_path: Path) -> None:
 def test_a_usual_baud_rate_and_lines_that_are_off(tmp_path: Path) -> None:
     """25 clocks a bit, as a board has it; and baud rates 2 % off, which fewer clocks a bit would not show."""
     case = parallel()
-    found = simulated(case, tmp_path, "verilator", ["samples", "faults"], Line(25, 18750))
+    found = simulated(case, tmp_path, "verilator", ["samples", "uart_faults"], Wired(uart(25, 18750), 25))
     assert_array_equal(found[0], case.y[0])
 
 
+def test_spi_slower_than_it_could_be(tmp_path: Path) -> None:
+    case = parallel()
+    found = simulated(case, tmp_path, "verilator", ["samples", "spi_faults"], Wired(spi(9000), 25))
+    assert_array_equal(found[0], case.y[0])
+
+
+@either
 @pytest.mark.parametrize("arch", ["parallel", "stream"])
-def test_a_model_that_never_answers(arch: str, tmp_path: Path) -> None:
+def test_a_model_that_never_answers(arch: str, wired: Wired, tmp_path: Path) -> None:
     case = {"parallel": parallel, "stream": stream}[arch]()
-    top = case.rtl["sums.sv"]
-    old = "assign ap_ready = " if arch == "parallel" else "assign y_TVALID = "
-    assert old in top
-    mute = Case(case.rtl | {"sums.sv": top.replace(old, f"{old}1'b0 & ")}, case.face, case.x, case.y)
-    simulated(mute, tmp_path, "icarus", ["stuck"])
+    simulated(mute(case), tmp_path, "icarus", ["stuck"], wired)
 
 
 FAULTS = {
-    "the sum is not looked at": ("board_frames", "sum_next != 16'd0", "1'b0", "faults"),
-    "the length is not looked at": ("board_frames", "length == 16'(SAMPLE_BYTES)", "1'b1", "faults"),
-    "it waits for ever": ("board_frames", "receiving & late", "receiving & late & rst", "faults"),
-    "nothing is lost": ("board_frames", "overrun <= overrun | rx_valid", "overrun <= 1'b0", "faults"),
+    "the sum is not looked at": ("board_frames", "sum_next != 16'd0", "1'b0", "frame_faults"),
+    "the length is not looked at": ("board_frames", "length == 16'(SAMPLE_BYTES)", "1'b1", "frame_faults"),
+    "it waits for ever": ("board_frames", "(late | rx_end)", "rx_end", "frame_faults"),
+    "nothing is lost": ("board_frames", "overrun <= overrun | lost", "overrun <= 1'b0", "uart_faults"),
+    "zeros are lost": ("board_frames", "lost = rx_valid & (rx_broken | rx_data != 8'd0)", "lost = rx_valid", "uart_faults"),
     "bytes the wrong way round": ("board_feeder", "<< (8 * BEAT_BYTES - 8)", "<< 0", "samples"),
     "a byte too few": ("board_taker", "left <= LEFT'(BEAT_BYTES);", "left <= LEFT'(BEAT_BYTES - 1);", "samples"),
-    "bits of a glitch": ("board_uart_rx", "(left == 4'd10 & settled[1])", "(1'b0)", "faults"),
+    "bits of a glitch": ("board_uart_rx", "(left == 4'd10 & settled[1])", "(1'b0)", "uart_faults"),
+    "a selection ends nothing": ("board_frames", "(late | rx_end)", "late", "spi_faults"),
+    "polls keep a model alive": ("board_frames", "receiving & rx_valid | cut", "rx_valid | cut", "stuck"),
+    "answers wait for ever": ("board_frames", "else if (late) begin", "else if (rst) begin", "spi_faults"),
+    "an overrun outlives its answer": ("board_frames", "overrun <= 1'b0;\n        state", "state", "spi_faults"),
+    "a bit ahead of the edge": ("board_spi", "else if (fall) out", "else if (rise) out", "spi_faults"),
+    "a byte is gone before it is read": (
+        "board_spi",
+        "tx_ready = through & filled",
+        "tx_ready = rise & between & filled",
+        "spi_faults",
+    ),
+    "a cut byte is not forgotten": ("board_spi", "if (rx_end) bits <= 3'd0;\n    else if", "if", "spi_faults"),
+    "MISO for ever": ("board", "cs_n ? 1'bz : miso_bit", "miso_bit", "spi_faults"),
+    "the last byte again": ("board_spi", "tx_valid ? tx_data : 8'd0", "tx_data", "spi_faults"),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_faults_of_the_shell_are_found(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module, old, new, test = FAULTS[fault]
+    wired = SPI if test in ("spi_faults", "stuck") else UART
     whole = shell_files
 
     def broken(*given: Any, **options: Any) -> dict[str, str]:
@@ -242,8 +286,10 @@ def test_faults_of_the_shell_are_found(fault: str, tmp_path: Path, monkeypatch: 
 
     monkeypatch.setitem(globals(), "shell_files", broken)
     case = parallel()
+    if test == "stuck":
+        case = mute(case)
     try:
-        found = simulated(case, tmp_path, "icarus", [test])
+        found = simulated(case, tmp_path, "icarus", [test], wired)
     except (AssertionError, FpgaMlError):
         return
     assert test == "samples", "no test of the frames saw it"
@@ -252,20 +298,30 @@ def test_faults_of_the_shell_are_found(fault: str, tmp_path: Path, monkeypatch: 
 
 def test_our_lint_is_quiet(tmp_path: Path) -> None:
     for case in (parallel(), stream(), stream(frame_last=True)):
-        lint_files(written(case, tmp_path), TOP, tmp_path)  # raises where it warns
+        for wired in (UART, SPI):
+            lint_files(written(case, tmp_path, wired.line), TOP, tmp_path)  # raises where it warns
 
 
 def test_a_baud_rate_that_the_clock_cannot_make() -> None:
-    assert Line.of(25, 1_000_000) == Line(25, 2_500_000)
-    assert Line.of(25, 115_200).clocks_per_bit == 217
-    for baud in (3_000_001, 9_000_000):
-        if baud == 9_000_000:
-            with pytest.raises(
-                FpgaMlError, match=r"a clock of 25 MHz makes no 9,000,000 baud\n  where: --baud\n  do:    use 6,250,000"
-            ):
-                Line.of(25, baud)
+    assert line_for("uart", 25, 1_000_000) == uart(25, 2_500_000)
+    assert line_for("uart", 25, 115_200) == uart(217, 2_500_000)
+    with pytest.raises(
+        FpgaMlError, match=r"a clock of 25 MHz makes no 9,000,000 baud\n  where: --baud\n  do:    use 6,250,000"
+    ):
+        line_for("uart", 25, 9_000_000)
+
+
+def test_an_spi_clock_that_the_board_cannot_follow() -> None:
+    assert line_for("spi", 25, 3_125_000) == spi(2_500_000)
+    with pytest.raises(
+        FpgaMlError, match=r"does not follow SPI at 3,125,001 Hz\n  where: --baud\n  do:    use 3,125,000 or"
+    ):
+        line_for("spi", 25, 3_125_001)
 
 
 def test_a_module_of_the_project_with_a_name_of_ours() -> None:
     with pytest.raises(FpgaMlError, match="the project has a module 'board_taker'"):
-        shell_files(parallel().face, LINE, taken=["x", "board_taker"])
+        shell_files(parallel().face, SPI.line, taken=["x", "board_taker"])
+    with pytest.raises(FpgaMlError, match="the project has a module 'board_spi'"):
+        shell_files(parallel().face, SPI.line, taken=["board_spi"])
+    shell_files(parallel().face, UART.line, taken=["board_spi"])

@@ -1,7 +1,8 @@
 // The protocol of docs/board.md: a frame comes in, is checked as a whole, and is answered by one frame. A sample's bytes are
 // stored as they come; `run` is high for one cycle where all of them are right, and `finished` says that the result is there.
 // `clear` resets the model where it gave no result in time. Bytes that come before an answer is out are lost, and a further
-// answer says so.
+// answer says so; zeros are what a master sends while it waits, and lose nothing. `rx_end` says that the line has ended what
+// it sent. An answer that is not fetched in time is dropped.
 module board_frames #(
   parameter int SAMPLE_BYTES = 1,
   parameter int RESULT_BYTES = 1,
@@ -13,6 +14,7 @@ module board_frames #(
   input  logic rx_valid,
   input  logic [7:0] rx_data,
   input  logic rx_broken,
+  input  logic rx_end,
   output logic tx_valid,
   output logic [7:0] tx_data,
   input  logic tx_ready,
@@ -51,6 +53,9 @@ module board_frames #(
   wire known = of_sample | kind == IDENTIFY;
   wire receiving = state == HEAD | state == PAYLOAD | state == TAIL;
   wire late = timer == TIMER'(TIMEOUT);
+  wire cut = receiving & ~rx_valid & (late | rx_end);
+  wire ran = running & (finished | late);
+  wire lost = rx_valid & (rx_broken | rx_data != 8'd0);
   wire whole = rx_valid & state == TAIL & step == 3'd1;
   wire wrong = faulty | rx_broken | sum_next != 16'd0;
   wire [15:0] answer_length = (status != GOOD) ? 16'd0 : of_sample ? 16'(RESULT_BYTES) : 16'd8;
@@ -73,7 +78,7 @@ module board_frames #(
     endcase
 
   always_ff @(posedge clk) begin
-    timer <= (rx_valid | state == IDLE | run) ? TIMER'(0) : late ? timer : timer + TIMER'(1);
+    timer <= (state == IDLE | receiving & rx_valid | cut | ran | sends) ? TIMER'(0) : timer + TIMER'(1);
     if (rst) begin
       state <= IDLE;
       status <= GOOD;
@@ -107,19 +112,19 @@ module board_frames #(
         status <= wrong ? CHECKSUM : ~known ? KIND : ~fits ? LENGTH : GOOD;
         state <= run ? RUNNING : SENDING;
       end
-    end else if (receiving & late) begin
+    end else if (cut) begin
       step <= 3'd0;
       sum <= 16'hffff;
       status <= LATE;
       state <= SENDING;
     end else if (running) begin
-      overrun <= overrun | rx_valid;
-      if (finished | late) begin
+      overrun <= overrun | lost;
+      if (ran) begin
         status <= finished ? GOOD : STUCK;
         state <= SENDING;
       end
     end else if (state == SENDING) begin
-      overrun <= overrun | rx_valid;
+      overrun <= overrun | lost;
       if (sends) begin
         if (step == 3'd4) place <= place + 16'd1;
         if (step != 3'd4 | place == answer_length - 16'd1) step <= step + 3'd1;
@@ -128,10 +133,13 @@ module board_frames #(
         if (step == 3'd6) begin
           step <= 3'd0;
           sum <= 16'hffff;
-          overrun <= rx_valid;
+          overrun <= lost;
           if (overrun) status <= OVERRUN;
           else state <= IDLE;
         end
+      end else if (late) begin
+        overrun <= 1'b0;
+        state <= IDLE;
       end
     end
   end

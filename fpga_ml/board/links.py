@@ -145,7 +145,7 @@ def opened(port: str, baud: int) -> Link:
 
 
 def _serial(port: str, baud: int) -> Link:
-    serial = _package("serial", "a board", "pyserial")
+    serial = _package("serial", "a board", "pyserial", "board")
     try:
         return SerialLink(serial.Serial(port, baud, timeout=_PATIENCE_S))
     except (serial.SerialException, OSError) as error:
@@ -160,7 +160,7 @@ def _spi(port: str, baud: int) -> Link:
     place = re.fullmatch(r"spi:(\d+)\.(\d+)", port)
     if place is None:
         raise FpgaMlError(f"'{port}' names no SPI device", do="give spi:BUS.DEVICE; spi:0.0 is /dev/spidev0.0")
-    device = _package("spidev", "a board over SPI", "spidev (Linux only)").SpiDev()
+    device = _package("spidev", "a board over SPI", "spidev (Linux only)", "spi").SpiDev()
     try:
         device.open(int(place[1]), int(place[2]))
         device.mode, device.max_speed_hz = 0, baud
@@ -173,10 +173,10 @@ def _spi(port: str, baud: int) -> Link:
     return SpiLink(device, min(int(_BUFFER.read_text()) if _BUFFER.exists() else 4096, 0xFFFF))
 
 
-def _package(module: str, what: str, name: str) -> Any:
+def _package(module: str, what: str, name: str, extra: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError:
         raise FpgaMlError(
-            f"talking to {what} needs {name}, which is not installed", do="pip install 'fpga_ml[board]'"
+            f"talking to {what} needs {name}, which is not installed", do=f"pip install 'fpga_ml[{extra}]'"
         ) from None

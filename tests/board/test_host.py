@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import binascii
-import importlib
 import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -88,7 +88,6 @@ def spi(answers: Sequence[bytes], most_bytes: int = 4096) -> tuple[SpiLink, Play
 
 
 Line = Callable[[Sequence[bytes]], tuple[Link, Played]]
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="spidev is of Linux")
 either = pytest.mark.parametrize("line", [serial, spi])
 
 
@@ -240,31 +239,31 @@ def test_a_name_of_no_spi_device(port: str) -> None:
         opened(port, 1_000_000)
 
 
-@on_linux
-def test_an_spi_device_that_is_not_there() -> None:
+def test_an_spi_device_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Missing:
+        def open(self, bus: int, device: int) -> None:
+            raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setitem(sys.modules, "spidev", SimpleNamespace(SpiDev=Missing))
     with pytest.raises(FpgaMlError, match=r"cannot open the SPI device: .*\n  where: /dev/spidev77\.3\n  do: .*group spi"):
         opened("spi:77.3", 1_000_000)
 
 
-@pytest.mark.parametrize(("port", "package"), [("/dev/ttyUSB0", "pyserial"), ("spi:0.0", "spidev")])
-def test_a_package_that_is_missing(port: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("port", "package", "extra"), [("/dev/ttyUSB0", "pyserial", "board"), ("spi:0.0", "spidev", "spi")])
+def test_a_package_that_is_missing(port: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("serial", "spidev"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(FpgaMlError, match=rf"needs {package}.* not installed\n  do:    pip install 'fpga_ml\[board\]'"):
+    with pytest.raises(FpgaMlError, match=rf"needs {package}.* not installed\n  do:    pip install 'fpga_ml\[{extra}\]'"):
         opened(port, 1_000_000)
 
 
-@on_linux
 def test_an_spi_device_as_it_is_opened(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Device(PlayedSpi):
         def open(self, bus: int, device: int) -> None:
             self.place = (bus, device)
 
     played = Device([answer(0, interface_of(project).identity)])
-    spidev = importlib.import_module("spidev")
-    for used in ("open", "writebytes2", "xfer3", "close", "mode", "max_speed_hz"):
-        assert hasattr(spidev.SpiDev, used), used
-    monkeypatch.setattr(spidev, "SpiDev", lambda: played)
+    monkeypatch.setitem(sys.modules, "spidev", SimpleNamespace(SpiDev=lambda: played))
     with Board.open("spi:1.2", project, baud=250_000):
         assert (played.place, played.mode, played.max_speed_hz) == ((1, 2), 0, 250_000)
     assert played.written == [request(Kind.IDENTIFY)]

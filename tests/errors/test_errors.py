@@ -228,7 +228,12 @@ def test_interrupted_run_leaves_the_old_project(tmp_path: Path, sent: signal.Sig
     (target / "report.json").write_text("old")
     command = [sys.executable, "-m", "fpga_ml.cli", "compile", str(model), "-o", str(target)]
     process = subprocess.Popen(
-        command, env={**os.environ, "CXX": str(slow)}, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        env={**os.environ, "CXX": str(slow)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which shells ignore for what runs behind them
     )
     for _ in range(3000):
         if (tmp_path / "compiling").exists():

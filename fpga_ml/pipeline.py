@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,7 +31,7 @@ from fpga_ml.rtl.build import Rtl, emit, lower, shortest_interval
 from fpga_ml.schedule.auto import soonest_clock_ns
 from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.simulate.compare import Check, check_csim
-from fpga_ml.simulate.cosim import CosimResult, rtl_files_of
+from fpga_ml.simulate.cosim import CosimResult, Vectors, rtl_files_of
 from fpga_ml.simulate.csim import CSim
 from fpga_ml.simulate.emulate import check_emulator, emulate
 from fpga_ml.simulate.prove import default_vectors, proof_vectors, prove
@@ -165,10 +165,7 @@ def compile(
                 files = given or made.write(_made(folder / "rtl"))
         if made is not None and check is not None and stages["cosim"] == "ran":
             with clock.stage("cosim"):
-                count = config.cosim_vectors or default_vectors(made)
-                x = [a[:count] for a in prepared.x]
-                run = partial(csim.run, jobs=config.jobs)
-                vectors = proof_vectors(layers, graph.heads, graph.ports, x, lambda a: run(a).outputs, config.interleave)
+                vectors = _vectors(made, layers, graph, prepared, csim, config)
                 runs = prove(files, made, vectors, folder / "sim", config.seed, config.simulators, ours=given is None)
         build = Build(source, samples, prepared, graph, check, emulation, made, runs, config, stages, dict(clock.timings_s))
         report = assemble(build)
@@ -177,6 +174,17 @@ def compile(
         report = _synthesised(target, config, clock)
     simulator = csim_of(graph, target) if check is not None else None
     return Project(target, report, simulator, layers, graph.heads, prepared.x, build.outputs)
+
+
+def _vectors(made: Rtl, layers: tuple[Layer, ...], graph: Graph, prepared: Prepared, csim: CSim, config: Config) -> Vectors:
+    """What co-simulation sends and expects: as many samples as are asked for, and the corners of the inputs' types."""
+    count = config.cosim_vectors or default_vectors(made)
+    x = [a[:count] for a in prepared.x]
+
+    def outputs(given: list[Array]) -> Sequence[Array]:
+        return csim.run(given, jobs=config.jobs).outputs
+
+    return proof_vectors(layers, graph.heads, graph.ports, x, outputs, config.interleave)
 
 
 def _check_turns(config: Config, rtl: Path | str | None) -> None:

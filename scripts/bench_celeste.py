@@ -87,7 +87,7 @@ def build(task: Task, folder: Path) -> Kernel:
 
 def show(kernels: list[Kernel]) -> None:
     print(
-        "| kernel, D16 | device | LUT | FF | DSP | BRAM | MHz | interval, latency of a patch, cycles | Mpixel/s |",
+        f"| kernel, {DESIGN} | device | LUT | FF | DSP | BRAM | MHz | interval, latency of a patch, cycles | Mpixel/s |",
         "|---" * 9 + "|",
         sep="\n",
     )

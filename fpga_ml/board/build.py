@@ -16,9 +16,9 @@ from fpga_ml.board.shell import TOP, shell_files
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.report import document
 from fpga_ml.synthesise.naming import Owners
-from fpga_ml.synthesise.open_tools import SEED, cells_of, check_fits
+from fpga_ml.synthesise.open_tools import SEED, cells_of, check_fits, left_s, path_of
 from fpga_ml.synthesise.parts import PARTS
-from fpga_ml.synthesise.result import Cells, Step, Synthesis
+from fpga_ml.synthesise.result import Cells, Synthesis
 from fpga_ml.toolchain import ecppack, nextpnr, yosys
 
 _YOSYS_LOG, _NEXTPNR_LOG = "yosys.log", "nextpnr.log"
@@ -80,7 +80,7 @@ def build(
     nextpnr.nextpnr_version(part.device.family)
     end = None if time_limit_s is None else start + time_limit_s
     watch("Yosys")
-    made = yosys.netlist(sources.files, TOP, part.target, _left_s(end), folder, log=folder / _YOSYS_LOG)
+    made = yosys.netlist(sources.files, TOP, part.target, left_s(end), folder, log=folder / _YOSYS_LOG)
     check_fits(cells_of(part, made.cells), part.device.available, kind.name, project)
     name = f"{report['config']['project_name']}_{sources.label}"
     config, bitstream = folder / f"{name}.config", folder / f"{name}.bit"
@@ -90,7 +90,7 @@ def build(
     log, period_ns = folder / _NEXTPNR_LOG, 1000 / kind.clock_mhz
     # Asked for the clock that the RTL is pipelined for: with time to spare nextpnr packs logic where wires have no room.
     goal_ns = min(period_ns, report["rtl"]["clock_ns"])
-    placed = nextpnr.place_and_route(made.file, part.device.family, options, goal_ns, SEED, _left_s(end), log=log)
+    placed = nextpnr.place_and_route(made.file, part.device.family, options, goal_ns, SEED, left_s(end), log=log)
     if placed.period_ns > period_ns:
         raise FpgaMlError(
             f"the design reaches {1000 / placed.period_ns:.1f} MHz, and the clock of {kind.name} is {kind.clock_mhz:g} MHz",
@@ -122,17 +122,12 @@ def _result(
         timing="routed",
         latency_cycles=rtl["latency_cycles"],
         interval_cycles=rtl["interval_cycles"],
-        critical_path=tuple(Step(owners.at(s.cell), f"{s.kind} {s.cell}", s.ns) for s in placed.path if s.ns > 0),
+        critical_path=path_of(placed, owners),
         seconds=seconds,
         memory_mb=max(made.memory_mb, placed.memory_mb),
         logs=tuple(str(folder / log) for log in (_YOSYS_LOG, _NEXTPNR_LOG)),
         notes=(f"with the shell, as a bitstream; on the board the clock is {kind.clock_mhz:g} MHz",),
     )
-
-
-def _left_s(end: float | None) -> float | None:
-    """Of the time limit, for the next tool."""
-    return None if end is None else max(end - time.monotonic(), 0.01)
 
 
 def _cells(placed: nextpnr.Placed) -> Cells:

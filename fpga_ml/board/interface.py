@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fpga_ml.ir.network.channel import apart, filled, together
 from fpga_ml.numerics import FixedType
 
 Array = npt.NDArray[np.float64]
@@ -48,9 +49,9 @@ class Ends:
         """Real values (N, *shape), first converted to the type as the hardware does it, as bytes: one string a frame, the
         last one filled up with zeros."""
         raw = self.type.raw(np.asarray(values, np.float64)).reshape(len(values), self.elements)
-        raw = np.concatenate([raw, np.zeros((-len(raw) % self.interleave, self.elements), raw.dtype)])
-        steps = raw.reshape(-1, self.interleave, self.beats // self.interleave, self.beat_elements)
-        raw = np.swapaxes(steps, 1, 2).reshape(len(steps), -1)
+        raw = filled(raw, self.interleave)
+        frames = together(raw.reshape(len(raw), self.beats // self.interleave, self.beat_elements), self.interleave)
+        raw = frames.reshape(len(frames), -1)
         octets = raw.astype("<i8").view(np.uint8).reshape(*raw.shape, 8)[:, :, : self.element_bytes]
         return [sample.tobytes() for sample in octets]
 
@@ -60,8 +61,8 @@ class Ends:
         octets = np.frombuffer(b"".join(frames), np.uint8).reshape(shape)
         filling = 0xFF * (octets[:, :, -1:] >> 7) * np.uint8(self.type.signed)
         whole = np.concatenate([octets, np.repeat(filling.astype(np.uint8), 8 - self.element_bytes, axis=2)], axis=2)
-        steps = np.ascontiguousarray(whole).view("<i8").reshape(len(frames), -1, self.interleave, self.beat_elements)
-        return self.type.real(np.swapaxes(steps, 1, 2).reshape(-1, *self.shape))
+        raw = np.ascontiguousarray(whole).view("<i8").reshape(len(frames), self.beats, self.beat_elements)
+        return self.type.real(apart(raw, self.interleave).reshape(-1, *self.shape))
 
 
 @dataclass(frozen=True)

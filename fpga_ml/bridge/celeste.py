@@ -17,6 +17,7 @@ from hls4ml.model.layers import Layer as HlsLayer
 from hls4ml.model.layers import register_layer
 from hls4ml.model.types import FixedPrecisionType
 
+from fpga_ml.bridge.own import check_backend
 from fpga_ml.celeste.design import MOMENTS, VALUE, Design, Entries, Table
 from fpga_ml.celeste.evaluator import MONOMIALS
 from fpga_ml.errors import FpgaMlError
@@ -61,13 +62,7 @@ class _Node(HlsLayer):  # type: ignore[misc]
         return rows, columns
 
     def initialize(self) -> None:
-        backend = self.model.config.backend.name
-        if backend not in BACKENDS:
-            raise FpgaMlError(
-                f"layer '{self.name}' ({self.class_name}) has no C++ for backend {backend}",
-                where=f"layer '{self.name}'",
-                do=f"use --backend {' or '.join(BACKENDS)}",
-            )
+        check_backend(self, BACKENDS)
         if self.model.config.get_config_value("IOType") != "io_stream":
             raise FpgaMlError(
                 f"layer '{self.name}' ({self.class_name}) is for streams only",

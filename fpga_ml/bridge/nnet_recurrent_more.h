@@ -166,6 +166,14 @@ void recurrent_walk(hls::stream<data_T> &data, typename res_T::value_type h[cell
     }
 }
 
+template <unsigned size, class state_T> void recurrent_clear(state_T h[size]) {
+    #pragma HLS INLINE
+    for (int i = 0; i < size; i++) {
+        #pragma HLS UNROLL
+        h[i] = 0;
+    }
+}
+
 // From zero.
 template <class cell, unsigned shown, class data_T, class res_T, typename CONFIG_T>
 void recurrent_stack(data_T data[CONFIG_T::n_sequence * CONFIG_T::n_in], res_T res[CONFIG_T::n_sequence_out * shown],
@@ -173,10 +181,7 @@ void recurrent_stack(data_T data[CONFIG_T::n_sequence * CONFIG_T::n_in], res_T r
                      typename CONFIG_T::bias_t *param_b, typename CONFIG_T::recurrent_bias_t *param_br) {
     res_T h[cell::parts * CONFIG_T::n_state];
     #pragma HLS ARRAY_PARTITION variable=h complete
-    for (int i = 0; i < cell::parts * CONFIG_T::n_state; i++) {
-        #pragma HLS UNROLL
-        h[i] = 0;
-    }
+    recurrent_clear<cell::parts * CONFIG_T::n_state>(h);
     recurrent_walk<cell, shown, data_T, res_T, CONFIG_T>(data, h, res, param, param_r, param_b, param_br);
 }
 
@@ -186,10 +191,7 @@ void recurrent_stack(hls::stream<data_T> &data, hls::stream<res_T> &res, typenam
                      typename CONFIG_T::recurrent_bias_t *param_br) {
     typename res_T::value_type h[cell::parts * CONFIG_T::n_state];
     #pragma HLS ARRAY_PARTITION variable=h complete
-    for (int i = 0; i < cell::parts * CONFIG_T::n_state; i++) {
-        #pragma HLS UNROLL
-        h[i] = 0;
-    }
+    recurrent_clear<cell::parts * CONFIG_T::n_state>(h);
     recurrent_walk<cell, shown, data_T, res_T, CONFIG_T>(data, h, res, param, param_r, param_b, param_br);
 }
 

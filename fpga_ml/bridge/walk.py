@@ -13,7 +13,7 @@ from hls4ml.model.attributes import Attribute, ConfigurableAttribute, TypeAttrib
 from hls4ml.model.layers import Layer, register_layer
 from hls4ml.model.types import FixedPrecisionType
 
-from fpga_ml.errors import FpgaMlError
+from fpga_ml.bridge.own import check_backend
 
 HEADER = Path(__file__).parent / "nnet_recurrent_more.h"
 INCLUDES = [*theirs.recr_include_list, f"nnet_utils/{HEADER.name}"]
@@ -26,13 +26,7 @@ class _Ours(Layer):  # type: ignore[misc]
     """Of a shape that the Keras layer said."""
 
     def initialize(self) -> None:
-        backend = self.model.config.backend.name
-        if backend not in BACKENDS:
-            raise FpgaMlError(
-                f"layer '{self.name}' ({self.class_name}) has no C++ for backend {backend}",
-                where=f"layer '{self.name}'",
-                do=f"use --backend {' or '.join(b for b in BACKENDS if b != 'OpenRTL')}",
-            )
+        check_backend(self, BACKENDS)
         self.add_output_variable(self.get_attr("out_shape"))
 
 

@@ -17,6 +17,7 @@ from fpga_ml.frontend.prepare import Prepared
 from fpga_ml.report import document, metrics
 from fpga_ml.report import outputs as of_outputs
 from fpga_ml.rtl.build import Rtl
+from fpga_ml.schedule.units import shared_cycles
 from fpga_ml.simulate.compare import Check
 from fpga_ml.simulate.cosim import CosimResult
 from fpga_ml.simulate.emulate import Emulation
@@ -147,8 +148,7 @@ def _recurrence(rtl: Rtl, clock_ns: float) -> dict[str, Any] | None:
 
     def timing(latency_cycles: int, parts: int) -> dict[str, float]:
         """parts: that share the interval of a frame."""
-        whole, rest = divmod(rtl.interval_cycles, parts)
-        interval_cycles = rtl.interval_cycles / parts if rest else whole
+        interval_cycles = shared_cycles(rtl.interval_cycles, parts)
         return {
             "latency_cycles": latency_cycles,
             "latency_ns": round(latency_cycles * clock_ns, 3),

@@ -78,9 +78,14 @@ class Looped:
 
     @property
     def interval_cycles(self) -> float:
-        """Between two tokens, on average; whole where the sequences share it evenly."""
-        whole, rest = divmod(self.round_cycles, self.process.interleaved)
-        return whole if rest == 0 else self.round_cycles / self.process.interleaved
+        """Between two tokens, on average."""
+        return shared_cycles(self.round_cycles, self.process.interleaved)
+
+
+def shared_cycles(cycles: int, parts: int) -> float:
+    """Of cycles, what each of the parts has on average: whole where they share them evenly."""
+    whole, rest = divmod(cycles, parts)
+    return cycles / parts if rest else whole
 
 
 Unit = Segment | Looped | Holder

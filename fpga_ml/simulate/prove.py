@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from fpga_ml.ir.network.channel import filled
 from fpga_ml.layers.base import Input, Layer
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.network import Rtl
@@ -76,12 +77,8 @@ def proof_vectors(
 ) -> Vectors:
     """Inputs x, one array (N, ...) an input, and the corners of their types, with what `outputs` makes of them; filled up
     with zeros to whole groups where samples are interleaved."""
-    given = [_filled(a, interleave) for a in with_corners(layers, x)]
+    given = [filled(a, interleave) for a in with_corners(layers, x)]
     return vectors_of(layers, heads, ports, given, outputs(given))
-
-
-def _filled(x: Array, group: int) -> Array:
-    return np.concatenate([x, np.zeros((-len(x) % group, *x.shape[1:]))])
 
 
 def _tensor(name: str, t: FixedType, shape: tuple[int, ...], values: Array) -> Tensor:

@@ -60,9 +60,9 @@ def run(job: Job) -> Synthesis:
     )
 
 
-def _left_s(job: Job) -> float | None:
-    """Of the time limit, for the next tool."""
-    return None if job.deadline_s is None else max(job.deadline_s - time.monotonic(), 0.01)
+def left_s(deadline_s: float | None) -> float | None:
+    """Of the time limit, for the next tool; the deadline by time.monotonic()."""
+    return None if deadline_s is None else max(deadline_s - time.monotonic(), 0.01)
 
 
 def _mapped(job: Job, part: Part, *, in_shell: bool) -> Netlist:
@@ -77,7 +77,7 @@ def _mapped(job: Job, part: Part, *, in_shell: bool) -> Netlist:
         files,
         job.top,
         part.target,
-        _left_s(job),
+        left_s(job.deadline_s),
         job.folder,
         shell=shell.NAME if in_shell else None,
         log=job.folder / f"{job.effort}.yosys.log",
@@ -93,7 +93,7 @@ def _placed(job: Job, made: Netlist, device: Device) -> Placed:
         device.options,
         job.clock_ns,
         SEED,
-        _left_s(job),
+        left_s(job.deadline_s),
         route=job.effort == "route",
         log=job.folder / f"{job.effort}.nextpnr.log",
         on_line=lambda line: _tell(job, line),
@@ -134,6 +134,11 @@ def _by_layer(part: Part, module: Mapping[str, Any], owners: Owners) -> dict[str
     return {layer: cells_of(part, found) for layer, found in types.items()}
 
 
+def path_of(placed: Placed, owners: Owners) -> tuple[Step, ...]:
+    """nextpnr's longest path, named by layer."""
+    return tuple(Step(owners.at(s.cell), f"{s.kind} {s.cell}", s.ns) for s in placed.path if s.ns > 0)
+
+
 @dataclass(frozen=True)
 class _Timed:
     """Clock, where it is from, what holds it back, and what is to be known of them."""
@@ -148,8 +153,7 @@ def _timed(part: Part, module: Mapping[str, Any], owners: Owners, placed: Placed
     if placed is None and part.model is None:
         return _Timed(None, None, (), ("there is no delay model of this family, so an estimate has no clock",))
     if placed is not None and placed.path:
-        steps = [Step(owners.at(s.cell), f"{s.kind} {s.cell}", s.ns) for s in placed.path if s.ns > 0]
-        return _Timed(1000 / placed.period_ns, "routed" if effort == "route" else "placed", tuple(steps))
+        return _Timed(1000 / placed.period_ns, "routed" if effort == "route" else "placed", path_of(placed, owners))
     if part.model is None:
         assert placed is not None
         return _Timed(1000 / placed.period_ns, "placed", (), ("the clock is that of the placement, before routing",))

@@ -92,6 +92,11 @@ def together(raw: Raw, sequences: int) -> Raw:
     return np.swapaxes(steps, 1, 2).reshape(frames // sequences, -1, elements)
 
 
+def filled(x: Any, group: int) -> Any:
+    """Samples (N, ...), with zeros behind them to whole groups."""
+    return np.concatenate([x, np.zeros((-len(x) % group, *x.shape[1:]), x.dtype)])
+
+
 def shifted(raw: Any, bits: int) -> Any:
     """Raw values with `bits` more fraction bits; fewer are cut off, which loses nothing where the wires fit."""
     return np.left_shift(raw, bits) if bits >= 0 else np.right_shift(raw, -bits)

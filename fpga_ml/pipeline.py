@@ -284,7 +284,7 @@ def _expected(check: Check | None, prepared: Prepared) -> tuple[Array, ...]:
     if check is not None:
         return check.outputs
     reference = prepared.reference
-    return () if reference is None or reference.flow.ends_in_tables else reference.quantised_outputs
+    return () if reference is None or reference.flow.behind else reference.quantised_outputs
 
 
 @dataclass

@@ -22,17 +22,22 @@ class Flow:
     """How tensors run through the quantised model.
 
     order: (key, keys read) of every call; kinds: {key: activation or layer class}; types: {key: C++ type} of tensors
-    that a quantizer made; heads: the last tensor before the outputs' tables, one key an output (logits).
+    that a quantizer made; heads: the last tensor before the outputs' tables, one key an output (logits); behind: tensors
+    that a table made or reached.
     """
 
     order: tuple[tuple[str, tuple[str, ...]], ...]
     kinds: dict[str, str]
     types: dict[str, str]
     heads: tuple[str, ...]
+    behind: frozenset[str]
 
     @property
-    def ends_in_tables(self) -> bool:
-        return any(kind in TABLES | TABLE_LAYERS for kind in self.kinds.values())
+    def compared(self) -> tuple[str, ...]:
+        """The heads, and the last tensors before other tables: if these are right, all is right that no table reached."""
+        made = [reads for key, reads in self.order if key in self.behind]
+        last = {read for reads in made for read in reads if read not in self.behind}
+        return (*self.heads, *(key for key, reads in self.order if key in last and reads and key not in self.heads))
 
 
 def kind_of(layer: Any) -> str:
@@ -66,7 +71,11 @@ def flow(model: Any) -> Flow:
     for key, reads in order:
         if kinds[key] == "QActivation" and kinds[reads[0]] in TABLES | TABLE_LAYERS:
             kinds[key] = kinds[reads[0]]  # the rounding of a table's values
-    return Flow(order, kinds, types, heads)
+    behind: set[str] = set()
+    for key, reads in order:
+        if kinds[key] in TABLES | TABLE_LAYERS or behind.intersection(reads):
+            behind.add(key)
+    return Flow(order, kinds, types, heads, frozenset(behind))
 
 
 def _head(last: Call, maker: dict[int, Call]) -> str:
@@ -79,11 +88,12 @@ def _head(last: Call, maker: dict[int, Call]) -> str:
 
 @dataclass(frozen=True)
 class Reference:
-    """Outputs of both models and the heads of the quantised one on all samples; `probe` for single tensors."""
+    """Outputs of both models and, of the quantised one, the `compared` tensors of its flow, on all samples; `probe` for
+    any tensor."""
 
     float_outputs: tuple[Array, ...]
     quantised_outputs: tuple[Array, ...]
-    heads: dict[str, Array]
+    compared: dict[str, Array]
     flow: Flow
     probe: Probe
 
@@ -93,5 +103,5 @@ def evaluate(quantised: Any, float_model: Any, x: Sequence[Array], rounded_x: Se
     found = flow(quantised)
     probe = Probe(quantised)
     outputs = probe.outputs(rounded_x)
-    heads = probe.select(found.heads, rounded_x)
-    return Reference(tuple(Probe(float_model).outputs(x)), tuple(outputs), heads, found, probe)
+    compared = probe.select(found.compared, rounded_x)
+    return Reference(tuple(Probe(float_model).outputs(x)), tuple(outputs), compared, found, probe)

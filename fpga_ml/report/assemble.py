@@ -111,7 +111,7 @@ def _csim(build: Build) -> dict[str, Any] | None:
         "samples": len(build.samples),
         "samples_per_s": round(len(build.samples) / max(build.timings_s["csim"], 1e-6), 1),
         "bit_exact_vs_quantised_model": check.exact,
-        "compared_at": list(check.heads),
+        "compared_at": list(check.compared),
         "first_difference": first,
         "max_abs_err_vs_float": check.max_abs_err_vs_float,
         "max_abs_err_vs_quantised": check.max_abs_err_vs_quantised,

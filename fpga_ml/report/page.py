@@ -48,6 +48,7 @@ def render(report: Mapping[str, Any]) -> str:
             missing=missing(report),
             panels=plots.places(report),
             verdict=verdict(report),
+            agreement=_agreement(report),
         )
     )
 
@@ -68,6 +69,15 @@ def verdict(report: Mapping[str, Any]) -> str:
     if exact is False or (emulator and emulator["mismatches"]) or any(not run["passed"] for run in runs):
         return "fail"
     return "pass" if exact and emulator and runs else "part"
+
+
+def _agreement(report: Mapping[str, Any]) -> str:
+    """Of C-simulation with the quantised model, in a word or two."""
+    csim = report["csim"]
+    if csim is None:
+        return ""
+    alike = {True: "bit for bit", False: "differs", None: "bit for bit up to tables"}
+    return "no reference" if "no_reference" in report["model"] else alike[csim["bit_exact_vs_quantised_model"]]
 
 
 def missing(report: Mapping[str, Any]) -> dict[str, str]:

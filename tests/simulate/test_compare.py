@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
+import pytest
+import qkeras
 from numpy.testing import assert_equal
 from zoo import ZOO, quick, samples
 
@@ -43,6 +46,49 @@ def test_one_wrong_weight_bit_is_found(tmp_path: Path, monkeypatch: object) -> N
     assert step == 2.0**-5 * round(step * 2**5 * 16) / 16  # the weight's last bit times a 6-bit activation
     untouched = [row for row in csim["layers"] if row["layer"] in ("fc1", "relu1")]
     assert [row["different"] for row in untouched] == [0, 0]
+
+
+def _tanh_between() -> keras.Model:
+    """Two quantised dense layers with a table between them, and no softmax behind."""
+    keras.utils.set_random_seed(3)
+    x = keras.Input((6,), name="x")
+
+    def dense(units: int, name: str) -> qkeras.QDense:
+        bits = "quantized_bits(6, 0, alpha=1)"
+        return qkeras.QDense(units, kernel_quantizer=bits, bias_quantizer=bits, name=name)
+
+    return keras.Model(x, dense(3, "fc2")(keras.layers.Activation("tanh", name="t")(dense(8, "fc1")(x))), name="between")
+
+
+def test_what_lies_behind_a_table_is_told_and_not_judged(tmp_path: Path) -> None:
+    model = _tanh_between()
+    project = fpga_ml.compile(model, data=samples(model), output=tmp_path / "p", config=quick())
+    csim = project.report["csim"]
+    assert csim["bit_exact_vs_quantised_model"] is None
+    assert csim["compared_at"] == ["fc2", "fc1"]
+    assert csim["first_difference"]["layer"] == "t_round"
+    assert 0 < csim["max_abs_err_vs_quantised"] < 0.1
+    assert project.agrees
+
+
+@pytest.mark.parametrize(("weights", "verdict"), [("w2", False), ("w5", None)])
+def test_a_fault_before_a_table_is_judged(
+    weights: str, verdict: bool | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One weight of the layer before the table, which is a failure, and one of the layer behind it, which shows as an error."""
+    model = _tanh_between()
+    build = pipeline.build_csim
+
+    def sabotage(graph: object, folder: Path, backend: str) -> object:
+        _flip_one_weight(folder, weights)
+        return build(graph, folder, backend)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline, "build_csim", sabotage)
+    project = fpga_ml.compile(model, data=samples(model), output=tmp_path / "p", config=quick())
+    assert project.report["csim"]["bit_exact_vs_quantised_model"] is verdict
+    if verdict is False:
+        assert project.report["csim"]["first_difference"]["layer"] == "fc1"
+        assert not project.agrees
 
 
 def test_narrow_accumulator_is_named(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def _hardware(report: dict[str, Any]) -> Iterator[str]:
 
 
 def synthesis(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """One line a run of a tool; a fill in per cent where the device is known."""
+    """A line a run of a tool, with a fill in per cent where the device is known, and one a note."""
     for row in rows:
         cells = ", ".join(_filled(row, kind, name) for kind, name in _CELLS.items())
         line = f"{row['device']}, {row['effort']} ({row['tool']}): {cells}"
@@ -129,6 +129,7 @@ def synthesis(rows: list[dict[str, Any]]) -> Iterator[str]:
         path = list(dict.fromkeys(step["layer"] or "the top" for step in row["critical_path"]))
         line += f"; slowest path in {', '.join(path)}" * bool(path)
         yield line + f"; {row['seconds']:.0f} s" + f", {row['memory_mb']:.0f} MB" * (row["memory_mb"] is not None)
+        yield from (f"  note: {note}" for note in row["notes"])
 
 
 _CELLS = {"luts": "LUT", "ffs": "FF", "dsps": "DSP", "brams": "BRAM"}

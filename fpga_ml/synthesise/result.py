@@ -93,6 +93,16 @@ class Synthesis:
         """A later run with the same key takes the place of this one."""
         return self.tool, self.device, self.effort
 
+    def asked_for(self, clock_ns: float) -> Synthesis:
+        """With a note where it is slower than the clock that it was made for."""
+        if self.fmax_mhz is None or self.fmax_mhz * clock_ns >= 1000:
+            return self
+        missed = (
+            f"{1000 / self.fmax_mhz:.1f} ns a cycle, slower than the {clock_ns:g} ns that the RTL is pipelined for: run it slower, or "
+            "compile it for a shorter --clock-ns, which takes more cycles"
+        )
+        return dataclasses.replace(self, notes=(*self.notes, missed))
+
     def as_json(self) -> dict[str, Any]:
         """As report/schema.json has it."""
         return {

@@ -66,6 +66,20 @@ def test_an_estimate_goes_into_the_report(project: Path) -> None:
     assert (project / row["logs"][0]).read_text().count("synth_xilinx")
 
 
+@pytest.mark.parametrize(("clock_ns", "missed"), [(20.0, False), (3.0, True)])
+def test_a_clock_that_is_missed_is_told(project: Path, clock_ns: float, missed: bool) -> None:
+    """A product of 9 x 9 bits takes some 7 ns on ECP5."""
+    report = document.read(project)
+    report["rtl"]["clock_ns"] = clock_ns
+    document.write(report, project / "report.json")
+    done = CliRunner().invoke(main, ["synth", str(project), "--device", "ecp5-25k"])
+    assert done.exit_code == 0
+    (row,) = document.read(project)["synth"]
+    told = f"{1000 / row['fmax_mhz']:.1f} ns a cycle, slower than the {clock_ns:g} ns that the RTL is pipelined for"
+    assert (told in done.output) == missed
+    assert any(told in note for note in row["notes"]) == missed
+
+
 def test_placed_and_routed_by_layer(project: Path) -> None:
     """Cells are those of the design, not of the shell; the path is named by layer; earlier efforts stay in the report."""
     synthesise(project, device="ecp5-25k")

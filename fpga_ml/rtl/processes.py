@@ -20,9 +20,14 @@ def modules_of(placed: Placed, top: str, names: Names) -> tuple[Module, ...]:
     return (map_module(name, process, placed.schedule),)
 
 
+def needs_start(process: Process) -> bool:
+    """Whether its module has to be told when a token comes."""
+    return isinstance(process, Fold)
+
+
 def control_ports(placed: Placed, clock: str, reset: str, start: str) -> tuple[tuple[str, str], ...]:
-    """Connections of a process's module beside its data."""
-    if isinstance(placed.process, Fold):
+    """Connections of a process's module beside its data; start: for one that needs it."""
+    if needs_start(placed.process):
         return tuple(zip(fold.CONTROL, (clock, reset, start), strict=True))
     return (("clk", clock),) if placed.schedule.register_bits else ()
 

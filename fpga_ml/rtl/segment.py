@@ -1,7 +1,7 @@
 """A network that never waits, as one module: processes at their stages, registers for what is read later than it is made.
 
 Packed channels in and out. `start` comes with the inputs, `done` with the outputs; `busy` is high while anything is on its
-way. A valid bit a stage is all that a reset clears.
+way. Valid bits are all that a reset clears: one a stage, and a counter in place of many where no second input can follow.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from itertools import pairwise
 
 from fpga_ml.ir.network import Channel
 from fpga_ml.rtl.names import Names
-from fpga_ml.rtl.processes import control_ports, data_ports
-from fpga_ml.rtl.sv import Assign, Comment, Declare, Instance, Item, Module, Port, Register, Registers
+from fpga_ml.rtl.processes import control_ports, data_ports, needs_start
+from fpga_ml.rtl.sv import Assign, Comment, Declare, Instance, Item, Module, Port, Register, Registers, literal
 from fpga_ml.schedule.parallel import Placed, Plan
 
 CONTROL = ("clk", "rst", "start", "done", "busy")
+_COUNTED = 32  # stages; a wait that is longer is counted
 
 
 def segment_module(name: str, plan: Plan, modules: Sequence[str]) -> Module:
@@ -54,15 +55,38 @@ class _Segment:
         return (*ports, *(Port("output", self.out_ports[c.name], c.width_bits) for c in self.outputs))
 
     def _valid(self) -> list[Item]:
-        stages = [self.names.free(f"valid_s{k}") for k in range(1, self.latency + 1)]
-        self.valid = ["start", *stages]
-        registers = tuple(Register(s, None, False, before) for s, before in zip(stages, self.valid, strict=False))
+        """`start`, later: at the stages in which a process has to be told, and at the end."""
+        told = {p.start_stage for p in self.plan.placed if needs_start(p.process)}
+        self.valid = {0: "start"}
+        registers: list[Register] = []
+        busy: list[str] = []
+        stage = 0
+        for tap in sorted({*told, self.latency}):
+            while stage < tap:
+                alone = min(tap - stage, self.plan.interval_cycles)
+                wait, make = (alone, self._counted) if alone > _COUNTED else (1, self._bit)
+                register, under_way, self.valid[stage + wait] = make(self.valid[stage], stage + wait, wait)
+                stage += wait
+                registers.append(register)
+                busy.append(under_way)
         return [
             Comment("control"),
-            *([Registers("clk", registers, "rst")] if registers else []),
-            Assign("done", self.valid[-1]),
-            Assign("busy", " | ".join(stages) if stages else "1'b0"),
+            *([Registers("clk", tuple(registers), "rst")] if registers else []),
+            Assign("done", self.valid[self.latency]),
+            Assign("busy", " | ".join(busy) or "1'b0"),
         ]
+
+    def _bit(self, before: str, stage: int, _wait: int) -> tuple[Register, str, str]:
+        """A register, whether anything is in it, and whether it comes out."""
+        valid = self.names.free(f"valid_s{stage}")
+        return Register(valid, None, False, before), valid, valid
+
+    def _counted(self, before: str, stage: int, wait: int) -> tuple[Register, str, str]:
+        """As `_bit`, many cycles later and with one under way at most: the next may come in the cycle in which this one comes out."""
+        left, width = self.names.free(f"left_s{stage}"), wait.bit_length()
+        zero, one = literal(0, width), literal(1, width)
+        fewer = f"({before} ? {literal(wait, width)} : ({left} == {zero}) ? {zero} : {left} - {one})"
+        return Register(left, width, False, fewer), f"({left} != {zero})", f"({left} == {one})"
 
     def _name_signals(self) -> None:
         for name, (_, made, last) in self.lives.items():
@@ -83,6 +107,6 @@ class _Segment:
         items += [Declare(self.signals[c.name, placed.end_stage], c.width_bits) for c in process.writes]
         wiring = {c.name: self.signals[c.name, placed.start_stage] for c in process.reads}
         wiring |= {c.name: self.signals[c.name, placed.end_stage] for c in process.writes}
-        ports = control_ports(placed, "clk", "rst", self.valid[placed.start_stage])
+        ports = control_ports(placed, "clk", "rst", self.valid.get(placed.start_stage, ""))
         ports += tuple(zip(data_ports(process), wiring.values(), strict=True))
         return [*items, Instance(module, self.names.free(f"{process.name}_layer"), ports)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -55,20 +56,21 @@ CASES: dict[str, tuple[tuple[Input, Linear], int]] = {
     "dense_one_by_one": (dense(9, 4, 9), 9),
     "dense_by_outputs_too": (dense(6, 4, 24), 24),
     "dense_by_some_outputs": (dense(5, 4, 13), 10),
+    "dense_of_many_rounds": (dense(50, 3, 50), 50),
     "conv_2_together": (series(4), 4),
     "conv_all_in_turn": (series(7), 7),
     "conv_more_than_positions": (series(50), 7),
 }
 
 
-def reference(layer: Linear, x: np.ndarray) -> np.ndarray:
+def reference(layer: Linear, x: np.ndarray, given: FixedType = X) -> np.ndarray:
     """Raw results (N, elements) of raw x, rounded half to even and saturated: written out, without the layer's code."""
     padded = np.concatenate([x, np.zeros((len(x), 1), np.int64)], axis=1)
     sums = [
-        padded[:, layer.index[p, 0]] @ layer.weights[0] + (layer.bias << (X.fraction + 3 - 2))
+        padded[:, layer.index[p, 0]] @ layer.weights[0] + (layer.bias << (given.fraction + 3 - 2))
         for p in range(len(layer.index))
     ]
-    scaled = np.concatenate(sums, axis=1) / 2.0 ** (X.fraction + 3 - Y.fraction)
+    scaled = np.concatenate(sums, axis=1) / 2.0 ** (given.fraction + 3 - Y.fraction)
     return np.clip(np.rint(scaled), Y.min_raw, Y.max_raw).astype(np.int64)
 
 
@@ -89,7 +91,7 @@ def test_network_computes_the_layer(name: str) -> None:
     assert_equal(parallel((inputs, layer), PORTS, ["y"], "net").text(), network.text())
 
 
-FAST = ("dense_uneven", "conv_2_together")
+FAST = ("dense_uneven", "dense_of_many_rounds", "conv_2_together")
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
@@ -107,8 +109,28 @@ def test_rtl_computes_the_layer(name: str, simulator: Any, tmp_path: Path) -> No
     assert (found.latency_cycles, found.interval_cycles) == (rtl.latency_cycles, rounds)
 
 
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_waits_of_many_cycles_are_counted(simulator: Any, tmp_path: Path) -> None:
+    """Two folds in a row, of 40 rounds and of 50, so that two tokens are under way; a bit a cycle would be a hundred registers."""
+    inputs, first = dense(40, 50, 40)
+    second = dataclasses.replace(dense(50, 3, 50)[1], name="z", reads=("y",))
+    network = parallel((inputs, first, second), {"x": "x", "z": "z"}, ["z"], "net")
+    assert [p.rounds for p in network.processes if isinstance(p, Fold)] == [40, 50]
+    rtl = emit_network(network, 4.0)
+    assert sum(text.count("valid_s") for name, text in rtl.files.items() if "pipeline" in name) < 40
+    x = stimuli(inputs)
+    z = reference(second, reference(first, x), Y)
+    vectors = Vectors(
+        (Tensor.of("x", x, width_bits=X.width, signed=True),), (Tensor.of("z", z, width_bits=Y.width, signed=True),)
+    )
+    found = run(rtl, vectors, tmp_path, simulator, ("back_to_back", "random_gaps", "reset_mid_run"))
+    assert found.texts() == []
+    assert (found.latency_cycles, found.interval_cycles) == (rtl.latency_cycles, 50)
+    assert rtl.latency_cycles > 90
+
+
 def test_verilator_has_no_warning(tmp_path: Path) -> None:
-    for name in ("dense_by_outputs_too", "conv_2_together"):
+    for name in ("dense_by_outputs_too", "dense_of_many_rounds", "conv_2_together"):
         (inputs, layer), _ = CASES[name]
         lint(emit_network(parallel((inputs, layer), PORTS, ["y"], "net"), 4.0), tmp_path)
 

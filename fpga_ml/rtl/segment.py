@@ -1,13 +1,13 @@
 """A network that never waits, as one module: processes at their stages, registers for what is read later than it is made.
 
 Packed channels in and out. `start` comes with the inputs, `done` with the outputs; `busy` is high while anything is on its
-way. Valid bits are all that a reset clears: one a stage, and a counter in place of many where no second input can follow.
+way. Valid bits are all that a reset clears. A short wait is a register a stage; in a long one no second input follows for many
+cycles, so that one register holds the value and a counter stands for the valid bits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from fpga_ml.ir.network import Channel
 from fpga_ml.rtl.names import Names
@@ -16,7 +16,7 @@ from fpga_ml.rtl.sv import Assign, Comment, Declare, Instance, Item, Module, Por
 from fpga_ml.schedule.parallel import Placed, Plan
 
 CONTROL = ("clk", "rst", "start", "done", "busy")
-_COUNTED = 32  # stages; a wait that is longer is counted
+_LONG = 32  # stages; what waits longer is held, and the wait counted
 
 
 def segment_module(name: str, plan: Plan, modules: Sequence[str]) -> Module:
@@ -57,6 +57,8 @@ class _Segment:
     def _valid(self) -> list[Item]:
         """`start`, later: at the stages in which a process has to be told, and at the end."""
         told = {p.start_stage for p in self.plan.placed if needs_start(p.process)}
+        waits = [self._waits(made, last) for _, made, last in self.lives.values()]
+        told |= {first - 1 for firsts in waits if firsts.step > 1 for first in firsts}
         self.valid = {0: "start"}
         registers: list[Register] = []
         busy: list[str] = []
@@ -64,7 +66,7 @@ class _Segment:
         for tap in sorted({*told, self.latency}):
             while stage < tap:
                 alone = min(tap - stage, self.plan.interval_cycles)
-                wait, make = (alone, self._counted) if alone > _COUNTED else (1, self._bit)
+                wait, make = (alone, self._counted) if alone > _LONG else (1, self._bit)
                 register, under_way, self.valid[stage + wait] = make(self.valid[stage], stage + wait, wait)
                 stage += wait
                 registers.append(register)
@@ -88,18 +90,29 @@ class _Segment:
         fewer = f"({before} ? {literal(wait, width)} : ({left} == {zero}) ? {zero} : {left} - {one})"
         return Register(left, width, False, fewer), f"({left} != {zero})", f"({left} == {one})"
 
+    def _waits(self, made: int, last: int) -> range:
+        """The stages in which a register takes over a channel that is made in one stage and read until another."""
+        alone = min(last - made, self.plan.interval_cycles)
+        return range(made + 1, last + 1, alone if alone > _LONG else 1)
+
     def _name_signals(self) -> None:
         for name, (_, made, last) in self.lives.items():
+            firsts = self._waits(made, last)
             for stage in range(made, last + 1):
-                if (name, stage) not in self.signals:
+                if stage > made and stage not in firsts:
+                    self.signals[name, stage] = self.signals[name, stage - 1]
+                elif (name, stage) not in self.signals:
                     self.signals[name, stage] = self.names.free(f"{name}_s{stage}")
 
     def _delays(self, channel: Channel) -> list[Item]:
         """Registers that carry a channel to the last stage it is read in."""
         _, made, last = self.lives[channel.name]
-        names = [self.signals[channel.name, stage] for stage in range(made, last + 1)]
-        registers = tuple(Register(b, channel.width_bits, False, a) for a, b in pairwise(names))
-        return [Registers("clk", registers)] if registers else []
+        firsts, registers = self._waits(made, last), []
+        for stage in firsts:
+            before, name = (self.signals[channel.name, s] for s in (stage - 1, stage))
+            value = before if firsts.step == 1 else f"({self.valid[stage - 1]} ? {before} : {name})"
+            registers.append(Register(name, channel.width_bits, False, value))
+        return [Registers("clk", tuple(registers))] if registers else []
 
     def _process(self, module: str, placed: Placed) -> list[Item]:
         process = placed.process

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from math import prod
+from math import gcd, prod
 
 import numpy as np
 
@@ -187,7 +187,7 @@ class _Lowering:
         if self.interleave > 1:
             read = Channel(f"{layer.name}_group", whole.channel.types * self.interleave)
             self.processes.append(Collect(f"{layer.name}_together", (whole.channel,), (read,)))
-        channel = self._channel(self._name(layer), whole.channel.types[:size], parts)
+        channel = self._channel(self._name(layer), whole.channel.types[:size], parts * self._pixels(whole))
         self.processes.append(Split(f"{layer.name}_split", (read,), (channel,), self.interleave))
         return Made(channel, whole.wires[:size])
 
@@ -290,9 +290,36 @@ class _Lowering:
         if local is not None:
             self._map(layer, replace(layer, shape=(len(local),), index=local), reads)
             return
-        if len(reads) == 1 and tokens == 1 and self._of_one_pixel(layer, reads[0]):
+        if len(reads) == 1 and (self._of_groups(layer, reads[0]) or (tokens == 1 and self._of_one_pixel(layer, reads[0]))):
             return
         self._whole(layer)
+
+    def _of_groups(self, layer: Gather, read: Made) -> bool:
+        """Pixels in a row of which the same number of the result's are made, as lines are by upsampling; False where a frame has one
+        such group only. The smallest are taken, so that least is held."""
+        tokens = self._pixels(read)
+        given, most = tokens * len(read.wires), gcd(tokens, tokens_of(layer.shape))
+        if self.interleave > 1 or (layer.index < 0).any():
+            return False
+        for groups in (g for g in range(most, 1, -1) if most % g == 0 and layer.size // g <= _MOST_AT_ONCE):
+            inside = layer.index.reshape(groups, -1) - np.arange(groups)[:, None] * (given // groups)
+            if (inside == inside[0]).all() and inside.min() >= 0 and inside.max() < given // groups:
+                self._map(
+                    layer, replace(layer, shape=(inside.shape[1],), index=inside[0]), [self._grouped(layer, read, groups)]
+                )
+                return True
+        return False
+
+    def _grouped(self, layer: Layer, read: Made, groups: int) -> Made:
+        """As many pixels in a row as one token as make so many groups of a frame."""
+        pixels, size = self._pixels(read) // groups, len(read.channel.types)
+        if pixels == 1:
+            return read
+        group = self._channel(f"{layer.name}_group", read.channel.types * pixels, groups)
+        axis = Axis(pixels * groups, groups, taps=pixels, stride=pixels)
+        window = Window(f"{layer.name}_window", (read.channel,), (group,), Axis(1, 1), axis, (0,) * size)
+        self.processes.append(window)
+        return Made(group, window.reach(read.wires)[0])
 
     def _of_one_pixel(self, layer: Gather, read: Made) -> bool:
         """What is made of one pixel of a frame, the others passed over; False where it is not."""

@@ -59,10 +59,10 @@ class _Gathering(HoldingModule):
 class _Splitting(HoldingModule):
     def __init__(self, name: str, process: Split) -> None:
         super().__init__(name, process.reads[0], process.writes[0])
-        self.sequences = process.interleaved
+        self.sequences, self.parts = process.interleaved, process.parts
 
     def module(self) -> Module:
-        bits, tokens = self.write.width_bits, self.write.tokens
+        bits, tokens = self.write.width_bits, self.parts
         own = tokens // self.sequences
         places = [s * own + t for t in range(own) for s in range(self.sequences)]
         ordered = "given" if self.sequences == 1 else packed([f"given[{(p + 1) * bits - 1}:{p * bits}]" for p in places])

@@ -57,8 +57,10 @@ def area_of(process: Process) -> Area:
             pixel = process.reads[0].width_bits
             outside = int((process.table < 0).any(axis=0).sum()) * pixel // 2
             return Area(outside, memory_bits=(process.rows.reach - 1) * process.columns.size * pixel)
-        case Collect() | Split():
-            return Area(process.writes[0].width_bits if isinstance(process, Split) else 0)
+        case Collect():
+            return Area(0)
+        case Split():
+            return Area(process.reads[0].width_bits)
         case Quadratic():
             return Area(_SUMS_OF_A_FORM * process.writes[0].width_bits)
         case Moments():

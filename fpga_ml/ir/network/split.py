@@ -14,24 +14,31 @@ from fpga_ml.ir.network.process import Process, Wires, beyond
 
 @dataclass(frozen=True)
 class Split(Process):
-    """Reads one token a frame and writes its elements as tokens of equal types, the first elements first.
+    """Reads tokens and writes the elements of each as several of equal types, the first elements first.
 
-    interleaved: sequences in a frame: they are read one behind the other, and written in turn, a token of each.
+    interleaved: sequences in a frame: they are read one behind the other as one token, and written in turn, a token of each.
     """
 
     interleaved: int = 1
     kind: ClassVar[str] = "split"
 
     @property
+    def parts(self) -> int:
+        """Tokens that are made of one."""
+        return self.writes[0].tokens // self.reads[0].tokens
+
+    @property
     def interval_cycles(self) -> int:
-        return self.writes[0].tokens
+        return self.parts
 
     def faults(self) -> list[str]:
-        if len(self.reads) != 1 or len(self.writes) != 1 or self.reads[0].tokens != 1:
-            return [f"{self.name}: a split reads one token a frame and writes one channel"]
+        if len(self.reads) != 1 or len(self.writes) != 1:
+            return [f"{self.name}: a split reads one channel and writes one"]
         read, write = self.reads[0], self.writes[0]
-        if read.types != write.types * write.tokens:
-            return [f"{self.name}: the types of '{read.name}' are not {write.tokens} times those of '{write.name}'"]
+        if write.tokens % read.tokens or (self.interleaved > 1 and read.tokens > 1):
+            return [f"{self.name}: {read.tokens} tokens a frame cannot be split into {write.tokens}"]
+        if read.types != write.types * self.parts:
+            return [f"{self.name}: the types of '{read.name}' are not {self.parts} times those of '{write.name}'"]
         if write.tokens % self.interleaved:
             return [f"{self.name}: {write.tokens} tokens a frame are not {self.interleaved} sequences of one length"]
         return []
@@ -40,7 +47,7 @@ class Split(Process):
         return beyond(self.name, reads[0], self.reads[0].wires)
 
     def reach(self, *reads: Wires) -> list[Wires]:
-        parts = np.reshape(np.array(reads[0], object), (self.writes[0].tokens, -1))
+        parts = np.reshape(np.array(reads[0], object), (self.parts, -1))
         return [tuple(hull(list(column)) for column in parts.T)]
 
     def evaluate(self, *x: Raw) -> list[Raw]:

@@ -20,7 +20,6 @@ from fpga_ml.layers.tables import (
     _exp_float,
     _index_type,
     _sum,
-    _whole,
     f32,
 )
 from fpga_ml.numerics import FixedType, Overflow, Rounding
@@ -77,7 +76,7 @@ class LatencySoftmax(Layer):
         entries = self.exp_entries
         terms = []
         for v in x[0]:
-            index = _whole(b, b.cast(b.scale(v, bits - self.logits.integer), address))
+            index = b.cast(b.scale(v, bits - self.logits.integer), address)
             terms.append(b.cast(b.lookup(index, entries, self._low, self.exp.fraction), self.accum))
         total = b.cast(b.tree(lambda p, q: b.cast(b.add(p, q), self.accum), terms), self.total)
         inverse = b.lookup(self._inverse_address(b, total), self.inverse_entries, 0, self.inverse.fraction)
@@ -89,7 +88,7 @@ class LatencySoftmax(Layer):
         if not self.total.signed or b.wire(total).interval.low >= 0:
             return _address(b, total, self.total, self.inverse_size)
         highest = b.cast(b.scale(total, bits - self.total.integer), FixedType(True, bits, bits))
-        return _whole(b, b.cast(highest, FixedType(False, bits, bits)))
+        return b.cast(highest, FixedType(False, bits, bits))
 
 
 @dataclass(frozen=True)
@@ -161,9 +160,9 @@ class LegacySoftmax(Layer):
             total = b.const(0, 0)
             for j, w in enumerate(x[0]):
                 index = b.cast(b.scale(b.sub(w, v), exp_shift), _index_type(self.exp_size))
-                term = b.lookup(_whole(b, index), entries, -self.exp_size // 2, _LEGACY_TABLE.fraction)
+                term = b.lookup(index, entries, -self.exp_size // 2, _LEGACY_TABLE.fraction)
                 total = b.cast(b.add(total, b.const(1, 0) if i == j else term), _LEGACY_TABLE)
-            index = _whole(b, b.cast(b.scale(total, inverse_shift), self._inverse_index))
+            index = b.cast(b.scale(total, inverse_shift), self._inverse_index)
             out.append(b.cast(b.lookup(index, inverse_entries, 0, _LEGACY_TABLE.fraction), self.result))
         return out
 

@@ -93,9 +93,7 @@ class Table(Layer):
         out = []
         for v in x[0]:
             index = b.cast(b.scale(v, self._bits), t)
-            if b.wire(index).fraction > 0:
-                raise AssertionError("an index has no fraction bits")
-            out.append(b.cast(b.lookup(_whole(b, index), entries, -self.table_size // 2, self.table.fraction), self.result))
+            out.append(b.cast(b.lookup(index, entries, -self.table_size // 2, self.table.fraction), self.result))
         return out
 
 
@@ -159,17 +157,11 @@ class Bent(Layer):
         entries, zero, out = self.entries, b.const(0, 0), []
         for v in x[0]:
             distance = b.cast(b.scale(b.sub(zero, v), self._shift), self._address_type)
-            entry = b.lookup(_whole(b, distance), entries, 0, self.table.fraction)
+            entry = b.lookup(distance, entries, 0, self.table.fraction)
             below = b.cast(b.mul(entry, b.const(self.alpha, self.alpha_fraction)), self.result)
             above = b.cast(b.mul(v, b.const(self.slope, self.slope_fraction)), self.result)
             out.append(b.select(b.less(v, zero), below, above))
         return out
-
-
-def _whole(b: Builder, value: int) -> int:
-    """The value with no fraction bits, as a table is addressed; its own binary point may stand higher."""
-    w = b.wire(value)
-    return value if w.fraction == 0 else b.mul(b.scale(value, w.fraction), b.const(1 << -w.fraction, 0))
 
 
 @dataclass(frozen=True)
@@ -283,9 +275,9 @@ class Embedding(Layer):
                 if b.wire(row).fraction > 0:
                     bits = len(flat).bit_length()
                     place = b.add(b.mul(row, b.const(columns, 0)), b.const(column, 0))
-                    found = b.lookup(_whole(b, b.cast(place, FixedType(False, bits, bits))), flat, 0, self.fraction)
+                    found = b.lookup(b.cast(place, FixedType(False, bits, bits)), flat, 0, self.fraction)
                 else:
-                    found = b.lookup(_whole(b, row), values, 0, self.fraction)
+                    found = b.lookup(row, values, 0, self.fraction)
                 out.append(b.cast(found, self.result))
         return out
 
@@ -303,7 +295,7 @@ def _addresses(t: FixedType, size: int) -> list[f32]:
 def _address(b: Builder, value: int, t: FixedType, size: int) -> int:
     """The highest bits of an unsigned value of type t, as a whole number."""
     bits = _bits(size)
-    return _whole(b, b.cast(b.scale(value, bits - t.integer), FixedType(False, bits, bits)))
+    return b.cast(b.scale(value, bits - t.integer), FixedType(False, bits, bits))
 
 
 def _sum(raw: Raw, t: FixedType) -> Raw:

@@ -104,7 +104,14 @@ class Builder:
         return self._ordered(Min(), a, b, lambda low, high: low <= high)
 
     def lookup(self, a: int, table: Sequence[int], low: int, fraction: int) -> int:
-        return self._make(Lookup(tuple(int(t) for t in table), low, fraction), a)
+        """The entry of a number without fraction bits, the first entry being that of `low`; entries that it cannot meet, because its
+        binary point stands higher, are left out."""
+        zeros = -self.wire(a).fraction
+        if zeros < 0:
+            raise AssertionError("a table's address has no fraction bits")
+        first = -(-low >> zeros)
+        met = tuple(int(t) for t in table[(first << zeros) - low :: 1 << zeros])
+        return self._make(Lookup(met, first, fraction), self.scale(a, -zeros))
 
     def tree(self, combine: Callable[[int, int], int], values: Sequence[int]) -> int:
         """A balanced tree of a two-operand method."""

@@ -157,6 +157,21 @@ def test_eval_prints_one_object_a_stage(repository: Path, tmp_path: Path) -> Non
     assert found["rtl"] == found["csim"]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["w_pivot", *(pytest.param(n, marks=pytest.mark.slow) for n in ("jet_regression", "jet_tagger_pruned", *RECURRENT))],
+)
+def test_rtl_of_the_models(name: str, repository: Path, tmp_path: Path) -> None:
+    """A few samples of each through its own RTL."""
+    model = models.named(repository / "models", name)
+    with np.load(model.folder / "sample.npz") as z:
+        few = {key: z[key][:60] if z[key].ndim else z[key] for key in z.files}
+    np.savez(tmp_path / "few.npz", **few)
+    found = evaluate(model, data=tmp_path / "few.npz", rtl=True)
+    assert (found["samples"], found["bit_exact_rtl_vs_csim"]) == (60, True)
+    assert found["rtl"] == found["csim"]
+
+
 def test_rtl_that_differs_has_no_figures(repository: Path) -> None:
     """Neither where its simulation failed; and where it was not simulated, one error says why."""
     report = {"cosim": [{"passed": True}, {"passed": False}], "stages": dict.fromkeys(("csim", "emulate", "rtl"), "ran")}

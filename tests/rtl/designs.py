@@ -108,7 +108,8 @@ def lookups(rng: random.Random, b: Builder, values: list[int], each: int) -> lis
     for k in rng.sample(values, min(each, len(values))):
         reach, content = b.wire(k).interval, random_type(rng)
         table = [rng.randint(content.min_raw, content.max_raw) for _ in range(reach.high - reach.low + 3)]
-        made.append(b.lookup(k, table, reach.low - 1, content.fraction))
+        address = b.scale(k, b.wire(k).fraction)
+        made.append(b.lookup(address, table, reach.low - 1, content.fraction))
     return made
 
 

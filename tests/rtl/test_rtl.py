@@ -141,7 +141,7 @@ def small_layer() -> Map:
     b = Builder("small")
     x = [b.input(Wire.of(FixedType.parse("ap_fixed<6,2>"))) for _ in range(4)]
     total = b.cast(b.tree(b.add, x), FixedType.parse("ap_fixed<5,3,AP_RND_CONV,AP_SAT>"))
-    squares = b.lookup(total, [k * k % 11 - 3 for k in range(-16, 16)], -16, 2)
+    squares = b.lookup(b.scale(total, 2), [k * k % 11 - 3 for k in range(-16, 16)], -16, 2)
     kernel = b.build([total, b.sub(squares, x[0]), b.scale(total, 2), b.max(total, b.const(0, 0))])
     types = ("ap_fixed<5,3>", "ap_fixed<9,4>", "ap_fixed<8,6>", "ap_ufixed<6,2>")
     reads, writes = (Channel("large", x_types()),), (Channel("small", tuple(map(FixedType.parse, types))),)
@@ -167,7 +167,7 @@ def test_golden_text(file: str) -> None:
 FAULTS = {
     "rounding": ("net_small.sv", "v7_s1_up = v6_s1[1] & (v6_s1[0] | v6_s1[2])", "v7_s1_up = v6_s1[1]"),
     "saturation": ("net_small.sv", "5'd15 : v7_s1_near", "5'd14 : v7_s1_near"),
-    "table": ("net_small.sv", "(-5'sd8): v8_s1 = 4'sd6", "(-5'sd8): v8_s1 = 4'sd7"),
+    "table": ("net_small.sv", "(-5'sd8): v9_s1 = 4'sd6", "(-5'sd8): v9_s1 = 4'sd7"),
     "register": ("net_small.sv", "v0_s1 <= v0_s0;", "v0_s1 <= v1_s0;"),
     "valid": ("net_pipeline.sv", "valid_s2 <= rst ? 1'd0 : valid_s1;", "valid_s2 <= rst ? 1'd0 : start;"),
 }

@@ -34,55 +34,55 @@ module net_small (
   logic [0:0] v7_s1_up;
   logic signed [4:0] v7_s1_near;
   logic signed [4:0] v7_s1;
-  logic signed [3:0] v8_s1;  // 32 entries from -16
+  logic signed [3:0] v9_s1;  // 32 entries from -16
   always_comb begin
     v7_s1_up = v6_s1[1] & (v6_s1[0] | v6_s1[2]);  // RND_CONV: one more
     v7_s1_near = v6_s1[6:2] + 5'(v7_s1_up);  // rounded, right if in range
     v7_s1 = (v6_s1[7] & ~v6_s1[6]) ? 5'h10 : (~v6_s1[7] & (v6_s1[6] | v7_s1_near[4])) ? 5'd15 : v7_s1_near;  // ap_fixed<5,3,AP_RND_CONV,AP_SAT>
     case (v7_s1)
-      5'sh10: v8_s1 = 4'sd0;
-      (-5'sd15): v8_s1 = 4'sd2;
-      (-5'sd14): v8_s1 = 4'sd6;
-      (-5'sd13): v8_s1 = 4'sd1;
-      (-5'sd11): v8_s1 = (-4'sd3);
-      (-5'sd9): v8_s1 = 4'sd1;
-      (-5'sd8): v8_s1 = 4'sd6;
-      (-5'sd7): v8_s1 = 4'sd2;
-      (-5'sd6): v8_s1 = 4'sd0;
-      (-5'sd5): v8_s1 = 4'sd0;
-      (-5'sd4): v8_s1 = 4'sd2;
-      (-5'sd3): v8_s1 = 4'sd6;
-      (-5'sd2): v8_s1 = 4'sd1;
-      5'sd0: v8_s1 = (-4'sd3);
-      5'sd2: v8_s1 = 4'sd1;
-      5'sd3: v8_s1 = 4'sd6;
-      5'sd4: v8_s1 = 4'sd2;
-      5'sd5: v8_s1 = 4'sd0;
-      5'sd6: v8_s1 = 4'sd0;
-      5'sd7: v8_s1 = 4'sd2;
-      5'sd8: v8_s1 = 4'sd6;
-      5'sd9: v8_s1 = 4'sd1;
-      5'sd11: v8_s1 = (-4'sd3);
-      5'sd13: v8_s1 = 4'sd1;
-      5'sd14: v8_s1 = 4'sd6;
-      5'sd15: v8_s1 = 4'sd2;
-      default: v8_s1 = (-4'sd2);
+      5'sh10: v9_s1 = 4'sd0;
+      (-5'sd15): v9_s1 = 4'sd2;
+      (-5'sd14): v9_s1 = 4'sd6;
+      (-5'sd13): v9_s1 = 4'sd1;
+      (-5'sd11): v9_s1 = (-4'sd3);
+      (-5'sd9): v9_s1 = 4'sd1;
+      (-5'sd8): v9_s1 = 4'sd6;
+      (-5'sd7): v9_s1 = 4'sd2;
+      (-5'sd6): v9_s1 = 4'sd0;
+      (-5'sd5): v9_s1 = 4'sd0;
+      (-5'sd4): v9_s1 = 4'sd2;
+      (-5'sd3): v9_s1 = 4'sd6;
+      (-5'sd2): v9_s1 = 4'sd1;
+      5'sd0: v9_s1 = (-4'sd3);
+      5'sd2: v9_s1 = 4'sd1;
+      5'sd3: v9_s1 = 4'sd6;
+      5'sd4: v9_s1 = 4'sd2;
+      5'sd5: v9_s1 = 4'sd0;
+      5'sd6: v9_s1 = 4'sd0;
+      5'sd7: v9_s1 = 4'sd2;
+      5'sd8: v9_s1 = 4'sd6;
+      5'sd9: v9_s1 = 4'sd1;
+      5'sd11: v9_s1 = (-4'sd3);
+      5'sd13: v9_s1 = 4'sd1;
+      5'sd14: v9_s1 = 4'sd6;
+      5'sd15: v9_s1 = 4'sd2;
+      default: v9_s1 = (-4'sd2);
     endcase
   end
 
   // stage 2
   logic signed [5:0] v0_s2;
   logic signed [4:0] v7_s2;
-  logic signed [3:0] v8_s2;
+  logic signed [3:0] v9_s2;
   always_ff @(posedge clk) begin
     v0_s2 <= v0_s1;
     v7_s2 <= v7_s1;
-    v8_s2 <= v8_s1;
+    v9_s2 <= v9_s1;
   end
-  logic signed [6:0] v9_s2;
+  logic signed [6:0] v10_s2;
   logic [3:0] v12_s2;
   always_comb begin
-    v9_s2 = {5'(v8_s2), 2'd0} - 7'(v0_s2);
+    v10_s2 = {5'(v9_s2), 2'd0} - 7'(v0_s2);
     v12_s2 = (v7_s2 < 5'sd0) ? 4'd0 : v7_s2[3:0];
   end
 
@@ -93,7 +93,7 @@ module net_small (
   logic [5:0] small_3;
   always_comb begin
     small_0 = v7_s2;
-    small_1 = {8'(v9_s2), 1'd0};
+    small_1 = {8'(v10_s2), 1'd0};
     small_2 = {6'(v7_s2), 2'd0};
     small_3 = {v12_s2, 2'd0};
     small_ = {small_3, small_2, small_1, small_0};

@@ -13,8 +13,8 @@ from fpga_ml.frontend.recurrent import TWINS
 
 # Functions that hls4ml computes through tables: behind them C-simulation and Keras are no longer the same function.
 TABLES = frozenset({"sigmoid", "tanh", "softmax", "softplus", "softsign", "selu", "elu", "hard_sigmoid", "hard_tanh"})
-# So do layers that hold such functions inside; there is no tensor before the table to compare.
-TABLE_LAYERS = frozenset({*TWINS, "Walk", "LayerNormalization"})
+# And layers that hold such functions inside; there is no tensor before the table to compare.
+BY_TABLES = TABLES | {*TWINS, "Walk", "LayerNormalization"}
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,11 @@ def flow(model: Any) -> Flow:
     heads = tuple(_head(maker[id(t)], maker) for t in model.outputs)
     kinds = {c.key: kind_of(c.layer) for c in every}
     for key, reads in order:
-        if kinds[key] == "QActivation" and kinds[reads[0]] in TABLES | TABLE_LAYERS:
+        if kinds[key] == "QActivation" and kinds[reads[0]] in BY_TABLES:
             kinds[key] = kinds[reads[0]]  # the rounding of a table's values
     behind: set[str] = set()
     for key, reads in order:
-        if kinds[key] in TABLES | TABLE_LAYERS or behind.intersection(reads):
+        if kinds[key] in BY_TABLES or behind.intersection(reads):
             behind.add(key)
     return Flow(order, kinds, types, heads, frozenset(behind))
 

@@ -286,7 +286,8 @@ class _Lowering:
             if tokens == self._pixels(reads[0]):
                 self._renamed(layer, reads[0])
                 return
-        local = self._within_pixels(layer, reads)
+        alike = {self._pixels(r) for r in reads} == {tokens}
+        local = self._within_groups(layer, reads, tokens) if alike else None
         if local is not None:
             self._map(layer, replace(layer, shape=(len(local),), index=local), reads)
             return
@@ -297,16 +298,11 @@ class _Lowering:
     def _of_groups(self, layer: Gather, read: Made) -> bool:
         """Pixels in a row of which the same number of the result's are made, as lines are by upsampling; False where a frame has one
         such group only. The smallest are taken, so that least is held."""
-        tokens = self._pixels(read)
-        given, most = tokens * len(read.wires), gcd(tokens, tokens_of(layer.shape))
-        if self.interleave > 1 or (layer.index < 0).any():
-            return False
+        most = gcd(self._pixels(read), tokens_of(layer.shape)) if self.interleave == 1 else 1
         for groups in (g for g in range(most, 1, -1) if most % g == 0 and layer.size // g <= _MOST_AT_ONCE):
-            inside = layer.index.reshape(groups, -1) - np.arange(groups)[:, None] * (given // groups)
-            if (inside == inside[0]).all() and inside.min() >= 0 and inside.max() < given // groups:
-                self._map(
-                    layer, replace(layer, shape=(inside.shape[1],), index=inside[0]), [self._grouped(layer, read, groups)]
-                )
+            local = self._within_groups(layer, [read], groups)
+            if local is not None:
+                self._map(layer, replace(layer, shape=(len(local),), index=local), [self._grouped(layer, read, groups)])
                 return True
         return False
 
@@ -342,18 +338,19 @@ class _Lowering:
         if layer.name in self.heads or kernel.inputs != kernel.outputs:
             self._map(layer, one, [read])
 
-    def _within_pixels(self, layer: Gather, reads: Sequence[Made]) -> np.ndarray | None:
-        """The index of one pixel where pixel n of the result is made of the inputs' pixels n: joined channels, for one."""
-        tokens, widths = tokens_of(layer.shape), [len(r.channel.types) for r in reads]
-        if any(self._pixels(r) != tokens for r in reads) or (layer.index < 0).any():
+    def _within_groups(self, layer: Gather, reads: Sequence[Made], groups: int) -> np.ndarray | None:
+        """The index of one group where group n of the result's pixels is made of the inputs' groups n: of joined channels, for one,
+        where each pixel is a group."""
+        if (layer.index < 0).any():
             return None
-        ends = np.cumsum([tokens * w for w in widths])
-        index = layer.index.reshape(tokens, -1)
+        widths = [len(r.channel.types) * (self._pixels(r) // groups) for r in reads]
+        ends = np.cumsum([groups * w for w in widths])
+        index = layer.index.reshape(groups, -1)
         source = np.searchsorted(ends, index, side="right")
         inside = index - np.concatenate([[0], ends])[source]
         width = np.array(widths)[source]
         local = np.concatenate([[0], np.cumsum(widths)])[source] + inside % width
-        alike = (inside // width == np.arange(tokens)[:, None]).all() and (local == local[0]).all()
+        alike = (inside // width == np.arange(groups)[:, None]).all() and (local == local[0]).all()
         return np.asarray(local[0]) if alike else None
 
 

@@ -65,8 +65,8 @@ class _Segment:
         stage = 0
         for tap in sorted({*told, self.latency}):
             while stage < tap:
-                alone = min(tap - stage, self.plan.interval_cycles)
-                wait, make = (alone, self._counted) if alone > _LONG else (1, self._bit)
+                wait = self._at_once(tap - stage)
+                make = self._counted if wait > 1 else self._bit
                 register, under_way, self.valid[stage + wait] = make(self.valid[stage], stage + wait, wait)
                 stage += wait
                 registers.append(register)
@@ -90,10 +90,14 @@ class _Segment:
         fewer = f"({before} ? {literal(wait, width)} : ({left} == {zero}) ? {zero} : {left} - {one})"
         return Register(left, width, False, fewer), f"({left} != {zero})", f"({left} == {one})"
 
+    def _at_once(self, stages: int) -> int:
+        """How many of these stages one register stands for: of a long wait all in which no second input can follow."""
+        alone = min(stages, self.plan.interval_cycles)
+        return alone if alone > _LONG else 1
+
     def _waits(self, made: int, last: int) -> range:
         """The stages in which a register takes over a channel that is made in one stage and read until another."""
-        alone = min(last - made, self.plan.interval_cycles)
-        return range(made + 1, last + 1, alone if alone > _LONG else 1)
+        return range(made + 1, last + 1, self._at_once(last - made))
 
     def _name_signals(self) -> None:
         for name, (_, made, last) in self.lives.items():

@@ -314,7 +314,7 @@ class _Splitting(_Holder):
 
     def __init__(self, run: _Run, unit: Split | Quadratic) -> None:
         super().__init__(run, unit)
-        self.tokens, self.left = unit.writes[0].tokens // unit.reads[0].tokens, 0
+        self.tokens, self.left = unit.interval_cycles, 0
 
     def can_step(self, fired: Sequence[_Pipe]) -> bool:
         return self._taken(fired) if self.left > 1 else super().can_step(fired)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fpga_ml.bridge.convert import Graph
 from fpga_ml.frontend.prepare import Prepared
-from fpga_ml.frontend.reference import TABLE_LAYERS, TABLES, Flow
+from fpga_ml.frontend.reference import BY_TABLES, Flow
 from fpga_ml.simulate.csim import CSim, Progress
 
 Array = npt.NDArray[np.float64]
@@ -117,7 +117,7 @@ def check_csim(csim: CSim, graph: Graph, prepared: Prepared, *, decides: bool, j
     floats, quantised, outputs = reference.float_outputs, reference.quantised_outputs, result.outputs
     return Check(
         outputs,
-        _verdict({key for key, rows in unlike.items() if rows.any()}, flow),
+        _verdict({key for key, samples in unlike.items() if samples.any()}, flow),
         tuple(got),
         tuple(layers),
         first,
@@ -175,7 +175,7 @@ def _values(traced: Array, graph: Graph, node: str) -> Array:
 
 
 def _cause(kind: str) -> str:
-    if kind in TABLES | TABLE_LAYERS:
+    if kind in BY_TABLES:
         return f"{kind} goes through a table in hls4ml's C++, with its own range and size"
     return "not a table: hls4ml's C++ rounds or overflows where the quantised model does not"
 

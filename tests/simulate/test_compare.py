@@ -26,16 +26,21 @@ def _flip_one_weight(folder: Path, name: str) -> None:
     file.write_text(", ".join(values))
 
 
-def test_one_wrong_weight_bit_is_found(tmp_path: Path, monkeypatch: object) -> None:
-    """One weight of the second layer, off by its last bit, between writing the project and simulating it."""
-    model = ZOO["tagger_6bit"]()
+def _sabotage(monkeypatch: pytest.MonkeyPatch, weights: str) -> None:
+    """One weight, off by its last bit, between writing the project and simulating it."""
     build = pipeline.build_csim
 
-    def sabotage(graph: object, folder: Path, backend: str) -> object:
-        _flip_one_weight(folder, "w4")
+    def sabotaged(graph: object, folder: Path, backend: str) -> object:
+        _flip_one_weight(folder, weights)
         return build(graph, folder, backend)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipeline, "build_csim", sabotage)  # type: ignore[attr-defined]
+    monkeypatch.setattr(pipeline, "build_csim", sabotaged)
+
+
+def test_one_wrong_weight_bit_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the second layer."""
+    model = ZOO["tagger_6bit"]()
+    _sabotage(monkeypatch, "w4")
     project = fpga_ml.compile(model, data=samples(model), output=tmp_path / "p", config=quick())
     csim = project.report["csim"]
     assert csim["bit_exact_vs_quantised_model"] is False
@@ -77,13 +82,7 @@ def test_a_fault_on_either_side_of_a_table_fails(
 ) -> None:
     """One weight of the layer before the table, and one of the layer behind it, which only the emulator can judge."""
     model = _tanh_between()
-    build = pipeline.build_csim
-
-    def sabotage(graph: object, folder: Path, backend: str) -> object:
-        _flip_one_weight(folder, weights)
-        return build(graph, folder, backend)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(pipeline, "build_csim", sabotage)
+    _sabotage(monkeypatch, weights)
     project = fpga_ml.compile(model, data=samples(model), output=tmp_path / "p", config=quick())
     assert project.report["csim"]["bit_exact_vs_quantised_model"] is verdict
     assert project.report["csim"]["first_difference"]["layer"] == ("fc1" if verdict is False else "t_round")

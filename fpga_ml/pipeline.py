@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,15 +27,15 @@ from fpga_ml.lowering.stream import check_interleaved
 from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
 from fpga_ml.report.page import verdict
-from fpga_ml.rtl.build import Rtl, emit, lower, shortest_interval
+from fpga_ml.rtl.build import emit, lower, shortest_interval
 from fpga_ml.schedule.auto import soonest_clock_ns
 from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.simulate.compare import Check, check_csim
-from fpga_ml.simulate.cosim import CosimResult, Vectors, rtl_files_of
+from fpga_ml.simulate.cosim import CosimResult, rtl_files_of
 from fpga_ml.simulate.csim import CSim
 from fpga_ml.simulate.emulate import check_emulator, emulate
-from fpga_ml.simulate.prove import default_vectors, proof_vectors, prove
-from fpga_ml.simulate.vectors import load_samples
+from fpga_ml.simulate.prove import Bench, default_vectors
+from fpga_ml.simulate.vectors import Inputs, load_samples
 from fpga_ml.synthesise.project import synthesise
 from fpga_ml.synthesise.result import Effort, Synthesis
 from fpga_ml.toolchain.find import compiler
@@ -64,32 +64,47 @@ class _Silent:
 
 @dataclass(frozen=True)
 class Project:
-    """A finished build. folder: the HLS project; report: what report.json holds; x: the samples as the hardware
-    receives them, (N, ...) an input; outputs: {float | quantised | csim: (N, ...) an output} of them, as far as it ran."""
+    """A finished build. folder: the HLS project; report: what report.json holds; inputs: (name, shape) of each; x: the samples as the
+    hardware receives them, (N, ...) an input; outputs: {float | quantised | csim: (N, ...) an output} of them, as far as it ran;
+    bench: what simulates its RTL.
+
+    `csim`, `emulate` and `cosim` take samples as `compile` does, and raise FpgaMlError for those that do not fit the model's inputs, or
+    where that stage did not run. Values are first converted to the input type as the hardware does it.
+    """
 
     folder: Path
     report: dict[str, Any]
+    inputs: Inputs
     simulator: CSim | None
     layers: tuple[Layer, ...] = ()
     heads: tuple[str, ...] = ()
     x: tuple[Array, ...] = ()
     outputs: Mapping[str, tuple[Array, ...]] = field(default_factory=dict)
+    bench: Bench | None = None
 
     def emulate(self, x: Any) -> list[Array]:
         """As `csim`, by the emulator: the same values, faster."""
         if not self.layers:
             raise FpgaMlError("there is no emulator", where=str(self.folder), do=self.report["stages"]["emulate"])
-        return emulate(self.layers, x if isinstance(x, (list, tuple)) else [x], self.heads)
+        return emulate(self.layers, self._samples(x), self.heads)
 
     def csim(self, x: Any) -> list[Array]:
-        """C-simulation of more samples: outputs (N, ...), one array an output; x: (N, ...), or one array an input.
-
-        Values are first converted to the input type as the hardware does it.
-        """
+        """C-simulation of more samples: outputs (N, ...), one array an output."""
         if self.simulator is None:
             raise FpgaMlError("there is no C-simulation", where=str(self.folder), do=self.report["stages"]["csim"])
-        arrays = x if isinstance(x, (list, tuple)) else [x]
-        return list(self.simulator.run([np.asarray(a, np.float64) for a in arrays]).outputs)
+        return list(self.simulator.run(self._samples(x)).outputs)
+
+    def cosim(self, x: Any) -> tuple[CosimResult, ...]:
+        """The RTL on more samples, and on the corners of the inputs' types, against C-simulation, bit for bit.
+
+        One result a simulator of the build: `.passed` says whether they are the same, `.texts()` where they part.
+        """
+        if self.bench is None:
+            raise FpgaMlError("there is no RTL", where=str(self.folder), do=self.report["stages"]["rtl"])
+        return self.bench.run(self.folder, self._samples(x), self.csim)
+
+    def _samples(self, x: Any) -> list[Array]:
+        return list(load_samples(x, self.inputs, 0).x)
 
     def synth(
         self, device: str | None = None, *, effort: Effort = "estimate", time_limit_s: float | None = None
@@ -129,6 +144,7 @@ def compile(
         config = config or (Config.read(source.config) if source.config else Config())
         check_target(config)
         _check_turns(config, rtl)
+        given = () if rtl is None else rtl_files_of(Path(rtl))
         check_model(source.model)
         samples = load_samples(source.data if data is None else data, source.inputs, config.seed).first(config.vectors)
     with clock.stage("quantise"):
@@ -156,35 +172,26 @@ def compile(
         if layers and check is not None:
             with clock.stage("emulate"):
                 emulation = check_emulator(layers, graph.heads, prepared.x, check.outputs)
-        given = None if rtl is None else rtl_files_of(Path(rtl))
-        made: Rtl | None = None
+        bench: Bench | None = None
         runs: tuple[CosimResult, ...] = ()
         if network is not None:
             with clock.stage("rtl"):
-                made = emit(network, config.clock_ns, config.arch, DEVICES[config.device], frame_last=config.frame_last)
-                files = given or made.write(_made(folder / "rtl"))
-        if made is not None and check is not None and stages["cosim"] == "ran":
+                own = emit(network, config.clock_ns, config.arch, DEVICES[config.device], frame_last=config.frame_last)
+                own.write(_made(folder / "rtl"))
+                bench = Bench(own, layers, graph.heads, graph.ports, config.seed, config.simulators, given)
+        if bench is not None and check is not None and stages["cosim"] == "ran":
             with clock.stage("cosim"):
-                vectors = _vectors(made, layers, graph, prepared, csim, config)
-                runs = prove(files, made, vectors, folder / "sim", config.seed, config.simulators, ours=given is None)
+                count = config.cosim_vectors or default_vectors(bench.rtl)
+                x = [a[:count] for a in prepared.x]
+                runs = bench.run(folder, x, lambda a: csim.run(a, jobs=config.jobs).outputs)
+        made = None if bench is None else bench.rtl
         build = Build(source, samples, prepared, graph, check, emulation, made, runs, config, stages, dict(clock.timings_s))
         report = assemble(build)
         document.write(report, folder / "report.json")
     if stages["synth"] == "ran":
         report = _synthesised(target, config, clock)
     simulator = csim_of(graph, target) if check is not None else None
-    return Project(target, report, simulator, layers, graph.heads, prepared.x, build.outputs)
-
-
-def _vectors(made: Rtl, layers: tuple[Layer, ...], graph: Graph, prepared: Prepared, csim: CSim, config: Config) -> Vectors:
-    """What co-simulation sends and expects: as many samples as are asked for, and the corners of the inputs' types."""
-    count = config.cosim_vectors or default_vectors(made)
-    x = [a[:count] for a in prepared.x]
-
-    def outputs(given: list[Array]) -> Sequence[Array]:
-        return csim.run(given, jobs=config.jobs).outputs
-
-    return proof_vectors(layers, graph.heads, graph.ports, x, outputs, config.interleave)
+    return Project(target, report, source.inputs, simulator, layers, graph.heads, prepared.x, build.outputs, bench)
 
 
 def _check_turns(config: Config, rtl: Path | str | None) -> None:

@@ -175,7 +175,7 @@ def test_rtl_of_the_models(name: str, repository: Path, tmp_path: Path) -> None:
 def test_rtl_that_differs_has_no_figures(repository: Path) -> None:
     """Neither where its simulation failed; and where it was not simulated, one error says why."""
     report = {"cosim": [{"passed": True}, {"passed": False}], "stages": dict.fromkeys(("csim", "emulate", "rtl"), "ran")}
-    project = Project(repository, {**report, "model": {"name": "m"}}, None, outputs={"csim": (np.zeros(3),)})
+    project = Project(repository, {**report, "model": {"name": "m"}}, (), None, outputs={"csim": (np.zeros(3),)})
     assert models._from_rtl(project) == {}
     project.report["cosim"].pop()
     assert list(models._from_rtl(project)) == ["rtl"]

@@ -143,9 +143,14 @@ def test_other_verilog_in_place_of_ours(project: fpga_ml.Project, tmp_path: Path
     _built(project, project.layers).write(folder)
 
     def passed(name: str) -> list[bool]:
+        """As the build says, and for more samples; our own RTL is in the project all the same."""
         config = Config(cosim_vectors=20)
         found = fpga_ml.compile(model, data=samples(model), config=config, output=tmp_path / name, rtl=folder)
-        return [run["passed"] for run in found.report["cosim"]]
+        assert all((found.folder / file).exists() for file in found.report["rtl"]["files"])
+        more = found.cosim(samples(model)[0][20:50])
+        assert [run.vectors for run in more] == [37, 37]
+        assert [run.passed for run in more] == [run["passed"] for run in found.report["cosim"]]
+        return [run.passed for run in more]
 
     assert passed("right") == [True, True]
     top = folder / "myproject_relu2.sv"

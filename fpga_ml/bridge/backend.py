@@ -15,11 +15,12 @@ from hls4ml.backends.fpga.fpga_backend import FPGABackend
 from hls4ml.backends.vitis.vitis_backend import VitisBackend
 from hls4ml.model.flow import get_flow, register_flow
 
+from fpga_ml.config import ARCHITECTURES
 from fpga_ml.errors import FpgaMlError
 
 
 class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
-    """RTL straight from the graph; io_parallel."""
+    """RTL straight from the graph, in the architecture of its IOType."""
 
     def __init__(self) -> None:
         FPGABackend.__init__(self, name="OpenRTL")
@@ -36,15 +37,6 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
         requires = get_flow("vivado:ip").requires.copy()
         requires.insert(requires.index("vivado:apply_templates"), templates)
         self._default_flow = register_flow("ip", None, requires=requires, backend=self.name)
-
-    def create_initial_config(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """As for Vitis."""
-        config: dict[str, Any] = super().create_initial_config(*args, **kwargs)
-        if config["IOType"] != "io_parallel":
-            raise FpgaMlError(
-                f"backend OpenRTL has no RTL for io_type '{config['IOType']}' yet", do="use io_type='io_parallel'"
-            )
-        return config
 
     def compile(self, model: Any) -> None:
         """Read the graph; there is no library to build (hls4ml loads None as the running program, which does no harm)."""
@@ -74,14 +66,14 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
         """
         from fpga_ml.rtl.build import build_rtl
         from fpga_ml.simulate.emulate import emulate
-        from fpga_ml.simulate.prove import default_vectors, proof_vectors, prove, random_inputs
+        from fpga_ml.simulate.prove import Bench, default_vectors, random_inputs
 
         if not hasattr(model, "fpga_ml_layers"):
             self.compile(model)
         layers, heads, ports = model.fpga_ml_layers, _heads(model), _ports(model)
         top, folder = model.config.get_project_name(), Path(model.config.get_output_dir())
         clock_ns = float(model.config.get_config_value("ClockPeriod"))
-        rtl = build_rtl(layers, ports, heads, top, clock_ns)
+        rtl = build_rtl(layers, ports, heads, top, clock_ns, arch=_arch(model))
         (folder / "rtl").mkdir(parents=True, exist_ok=True)
         files = rtl.write(folder / "rtl")
         report: dict[str, Any] = {
@@ -95,12 +87,16 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
             given = random_inputs(layers, default_vectors(rtl)) if vectors is None else vectors
             arrays = list(given) if isinstance(given, (list, tuple)) else [given]
             x = [np.asarray(a, np.float64) for a in arrays]
-            right = proof_vectors(layers, heads, ports, x, lambda a: emulate(layers, a, heads))
-            runs = prove(files, rtl, right, folder / "sim", 1)
+            runs = Bench(rtl, layers, heads, ports).run(folder, x, lambda a: emulate(layers, a, heads))
             report["cosim"] = [
                 {"simulator": r.simulator, "passed": r.passed, "vectors": r.vectors, "mismatches": r.texts()} for r in runs
             ]
         return report
+
+
+def _arch(model: Any) -> str:
+    asked = model.config.get_config_value("IOType")
+    return next(arch for arch, io_type in ARCHITECTURES.items() if io_type == asked)
 
 
 def _heads(model: Any) -> list[str]:

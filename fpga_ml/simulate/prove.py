@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +123,29 @@ def prove(
         for s in asked
     )
     return tuple(_by_sample(run, vectors, rtl.interleave) for run in found)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What simulates a project's RTL. ports: {layer: port name} of inputs and outputs; heads: the output layers; seed: of gaps and
+    resets; given: files from elsewhere in the place of ours."""
+
+    rtl: Rtl
+    layers: Sequence[Layer]
+    heads: Sequence[str]
+    ports: Mapping[str, str]
+    seed: int = 1
+    simulators: Sequence[str] = SIMULATORS
+    given: tuple[Path, ...] = ()
+
+    def run(
+        self, folder: Path, x: Sequence[Array], outputs: Callable[[list[Array]], Sequence[Array]]
+    ) -> tuple[CosimResult, ...]:
+        """Every sample of x, one array (N, ...) an input, and the types' corners, against what `outputs` makes of them; folder: the
+        project's, with our files in rtl/."""
+        vectors = proof_vectors(self.layers, self.heads, self.ports, x, outputs, self.rtl.interleave)
+        files = self.given or tuple(folder / "rtl" / name for name in self.rtl.files)
+        return prove(files, self.rtl, vectors, folder / "sim", self.seed, self.simulators, ours=not self.given)
 
 
 def _by_sample(run: CosimResult, vectors: Vectors, interleave: int) -> CosimResult:

@@ -50,7 +50,13 @@ def load_samples(data: Any, inputs: Inputs, seed: int) -> Samples:
     elif isinstance(data, dict):
         origin, arrays = "in memory", {k: np.asarray(v) for k, v in data.items()}
     elif isinstance(data, (list, tuple)):
-        origin, arrays = "in memory", {n: np.asarray(v) for (n, _), v in zip(inputs, data, strict=False)}
+        if len(data) != len(inputs):
+            raise FpgaMlError(
+                f"the list has {len(data)} arrays, and the model the inputs {', '.join(name for name, _ in inputs)}",
+                where="in memory",
+                do="give one array (N, ...) an input",
+            )
+        origin, arrays = "in memory", {n: np.asarray(v) for (n, _), v in zip(inputs, data, strict=True)}
     else:
         origin, arrays = "in memory", {"x": np.asarray(data)}
     x = tuple(_input(arrays, name, shape, origin, alone=len(inputs) == 1) for name, shape in inputs)
@@ -60,7 +66,7 @@ def load_samples(data: Any, inputs: Inputs, seed: int) -> Samples:
         y = np.asarray(y)
         if len(y) != len(x[0]):
             raise FpgaMlError(
-                f"{len(x[0])} samples but {len(y)} labels", where=f"array 'y' of {origin}", do="give one label a sample"
+                f"{len(x[0])} samples but {len(y)} labels", where=f"array 'y', {origin}", do="give one label a sample"
             )
         if y.ndim == 2 and y.shape[1] > 1 and _is_one_hot(y):
             y = y.argmax(1)
@@ -96,7 +102,7 @@ def _input(arrays: dict[str, npt.NDArray[Any]], name: str, shape: tuple[int, ...
             do=f"name the array '{name}'; the file holds: {', '.join(sorted(arrays)) or 'nothing'} "
             + f"({suggest(name, arrays)})" * bool(arrays),
         )
-    values, where = arrays[key], f"array '{key}' of {origin}"
+    values, where = arrays[key], f"array '{key}', {origin}"
     if values.dtype.kind not in "iufb":
         raise FpgaMlError(f"data of type {values.dtype} are no numbers", where=where, do="give integers or floats")
     if len(values) == 0 or values.ndim == 0:

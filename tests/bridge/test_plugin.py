@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = """
 import sys
 import hls4ml
@@ -16,13 +18,13 @@ assert not {"keras", "tensorflow"} & set(sys.modules), "the plugin imported Kera
 import numpy as np
 from zoo import ZOO, samples
 
-model = ZOO["skip_6bit"]()
+model, io_type = ZOO[sys.argv[2]](), sys.argv[3]
 x = samples(model, 50)[0]
 found, graphs = {}, {}
 for backend in ("OpenRTL", "Vitis"):  # ours first: it brings the qkeras-v3 handlers
     config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend=backend)
     graph = graphs[backend] = hls4ml.converters.convert_from_keras_model(
-        model, hls_config=config, backend=backend, output_dir=sys.argv[1] + "/" + backend, allow_da_fallback=False
+        model, hls_config=config, backend=backend, io_type=io_type, output_dir=sys.argv[1] + "/" + backend, allow_da_fallback=False
     )
     graph.compile()
     found[backend] = graph.predict(np.ascontiguousarray(x))
@@ -30,13 +32,16 @@ np.testing.assert_array_equal(found["OpenRTL"], found["Vitis"])
 report = graphs["OpenRTL"].build()
 assert [run["passed"] for run in report["cosim"]] == [True, True], report
 assert report["latency_cycles"] > 0
+pixels = x[0, ..., 0].size  # a beat each
+assert report["interval_cycles"] == (1 if io_type == "io_parallel" else pixels), report
 print("all is well")
 """
 
 
-def test_backend_in_a_fresh_process(tmp_path: Path, repository: Path) -> None:
+@pytest.mark.parametrize(("name", "io_type"), [("skip_6bit", "io_parallel"), ("conv2d_6bit", "io_stream")])
+def test_backend_in_a_fresh_process(name: str, io_type: str, tmp_path: Path, repository: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path)],
+        [sys.executable, "-c", SCRIPT, str(tmp_path), name, io_type],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(repository / "tests")},

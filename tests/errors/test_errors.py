@@ -97,9 +97,27 @@ def test_bare_operation() -> None:
 def test_wrong_input_shape() -> None:
     assert message(lambda: fpga_ml.compile(small(), data=X[:, :3], config=quick())) == (
         "samples of shape (3,), but the model's input 'x' is (4,)\n"
-        "  where: array 'x' of in memory\n"
+        "  where: array 'x', in memory\n"
         "  do:    give an array of shape (N, 4)"
     )
+
+
+def test_wrong_number_of_arrays() -> None:
+    assert message(lambda: fpga_ml.compile(small(), data=[X, X], config=quick())).startswith(
+        "the list has 2 arrays, and the model the inputs x\n"
+    )
+
+
+def test_samples_of_a_finished_project(tmp_path: Path) -> None:
+    """C++ would read beyond an array that is too small."""
+    project = fpga_ml.compile(small(), data=X, output=tmp_path / "p", config=quick().replace(until="emulate"))
+    for call in (project.csim, project.emulate):
+        assert message(lambda call=call: call(X[:, :3])).startswith(
+            "samples of shape (3,), but the model's input 'x' is (4,)"
+        )
+        assert message(lambda call=call: call([X, X])).startswith("the list has 2 arrays")
+        assert message(lambda call=call: call(X * np.nan)).startswith("32 values are NaN or infinite")
+    assert message(lambda: project.cosim(X)).startswith("there is no RTL")
 
 
 def test_wrong_dtype() -> None:

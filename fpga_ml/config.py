@@ -163,6 +163,16 @@ def _locate(path: Path, key: str) -> str:
     return str(path)
 
 
+def check_bits(bits: int, where: str | None) -> None:
+    """Raise for a width of weights or activations that QKeras does not hold."""
+    if not 2 <= bits <= 24:
+        raise FpgaMlError(
+            f"bits = {bits} is outside 2..24: QKeras rounds in float32, which holds 24 bits",
+            where=where,
+            do="choose 2 to 24 bits; sums are kept in full whatever their width",
+        )
+
+
 def _checked(config: Config) -> Config:
     """The settings that a type cannot express."""
 
@@ -198,12 +208,8 @@ def _checked(config: Config) -> Config:
     ):
         at_least(key, getattr(config, key), lowest)
     for bits in (config.bits, config.weight_bits, *(c.bits for c in config.layers.values())):
-        if bits is not None and not 2 <= bits <= 24:
-            raise FpgaMlError(
-                f"bits = {bits} is outside 2..24: QKeras rounds in float32, which holds 24 bits",
-                where=config.where("bits"),
-                do="choose 2 to 24 bits; sums are kept in full whatever their width",
-            )
+        if bits is not None:
+            check_bits(bits, config.where("bits"))
     for name, layer in config.layers.items():
         one_of("strategy", layer.strategy, STRATEGIES)
         one_of("softmax", layer.softmax, ("stable", "latency", "legacy", "argmax"))

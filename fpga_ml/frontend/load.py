@@ -20,7 +20,7 @@ from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.floats import to_float
 from fpga_ml.frontend.legacy import CannotRebuild, input_ports, is_legacy, read_architecture, rebuild_legacy
 from fpga_ml.frontend.quantise import activation_name
-from fpga_ml.frontend.rebuild import as_functional, calls
+from fpga_ml.frontend.rebuild import as_functional, calls, inputs_of
 from fpga_ml.frontend.unwrap import unwrapped
 
 QUANTISED_FILE, FLOAT_FILE, SAMPLE_FILE, CONFIG_FILE = "quantised.keras", "float.keras", "sample.npz", "fpga_ml.toml"
@@ -65,11 +65,6 @@ class Source:
         return kind == "softmax" or (kind == "sigmoid" and self.model.outputs[0].shape[-1] == 1)
 
 
-def _inputs(model: Any) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """(name, shape without batch) of each input."""
-    return tuple((t.name, tuple(t.shape[1:])) for t in model.inputs)
-
-
 def load(model: Any, weights: Path | None = None) -> Source:
     """A Keras model, a path to one, or a folder under models/, as a Source; checked for what cannot be built."""
     source = _in_memory(model) if isinstance(model, keras.Model) else _from_path(Path(model), weights)
@@ -80,7 +75,7 @@ def load(model: Any, weights: Path | None = None) -> Source:
 
 def _in_memory(model: Any) -> Source:
     functional = unwrapped(as_functional(model))
-    return Source(functional.name, functional, to_float(functional), "in memory", "", "keras-3", _inputs(functional))
+    return Source(functional.name, functional, to_float(functional), "in memory", "", "keras-3", inputs_of(functional))
 
 
 def _from_path(path: Path, weights: Path | None) -> Source:
@@ -138,7 +133,7 @@ def _load_keras(path: Path) -> Any:
 
 def _keras_3(path: Path) -> Source:
     model = _load_keras(path)
-    return Source(path.stem, model, to_float(model), str(path), _sha256(path), "keras-3", _inputs(model))
+    return Source(path.stem, model, to_float(model), str(path), _sha256(path), "keras-3", inputs_of(model))
 
 
 def _json_or_h5(path: Path, weights: Path | None) -> Source:
@@ -148,7 +143,7 @@ def _json_or_h5(path: Path, weights: Path | None) -> Source:
     holder = weights or path
     if not is_legacy(architecture):
         model = _load_keras(path) if path.suffix != ".json" else _keras_3_json(path, holder)
-        return Source(path.stem, model, to_float(model), str(path), _sha256(holder), "keras-3", _inputs(model))
+        return Source(path.stem, model, to_float(model), str(path), _sha256(holder), "keras-3", inputs_of(model))
     if not h5py.is_hdf5(holder):
         raise FpgaMlError(f"'{holder}' is not an HDF5 file", do="give the weights that Keras saved")
     try:
@@ -158,7 +153,7 @@ def _json_or_h5(path: Path, weights: Path | None) -> Source:
         files = LegacyFiles(path, holder, reason)
         ports = input_ports(architecture)
         return Source(path.stem, None, None, str(path), _sha256(holder), "keras-2", ports, files)
-    files, ports = LegacyFiles(path, holder), _inputs(model)
+    files, ports = LegacyFiles(path, holder), inputs_of(model)
     return Source(path.stem, model, to_float(model), str(path), _sha256(holder), "keras-2", ports, files)
 
 

@@ -16,13 +16,15 @@ import keras
 import numpy as np
 import qkeras
 
+from fpga_ml.config import check_bits
 from fpga_ml.frontend import recurrent
 from fpga_ml.frontend.celeste import LAYERS as CELESTE
 from fpga_ml.frontend.layers import Affine
 from fpga_ml.frontend.quantizers import relu_quantizer, signed_quantizer, weight_type
-from fpga_ml.frontend.rebuild import Call, Probe, as_functional, calls, consumers, copy_layer, rebuild
+from fpga_ml.frontend.rebuild import Call, Probe, as_functional, calls, consumers, copy_layer, inputs_of, rebuild
 from fpga_ml.frontend.unwrap import unwrapped
 from fpga_ml.numerics import FixedType
+from fpga_ml.simulate.vectors import load_samples
 
 # Keras class -> (QKeras class, {weight variable: quantizer argument}). The QKeras classes are keys too: a layer with
 # some quantizers missing is completed.
@@ -131,12 +133,14 @@ def to_qkeras(model: Any, bits: int = 6, *, data: Any = None, activation_integer
 
     Weights and biases become quantized_bits(bits) with the binary point that their values need, relu becomes
     quantized_relu(bits), other rounded tensors quantized_bits(bits): with the integer bits that their range on `data`
-    needs (an array (N, ...) or a list of them, one per input), without data with `activation_integer_bits` besides
-    the sign. Batch normalisation behind a linear layer is folded into it; softmax stays as it is, and the tensor
-    before it is left unrounded: the logits of the twin equal C-simulation bit for bit.
+    needs (samples as `fpga_ml.compile` takes them), without data with `activation_integer_bits` besides the sign. Batch
+    normalisation behind a linear layer is folded into it; softmax stays as it is, and the tensor before it is left
+    unrounded: the logits of the twin equal C-simulation bit for bit. Raises FpgaMlError for samples that do not fit the model's
+    inputs and bits outside 2..24.
     """
+    check_bits(bits, "to_qkeras")
     model = unwrapped(as_functional(model))
-    samples = [] if data is None else [np.asarray(a) for a in (data if isinstance(data, (list, tuple)) else [data])]
+    samples = () if data is None else load_samples(data, inputs_of(model), 0).x
     ranges = Probe(model).ranges(samples) if samples else {}
 
     def activation(tensor: str, relu: bool) -> FixedType:

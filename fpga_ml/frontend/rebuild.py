@@ -47,6 +47,11 @@ def as_functional(model: Any) -> Any:
     return model
 
 
+def inputs_of(model: Any) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """(name, shape without batch) of each input."""
+    return tuple((t.name, tuple(t.shape[1:])) for t in model.inputs)
+
+
 def calls(model: Any) -> list[Call]:
     """Every use of a layer, inputs included, in an order in which data flows."""
     functional = as_functional(model)

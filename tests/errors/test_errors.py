@@ -21,6 +21,7 @@ import fpga_ml
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.hls import project as hls_project
+from fpga_ml.quantise import to_qkeras
 
 
 def small() -> Any:
@@ -118,6 +119,14 @@ def test_samples_of_a_finished_project(tmp_path: Path) -> None:
         assert message(lambda call=call: call([X, X])).startswith("the list has 2 arrays")
         assert message(lambda call=call: call(X * np.nan)).startswith("32 values are NaN or infinite")
     assert message(lambda: project.cosim(X)).startswith("there is no RTL")
+
+
+def test_twin_of_wrong_samples_or_bits() -> None:
+    assert message(lambda: to_qkeras(small(), data=X[:, :3])).startswith(
+        "samples of shape (3,), but the model's input 'x' is (4,)"
+    )
+    assert message(lambda: to_qkeras(small(), data=X * np.inf)).startswith("32 values are NaN or infinite")
+    assert message(lambda: to_qkeras(small(), 1, data=X)).startswith("bits = 1 is outside 2..24")
 
 
 def test_wrong_dtype() -> None:

@@ -9,7 +9,7 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 export TF_ENABLE_ONEDNN_OPTS := 0
 export CUDA_VISIBLE_DEVICES :=
 
-.PHONY: demo test test-all lint bench supported clean system system-tests
+.PHONY: demo test test-all lint bench tables clean system system-tests
 
 demo: $(STAMP)
 	$(BIN)/fpga-ml demo
@@ -30,8 +30,8 @@ bench: $(STAMP)
 	$(BIN)/python scripts/bench_rtl.py
 	$(BIN)/python scripts/bench_celeste.py
 
-supported: $(STAMP)
-	$(BIN)/python scripts/update_supported.py
+tables: $(STAMP)
+	$(BIN)/python scripts/update_tables.py
 
 $(STAMP): pyproject.toml constraints.txt | system
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=..."; exit 1; }

@@ -37,7 +37,7 @@ def test_import_is_light() -> None:
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_readme_table_is_current(repository: Path) -> None:
-    command = [sys.executable, "scripts/update_supported.py", "--check"]
+def test_tables_are_current(repository: Path) -> None:
+    command = [sys.executable, "scripts/update_tables.py", "--check"]
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

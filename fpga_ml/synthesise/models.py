@@ -53,6 +53,25 @@ def figures(
     return [row(entry) for entry in found]
 
 
+def overview(models: Sequence[Model], device: str) -> str:
+    """What is kept of models, placed and estimated for a device, as one table for all of them."""
+    lines = [
+        "| model | LUT | FF | DSP | BRAM | MHz by the delay model | MHz placed | cycles, latency | interval |",
+        "|---" * 9 + "|",
+    ]
+    for model in models:
+        path = model.folder / SYNTHESIS_FILE
+        rows = {(r["device"], r["effort"]): r for r in (json.loads(path.read_text()) if path.exists() else ())}
+        estimate, placed = rows.get((device, "estimate")), rows.get((device, "place"))
+        if estimate is None:
+            continue
+        counts = (f"{estimate[kind]:,g}" for kind in ("luts", "ffs", "dsps", "brams"))
+        clocks = ("" if r is None else f"{r['fmax_mhz']:.1f}" for r in (estimate, placed))
+        cycles = (f"{estimate[kind]:,}" for kind in ("latency_cycles", "interval_cycles"))
+        lines.append(f"| {model.folder.name} | {' | '.join((*counts, *clocks, *cycles))} |")
+    return "\n".join(lines) + "\n"
+
+
 def row(entry: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept of an entry of report.json's `synth`."""
     path = list(dict.fromkeys(step["layer"] for step in entry["critical_path"]))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fpga_ml.models import Model
-from fpga_ml.synthesise.models import row, save
+from fpga_ml.models import Model, every
+from fpga_ml.synthesise.models import overview, row, save
 from fpga_ml.synthesise.result import Cells, Step, Synthesis
 
 
@@ -42,3 +42,26 @@ def test_rows_and_card(tmp_path: Path) -> None:
     assert card.count("synthesis: begin") == card.count("synthesis: end") == 1
     assert "| xcup | estimate | 1,500 | 20 | 3 | 1.5 | 50.0 (delay model) | 4 | 80 | fc1, the top |" in card
     assert "1,000" not in card
+
+
+def test_every_model_is_estimated_and_placed(repository: Path) -> None:
+    for model in every(repository / "models"):
+        rows = json.loads((model.folder / "synthesis.json").read_text())
+        efforts = {r["effort"]: r for r in rows if r["device"] == "ecp5-85k"}
+        assert {"estimate", "place"} <= set(efforts), model.folder.name
+        assert efforts["place"]["timing"] == "placed"
+        assert efforts["place"]["luts"] == efforts["estimate"]["luts"]
+
+
+def test_overview(tmp_path: Path) -> None:
+    """A row a model, also before it is placed; none for one of another device only."""
+    one, two, three = models = [Model(tmp_path / name) for name in ("one", "two", "three")]
+    for model in models:
+        model.folder.mkdir()
+    save(one, [entry("ecp5-85k", 1000), {**entry("ecp5-85k", 1000), "effort": "place", "fmax_mhz": 40.04}])
+    save(two, [entry("ecp5-85k", 2000)])
+    save(three, [entry("xcup", 3000)])
+    assert overview(models, "ecp5-85k").splitlines()[2:] == [
+        "| one | 1,000 | 20 | 3 | 1.5 | 50.0 | 40.0 | 4 | 1 |",
+        "| two | 2,000 | 20 | 3 | 1.5 | 50.0 |  | 4 | 1 |",
+    ]

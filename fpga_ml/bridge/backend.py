@@ -60,13 +60,14 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
         return flat[0] if len(flat) == 1 else flat
 
     def build(self, model: Any, cosim: bool = True, vectors: Any = None, **_: Any) -> dict[str, Any]:
-        """RTL into OUTPUT_DIR/rtl, simulated on `vectors` (inputs (N, ...), random by default) and the types' corners.
+        """RTL into OUTPUT_DIR/rtl, simulated on `vectors` (samples as `fpga_ml.compile` takes them, random by default) and the types' corners.
 
         Returns {latency_cycles, interval_cycles, register_bits, files, cosim: [{simulator, passed, vectors, ...}]}.
         """
         from fpga_ml.rtl.build import build_rtl
         from fpga_ml.simulate.emulate import emulate
         from fpga_ml.simulate.prove import Bench, default_vectors, random_inputs
+        from fpga_ml.simulate.vectors import load_samples
 
         if not hasattr(model, "fpga_ml_layers"):
             self.compile(model)
@@ -84,9 +85,8 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
             "cosim": [],
         }
         if cosim:
-            given = random_inputs(layers, default_vectors(rtl)) if vectors is None else vectors
-            arrays = list(given) if isinstance(given, (list, tuple)) else [given]
-            x = [np.asarray(a, np.float64) for a in arrays]
+            inputs = [(v.name, tuple(v.shape)) for v in model.get_input_variables()]
+            x = random_inputs(layers, default_vectors(rtl)) if vectors is None else load_samples(vectors, inputs, 0).x
             runs = Bench(rtl, layers, heads, ports).run(folder, x, lambda a: emulate(layers, a, heads))
             report["cosim"] = [
                 {"simulator": r.simulator, "passed": r.passed, "vectors": r.vectors, "mismatches": r.texts()} for r in runs

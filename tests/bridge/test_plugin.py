@@ -16,6 +16,7 @@ assert "openrtl" in hls4ml.backends.get_available_backends(), hls4ml.backends.ge
 assert not {"keras", "tensorflow"} & set(sys.modules), "the plugin imported Keras"
 
 import numpy as np
+from fpga_ml.errors import FpgaMlError
 from zoo import ZOO, samples
 
 model, io_type = ZOO[sys.argv[2]](), sys.argv[3]
@@ -29,11 +30,18 @@ for backend in ("OpenRTL", "Vitis"):  # ours first: it brings the qkeras-v3 hand
     graph.compile()
     found[backend] = graph.predict(np.ascontiguousarray(x))
 np.testing.assert_array_equal(found["OpenRTL"], found["Vitis"])
-report = graphs["OpenRTL"].build()
+report = graphs["OpenRTL"].build(vectors=x[:20])
 assert [run["passed"] for run in report["cosim"]] == [True, True], report
+assert [run["vectors"] for run in report["cosim"]] == [27, 27], report  # and the corners of the input's type
 assert report["latency_cycles"] > 0
 pixels = x[0, ..., 0].size  # a beat each
 assert report["interval_cycles"] == (1 if io_type == "io_parallel" else pixels), report
+try:
+    graphs["OpenRTL"].build(vectors=x[:, :-1])
+except FpgaMlError as error:
+    assert error.what.startswith("samples of shape"), error
+else:
+    raise AssertionError("wrong samples were taken")
 print("all is well")
 """
 

@@ -20,21 +20,10 @@ from zoo import ZOO, samples, w6
 
 import fpga_ml
 from fpga_ml.config import Config
-from fpga_ml.rtl.build import build_rtl
-from fpga_ml.simulate.prove import proof_vectors
-from fpga_ml.simulate.prove import prove as simulate
 
 IMAGE, WIDE = (7, 6, 2), (5, 11, 2)
-# hls4ml streams none of these, or refuses them there.
-NOT_STREAMED = {
-    "relu6",
-    "maxpool2d_same",
-    "avgpool2d_same",
-    "einsum_dense",
-    "einsum_moved",
-    "einsum_in_place",
-    "einsum_bias_by_position",
-}
+# hls4ml refuses these in a stream.
+NOT_STREAMED = {"einsum_dense", "einsum_moved", "einsum_in_place", "einsum_bias_by_position"}
 
 
 def conv(filters: int = 3, size: Any = 3, **options: Any) -> Any:
@@ -66,16 +55,18 @@ WINDOWS: dict[str, tuple[tuple[int, ...], Model]] = {
     ),
 }
 
-# hls4ml has no stream for these (pooling knows strides of the window's size only): C-simulation is that of io_parallel.
-ONLY_OURS: dict[str, Model] = {
-    "overlapping": lambda: L.MaxPooling2D(3, strides=2),
-    "leaving_out": lambda: L.MaxPooling2D(2, strides=3),
-    "same": lambda: L.MaxPooling2D(3, strides=2, padding="same"),
-    "mean_overlapping": lambda: L.AveragePooling2D(3, strides=1),
-    "mean_same": lambda: L.AveragePooling2D(3, strides=2, padding="same"),
-    "relu6": lambda: L.Activation("relu6"),
-    "softmax_over_rows": lambda: L.Softmax(axis=1),
-    "ternary": lambda: qkeras.QActivation(qkeras.ternary(alpha=1)),
+# hls4ml has no stream for these: their C++ is io_parallel's, on whole frames.
+FRAMED: dict[str, tuple[tuple[int, ...], Model]] = {
+    "overlapping": (IMAGE, lambda: L.MaxPooling2D(3, strides=2)),
+    "leaving_out": (IMAGE, lambda: L.MaxPooling2D(2, strides=3)),
+    "same": (IMAGE, lambda: L.MaxPooling2D(3, strides=2, padding="same")),
+    "mean_overlapping": (IMAGE, lambda: L.AveragePooling2D(3, strides=1)),
+    "mean_same": (IMAGE, lambda: L.AveragePooling2D(3, strides=2, padding="same")),
+    "series_overlapping": (SERIES, lambda: L.MaxPooling1D(3, strides=2)),
+    "series_mean_same": (SERIES, lambda: L.AveragePooling1D(3, strides=2, padding="same")),
+    "relu6": (IMAGE, lambda: L.Activation("relu6")),
+    "softmax_over_rows": (IMAGE, lambda: L.Softmax(axis=1)),
+    "ternary": (IMAGE, lambda: qkeras.QActivation(qkeras.ternary(alpha=1))),
 }
 
 
@@ -160,20 +151,12 @@ def test_layers(name: str, vectors: int, tmp_path: Path) -> None:
     prove(model, x, tmp_path, vectors)
 
 
-@pytest.mark.parametrize(("name", "vectors"), cases(ONLY_OURS, ("overlapping",)))
-def test_layers_that_only_we_stream(name: str, vectors: int, tmp_path: Path) -> None:
-    model, x = weighted(_around(IMAGE, ONLY_OURS[name]), vectors)
-    project = fpga_ml.compile(model, data=x, output=tmp_path / "p", config=Config(until="emulate"))
-    assert project.report["emulator"]["mismatches"] == 0
-    ends = project.report["model"]
-    ports = {p["name"]: p["name"] for p in ends["inputs"]}
-    ports |= {h: p["name"] for h, p in zip(project.heads, ends["outputs"], strict=True)}
-    rtl = build_rtl(project.layers, ports, project.heads, "pools", 5.0, arch="stream")
-    (tmp_path / "rtl").mkdir()
-    expected = proof_vectors(project.layers, project.heads, ports, [a[:vectors] for a in x], project.csim)
-    for run in simulate(rtl.write(tmp_path / "rtl"), rtl, expected, tmp_path / "sim", seed=1):
-        assert run.passed, run.texts()
-        assert (run.latency_cycles, run.interval_cycles) == (rtl.latency_cycles, rtl.interval_cycles)
+@pytest.mark.parametrize(("name", "vectors"), cases(FRAMED, ("overlapping", "series_mean_same", "ternary")))
+def test_what_hls4ml_does_not_stream(name: str, vectors: int, tmp_path: Path) -> None:
+    model, x = weighted(_around(*FRAMED[name]), vectors)
+    report = prove(model, x, tmp_path, vectors)
+    assert "nnet::framed::" in (tmp_path / "p" / "firmware" / "myproject.cpp").read_text()
+    assert any("holds a frame in the HLS project" in note for note in report["notes"])
 
 
 @pytest.mark.parametrize(("name", "vectors"), cases(BRANCHES, FAST_BRANCHES))

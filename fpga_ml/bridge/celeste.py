@@ -17,7 +17,7 @@ from hls4ml.model.layers import Layer as HlsLayer
 from hls4ml.model.layers import register_layer
 from hls4ml.model.types import FixedPrecisionType
 
-from fpga_ml.bridge.own import check_backend
+from fpga_ml.bridge.own import check_backend, register_source
 from fpga_ml.celeste.design import MOMENTS, VALUE, Design, Entries, Table
 from fpga_ml.celeste.evaluator import MONOMIALS
 from fpga_ml.errors import FpgaMlError
@@ -271,8 +271,7 @@ def _register() -> None:
         register_layer(kind.__name__, kind)
     for template in (ExponentsConfig, TermsConfig, SumsConfig, CelesteFunction):
         get_backend("Vivado").register_template(template)
-    for name in BACKENDS:
-        get_backend(name).register_source(Path(__file__).with_name(HEADER))
+    register_source(Path(__file__).with_name(HEADER))
 
 
 _register()

@@ -374,6 +374,10 @@ def _described(graph: Any, notes: list[str]) -> Graph:
     )
     stateful = tuple(n.name for n in graph.get_layers() if n.get_attr("stateful"))
     notes += [f"layer '{name}' is stateful: each sample goes on where the one before ended" for name in stateful]
+    framed = [n.name for n in graph.get_layers() if n.get_attr("framed")]
+    notes += [
+        f"layer '{name}' holds a frame in the HLS project: hls4ml has no stream of it (our RTL has)" for name in framed
+    ]
     return Graph(graph, tuple(nodes), ports[0], ports[1], heads, tuple(dict.fromkeys(notes)), signs, stateful)
 
 

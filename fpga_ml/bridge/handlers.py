@@ -26,7 +26,8 @@ from hls4ml.converters.keras_v3.core import ActivationHandler
 from hls4ml.model.quantizers import QKerasQuantizer
 from hls4ml.model.types import FixedPrecisionType
 
-import fpga_ml.bridge.recurrent  # noqa: F401  (recurrent layers)
+import fpga_ml.bridge.framed
+import fpga_ml.bridge.recurrent  # noqa: F401  (C++ of our own)
 
 # Keras-2 variable name -> the names that Keras 3 gives the same variable, in order of preference.
 _ALIASES = {"depthwise_kernel": ("depthwise_kernel", "kernel")}

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
+from hls4ml.backends import get_available_backends, get_backend
+
 from fpga_ml.errors import FpgaMlError
+
+BACKENDS = ("Vivado", "Vitis", "OpenRTL")  # whose C++ it is
+
+
+def register_source(header: Path) -> None:
+    """A header that the projects of all of them get."""
+    for name in BACKENDS:
+        if name.lower() in get_available_backends():
+            get_backend(name).register_source(header)
 
 
 def check_backend(node: Any, backends: Collection[str]) -> None:

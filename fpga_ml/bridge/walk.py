@@ -6,18 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from hls4ml.backends import get_backend
-from hls4ml.backends.backend import get_available_backends
 from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
 from hls4ml.backends.vivado.passes import recurrent_templates as theirs
 from hls4ml.model.attributes import Attribute, ConfigurableAttribute, TypeAttribute, WeightAttribute
 from hls4ml.model.layers import Layer, register_layer
 from hls4ml.model.types import FixedPrecisionType
 
-from fpga_ml.bridge.own import check_backend
+from fpga_ml.bridge.own import BACKENDS, check_backend, register_source
 
 HEADER = Path(__file__).parent / "nnet_recurrent_more.h"
 INCLUDES = [*theirs.recr_include_list, f"nnet_utils/{HEADER.name}"]
-BACKENDS = ("Vivado", "Vitis", "OpenRTL")
 _WEIGHTS = {"weight": "w", "recurrent_weight": "wr", "bias": "b", "recurrent_bias": "br"}
 _GATES = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}
 
@@ -166,9 +164,7 @@ def _register() -> None:
         register_layer(kind.__name__, kind)
     for template in (lambda: CellConfig(Walk), lambda: CellFunction(Walk), PickConfig, PickFunction):
         get_backend("Vivado").register_template(template)
-    for name in BACKENDS:
-        if name.lower() in get_available_backends():
-            get_backend(name).register_source(HEADER)
+    register_source(HEADER)
 
 
 _register()

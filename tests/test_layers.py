@@ -35,6 +35,7 @@ EXACT: dict[str, Case] = {
     "relu6": (VECTOR, lambda: L.Activation("relu6")),
     "hard_tanh": (VECTOR, lambda: L.Activation("hard_tanh")),
     "leaky_relu": (VECTOR, lambda: L.LeakyReLU(0.25)),
+    "leaky_relu_default": (VECTOR, lambda: L.LeakyReLU()),
     "prelu": (VECTOR, lambda: L.PReLU()),
     "quantized_bits": (VECTOR, lambda: qkeras.QActivation(q())),
     "quantized_relu": (VECTOR, lambda: qkeras.QActivation("quantized_relu(6,2)")),
@@ -107,7 +108,7 @@ TABLES: dict[str, Case] = {
 ALONG_AXIS = "_along_axis"
 SOFTMAXES = ("stable", "latency", "legacy", "argmax")
 TWO_INPUTS = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot")
-FAST = {"leaky_relu", "batchnorm", "avgpool1d", "einsum_dense", "binary", "tanh"}
+FAST = {"leaky_relu_default", "batchnorm", "avgpool1d", "einsum_dense", "binary", "tanh"}
 FAST_VECTORS, VECTORS = 20, 1000
 
 
@@ -161,6 +162,20 @@ def _around(shape: tuple[int, ...], build: Callable[[], Any]) -> Any:
 def test_exact_layer(name: str, vectors: int, tmp_path: Path) -> None:
     csim = _compile(_around(*EXACT[name]), tmp_path, vectors)
     assert csim["bit_exact_vs_quantised_model"] is True, csim["first_difference"]
+
+
+def test_cropping_keeps_the_type_of_an_input(tmp_path: Path) -> None:
+    """hls4ml's default type has other fraction bits."""
+    model = keras.Sequential([keras.Input(IMAGE), L.Cropping2D(((1, 2), (0, 1)))])
+    csim = _compile(model, tmp_path, 20)
+    assert csim["bit_exact_vs_quantised_model"] is True, csim["first_difference"]
+
+
+def test_nothing_before_a_table(tmp_path: Path) -> None:
+    """Then there is nothing to be equal, and the verdict is none."""
+    csim = _compile(keras.Sequential([keras.Input(VECTOR), L.Activation("tanh", name="out")]), tmp_path, 20)
+    assert csim["bit_exact_vs_quantised_model"] is None
+    assert csim["compared_at"] == ["out_round"]
 
 
 @pytest.mark.parametrize(("name", "vectors"), _cases(TABLES))

@@ -27,7 +27,7 @@ from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.calibrate import Calibrated
 from fpga_ml.frontend.load import Source
 from fpga_ml.frontend.prepare import Prepared
-from fpga_ml.frontend.rebuild import calls
+from fpga_ml.frontend.rebuild import Call, calls
 from fpga_ml.numerics.types import MAX_WIDTH_BITS, FixedType
 
 BACKENDS = ("Vitis", "Vivado", "Quartus", "oneAPI", "Catapult", "Libero")
@@ -157,6 +157,7 @@ def check_model(model: Any | None) -> None:
                 where=where,
                 do=f"replace it ({suggest(name, known)})",
             )
+        _check_options(call, where)
         for attribute in ("activation", "recurrent_activation"):
             function = getattr(layer, attribute, None)
             if function is None:
@@ -169,6 +170,44 @@ def check_model(model: Any | None) -> None:
                     where=where,
                     do=f"use another ({suggest(used, allowed)})",
                 )
+
+
+# Options of layers that hls4ml drops, or misreads: the one value that it takes.
+_TAKEN: Mapping[str, Any] = {
+    "dilation_rate": 1,
+    "groups": 1,
+    "depth_multiplier": 1,
+    "data_format": "channels_last",
+    "interpolation": "nearest",
+    "shared_axes": None,
+}
+
+
+def _check_options(call: Call, where: str) -> None:
+    """Raises FpgaMlError for an option of a layer that the C++ does not follow."""
+    for name, instead in _options(call):
+        value = getattr(call.layer, name)
+        raise FpgaMlError(
+            f"layer '{call.layer.name}' has {name} = {value!r}, which hls4ml {hls4ml.__version__} does not follow",
+            where=where,
+            do=f"use {name} = {instead}",
+        )
+
+
+def _options(call: Call) -> Iterator[tuple[str, str]]:
+    """(name, what to put instead) of those that the C++ does not follow."""
+    layer, kind = call.layer, type(call.layer).__name__
+    for name, taken in _TAKEN.items():
+        value = getattr(layer, name, taken)
+        if any(v != taken for v in (value if isinstance(value, (tuple, list)) else (value,))):
+            yield name, repr(taken)
+    if getattr(layer, "padding", "") == "causal":
+        yield "padding", "'valid', behind a ZeroPadding1D of (kernel_size - 1, 0)"
+    axis = getattr(layer, "axis", -1)
+    if kind == "Softmax" and isinstance(axis, (tuple, list)):
+        yield "axis", "one number"
+    if "BatchNormalization" in kind and axis not in (-1, len(call.inputs[0].shape) - 1):
+        yield "axis", "-1"
 
 
 def check_target(config: Config) -> None:

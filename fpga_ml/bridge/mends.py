@@ -14,7 +14,7 @@ from hls4ml.converters.keras_v3_to_hls import KerasV3HandlerDispatcher
 from hls4ml.model.flow import update_flow
 from hls4ml.model.optimizer import OptimizerPass
 from hls4ml.model.optimizer.optimizer import optimizer_map, register_pass
-from hls4ml.model.optimizer.passes.infer_precision import InferPrecisionTypes
+from hls4ml.model.optimizer.passes.infer_precision import InferPrecisionTypes, _get_precision_from_constant
 from hls4ml.model.optimizer.passes.linear import MergeLinearActivation
 from hls4ml.model.optimizer.passes.multi_dense import ReplaceMultidimensionalDenseWithConv
 from hls4ml.model.types import (
@@ -37,8 +37,8 @@ class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
     hls4ml infers the accumulator of a Dense or Conv from fixed and integer types only; with binary (xnor) or
     power-of-two weights or scales it falls back to the model's default, in which a sum of 32 signs wraps silently. An
     average pooling inherits its input's type, which cuts off the mean's fraction bits, an average of two layers the
-    sum's, and a global pooling, an EinsumDense, an Embedding, a linear activation and the gates of a recurrent layer get
-    the model's default. What our own recurrent layers pick has the type of what they pick it of.
+    sum's, and a global pooling, an EinsumDense, an Embedding, a linear activation, a cropping and the gates of a recurrent layer get
+    the model's default; a slope has eight bits. What our own recurrent layers pick has the type of what they pick it of.
     """
 
     def _infer_common_precision(self, node: Any, types_to_infer: list[str], n_ops: int) -> list[str]:
@@ -72,7 +72,7 @@ class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
         if node.class_name == "EinsumDense":
             return self._infer_common_precision(node, types_to_infer, _contracted(node))
         linear = node.class_name == "Activation" and node.get_attr("activation") == "linear"
-        if (linear or node.class_name == "Pick") and types_to_infer == ["result_t"]:
+        if (linear or node.class_name in ("Pick", "Cropping1D", "Cropping2D")) and types_to_infer == ["result_t"]:
             matched: list[str] = self._infer_output_matching_precision(node, types_to_infer)
             return matched
         inferred: list[str] = super()._infer_precision(node, types_to_infer)
@@ -95,6 +95,13 @@ class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
         inferred: list[str] = super()._infer_embedding_precision(node, types_to_infer)
         if "result_t" in types_to_infer:
             node.types["result_t"].precision = node.types["embeddings_t"].precision
+        return inferred
+
+    def _infer_par_act_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:
+        inferred: list[str] = super()._infer_par_act_precision(node, types_to_infer)
+        if "param_t" in types_to_infer and node.get_attr("activation").lower() != "thresholdedrelu":
+            constant = _get_precision_from_constant(node.get_attr("activ_param"), max_width=24)
+            node.attributes["param_t"].precision = constant
         return inferred
 
     def _infer_rnn_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:

@@ -262,7 +262,15 @@ class _Rewrite:
             self.completed[layer.name] = None
             return None
         self.weights[layer.name] = [np.asarray(w) for w in layer.weights]
-        return copy_layer(layer)
+        return copy_layer(layer, changes=self._slope(layer))
+
+    def _slope(self, layer: Any) -> dict[str, float]:
+        """A slope below zero is a weight, and rounded as one."""
+        slope = getattr(layer, "negative_slope", 0.0)
+        if not slope:
+            return {}
+        t = self._weight_type(layer.name, "negative_slope", np.array([slope]))
+        return {"negative_slope": float(t.quantise(np.array([slope]))[0])}
 
     def _linear(self, layer: Any) -> Any:
         self.completed[layer.name] = None

@@ -66,6 +66,12 @@ def calls(model: Any) -> list[Call]:
                     where=f"model '{model.name}'",
                     do="use the layer of the same meaning (keras.layers.Add for +, Concatenate, Reshape, ...)",
                 )
+            if isinstance(layer, keras.layers.Lambda):
+                raise FpgaMlError(
+                    f"layer '{layer.name}' is a Lambda, a Python function that hls4ml cannot read",
+                    where=f"model '{model.name}'",
+                    do="use layers that do the same, or take it out of the model and apply it to the data",
+                )
             if isinstance(layer, keras.Model):
                 raise FpgaMlError(
                     f"'{layer.name}' is a model inside the model, which hls4ml cannot read",

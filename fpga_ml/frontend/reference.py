@@ -22,13 +22,14 @@ class Flow:
     """How tensors run through the quantised model.
 
     order: (key, keys read) of every call; kinds: {key: activation or layer class}; types: {key: C++ type} of tensors
-    that a quantizer made; heads: the last tensor before the outputs' tables, one key an output (logits); behind: tensors
-    that a table made or reached.
+    that a quantizer made; outputs: the model's; heads: the last tensor before the outputs' tables, one key an output
+    (logits); behind: tensors that a table made or reached.
     """
 
     order: tuple[tuple[str, tuple[str, ...]], ...]
     kinds: dict[str, str]
     types: dict[str, str]
+    outputs: tuple[str, ...]
     heads: tuple[str, ...]
     behind: frozenset[str]
 
@@ -66,6 +67,7 @@ def flow(model: Any) -> Flow:
         if t is not None:
             types[c.key] = t.cpp()
     order = tuple((c.key, tuple(maker[id(t)].key for t in c.inputs)) for c in every)
+    outputs = tuple(maker[id(t)].key for t in model.outputs)
     heads = tuple(_head(maker[id(t)], maker) for t in model.outputs)
     kinds = {c.key: kind_of(c.layer) for c in every}
     for key, reads in order:
@@ -75,7 +77,7 @@ def flow(model: Any) -> Flow:
     for key, reads in order:
         if kinds[key] in BY_TABLES or behind.intersection(reads):
             behind.add(key)
-    return Flow(order, kinds, types, heads, frozenset(behind))
+    return Flow(order, kinds, types, outputs, heads, frozenset(behind))
 
 
 def _head(last: Call, maker: dict[int, Call]) -> str:

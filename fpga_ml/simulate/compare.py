@@ -104,9 +104,11 @@ def check_csim(csim: CSim, graph: Graph, prepared: Prepared, *, decides: bool, j
     shown = visible(flow.order, graph)
     nodes = {key: shown[key] for key in flow.compared if shown.get(key) in csim.layers}
     result = csim.run(x, tuple(nodes.values()), jobs, progress)
-    got = dict(zip(flow.heads, result.outputs, strict=True))
+    ends = dict(zip(flow.outputs, result.outputs, strict=True))
+    got = {end: ends[end] for end, head in zip(flow.outputs, flow.heads, strict=True) if head not in nodes}
     got |= {key: _values(result.layers[node], graph, node) for key, node in nodes.items()}
-    unlike = {key: _unlike(reference.compared[key], values) for key, values in got.items()}
+    wanted = {**reference.compared, **dict(zip(flow.outputs, reference.quantised_outputs, strict=True))}
+    unlike = {key: _unlike(wanted[key], values) for key, values in got.items()}
     wrong = np.logical_or.reduce(list(unlike.values()))
     rows = np.unique(np.concatenate([np.arange(min(len(wrong), _TRACED)), np.flatnonzero(wrong)[:_TRACED]]))
     if csim.ordered:

@@ -159,6 +159,14 @@ def test_what_hls4ml_does_not_stream(name: str, vectors: int, tmp_path: Path) ->
     assert any("holds a frame in the HLS project" in note for note in report["notes"])
 
 
+def test_dot(tmp_path: Path) -> None:
+    """The one such layer of two inputs."""
+    inputs = [keras.Input((6,), name=name) for name in ("near", "far")]
+    model, x = weighted(keras.Model(inputs, L.Dot(1, name="dot")(inputs)), 3)
+    prove(model, x, tmp_path, 3)
+    assert "nnet::framed::dot1d" in (tmp_path / "p" / "firmware" / "myproject.cpp").read_text()
+
+
 @pytest.mark.parametrize(("name", "vectors"), cases(BRANCHES, FAST_BRANCHES))
 def test_branches(name: str, vectors: int, tmp_path: Path) -> None:
     model, x = weighted(BRANCHES[name](), vectors)

@@ -1,7 +1,7 @@
 """Layers for which hls4ml 1.3.0's io_stream has no C++, or C++ that stops: io_parallel's on a whole frame (nnet_framed.h).
 
 Windows of a pooling that overlap, leave pixels out or reach beyond the image fail an assertion, and so does a softmax along
-another axis than the last; relu6, and a ternary activation with thresholds for each element of a frame, do not compile.
+another axis than the last; relu6, Dot, and a ternary activation with thresholds for each element of a frame, do not compile.
 """
 
 from __future__ import annotations
@@ -34,6 +34,10 @@ def _is_relu6(node: Any) -> bool:
     return bool(node.get_attr("activation").lower() == "relu6")
 
 
+def _is_dot(node: Any) -> bool:
+    return bool(node.class_name == "Dot")
+
+
 def _ternary_each(node: Any) -> bool:
     shape = node.get_output_variable().shape
     return bool(node.get_attr("quantize") == 3 and node.get_attr("n_filt") == -1 and math.prod(shape) != shape[-1])
@@ -43,6 +47,7 @@ _FRAMED: Mapping[str, Callable[[Any], bool]] = {
     "pooling1d_pooling2d_globalpooling1d_globalpooling2d": _other_windows,
     "softmax": _other_axis,
     "activation_hardactivation": _is_relu6,
+    "merge_concatenate_dot": _is_dot,
     "batchnormalizationquantizedtanh": _ternary_each,
 }
 

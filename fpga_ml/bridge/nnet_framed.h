@@ -6,6 +6,7 @@
 #include "hls_stream.h"
 #include "nnet_activation.h"
 #include "nnet_batchnorm.h"
+#include "nnet_merge.h"
 #include "nnet_pooling.h"
 
 namespace nnet {
@@ -67,6 +68,18 @@ template <class data_T, class res_T, typename CONFIG_T> void softmax(hls::stream
     read<data_T, CONFIG_T::n_in>(data, frame);
     nnet::softmax_multidim<typename data_T::value_type, typename res_T::value_type, CONFIG_T>(frame, result);
     write<res_T, CONFIG_T::n_in>(result, res);
+}
+
+template <class input1_T, class input2_T, class res_T, typename CONFIG_T>
+void dot1d(hls::stream<input1_T> &data1, hls::stream<input2_T> &data2, hls::stream<res_T> &res) {
+    typename input1_T::value_type frame1[CONFIG_T::n_in];
+    typename input2_T::value_type frame2[CONFIG_T::n_in];
+    typename res_T::value_type result[CONFIG_T::n_out];
+    read<input1_T, CONFIG_T::n_in>(data1, frame1);
+    read<input2_T, CONFIG_T::n_in>(data2, frame2);
+    nnet::dot1d<typename input1_T::value_type, typename input2_T::value_type, typename res_T::value_type, CONFIG_T>(
+        frame1, frame2, result);
+    write<res_T, CONFIG_T::n_out>(result, res);
 }
 
 // With a threshold for each element of a frame.

@@ -27,6 +27,7 @@ from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.calibrate import Calibrated
 from fpga_ml.frontend.load import Source
 from fpga_ml.frontend.prepare import Prepared
+from fpga_ml.frontend.quantise import over_last_axis
 from fpga_ml.frontend.rebuild import Call, calls
 from fpga_ml.numerics.types import MAX_WIDTH_BITS, FixedType
 
@@ -203,10 +204,9 @@ def _options(call: Call) -> Iterator[tuple[str, str]]:
             yield name, repr(taken)
     if getattr(layer, "padding", "") == "causal":
         yield "padding", "'valid', behind a ZeroPadding1D of (kernel_size - 1, 0)"
-    axis = getattr(layer, "axis", -1)
-    if kind == "Softmax" and isinstance(axis, (tuple, list)):
+    if kind == "Softmax" and isinstance(layer.axis, (tuple, list)):
         yield "axis", "one number"
-    if "BatchNormalization" in kind and axis not in (-1, len(call.inputs[0].shape) - 1):
+    if "BatchNormalization" in kind and not over_last_axis(call):
         yield "axis", "-1"
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from hls4ml.backends.template import Template
 from hls4ml.model.optimizer.optimizer import optimizer_map
 
-from fpga_ml.bridge.own import register_source
+from fpga_ml.bridge.own import is_padded, register_source
 
 HEADER = Path(__file__).parent / "nnet_framed.h"
 
@@ -22,8 +22,7 @@ HEADER = Path(__file__).parent / "nnet_framed.h"
 def _other_windows(node: Any) -> bool:
     sides = [s for s in ("height", "width") if node.get_attr(f"pool_{s}") is not None]
     apart = any(node.get_attr(f"pool_{s}") != node.get_attr(f"stride_{s}") for s in sides)
-    padded = any(node.get_attr(f"pad_{side}", 0) for side in ("top", "bottom", "left", "right"))
-    return node.class_name in ("Pooling1D", "Pooling2D") and (apart or padded)
+    return node.class_name in ("Pooling1D", "Pooling2D") and (apart or is_padded(node))
 
 
 def _other_axis(node: Any) -> bool:

@@ -27,6 +27,7 @@ from hls4ml.model.types import (
 )
 from hls4ml.writer.libero_writer import LiberoWriter
 
+from fpga_ml.bridge.own import is_padded
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.numerics import FixedType
 
@@ -286,16 +287,12 @@ def _feeds_products(node: Any) -> bool:
 def _takes_signs(node: Any) -> bool:
     weight = node.weights.get("weight")
     exponents = weight is None or isinstance(weight.type.precision, ExponentPrecisionType)
-    return node.class_name in ("Dense", "Conv1D", "Conv2D") and not exponents and not _is_padded(node)
+    return node.class_name in ("Dense", "Conv1D", "Conv2D") and not exponents and not is_padded(node)
 
 
 def _moves_signs(node: Any) -> bool:
-    largest = "Pooling" in node.class_name and node.get_attr("pool_op") == "Max" and not _is_padded(node)
+    largest = "Pooling" in node.class_name and node.get_attr("pool_op") == "Max" and not is_padded(node)
     return largest or node.class_name in ("Reshape", "Transpose")
-
-
-def _is_padded(node: Any) -> bool:
-    return any(node.get_attr(f"pad_{side}", 0) for side in ("top", "bottom", "left", "right"))
 
 
 def _threshold(norm: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -315,7 +312,7 @@ class SignedPadding(OptimizerPass):  # type: ignore[misc]
             return False
         data = node.get_input_variable().type.precision
         known = isinstance(data, (FixedPrecisionType, IntegerPrecisionType))
-        return _is_padded(node) and known and not data.signed
+        return is_padded(node) and known and not data.signed
 
     def transform(self, model: Any, node: Any) -> bool:
         data = node.get_input_variable()

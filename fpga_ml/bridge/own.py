@@ -1,4 +1,4 @@
-"""What hls4ml layers of our own, with C++ of our own, have in common."""
+"""What hls4ml layers of our own, with C++ of our own, have in common, and what is asked of hls4ml's."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ def register_source(header: Path) -> None:
     for name in BACKENDS:
         if name.lower() in get_available_backends():
             get_backend(name).register_source(header)
+
+
+def is_padded(node: Any) -> bool:
+    """Whether the windows of a convolution or a pooling reach beyond the image."""
+    return any(node.get_attr(f"pad_{side}", 0) for side in ("top", "bottom", "left", "right"))
 
 
 def check_backend(node: Any, backends: Collection[str]) -> None:

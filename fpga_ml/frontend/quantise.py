@@ -227,7 +227,7 @@ class _Rewrite:
                 and uses[c.layer.name] == 1
                 and len(behind) == 1
                 and type(behind[0].layer).__name__ == "BatchNormalization"
-                and _channels_last(behind[0])
+                and over_last_axis(behind[0])
                 and not any(t is out for t in self.model.outputs for out in c.outputs)
             ):
                 folded[behind[0].layer.name] = c.layer.name
@@ -269,8 +269,9 @@ class _Rewrite:
         slope = getattr(layer, "negative_slope", 0.0)
         if not slope:
             return {}
-        t = self._weight_type(layer.name, "negative_slope", np.array([slope]))
-        return {"negative_slope": float(t.quantise(np.array([slope]))[0])}
+        values = np.array([slope])
+        (rounded,) = self._weight_type(layer.name, "negative_slope", values).quantise(values)
+        return {"negative_slope": float(rounded)}
 
     def _linear(self, layer: Any) -> Any:
         self.completed[layer.name] = None
@@ -397,7 +398,8 @@ def _is_softmax(layer: Any) -> bool:
     )
 
 
-def _channels_last(call: Call) -> bool:
+def over_last_axis(call: Call) -> bool:
+    """Whether a batch normalisation is of channels, where they are last."""
     axis = call.layer.axis[0] if isinstance(call.layer.axis, (list, tuple)) else call.layer.axis
     return axis in (-1, len(call.inputs[0].shape) - 1)
 

@@ -104,8 +104,8 @@ def check_csim(csim: CSim, graph: Graph, prepared: Prepared, *, decides: bool, j
     shown = visible(flow.order, graph)
     nodes = {key: shown[key] for key in flow.compared if shown.get(key) in csim.layers}
     result = csim.run(x, tuple(nodes.values()), jobs, progress)
-    ends = dict(zip(flow.outputs, result.outputs, strict=True))
-    got = {end: ends[end] for end, head in zip(flow.outputs, flow.heads, strict=True) if head not in nodes}
+    ends = zip(flow.outputs, flow.heads, result.outputs, strict=True)
+    got = {end: values for end, head, values in ends if head not in nodes}
     got |= {key: _values(result.layers[node], graph, node) for key, node in nodes.items()}
     wanted = {**reference.compared, **dict(zip(flow.outputs, reference.quantised_outputs, strict=True))}
     unlike = {key: _unlike(wanted[key], values) for key, values in got.items()}

@@ -60,15 +60,13 @@ def overview(models: Sequence[Model], device: str) -> str:
         "|---" * 9 + "|",
     ]
     for model in models:
-        path = model.folder / SYNTHESIS_FILE
-        rows = {(r["device"], r["effort"]): r for r in (json.loads(path.read_text()) if path.exists() else ())}
+        rows = {(r["device"], r["effort"]): r for r in _kept(model)}
         estimate, placed = rows.get((device, "estimate")), rows.get((device, "place"))
         if estimate is None:
             continue
-        counts = (f"{estimate[kind]:,g}" for kind in ("luts", "ffs", "dsps", "brams"))
         clocks = ("" if r is None else f"{r['fmax_mhz']:.1f}" for r in (estimate, placed))
         cycles = (f"{estimate[kind]:,}" for kind in ("latency_cycles", "interval_cycles"))
-        lines.append(f"| {model.folder.name} | {' | '.join((*counts, *clocks, *cycles))} |")
+        lines.append(f"| {model.folder.name} | {' | '.join((*_counts(estimate), *clocks, *cycles))} |")
     return "\n".join(lines) + "\n"
 
 
@@ -80,14 +78,23 @@ def row(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def save(model: Model, rows: Sequence[Mapping[str, Any]]) -> None:
     """Enter rows in the place of earlier ones of the same tool, device and effort."""
-    path, card = model.folder / SYNTHESIS_FILE, model.folder / CARD_FILE
-    kept: list[Mapping[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+    card = model.folder / CARD_FILE
     new = {_key(r) for r in rows}
-    kept = sorted([*(r for r in kept if _key(r) not in new), *rows], key=_key)
-    path.write_text(json.dumps(kept, indent=2) + "\n")
+    kept = sorted([*(r for r in _kept(model) if _key(r) not in new), *rows], key=_key)
+    (model.folder / SYNTHESIS_FILE).write_text(json.dumps(kept, indent=2) + "\n")
     if card.exists():
         text = card.read_text()
         card.write_text(entered(text if "<!-- synthesis: begin" in text else text + _SECTION, "synthesis", table(kept)))
+
+
+def _kept(model: Model) -> list[Mapping[str, Any]]:
+    path = model.folder / SYNTHESIS_FILE
+    rows: list[Mapping[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+    return rows
+
+
+def _counts(found: Mapping[str, Any]) -> list[str]:
+    return [f"{found[kind]:,g}" for kind in ("luts", "ffs", "dsps", "brams")]
 
 
 def _key(found: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -100,9 +107,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     for r in rows:
         clock = "" if r["fmax_mhz"] is None else f"{r['fmax_mhz']:.1f} ({r['timing']})"
         time = "" if r["latency_ns"] is None else f"{r['latency_ns']:,.0f}"
-        cells = (f"{r[kind]:,g}" for kind in ("luts", "ffs", "dsps", "brams"))
         where = ", ".join(layer or "the top" for layer in r["critical_layers"])
         lines.append(
-            f"| {r['device']} | {r['effort']} | {' | '.join(cells)} | {clock} | {r['latency_cycles']:,} | {time} | {where} |"
+            f"| {r['device']} | {r['effort']} | {' | '.join(_counts(r))} | {clock} | {r['latency_cycles']:,} | {time} | {where} |"
         )
     return "\n".join(lines) + "\n"

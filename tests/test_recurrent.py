@@ -21,7 +21,7 @@ from ladder import kernels_equal, lowered_equals
 from numpy.testing import assert_equal
 
 import fpga_ml
-import fpga_ml.bridge.handlers
+from fpga_ml.bridge.mended import mended
 from fpga_ml.bridge.read_graph import read_layers
 from fpga_ml.config import Config, LayerConfig
 from fpga_ml.errors import FpgaMlError
@@ -168,14 +168,15 @@ def test_two_directions_of_hls4mls_own(name: str, tmp_path: Path) -> None:
     inputs = keras.Input((STEPS, FEATURES), name="x")
     model = keras.Model(inputs, TWO_WAYS[name]()(inputs))
     x = FixedType.parse("ap_fixed<8,3>").quantise(sequences(60))
-    config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis")
-    config["LayerName"]["x"]["Precision"]["result"] = "fixed<8,3>"
-    config["LayerName"]["r"] |= {"TableSize": 256}
-    config["LayerName"]["r"]["Precision"] |= {"result": "fixed<12,2,RND_CONV,SAT>", "accum": "fixed<24,8>"}
-    graph = hls4ml.converters.convert_from_keras_model(
-        model, hls_config=config, backend="Vitis", output_dir=str(tmp_path / "p"), allow_da_fallback=False
-    )
-    graph.compile()
+    with mended():
+        config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis")
+        config["LayerName"]["x"]["Precision"]["result"] = "fixed<8,3>"
+        config["LayerName"]["r"] |= {"TableSize": 256}
+        config["LayerName"]["r"]["Precision"] |= {"result": "fixed<12,2,RND_CONV,SAT>", "accum": "fixed<24,8>"}
+        graph = hls4ml.converters.convert_from_keras_model(
+            model, hls_config=config, backend="Vitis", output_dir=str(tmp_path / "p"), allow_da_fallback=False
+        )
+        graph.compile()
     layers = read_layers(graph)
     assert [type(layer).__name__ for layer in layers] == ["Input", "Bidirectional"]
     (found,) = emulate(layers, [x], [layers[-1].name])

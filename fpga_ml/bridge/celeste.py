@@ -12,12 +12,13 @@ from typing import Any
 
 from hls4ml.backends import get_backend
 from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
-from hls4ml.converters.keras_v3._base import KerasV3LayerHandler
+from hls4ml.converters.keras_v3._base import KerasV3LayerHandler, registry
 from hls4ml.model.layers import Layer as HlsLayer
 from hls4ml.model.layers import register_layer
 from hls4ml.model.types import FixedPrecisionType
 
-from fpga_ml.bridge.own import check_backend, register_source
+from fpga_ml.bridge.own import add_source, check_backend
+from fpga_ml.bridge.patches import ADDED
 from fpga_ml.celeste.design import MOMENTS, VALUE, Design, Entries, Table
 from fpga_ml.celeste.evaluator import MONOMIALS
 from fpga_ml.errors import FpgaMlError
@@ -31,8 +32,6 @@ _INCLUDES = [f"nnet_utils/{HEADER}"]
 
 class CelesteHandler(KerasV3LayerHandler):  # type: ignore[misc]
     """Each layer's own settings as attributes."""
-
-    handles = ("CelesteExponents", "CelesteTerms", "CelesteSums")
 
     def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> dict[str, Any]:
         if layer.design is None:
@@ -269,9 +268,10 @@ def _register() -> None:
     """With hls4ml; a Vitis project takes Vivado's templates."""
     for kind in (CelesteExponents, CelesteTerms, CelesteSums):
         register_layer(kind.__name__, kind)
+        ADDED.add(registry, kind.__name__, CelesteHandler())
     for template in (ExponentsConfig, TermsConfig, SumsConfig, CelesteFunction):
         get_backend("Vivado").register_template(template)
-    register_source(Path(__file__).with_name(HEADER))
+    add_source(Path(__file__).with_name(HEADER))
 
 
 _register()

@@ -18,9 +18,7 @@ from hls4ml.converters.keras_v3._base import registry
 from hls4ml.model.types import XnorPrecisionType
 from hls4ml.utils.config import create_config
 
-import fpga_ml.bridge.celeste
-import fpga_ml.bridge.handlers
-import fpga_ml.bridge.mends  # noqa: F401  (mends hls4ml)
+from fpga_ml.bridge.mended import mended
 from fpga_ml.bridge.softmax import SoftmaxTables, tables_for
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
@@ -138,7 +136,8 @@ class Graph:
 
 def supported_layers() -> list[str]:
     """Names of the Keras and QKeras layer classes that convert."""
-    modern = {k.rsplit(".", 1)[-1] for k in registry if not k.startswith("hgq.")}
+    with mended():
+        modern = {k.rsplit(".", 1)[-1] for k in registry if not k.startswith("hgq.")}
     old = {k for k in layer_handlers if ">" not in k and k not in ("Functional", "Sequential")}
     return sorted((modern | old) - _UNUSABLE - {n for n in modern if n.startswith("Random")} - _OWN)
 
@@ -230,7 +229,7 @@ def convert(source: Source, prepared: Prepared, config: Config, folder: Path) ->
 
     A Keras-2 model whose classes are gone goes through hls4ml's own JSON + h5 reader as it is.
     """
-    with listening() as notes, _named(source.name):
+    with listening() as notes, _named(source.name), mended():
         if prepared.calibrated is None or prepared.reference is None:
             graph = _convert_legacy(source, config, folder)
         else:

@@ -14,7 +14,8 @@ from typing import Any
 from hls4ml.backends.template import Template
 from hls4ml.model.optimizer.optimizer import optimizer_map
 
-from fpga_ml.bridge.own import is_padded, register_source
+from fpga_ml.bridge.own import add_source, is_padded
+from fpga_ml.bridge.patches import MENDED
 
 HEADER = Path(__file__).parent / "nnet_framed.h"
 
@@ -71,5 +72,5 @@ class Framed(Template):  # type: ignore[misc]
 for _backend in ("vivado", "vitis"):  # Vitis has its own copies of Vivado's templates, OpenRTL takes Vivado's
     for _layers, _needed in _FRAMED.items():
         _key = f"{_backend}:{_layers}_function_template"
-        optimizer_map[_key] = Framed(optimizer_map[_key], _needed)
-register_source(HEADER)
+        MENDED.add(optimizer_map, _key, Framed(optimizer_map[_key], _needed))
+add_source(HEADER)

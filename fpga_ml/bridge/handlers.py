@@ -2,8 +2,8 @@
 
 hls4ml knows QKeras through its Keras-2 handlers, which read a layer's config and ask a reader for weights by their
 Keras-2 names. Each handler here delegates to them and adds what Keras 3 does differently: quantizers arrive as
-objects, a layer's activation may be a quantizer, and some variables are named otherwise. Defining a handler class
-registers it (hls4ml's metaclass), so importing this module is all that is needed.
+objects, a layer's activation may be a quantizer, and some variables are named otherwise. No handler says what it
+`handles`, for hls4ml would register it for good: the table at the end makes patches of them.
 """
 
 from __future__ import annotations
@@ -21,13 +21,12 @@ from hls4ml.converters.keras.qkeras import (
     parse_qdepthwiseqconv_layer,
     parse_qsepconv_layer,
 )
-from hls4ml.converters.keras_v3._base import KerasV3LayerHandler
+from hls4ml.converters.keras_v3._base import KerasV3LayerHandler, registry
 from hls4ml.converters.keras_v3.core import ActivationHandler
 from hls4ml.model.quantizers import QKerasQuantizer
 from hls4ml.model.types import FixedPrecisionType
 
-import fpga_ml.bridge.framed
-import fpga_ml.bridge.recurrent  # noqa: F401  (C++ of our own)
+from fpga_ml.bridge.patches import ADDED, MENDED
 
 # Keras-2 variable name -> the names that Keras 3 gives the same variable, in order of preference.
 _ALIASES = {"depthwise_kernel": ("depthwise_kernel", "kernel")}
@@ -83,32 +82,26 @@ class _QKerasHandler(KerasV3LayerHandler):  # type: ignore[misc]
 
 
 class QDenseHandler(_QKerasHandler):
-    handles = ("QDense",)
     parse = staticmethod(parse_qdense_layer)
 
 
 class QConvHandler(_QKerasHandler):
-    handles = ("QConv1D", "QConv2D")
     parse = staticmethod(parse_qconv_layer)
 
 
 class QDepthwiseConvHandler(_QKerasHandler):
-    handles = ("QDepthwiseConv2D",)
     parse = staticmethod(parse_qdepthwiseqconv_layer)
 
 
 class QSeparableConvHandler(_QKerasHandler):
-    handles = ("QSeparableConv1D", "QSeparableConv2D")
     parse = staticmethod(parse_qsepconv_layer)
 
 
 class QBatchNormalizationHandler(_QKerasHandler):
-    handles = ("QBatchNormalization",)
     parse = staticmethod(parse_qbatchnorm_layer)
 
 
 class QActivationHandler(_QKerasHandler):
-    handles = ("QActivation",)
     parse = staticmethod(parse_qactivation_layer)
 
     def _split_activation(self, layer: Any, main: dict[str, Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
@@ -118,7 +111,6 @@ class QActivationHandler(_QKerasHandler):
 class LayerNormalizationHandler(_QKerasHandler):
     """Keras 3 gives the axis as a number, hls4ml's handler expects the list of Keras 2."""
 
-    handles = ("LayerNormalization",)
     parse = staticmethod(parse_layernorm_layer)
 
     def _config(self, layer: Any) -> dict[str, Any]:
@@ -129,8 +121,6 @@ class LayerNormalizationHandler(_QKerasHandler):
 
 class HardActivationHandler(ActivationHandler):  # type: ignore[misc]
     """hls4ml computes hard_sigmoid with Keras 2's slope of 1/5; that of Keras 3 is 1/6. Its hard_tanh lacks a slope."""
-
-    handles = ActivationHandler.handles
 
     def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
         (config,) = super().handle(layer, in_tensors, out_tensors)
@@ -143,8 +133,6 @@ class HardActivationHandler(ActivationHandler):  # type: ignore[misc]
 
 class AffineHandler(KerasV3LayerHandler):  # type: ignore[misc]
     """Our frozen batch normalisation is hls4ml's ApplyAlpha: scale and bias with their own quantizers."""
-
-    handles = ("Affine",)
 
     def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> dict[str, Any]:
         shape = in_tensors[0].shape
@@ -163,3 +151,20 @@ def _quantizer(quantizer: Any) -> QKerasQuantizer | None:
     if quantizer is None:
         return None
     return QKerasQuantizer({"class_name": type(quantizer).__name__, "config": quantizer.get_config()})
+
+
+_ADDED: tuple[tuple[KerasV3LayerHandler, tuple[str, ...]], ...] = (
+    (QDenseHandler(), ("QDense",)),
+    (QConvHandler(), ("QConv1D", "QConv2D")),
+    (QDepthwiseConvHandler(), ("QDepthwiseConv2D",)),
+    (QSeparableConvHandler(), ("QSeparableConv1D", "QSeparableConv2D")),
+    (QBatchNormalizationHandler(), ("QBatchNormalization",)),
+    (QActivationHandler(), ("QActivation",)),
+    (LayerNormalizationHandler(), ("LayerNormalization",)),
+    (AffineHandler(), ("Affine",)),
+)
+for _handler, _kinds in _ADDED:
+    for _kind in _kinds:
+        ADDED.add(registry, _kind, _handler)
+for _kind in ActivationHandler.handles:
+    MENDED.add(registry, _kind, HardActivationHandler())

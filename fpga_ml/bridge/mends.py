@@ -1,4 +1,4 @@
-"""What hls4ml 1.3.0 gets wrong for us, mended where it stands; importing this module applies the mends.
+"""What hls4ml 1.3.0 gets wrong for us, and the mends: patches that `mended()` applies while we convert and write.
 
 Each mend names the fault and how it shows. None changes the meaning of a project that was right before.
 """
@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from hls4ml.backends.vivado.passes.bn_quant import MergeBatchNormAndQuantizedTanh, QuantizeDenseOutput
 from hls4ml.converters.keras_v3_to_hls import KerasV3HandlerDispatcher
-from hls4ml.model.flow import update_flow
+from hls4ml.model.flow import get_flow
 from hls4ml.model.optimizer import OptimizerPass
-from hls4ml.model.optimizer.optimizer import optimizer_map, register_pass
+from hls4ml.model.optimizer.optimizer import optimizer_map
 from hls4ml.model.optimizer.passes.infer_precision import InferPrecisionTypes, _get_precision_from_constant
 from hls4ml.model.optimizer.passes.linear import MergeLinearActivation
 from hls4ml.model.optimizer.passes.multi_dense import ReplaceMultidimensionalDenseWithConv
@@ -28,6 +28,7 @@ from hls4ml.model.types import (
 from hls4ml.writer.libero_writer import LiberoWriter
 
 from fpga_ml.bridge.own import is_padded
+from fpga_ml.bridge.patches import MENDED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.numerics import FixedType
 
@@ -362,16 +363,20 @@ def _iterate_exponents(self: Any) -> Any:
     return self
 
 
-register_pass("signed_padding", SignedPadding)
-update_flow("vivado:quantization", add_optimizers=["signed_padding"])
-optimizer_map["infer_precision_types"] = ExactPrecision()
-optimizer_map["vivado:merge_batch_norm_quantized_tanh"] = ExactThreshold()
-optimizer_map["vivado:quantize_dense_output"] = WholeThreshold()
-optimizer_map["replace_multidimensional_dense_with_conv"] = KeepQuantizers()
-optimizer_map["merge_linear_activation"] = KeepRounding()
 _libero_scripts = LiberoWriter.write_build_script
-LiberoWriter.write_build_script = _write_libero_scripts
 _convert = KerasV3HandlerDispatcher.__call__
-KerasV3HandlerDispatcher.__call__ = _convert_named
-ExponentWeightVariable._format = _signs_and_exponents
-ExponentWeightVariable.__iter__ = _iterate_exponents
+_quantization = get_flow("vivado:quantization")
+for _owner, _key, _mend in (
+    (optimizer_map, "signed_padding", SignedPadding()),
+    (_quantization, "_optimizers", [*_quantization.optimizers, "signed_padding"]),
+    (optimizer_map, "infer_precision_types", ExactPrecision()),
+    (optimizer_map, "vivado:merge_batch_norm_quantized_tanh", ExactThreshold()),
+    (optimizer_map, "vivado:quantize_dense_output", WholeThreshold()),
+    (optimizer_map, "replace_multidimensional_dense_with_conv", KeepQuantizers()),
+    (optimizer_map, "merge_linear_activation", KeepRounding()),
+    (LiberoWriter, "write_build_script", _write_libero_scripts),
+    (KerasV3HandlerDispatcher, "__call__", _convert_named),
+    (ExponentWeightVariable, "_format", _signs_and_exponents),
+    (ExponentWeightVariable, "__iter__", _iterate_exponents),
+):
+    MENDED.add(_owner, _key, _mend)

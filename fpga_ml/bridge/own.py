@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from hls4ml.backends import get_available_backends, get_backend
+from hls4ml.backends import backend
 
+from fpga_ml.bridge.patches import MENDED
 from fpga_ml.errors import FpgaMlError
 
 BACKENDS = ("Vivado", "Vitis", "OpenRTL")  # whose C++ it is
 
 
-def register_source(header: Path) -> None:
-    """A header that the projects of all of them get."""
+def add_source(header: Path) -> None:
+    """A header that the projects of all of them get, while our mends are applied."""
     for name in BACKENDS:
-        if name.lower() in get_available_backends():
-            get_backend(name).register_source(header)
+        found = backend.backend_map.get(name.lower())  # get_backend would tell our plugin that a conversion begins
+        if found is not None:
+            MENDED.add(found.custom_source, f"nnet_utils{os.path.sep}{header.name}", header)
 
 
 def is_padded(node: Any) -> bool:

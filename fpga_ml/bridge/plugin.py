@@ -1,8 +1,9 @@
 """hls4ml's entry point: `backend='OpenRTL'` in `hls4ml.converters.convert_from_keras_model`.
 
 hls4ml imports this module while its own backends are being imported, so nothing of Keras, TensorFlow or hls4ml's
-converters is imported here. The qkeras-v3 handlers and mends need the converters; they come when the backend is first
-asked for, be it by `config_from_keras_model` or by a conversion.
+converters is imported here. The handlers of qkeras-v3 need the converters; they come when the backend is first asked for,
+be it by `config_from_keras_model` or by a conversion, and go when another backend is asked for: a Vitis project of the same
+process is what hls4ml makes it.
 """
 
 from __future__ import annotations
@@ -14,13 +15,12 @@ NAME = "OpenRTL"
 
 
 class _Backends(dict[str, Any]):
-    """hls4ml's table of backends, which brings what ours needs when ours is looked up."""
+    """hls4ml's table of backends. The backend that a conversion is for is looked up before its layers are read."""
 
     def __getitem__(self, name: str) -> Any:
-        if name == NAME.lower():
-            import fpga_ml.bridge.handlers
-            import fpga_ml.bridge.mends  # noqa: F401
-        return super().__getitem__(name)
+        found = super().__getitem__(name)
+        super().__getitem__(NAME.lower()).asked_for(name == NAME.lower())
+        return found
 
 
 def register(register_backend: Callable[..., Any], register_writer: Callable[..., Any]) -> None:

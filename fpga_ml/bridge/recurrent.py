@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 from hls4ml.backends.vivado.passes import recurrent_templates as theirs
-from hls4ml.converters.keras_v3._base import KerasV3LayerHandler
+from hls4ml.converters.keras_v3._base import KerasV3LayerHandler, registry
 from hls4ml.converters.keras_v3.recurrent import BidirectionalHandler as TheirBidirectional
 from hls4ml.converters.keras_v3.recurrent import RecurentHandler as TheirRecurrent
 from hls4ml.model.layers import SimpleRNN
 from hls4ml.model.optimizer.optimizer import optimizer_map
 
+from fpga_ml.bridge.patches import ADDED, MENDED
 from fpga_ml.bridge.walk import INCLUDES, CellConfig, CellFunction, call_of
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.walk import Pick
@@ -106,8 +107,6 @@ def _in_two_directions(layer: Any) -> bool:
 class RecurrentHandler(TheirRecurrent):  # type: ignore[misc]
     """SimpleRNN, LSTM, GRU and their quantised forms; what is inside the cell stays inside the layer."""
 
-    handles = (*TheirRecurrent.handles, "QSimpleRNN", "QLSTM", "QGRU")
-
     def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
         check(layer, in_tensors)
         steps, width = in_tensors[0].shape[1:]
@@ -127,8 +126,6 @@ class RecurrentHandler(TheirRecurrent):  # type: ignore[misc]
 class WalkHandler(KerasV3LayerHandler):  # type: ignore[misc]
     """A cell with what its states do, and the layer that picks some of them."""
 
-    handles = ("Walk", "Pick")
-
     def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
         config = {**self.default_config, "out_shape": [int(n) for n in out_tensors[0].shape[1:]]}
         if isinstance(layer, Pick):
@@ -146,8 +143,6 @@ class WalkHandler(KerasV3LayerHandler):  # type: ignore[misc]
 
 class BidirectionalHandler(TheirBidirectional):  # type: ignore[misc]
     """Two layers side by side, the second on the reversed sequence."""
-
-    handles = TheirBidirectional.handles
 
     def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> dict[str, Any]:
         check(layer, in_tensors)
@@ -184,6 +179,14 @@ class _Function(theirs.RecurrentFunctionTemplate):  # type: ignore[misc]
 
 
 for _backend in ("vivado", "vitis"):  # Vitis has its own copies of Vivado's templates, OpenRTL takes Vivado's
-    optimizer_map[f"{_backend}:lstm_gru_function_template"] = _Function()
-    optimizer_map[f"{_backend}:simplernn_config_template"] = CellConfig(SimpleRNN)
-    optimizer_map[f"{_backend}:simplernn_function_template"] = CellFunction(SimpleRNN)
+    MENDED.add(optimizer_map, f"{_backend}:lstm_gru_function_template", _Function())
+    MENDED.add(optimizer_map, f"{_backend}:simplernn_config_template", CellConfig(SimpleRNN))
+    MENDED.add(optimizer_map, f"{_backend}:simplernn_function_template", CellFunction(SimpleRNN))
+for _table, _handler, _kinds in (
+    (ADDED, RecurrentHandler(), ("QSimpleRNN", "QLSTM", "QGRU")),
+    (ADDED, WalkHandler(), ("Walk", "Pick")),
+    (MENDED, RecurrentHandler(), TheirRecurrent.handles),
+    (MENDED, BidirectionalHandler(), TheirBidirectional.handles),
+):
+    for _kind in _kinds:
+        _table.add(registry, _kind, _handler)

@@ -12,7 +12,7 @@ from hls4ml.model.attributes import Attribute, ConfigurableAttribute, TypeAttrib
 from hls4ml.model.layers import Layer, register_layer
 from hls4ml.model.types import FixedPrecisionType
 
-from fpga_ml.bridge.own import BACKENDS, check_backend, register_source
+from fpga_ml.bridge.own import BACKENDS, add_source, check_backend
 
 HEADER = Path(__file__).parent / "nnet_recurrent_more.h"
 INCLUDES = [*theirs.recr_include_list, f"nnet_utils/{HEADER.name}"]
@@ -164,7 +164,7 @@ def _register() -> None:
         register_layer(kind.__name__, kind)
     for template in (lambda: CellConfig(Walk), lambda: CellFunction(Walk), PickConfig, PickFunction):
         get_backend("Vivado").register_template(template)
-    register_source(HEADER)
+    add_source(HEADER)
 
 
 _register()

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.bridge.convert import Graph, listening
+from fpga_ml.bridge.mended import mended
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.hls.testbench import testbench
 from fpga_ml.simulate.csim import CSim
@@ -82,7 +83,7 @@ def disk_errors(target: Path) -> Iterator[None]:
 
 def write_project(graph: Graph, folder: Path, target: Path, backend: str) -> None:
     """hls4ml's files into `folder`, the folder that the graph was converted for; it will be renamed to `target`."""
-    with listening():
+    with listening(), mended():
         graph.hls.config.trace_output = True
         try:
             graph.hls.write()

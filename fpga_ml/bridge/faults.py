@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from hls4ml.model.types import FixedPrecisionType, IntegerPrecisionType
 
 from fpga_ml.bridge.own import is_padded
 from fpga_ml.errors import FpgaMlError
@@ -18,14 +19,17 @@ from fpga_ml.layers.base import Layer, Tensor
 from fpga_ml.layers.softmax import LatencySoftmax, LegacySoftmax
 from fpga_ml.layers.tables import Softmax
 
+_LEAD = 4.0  # of one logit: a probability of 0.95 among four classes
+
 
 def _resets_before(node: Any) -> bool:
     return any(str(node.get_attr(f"{way}apply_reset_gate")) == "before" for way in ("", "forward_", "backward_"))
 
 
 def _pads_unsigned(node: Any) -> bool:
-    data = getattr(node.get_input_variable().type, "precision", None)
-    return bool(is_padded(node) and node.get_attr("pool_op") == "Max" and getattr(data, "signed", True) is False)
+    data = node.get_input_variable().type.precision
+    known = isinstance(data, (FixedPrecisionType, IntegerPrecisionType))
+    return bool(known and not data.signed and is_padded(node) and node.get_attr("pool_op") == "Max")
 
 
 def _quantised_positions(node: Any) -> bool:
@@ -56,15 +60,17 @@ def check_faults(model: Any) -> None:
 
 
 def warn_of_constants(layers: Sequence[Layer]) -> None:
-    """Warn of a softmax that gives the same outputs whatever its input, as hls4ml's default types make some do."""
+    """Warn of a softmax whose outputs a clear lead of one class does not change, as hls4ml's default types make some do: their
+    tables are addressed by the highest bits of a wide type."""
     types = {layer.name: layer.result for layer in layers}
     for layer in (k for k in layers if isinstance(k, (Softmax, LatencySoftmax, LegacySoftmax))):
         t = types[layer.reads[0]]
-        ends = np.diag(np.full(layer.size, t.max_raw, np.int64))  # each class far ahead of the others, and all alike
-        results = layer.evaluate(Tensor(np.concatenate([ends, np.zeros_like(ends[:1])]), t)).raw
+        leads = np.diag(np.full(layer.shape[-1], min(_LEAD, t.max)))
+        rows = np.tile(t.raw(np.concatenate([leads, 0 * leads[:1]])), layer.size // layer.shape[-1])
+        results = layer.evaluate(Tensor(rows, t)).raw
         if (results == results[0]).all():
             warnings.warn(
-                f"softmax '{layer.name}' gives the same outputs for every input: its types are {t.cpp()} for the input and "
-                f"{layer.result.cpp()} for the result. Set them in hls_config, or convert with exact=True",
+                f"softmax '{layer.name}' gives the same outputs whichever class leads by {_LEAD:g}: its input has the type "
+                f"{t.cpp()}. Set the layer's types and TableSize in hls_config, or convert with exact=True",
                 stacklevel=2,
             )

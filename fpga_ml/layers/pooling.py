@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.layers.base import Layer, Tensor
-from fpga_ml.numerics import FixedType, cast_array
+from fpga_ml.numerics import FixedType, Rounding, cast_array
 from fpga_ml.numerics.types import MAX_WIDTH_BITS
 
 
@@ -59,8 +59,8 @@ class MaxPool(Layer):
 
 @dataclass(frozen=True)
 class AveragePool(Layer):
-    """index as for MaxPool; the sum is divided, in accum, by the number of elements inside the image, or by all of the
-    window where `counts_padding`."""
+    """index as for MaxPool; the sum is divided, in accum and cut off towards zero, by the number of elements inside the image,
+    or by all of the window where `counts_padding`."""
 
     index: npt.NDArray[np.int64]
     accum: FixedType
@@ -70,7 +70,7 @@ class AveragePool(Layer):
         windows = np.concatenate([x[0].raw, np.zeros((len(x[0].raw), 1), np.int64)], axis=1)[:, self.index]
         total = cast_array(windows.sum(-1), x[0].type.fraction, self.accum)
         counts = self.index.shape[1] if self.counts_padding else (self.index >= 0).sum(-1)
-        mean = cast_array(total // counts, self.accum.fraction, self.accum)
+        mean = cast_array(np.sign(total) * (np.abs(total) // counts), self.accum.fraction, self.accum)
         return self._result(mean, self.accum.fraction)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
@@ -84,13 +84,17 @@ class AveragePool(Layer):
 
 
 def _divide(b: Builder, total: int, count: int, accum: FixedType) -> int:
-    """total / count, cut off downwards to the accumulator's fraction bits, exact.
+    """total / count, cut off towards zero to the accumulator's fraction bits, exact.
 
-    For a power of two the binary point moves. Otherwise an offset of count * 2**k, taken off again behind, makes the
-    total non-negative, and whole numbers are divided.
+    For a power of two the binary point moves. Otherwise negative totals are raised by count - 1, so that cutting off downwards
+    is right for them too. An offset of count * 2**k, taken off again behind, makes the total non-negative, and whole numbers are
+    divided.
     """
     if count & (count - 1) == 0:
-        return b.cast(b.scale(total, -(count.bit_length() - 1)), accum)
+        return b.cast(b.scale(total, -(count.bit_length() - 1)), replace(accum, rounding=Rounding.TRN_ZERO))
+    if b.wire(total).interval.low < 0:
+        raised = b.add(total, b.const(count - 1, accum.fraction))
+        total = b.select(b.less(total, b.const(0, 0)), raised, total)
     reach = b.wire(total).at(max(accum.fraction, b.wire(total).fraction))
     offset = 1 << max(0, -reach.low).bit_length()
     shifted = b.add(total, b.const(count * offset, accum.fraction))

@@ -44,6 +44,7 @@ _COMMON_HEADERS = """\
 #include "firmware/nnet_utils/nnet_helpers.h"
 #include "firmware/nnet_utils/nnet_common.h"
 """
+_HEADER = "common.h"
 _FREE = "Free Software Foundation"  # in the version of g++, not of clang, whose precompiled headers follow other rules
 
 
@@ -70,10 +71,14 @@ class _Compiler:
         run_all(commands, what=self.what, do=_DO)
         return made
 
-    def decides(self, sources: Sequence[str]) -> list[str | bytes]:
-        """All that decides what is made of them: the compiler, its flags, and the text with every header in its place."""
+    def decides(self, sources: Sequence[str], headers: str = "") -> list[str | bytes]:
+        """All that decides what is made of them: the compiler, its flags, and the text with every header in its place.
+
+        headers: the text that goes before each.
+        """
         with tempfile.TemporaryDirectory() as scratch:
-            texts = [file.read_bytes() for file in self.each(sources, Path(scratch), "-E", "-P")]
+            before = _before(headers, Path(scratch))
+            texts = [file.read_bytes() for file in self.each(sources, Path(scratch), *before, "-E", "-P")]
         return [compiler_version(self.program), *self.flags, *texts]
 
 
@@ -90,7 +95,7 @@ def build_library(project: Path, name: str, backend: str, library: Path) -> None
     library.parent.mkdir(parents=True, exist_ok=True)
     try:
         made_once(
-            library, "csim", lambda: [headers, *cxx.decides(sources)], lambda target: _link(cxx, sources, headers, target)
+            library, "csim", lambda: cxx.decides(sources, headers), lambda target: _link(cxx, sources, headers, target)
         )
     except FpgaMlError as error:
         raise FpgaMlError(error.what, where=f"backend {backend}", do=error.do) from None
@@ -98,25 +103,32 @@ def build_library(project: Path, name: str, backend: str, library: Path) -> None
 
 def _link(cxx: _Compiler, sources: Sequence[str], headers: str, library: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        first = _precompiled(cxx, headers, Path(scratch)) if headers and cache.find() else []
-        objects = cxx.each(sources, Path(scratch), *first, "-c")
+        before = _before(headers, Path(scratch))
+        if headers and cache.find():
+            _precompile(cxx, Path(scratch) / _HEADER)
+        objects = cxx.each(sources, Path(scratch), *before, "-c")
         command = Command([cxx.program, "-shared", *map(str, objects), "-o", str(library)], cxx.project)
         run(command, what=cxx.what, do=_DO)
 
 
-def _precompiled(cxx: _Compiler, headers: str, folder: Path) -> list[str]:
-    """The flags that put `headers` before a file, compiled once: 3 s, after which each file takes 0.8 s less.
+def _before(headers: str, folder: Path) -> list[str]:
+    """The flags that put `headers`, a file in `folder`, before every source."""
+    if not headers:
+        return []
+    (folder / _HEADER).write_text(headers)
+    return ["-include", str(folder / _HEADER)]
 
-    g++ reads the header itself where it cannot use its compiled form, for whatever reason.
+
+def _precompile(cxx: _Compiler, header: Path) -> None:
+    """The header's compiled form beside it, which g++ reads in its place, or ignores where it does not suit.
+
+    Compiling it takes 3 s, once; every file then takes 0.8 s less.
     """
-    header = folder / "common.h"
-    header.write_text(headers)
 
-    def compile_it(target: Path) -> None:
+    def make(target: Path) -> None:
         run(cxx.command("-x", "c++-header", str(header), "-o", str(target)), what=cxx.what, do=_DO)
 
-    made_once(folder / "common.h.gch", "headers", lambda: cxx.decides([str(header)]), compile_it, link=True)
-    return ["-include", str(header)]
+    made_once(header.with_suffix(".h.gch"), "headers", lambda: cxx.decides([str(header)]), make, link=True)
 
 
 def build_testbench(project: Path, name: str, program: Path) -> None:

@@ -392,21 +392,21 @@ def test_the_simulations_are_the_same_out_of_the_cache(
     keras.utils.set_random_seed(2)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="relu")])
     x = np.random.default_rng(0).normal(size=(20, 3))
-    config = Config(simulators=("verilator",), cosim_vectors=5)
-    ran = []
-    for turn, setting in enumerate(("off", "1", "1")):
+    built = []
+    for turn, (setting, until) in enumerate((("off", "csim"), ("1", "cosim"), ("1", "cosim"))):
         monkeypatch.setenv(cache.VARIABLE, setting)
         if turn == 2:
             monkeypatch.setattr(gxx, "_link", None)
             monkeypatch.setattr(verilator, "_compile", None)
-        built = fpga_ml.compile(model, data=x, config=config, output=tmp_path / str(turn))
-        ran.append((built, built.report["cosim"]))
-    outputs = [built.outputs["csim"][0] for built, _ in ran]
-    assert_equal(outputs[1], outputs[0])
-    assert_equal(outputs[2], outputs[0])
-    libraries = [built.simulator.library.read_bytes() for built, _ in ran]  # type: ignore[union-attr]
-    assert libraries[1] == libraries[2]
-    assert all(built.agrees for built, _ in ran)
+        config = Config(simulators=("verilator",), cosim_vectors=3, until=until)
+        built.append(fpga_ml.compile(model, data=x, config=config, output=tmp_path / str(turn)))
+        assert built[-1].agrees
+    for other in built[1:]:
+        assert_equal(other.outputs["csim"][0], built[0].outputs["csim"][0])
+    libraries = [(project.folder / "sim" / "libmyproject.so").read_bytes() for project in built]
+    assert libraries[0] == libraries[1] == libraries[2]
+    programs = [(project.folder / "sim" / "verilator" / "build" / "design").read_bytes() for project in built[1:]]
+    assert programs[0] == programs[1]
 
 
 def test_wrong_rtl_never_gets_the_program_of_right_rtl(tmp_path: Path, shared: None) -> None:

@@ -314,6 +314,7 @@ def doctor(layers: bool) -> None:
     """List every tool, its version, where it was found, and how to get a missing one."""
     from rich.table import Table
 
+    from fpga_ml.toolchain import cache
     from fpga_ml.toolchain.find import find_all
 
     if layers:
@@ -326,6 +327,7 @@ def doctor(layers: bool) -> None:
         state = found.version if found.present else "[red]missing[/red]"
         table.add_row(found.tool.name, found.tool.needed_for, state, found.path if found.present else found.tool.get)
     Console().print(table)
+    click.echo(cache.described())
 
 
 @main.group(invoke_without_command=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import platform
 import shutil
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from fpga_ml.errors import FpgaMlError
@@ -68,6 +70,15 @@ def compiler() -> str:
             do="apt-get install g++, or set CXX to a compiler",
         )
     return path
+
+
+@cache
+def compiler_version(cxx: str) -> str:
+    """The compiler and the machine it compiles for: objects of another one are other objects."""
+    said = run(
+        Command([cxx, "--version"], Path.cwd()), what="the C++ compiler", do="set CXX to a compiler", timeout_s=60
+    ).stdout
+    return "\n".join([cxx, said, platform.machine(), *platform.libc_ver()])
 
 
 def find_all() -> list[Found]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.toolchain.find import compiler
+from fpga_ml.toolchain import cache
+from fpga_ml.toolchain.cache import made_once
+from fpga_ml.toolchain.find import compiler, compiler_version
 from fpga_ml.toolchain.run import Command, run, run_all
 
 # Where each backend's project keeps its arbitrary-precision types. The projects of oneAPI and Libero compile with
@@ -25,28 +29,106 @@ _INCLUDES = {
 # The library finds its weights by this variable, not by a path compiled in: a project is built in one folder and then
 # renamed into place.
 WEIGHTS_VARIABLE = "FPGA_ML_WEIGHTS"
-_FLAGS = ("-O3", "-fPIC", "-std=c++17", "-fno-gnu-unique", "-w")
+_FLAGS = ("-O3", "-fPIC", "-std=c++17", "-fno-gnu-unique", "-w", "-iquote.")
+_DO = "see the compiler's message; the project is hls4ml's own"
+# What every project of these backends includes, whatever its layers; the headers of its layers cost little to read.
+_PRECOMPILED = ("Vitis", "Vivado")
+_COMMON_HEADERS = """\
+#include <algorithm>
+#include <iostream>
+#include <map>
+#include "ap_fixed.h"
+#include "ap_int.h"
+#include "hls_stream.h"
+#include "firmware/nnet_utils/nnet_types.h"
+#include "firmware/nnet_utils/nnet_helpers.h"
+#include "firmware/nnet_utils/nnet_common.h"
+"""
+_HEADER = "common.h"
+_FREE = "Free Software Foundation"  # in the version of g++, not of clang, whose precompiled headers follow other rules
 
 
 def can_compile(backend: str) -> bool:
     return backend in _INCLUDES
 
 
+@dataclass(frozen=True)
+class _Compiler:
+    """The compiler with its flags, run in a project's folder, whose files it names from there; what: its job, for errors."""
+
+    program: str
+    flags: tuple[str, ...]
+    project: Path
+    what: str
+
+    def command(self, *arguments: str) -> Command:
+        return Command([self.program, *self.flags, *arguments], self.project)
+
+    def each(self, sources: Sequence[str], folder: Path, *more: str) -> list[Path]:
+        """Every source by itself, side by side, into `folder`."""
+        made = [folder / f"{Path(source).stem}.o" for source in sources]
+        commands = [self.command(*more, source, "-o", str(file)) for source, file in zip(sources, made, strict=True)]
+        run_all(commands, what=self.what, do=_DO)
+        return made
+
+    def decides(self, sources: Sequence[str], headers: str = "") -> list[str | bytes]:
+        """All that decides what is made of them: the compiler, its flags, and the text with every header in its place.
+
+        headers: the text that goes before each.
+        """
+        with tempfile.TemporaryDirectory() as scratch:
+            before = _before(headers, Path(scratch))
+            texts = [file.read_bytes() for file in self.each(sources, Path(scratch), *before, "-E", "-P")]
+        return [compiler_version(self.program), *self.flags, *texts]
+
+
 def build_library(project: Path, name: str, backend: str, library: Path) -> None:
-    """Compile PROJECT/firmware/NAME.cpp and NAME_bridge.cpp, side by side, into the shared object `library`."""
-    cxx = compiler()
-    flags = [*_FLAGS, *(f"-I{d}" for d in _INCLUDES[backend]), f'-DWEIGHTS_DIR=getenv("{WEIGHTS_VARIABLE}")']
-    what = f"compiling the C-simulation of '{name}'"
+    """Compile PROJECT/firmware/NAME.cpp and NAME_bridge.cpp into the shared object `library`, or have it from the cache.
+
+    Weights are read at run time and are no part of it: two networks that differ in their weights alone may share a library.
+    """
+    includes = [f"-I{folder}" for folder in _INCLUDES[backend]]
+    flags = (*_FLAGS, *includes, f'-DWEIGHTS_DIR=getenv("{WEIGHTS_VARIABLE}")')
+    cxx = _Compiler(compiler(), flags, project, f"compiling the C-simulation of '{name}'")
+    sources = [f"firmware/{name}.cpp", f"{name}_bridge.cpp"]
+    headers = _COMMON_HEADERS if backend in _PRECOMPILED and _FREE in compiler_version(cxx.program) else ""
+    library.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        made_once(
+            library, "csim", lambda: cxx.decides(sources, headers), lambda target: _link(cxx, sources, headers, target)
+        )
+    except FpgaMlError as error:
+        raise FpgaMlError(error.what, where=f"backend {backend}", do=error.do) from None
+
+
+def _link(cxx: _Compiler, sources: Sequence[str], headers: str, library: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        objects = {f"firmware/{name}.cpp": f"{scratch}/top.o", f"{name}_bridge.cpp": f"{scratch}/bridge.o"}
-        compile_each = [Command([cxx, *flags, "-c", source, "-o", made], project) for source, made in objects.items()]
-        do = "see the compiler's message; the project is hls4ml's own"
-        try:
-            run_all(compile_each, what=what, do=do)
-            library.parent.mkdir(parents=True, exist_ok=True)
-            run(Command([cxx, "-shared", *objects.values(), "-o", str(library)], project), what=what, do=do)
-        except FpgaMlError as error:
-            raise FpgaMlError(error.what, where=f"backend {backend}", do=do) from None
+        before = _before(headers, Path(scratch))
+        if headers and cache.find():
+            _precompile(cxx, Path(scratch) / _HEADER)
+        objects = cxx.each(sources, Path(scratch), *before, "-c")
+        command = Command([cxx.program, "-shared", *map(str, objects), "-o", str(library)], cxx.project)
+        run(command, what=cxx.what, do=_DO)
+
+
+def _before(headers: str, folder: Path) -> list[str]:
+    """The flags that put `headers`, a file in `folder`, before every source."""
+    if not headers:
+        return []
+    (folder / _HEADER).write_text(headers)
+    return ["-include", str(folder / _HEADER)]
+
+
+def _precompile(cxx: _Compiler, header: Path) -> None:
+    """The header's compiled form beside it, which g++ reads in its place, or ignores where it does not suit.
+
+    Compiling it takes 3 s, once; every file then takes 0.8 s less.
+    """
+
+    def make(target: Path) -> None:
+        run(cxx.command("-x", "c++-header", str(header), "-o", str(target)), what=cxx.what, do=_DO)
+
+    made_once(header.with_suffix(".h.gch"), "headers", lambda: cxx.decides([str(header)]), make, link=True)
 
 
 def build_testbench(project: Path, name: str, program: Path) -> None:

@@ -8,7 +8,6 @@ estimate), in one file at -O1: 6 s of g++, where `--public-flat-rw`, which makes
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 import re
@@ -16,10 +15,12 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.toolchain.find import compiler
+from fpga_ml.toolchain.cache import made_once
+from fpga_ml.toolchain.find import compiler, compiler_version
 from fpga_ml.toolchain.run import Command, run, run_all
 
 _OLDEST = (5, 36)  # what cocotb 2.1 asks for
@@ -88,27 +89,48 @@ def _programs(root: Path) -> tuple[Path, ...]:
 def build(
     tool: Verilator, sources: Sequence[Path], top: str, ports: Sequence[str], main: Path, libraries: Path, folder: Path
 ) -> None:
-    """Compile into `folder`.
+    """Compile into `folder`, or have it from the cache.
 
     ports: those of the top that the testbench reads and writes; main: C++ file with main(); libraries: folder of
     libcocotbvpi_verilator, which stays where it is.
     """
-    what, do = f"compiling '{top}' with Verilator", "see its message"
     (folder / "ports.vlt").write_text(_public(top, ports))
-    includes = [f"-I{d}" for d in dict.fromkeys(s.parent for s in sources)]
-    arguments = [*_VERILATE, "--top-module", top, *includes, *map(str, sources), "ports.vlt"]
-    environment = {"VERILATOR_ROOT": str(tool.root)}
-    run(Command([str(tool.program), *arguments], folder, environment), what=what, do=do)
-    cxx, cpp = compiler(), folder / "cpp"
-    runtime = _runtime(tool, cxx)
-    includes = _includes(tool)
-    units = _units(cpp, main)
+    arguments = ["--top-module", top, *(f"-I{d}" for d in _folders(sources)), *map(str, sources)]
+    what = f"compiling '{top}' with Verilator"
+    verilate = partial(_run, tool, folder=folder, what=what)
+
+    def decides() -> list[str]:
+        text = verilate(["-E", "-P", *arguments])
+        others = [f for d in _folders(sources) for f in sorted(d.glob("*.*v")) if f not in sources and f.is_file()]
+        read = [text, *(f.read_text(errors="replace") for f in others)]
+        return _decides(tool, top, *ports, main.read_text(), str(libraries), *read)
+
+    def make(program: Path) -> None:
+        verilate([*_VERILATE, *arguments, "ports.vlt"])
+        _compile(tool, folder / "cpp", main, libraries, program, what)
+        shutil.rmtree(folder / "cpp")
+
+    made_once(folder / _PROGRAM, "verilator", decides, make)
+
+
+def _folders(sources: Sequence[Path]) -> list[Path]:
+    return list(dict.fromkeys(s.parent for s in sources))
+
+
+def _run(tool: Verilator, arguments: Sequence[str], *, folder: Path, what: str) -> str:
+    command = Command([str(tool.program), *arguments], folder, {"VERILATOR_ROOT": str(tool.root)})
+    return run(command, what=what, do="see its message").stdout
+
+
+def _compile(tool: Verilator, cpp: Path, main: Path, libraries: Path, program: Path, what: str) -> None:
+    """Verilator's C++ with `main` and the run-time library into `program`."""
+    cxx, do, includes, units = compiler(), "see the compiler's message", _includes(tool), _units(cpp, main)
     compile_each = [Command([cxx, level, *includes, "-c", unit, "-o", f"{unit}.o"], cpp) for unit, level in units.items()]
     run_all(compile_each, what=what, do=do)
-    objects = [f"{unit}.o" for unit in units] + [str(runtime / f"{name}.o") for name in _RUNTIME]
+    made_once(cpp / "runtime.o", "verilated", lambda: _decides(tool), lambda target: _runtime(tool, cxx, target))
     link = [f"-Wl,-rpath,{libraries}", f"-L{libraries}", "-lcocotbvpi_verilator", "-pthread"]
-    run(Command([cxx, *objects, "-o", str(folder / _PROGRAM), *link], cpp), what=what, do=do)
-    shutil.rmtree(cpp)
+    objects = [*(f"{unit}.o" for unit in units), "runtime.o"]
+    run(Command([cxx, *objects, "-o", str(program), *link], cpp), what=what, do=do)
 
 
 def command(folder: Path, seed: int) -> tuple[str, ...]:
@@ -141,23 +163,19 @@ def _units(cpp: Path, main: Path) -> dict[str, str]:
     return {name: level for name, (level, _) in units.items()}
 
 
-def _runtime(tool: Verilator, cxx: str) -> Path:
-    """The folder of Verilator's run-time library as objects, compiled at first use and kept in the user's cache."""
+def _runtime(tool: Verilator, cxx: str, target: Path) -> None:
+    """Verilator's run-time library as one object file."""
     sources = [tool.root / "include" / f"{name}.cpp" for name in _RUNTIME]
-    text = "\n".join([tool.version, cxx, *_FLAGS, *(s.read_text() for s in sources)])
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fpga_ml"
-    kept = cache / f"verilator-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    if kept.exists():
-        return kept
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as scratch:
-        made = Path(scratch) / "made"
-        made.mkdir()
-        commands = [Command([cxx, "-O1", *_includes(tool), "-c", str(s), "-o", f"{s.stem}.o"], made) for s in sources]
-        run_all(commands, what="compiling Verilator's run-time library", do="see the compiler's message")
-        try:
-            made.rename(kept)
-        except OSError:
-            if not kept.exists():  # another run was faster
-                raise
-    return kept
+    what, do = "compiling Verilator's run-time library", "see the compiler's message"
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        commands = [Command([cxx, "-O1", *_includes(tool), "-c", str(s), "-o", f"{s.stem}.o"], folder) for s in sources]
+        run_all(commands, what=what, do=do)
+        objects = [f"{s.stem}.o" for s in sources]
+        run(Command([cxx, "-r", "-nostdlib", *objects, "-o", str(target)], folder), what=what, do=do)
+
+
+def _decides(tool: Verilator, *more: str) -> list[str]:
+    """What decides the result of any compilation: tools, flags, Verilator's own C++, this module."""
+    own = [f.read_text() for f in sorted((tool.root / "include").glob("verilated*")) if f.is_file()]
+    return [str(tool.root), tool.version, compiler_version(compiler()), Path(__file__).read_text(), *own, *more]

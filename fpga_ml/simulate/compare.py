@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fpga_ml.bridge.convert import Graph
 from fpga_ml.frontend.prepare import Prepared
 from fpga_ml.frontend.reference import BY_TABLES, Flow
+from fpga_ml.numerics.types import Raw
 from fpga_ml.simulate.csim import CSim, Progress
 
 Array = npt.NDArray[np.float64]
@@ -78,12 +79,13 @@ def visible(order: Sequence[tuple[str, tuple[str, ...]]], graph: Graph) -> dict[
 class Check:
     """C-simulation beside the two references, on all samples.
 
-    outputs: of C-simulation; exact: bit for bit equal at the `compared` tensors, None without a reference or where all
+    outputs: of C-simulation; raw: of those wider than 53 bits, as integers; exact: bit for bit equal at the `compared` tensors, None without a reference or where all
     that differs lies behind tables of hls4ml's, which are not Keras' functions; layers and first: tensor by tensor on a
     few samples; flips: decisions that differ, None where the model decides nothing.
     """
 
     outputs: tuple[Array, ...]
+    raw: tuple[Raw | None, ...]
     exact: bool | None = None
     compared: tuple[str, ...] = ()
     layers: tuple[LayerError, ...] = ()
@@ -99,7 +101,8 @@ def check_csim(csim: CSim, graph: Graph, prepared: Prepared, *, decides: bool, j
     on the first few that went wrong."""
     reference, x = prepared.reference, prepared.x
     if reference is None:
-        return Check(csim.run(x, jobs=jobs, progress=progress).outputs)
+        result = csim.run(x, jobs=jobs, progress=progress)
+        return Check(result.outputs, result.raw)
     flow = reference.flow
     shown = visible(flow.order, graph)
     nodes = {key: shown[key] for key in flow.compared if shown.get(key) in csim.layers}
@@ -119,6 +122,7 @@ def check_csim(csim: CSim, graph: Graph, prepared: Prepared, *, decides: bool, j
     floats, quantised, outputs = reference.float_outputs, reference.quantised_outputs, result.outputs
     return Check(
         outputs,
+        result.raw,
         _verdict({key for key, samples in unlike.items() if samples.any()}, flow),
         tuple(got),
         tuple(layers),

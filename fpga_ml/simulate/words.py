@@ -47,7 +47,7 @@ class Port:
         """Raw values (N, *shape) as they cross, in doubles."""
         if not self.wide:
             return self.fixed.real(raw)
-        whole = raw.astype(object)
+        whole = raw.astype(object) & (1 << self.fixed.width) - 1
         parts = [whole >> WORD_BITS * k & (1 << WORD_BITS) - 1 for k in range(self.words)]
         return np.stack([np.asarray(p, object).astype(np.float64) for p in parts], axis=-1)
 

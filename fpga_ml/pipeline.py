@@ -24,6 +24,7 @@ from fpga_ml.ir.network import Network
 from fpga_ml.layers.base import Layer
 from fpga_ml.lowering.fitting import Budget, fitting
 from fpga_ml.lowering.stream import check_interleaved
+from fpga_ml.numerics.types import Raw
 from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
 from fpga_ml.report.page import verdict
@@ -34,7 +35,7 @@ from fpga_ml.simulate.compare import Check, check_csim
 from fpga_ml.simulate.cosim import CosimResult, rtl_files_of
 from fpga_ml.simulate.csim import CSim
 from fpga_ml.simulate.emulate import check_emulator, emulate
-from fpga_ml.simulate.prove import Bench, default_vectors
+from fpga_ml.simulate.prove import Bench, default_vectors, raw_inputs
 from fpga_ml.simulate.vectors import Inputs, load_samples
 from fpga_ml.synthesise.project import synthesise
 from fpga_ml.synthesise.result import Effort, Synthesis
@@ -101,7 +102,9 @@ class Project:
         """
         if self.bench is None:
             raise FpgaMlError("there is no RTL", where=str(self.folder), do=self.report["stages"]["rtl"])
-        return self.bench.run(self.folder, self._samples(x), self.csim)
+        if self.simulator is None:
+            raise FpgaMlError("there is no C-simulation", where=str(self.folder), do=self.report["stages"]["csim"])
+        return self.bench.run(self.folder, raw_inputs(self.layers, self._samples(x)), self.simulator.run_raw)
 
     def _samples(self, x: Any) -> list[Array]:
         return list(load_samples(x, self.inputs, 0).x)
@@ -168,10 +171,10 @@ def compile(
             with clock.stage("csim"):
                 progress = clock.watcher.samples(len(samples))
                 check = check_csim(csim, graph, prepared, decides=source.decides, jobs=config.jobs, progress=progress)
-        write_vectors(folder, prepared.x, _expected(check, prepared))
+        write_vectors(folder, graph, prepared.x, _expected(check, prepared))
         if layers and check is not None:
             with clock.stage("emulate"):
-                emulation = check_emulator(layers, graph.heads, prepared.x, check.outputs)
+                emulation = check_emulator(layers, graph.heads, prepared.x, check.outputs, check.raw)
         bench: Bench | None = None
         runs: tuple[CosimResult, ...] = ()
         if network is not None:
@@ -182,8 +185,8 @@ def compile(
         if bench is not None and check is not None and stages["cosim"] == "ran":
             with clock.stage("cosim"):
                 count = config.cosim_vectors or default_vectors(bench.rtl)
-                x = [a[:count] for a in prepared.x]
-                runs = bench.run(folder, x, lambda a: csim.run(a, jobs=config.jobs).outputs)
+                x = raw_inputs(layers, [a[:count] for a in prepared.x])
+                runs = bench.run(folder, x, lambda a: csim.run_raw(a, jobs=config.jobs))
         made = None if bench is None else bench.rtl
         build = Build(source, samples, prepared, graph, check, emulation, made, runs, config, stages, dict(clock.timings_s))
         report = assemble(build)
@@ -286,10 +289,11 @@ def _synthesised(folder: Path, config: Config, clock: _Clock) -> dict[str, Any]:
     return report
 
 
-def _expected(check: Check | None, prepared: Prepared) -> tuple[Array, ...]:
-    """What the testbench demands: C-simulation's outputs; without it the quantised model's, where the two are the same."""
+def _expected(check: Check | None, prepared: Prepared) -> tuple[Array | Raw, ...]:
+    """What the testbench demands: C-simulation's outputs, raw where a double does not hold them; without it the quantised
+    model's, where the two are the same."""
     if check is not None:
-        return check.outputs
+        return tuple(y if raw is None else raw for y, raw in zip(check.outputs, check.raw, strict=True))
     reference = prepared.reference
     return () if reference is None or reference.flow.behind else reference.quantised_outputs
 

@@ -14,8 +14,8 @@ from fpga_ml.layers.linear import Linear
 from fpga_ml.numerics import Rounding
 from fpga_ml.rtl.build import Rtl, build_rtl
 from fpga_ml.simulate.cosim import cosim
-from fpga_ml.simulate.emulate import emulate
-from fpga_ml.simulate.prove import vectors_of
+from fpga_ml.simulate.emulate import emulate_outputs
+from fpga_ml.simulate.prove import raw_inputs, vectors_of
 
 SHORT = ["tagger_6bit", "tagger_binary", "tagger_ternary", "skip_6bit", "two_inputs_two_heads_float"]
 LONG = [name for name in ZOO if name not in SHORT]
@@ -72,7 +72,9 @@ def _ports(project: fpga_ml.Project) -> dict[str, str]:
 def _texts(project: fpga_ml.Project, rtl: Rtl, folder: Path) -> list[str]:
     """What co-simulation under Verilator says of some RTL, against the right outputs."""
     x = [a[:50] for a in samples(ZOO["skip_6bit"]())]
-    vectors = vectors_of(project.layers, project.heads, _ports(project), x, emulate(project.layers, x, project.heads))
+    given = raw_inputs(project.layers, x)
+    expected = emulate_outputs(project.layers, given, project.heads)
+    vectors = vectors_of(project.layers, project.heads, _ports(project), given, expected)
     (folder / "rtl").mkdir()
     return cosim(rtl.write(folder / "rtl"), rtl.top, vectors, folder / "sim", "verilator").texts(1000)
 

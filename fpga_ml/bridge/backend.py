@@ -147,8 +147,8 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
         Returns {latency_cycles, interval_cycles, register_bits, files, cosim: [{simulator, passed, vectors, ...}]}.
         """
         from fpga_ml.rtl.build import build_rtl
-        from fpga_ml.simulate.emulate import emulate
-        from fpga_ml.simulate.prove import Bench, default_vectors, random_inputs
+        from fpga_ml.simulate.emulate import emulate_outputs
+        from fpga_ml.simulate.prove import Bench, default_vectors, random_inputs, raw_inputs
         from fpga_ml.simulate.vectors import load_samples
 
         if not hasattr(model, "fpga_ml_layers"):
@@ -170,9 +170,9 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
             x = (
                 random_inputs(layers, default_vectors(rtl))
                 if vectors is None
-                else load_samples(vectors, _inputs(model), 0).x
+                else raw_inputs(layers, load_samples(vectors, _inputs(model), 0).x)
             )
-            runs = Bench(rtl, layers, heads, ports).run(folder, x, lambda a: emulate(layers, a, heads))
+            runs = Bench(rtl, layers, heads, ports).run(folder, x, lambda a: emulate_outputs(layers, a, heads))
             report["cosim"] = [
                 {"simulator": r.simulator, "passed": r.passed, "vectors": r.vectors, "mismatches": r.texts()} for r in runs
             ]

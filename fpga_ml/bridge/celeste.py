@@ -23,10 +23,10 @@ from fpga_ml.celeste.design import MOMENTS, VALUE, Design, Entries, Table
 from fpga_ml.celeste.evaluator import MONOMIALS
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.numerics import FixedType
-from fpga_ml.numerics.types import MAX_WIDTH_BITS
 
 BACKENDS = ("Vivado", "Vitis")
 HEADER = "nnet_celeste.h"
+_ACCUM_BITS = 64
 _INCLUDES = [f"nnet_utils/{HEADER}"]
 
 
@@ -219,7 +219,7 @@ class SumsConfig(LayerConfigTemplate):  # type: ignore[misc]
             f"struct config{node.index} {{\n"
             f"    static const unsigned rows = {rows}, columns = {columns}, first = {first}, count = {count};\n"
             f"    typedef {element.cpp()} element_t;\n"
-            f"    typedef {FixedType(True, MAX_WIDTH_BITS, MAX_WIDTH_BITS - fraction).cpp()} accum_t;\n}};\n"
+            f"    typedef {FixedType(True, _ACCUM_BITS, _ACCUM_BITS - fraction).cpp()} accum_t;\n}};\n"
         )
 
 

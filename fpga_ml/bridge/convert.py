@@ -19,6 +19,7 @@ from hls4ml.model.types import XnorPrecisionType
 from hls4ml.utils.config import create_config
 
 from fpga_ml.bridge.mended import mended
+from fpga_ml.bridge.readers.registry import check_widths
 from fpga_ml.bridge.softmax import SoftmaxTables, tables_for
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
@@ -27,7 +28,7 @@ from fpga_ml.frontend.load import Source
 from fpga_ml.frontend.prepare import Prepared
 from fpga_ml.frontend.quantise import over_last_axis
 from fpga_ml.frontend.rebuild import Call, calls
-from fpga_ml.numerics.types import MAX_WIDTH_BITS, FixedType
+from fpga_ml.numerics import FixedType
 
 BACKENDS = ("Vitis", "Vivado", "Quartus", "oneAPI", "Catapult", "Libero")
 _XILINX = re.compile(r"^x[aqc]\w+(-\w+){0,4}$", re.IGNORECASE)
@@ -384,14 +385,7 @@ def _described(graph: Any, notes: list[str]) -> Graph:
     for layer in graph.get_layers():
         layer.set_attr("trace", layer.class_name != "Input" and len(list(layer.get_variables())) == 1)
         types = {k.removesuffix("_t"): _cpp(v.precision) for k, v in layer.types.items()}
-        for role, named in layer.types.items():
-            width = getattr(named.precision, "width", 1)
-            if width > MAX_WIDTH_BITS:
-                raise FpgaMlError(
-                    f"{named.precision} is {width} bits wide, more than {MAX_WIDTH_BITS}",
-                    where=f"layer '{layer.name}', type {role}",
-                    do="quantise its inputs or weights to fewer bits, or set the type in fpga_ml.toml",
-                )
+        check_widths(layer)
         nodes.append(
             Node(
                 layer.name,

@@ -76,10 +76,9 @@ class Simulated:
         given = inputs_of(filled_up(coefficients, self.components), patch)
         raw = [t.raw(given[name])[None] for name, t in ((COEFFICIENTS, self.design.coefficient), (PIXELS, self.design.rate))]
         known = Emulator(self.design).raw(raw[0], raw[1])
-        real = {name: tensor.type.real(tensor.raw) for name, tensor in known.items()}
         layers = layers_of(self.design, self.patch, self.components)
         ports = {name: name for name in (COEFFICIENTS, PIXELS, *OUTPUTS)}
-        vectors = vectors_of(layers, OUTPUTS, ports, [real[COEFFICIENTS], real[PIXELS]], [real[name] for name in OUTPUTS])
+        vectors = vectors_of(layers, OUTPUTS, ports, raw, [known[name].raw for name in OUTPUTS])
         self.folder.mkdir(parents=True, exist_ok=True)
         files = self.rtl.write(self.folder)
         patience = 4 * (self.rtl.latency_cycles + self.rtl.interval_cycles) + 1000
@@ -88,5 +87,5 @@ class Simulated:
             raise FpgaMlError(
                 "; ".join(run.texts()), where=f"RTL of the Celeste kernel in {self.simulator}", do="this is a bug: report it"
             )
-        result = result_of(real)
+        result = result_of({name: known[name].type.real(known[name].raw) for name in OUTPUTS})
         return Result(result.value, result.moments[: len(coefficients)], result.overflow)

@@ -16,7 +16,10 @@ from fpga_ml.bridge.convert import Graph, listening
 from fpga_ml.bridge.mended import mended
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.hls.testbench import testbench
+from fpga_ml.hls.words import bridge, is_wide, ports_of
+from fpga_ml.numerics.types import Raw
 from fpga_ml.simulate.csim import CSim
+from fpga_ml.simulate.words import Port
 from fpga_ml.toolchain.gxx import build_library
 
 Array = npt.NDArray[np.float64]
@@ -100,6 +103,9 @@ def write_project(graph: Graph, folder: Path, target: Path, backend: str) -> Non
     if backend in _CHECKED:
         name = graph.hls.config.get_project_name()
         (folder / f"{name}_test.cpp").write_text(testbench(graph.hls))
+        if is_wide(graph.hls):
+            with (folder / f"{name}_bridge.cpp").open("a") as file:
+                file.write(bridge(graph.hls))
 
 
 def _forget(folder: Path, target: Path) -> None:
@@ -124,16 +130,26 @@ def _mend_headers(folder: Path) -> None:
     header.write_text(text)
 
 
-def write_vectors(folder: Path, x: Sequence[Array], expected: Sequence[Array]) -> None:
-    """tb_data/: one line a sample, all inputs (outputs) of a sample behind one another, in exact decimals.
+def write_vectors(folder: Path, graph: Graph, x: Sequence[Array], expected: Sequence[Array | Raw]) -> None:
+    """tb_data/: one line a sample, all inputs (outputs) of a sample behind one another, in exact decimals; what is wider than a
+    double as its bits, 32 at a time.
 
-    Without expected outputs the testbench fails, and says that it has none.
+    expected: raw integers where an output is as wide as that. Without it the testbench fails, and says that it has none.
     """
     data = folder / "tb_data"
     data.mkdir(exist_ok=True)
-    for name, arrays in (("tb_input_features.dat", x), ("tb_output_predictions.dat", expected)):
-        rows = [a[:_TESTBENCH_SAMPLES].reshape(min(len(a), _TESTBENCH_SAMPLES), -1) for a in arrays]
+    names = ("tb_input_features.dat", "tb_output_predictions.dat")
+    for name, ports, arrays in zip(names, ports_of(graph.hls), (x, expected), strict=True):
+        given = [_crossed(p, a[:_TESTBENCH_SAMPLES]) for p, a in zip(ports, arrays, strict=bool(arrays))]
+        rows = [a.reshape(len(a), -1) for a in given]
         np.savetxt(data / name, np.concatenate(rows, axis=1) if rows else [], fmt="%.17g")
+
+
+def _crossed(port: Port, values: Array | Raw) -> Array:
+    """Values as they cross into the C++; of a wide port also raw integers."""
+    if not port.wide:
+        return values
+    return port.crossed(port.fixed.raw(values) if values.dtype.kind == "f" else values)
 
 
 def build_csim(graph: Graph, folder: Path, backend: str) -> CSim:
@@ -155,9 +171,8 @@ def csim_of(graph: Graph, folder: Path) -> CSim:
     return CSim(
         folder / "sim" / f"lib{name}.so",
         folder / "firmware" / "weights",
-        f"{name}_double",
-        tuple(shape for _, _, shape in graph.inputs),
-        tuple(shape for _, _, shape in graph.outputs),
+        f"{name}_words" if is_wide(graph.hls) else f"{name}_double",
+        *ports_of(graph.hls),
         layers,
         bool(graph.stateful),
     )

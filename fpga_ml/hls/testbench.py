@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fpga_ml.hls.words import WORDS, doubles, is_wide, reading, writing
+
 _TEXT = """\
 // Written by fpga_ml. Runs tb_data/tb_input_features.dat through {top} and compares every output with
 // tb_data/tb_output_predictions.dat, exactly; returns 1 if one differs, so that csim and cosim fail.
@@ -27,7 +29,7 @@ bool trace_enabled = false;
 std::map<std::string, void *> *trace_outputs = NULL;
 size_t trace_type_size = sizeof(double);
 }} // namespace nnet
-
+{words}
 static bool read_line(std::ifstream &file, std::vector<double> &values) {{
     std::string line;
     if (!std::getline(file, line))
@@ -82,17 +84,18 @@ def testbench(graph: Any) -> str:
     brams = [w for w in graph.get_weight_variables() if w.storage.lower() == "bram"]
     for v in inputs:
         body.append(f"{v.definition_cpp()};")
-        body.append(f"nnet::convert_data<double, {v.type.name}, {v.size_cpp()}>(&in[{offset}], {v.name});")
-        offset += v.size()
+        body.append(reading(v, f"&in[{offset}]", v.name))
+        offset += doubles(v)
     n_in, offset = offset, 0
     body += [f"{v.definition_cpp()};" for v in outputs]
     body.append(f"{top}({', '.join(v.name for v in [*inputs, *outputs, *brams])});")
     for v in outputs:
-        body.append(f"nnet::convert_data<{v.type.name}, double, {v.size_cpp()}>({v.name}, &got[{offset}]);")
-        offset += v.size()
+        body.append(writing(v, v.name, f"&got[{offset}]"))
+        offset += doubles(v)
     return _TEXT.format(
         top=top,
         weights="".join(f'#include "firmware/weights/{w.name}.h"\n' for w in brams),
+        words=f"\n{WORDS}" if is_wide(graph) else "",
         n_in=n_in,
         n_out=offset,
         body="\n".join(f"        {line}" for line in body),

@@ -17,9 +17,10 @@ import numpy.typing as npt
 
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.numerics import FixedType
-from fpga_ml.numerics.cast import cast_array, cast_held
+from fpga_ml.numerics.cast import as_kind, cast_held
+from fpga_ml.numerics.exact import Exact
+from fpga_ml.numerics.types import Raw
 
-Raw = npt.NDArray[np.int64]
 Held = npt.NDArray[Any]
 
 
@@ -36,8 +37,13 @@ class Tensor:
 
     @property
     def raw(self) -> Raw:
-        """The integers as int64."""
-        return self.held.astype(np.int64, copy=False)
+        """The integers as int64, or as Python's where the type does not fit that."""
+        return as_kind(self.held, self.type.kind)
+
+    @property
+    def exact(self) -> Exact:
+        """The integers, to calculate with."""
+        return Exact.of(self.raw, self.type)
 
     @property
     def rows(self) -> Held:
@@ -93,9 +99,9 @@ class Layer(ABC):
         own = {name: getattr(self, name)[token * size : (token + 1) * size] for name in self.per_element}
         return dataclasses.replace(self, shape=(size,), **own)
 
-    def _result(self, raw: Raw, fraction: int) -> Tensor:
+    def _result(self, exact: Exact, fraction: int) -> Tensor:
         """Raw values with that many fraction bits, assigned to the result's type."""
-        return Tensor(cast_array(raw, fraction, self.result), self.result)
+        return Tensor(exact.cast(fraction, self.result).raw, self.result)
 
     def _held_result(self, held: Held, low: int, high: int, fraction: int) -> Tensor:
         """`_result` of raw values from low to high in any exact dtype."""

@@ -15,8 +15,10 @@ import numpy.typing as npt
 from fpga_ml.celeste.design import Design, Entries, rounded
 from fpga_ml.celeste.evaluator import MONOMIALS, offsets
 from fpga_ml.ir.kernel import Builder
-from fpga_ml.layers.base import Layer, Raw, Tensor
+from fpga_ml.layers.base import Layer, Tensor
 from fpga_ml.numerics import FixedType, Overflow, Rounding
+from fpga_ml.numerics.exact import Exact
+from fpga_ml.numerics.types import Raw
 
 COUNT, BACKGROUND = 0, 1  # of a pixel's elements
 
@@ -230,7 +232,7 @@ class PatchSums(Layer):
     def evaluate(self, *x: Tensor) -> Tensor:
         terms = x[0].raw.reshape(len(x[0].raw), self.patch[0] * self.patch[1], -1)
         terms = np.moveaxis(terms[..., self.chosen], 1, 2)  # (N, count, pixels)
-        return self._result((terms @ self.weights).reshape(len(terms), -1), x[0].type.fraction)
+        return self._result(Exact.given((terms @ self.weights).reshape(len(terms), -1)), x[0].type.fraction)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         pixels = self.patch[0] * self.patch[1]

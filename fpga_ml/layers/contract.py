@@ -17,12 +17,16 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
+from fpga_ml.numerics import FixedType
+from fpga_ml.numerics.cast import as_kind
+
 Index = npt.NDArray[np.int64]
 Held = npt.NDArray[Any]
 _MAX_BLOCK = 8
 _MAX_ROW = 8
 # What reading one element of a patch costs, in multiply-adds (measured: one core with AVX-512, OpenBLAS).
 _COPY_COST = 10
+_LEAST_PART_BITS = 8
 # Above about 10**6 multiply-adds OpenBLAS starts threads of its own, which get in the way of ours.
 _MAX_PRODUCT = 500_000
 
@@ -39,7 +43,7 @@ class Contraction:
 
     def __call__(self, x: Held) -> Held:
         """Input (elements, N) to sums (P * G * M, N), C-contiguous, of the weights' dtype."""
-        rows = np.ascontiguousarray(x, self.weights.dtype)
+        rows = np.ascontiguousarray(as_kind(x, self.weights.dtype.type))
         if self._block is not None:
             return _shared(self._block, rows, self.start)
         total = self._grouped(rows) if self.index.shape[1] > 1 else self._single(rows)
@@ -53,7 +57,9 @@ class Contraction:
         None where such rectangles share no patch.
         """
         block = self._blocks.get((height, width))
-        return None if block is None else _largest(block, np.ascontiguousarray(x, self.weights.dtype), self.start)
+        return (
+            None if block is None else _largest(block, np.ascontiguousarray(as_kind(x, self.weights.dtype.type)), self.start)
+        )
 
     @cached_property
     def _block(self) -> _Block | None:
@@ -92,6 +98,42 @@ class Contraction:
         for i in range(k):
             out += padded[self.index[:, :, i]][:, :, None] * self.weights[:, i, :, None]
         return out.reshape(-1, x.shape[1])
+
+
+@dataclass(frozen=True)
+class InParts:
+    """Sums that pass int64, made in int64 all the same: of parts of the input, `bits` wide, which are then put together.
+
+    whole: the sums as Python integers; part: the same weights on int64, without what sums begin with; None where even a part
+    of a few bits is too wide.
+    """
+
+    whole: Contraction
+    part: Contraction | None
+    bits: int
+    parts: int
+
+    @classmethod
+    def of(cls, whole: Contraction, t: FixedType) -> InParts:
+        """t: the type of the input."""
+        most = int(abs(whole.weights).sum(axis=1).max(initial=0))
+        bits = 62 - most.bit_length()
+        if bits < _LEAST_PART_BITS:
+            return cls(whole, None, 0, 0)
+        part = Contraction(whole.index, whole.weights.astype(np.int64), np.zeros(len(whole.start), np.int64), whole.grid)
+        return cls(whole, part, bits, -(-t.width // bits))
+
+    def __call__(self, x: Held) -> Held:
+        """As a Contraction; the sums are Python integers."""
+        if self.part is None:
+            return self.whole(x)
+        raw = x.astype(np.int64) if x.dtype.kind == "f" else x
+        total: Held = np.repeat(np.tile(self.whole.start, len(self.whole.index))[:, None], x.shape[1], axis=1)
+        for k in range(self.parts):
+            high = raw >> k * self.bits
+            low = high if k == self.parts - 1 else high & ((1 << self.bits) - 1)  # the sign is the highest part's
+            total = total + (self.part(low.astype(np.int64)).astype(object) << k * self.bits)
+        return total
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,11 @@ from typing import ClassVar
 import numpy as np
 
 from fpga_ml.ir.kernel import Builder
-from fpga_ml.layers.base import Layer, Raw, Tensor
-from fpga_ml.numerics import FixedType, Overflow, cast_array
+from fpga_ml.layers.base import Layer, Tensor
+from fpga_ml.numerics import FixedType, Overflow
 from fpga_ml.numerics.cast import rises
+from fpga_ml.numerics.exact import Exact
+from fpga_ml.numerics.types import Raw
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,11 @@ class Relu(Layer):
         t = x[0].type
         if self._is_cast:
             return x[0].cast(self.result)
+        if self.ceiling is not None and t.fraction < 0:  # the ceiling may lie between two values of the type
+            return self._result((x[0].exact << -t.fraction).clip(0, self.ceiling), 0)
         held, high = np.maximum(x[0].held, 0), t.max_raw
-        if self.ceiling is not None and self.ceiling <= t.max:
-            high = int(self.ceiling / t.lsb)
+        if self.ceiling is not None and self.ceiling << t.fraction <= high:
+            high = self.ceiling << t.fraction
             held = np.minimum(held, high)
         return self._held_result(held, 0, high, t.fraction)
 
@@ -71,8 +75,10 @@ class Slope(Layer):
     per_element: ClassVar[tuple[str, ...]] = ("slope",)
 
     def evaluate(self, *x: Tensor) -> Tensor:
-        raw = np.where(x[0].raw > 0, x[0].raw << self.slope_fraction, x[0].raw * self.slope)
-        return self._result(raw, x[0].type.fraction + self.slope_fraction)
+        own, fraction = x[0].exact, max(self.slope_fraction, 0)
+        below = own * Exact.given(self.slope) << fraction - self.slope_fraction
+        chosen = (own << fraction).where(x[0].raw > 0, below)
+        return self._result(chosen, x[0].type.fraction + fraction)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         out = []
@@ -100,10 +106,10 @@ class Steps(Layer):
     def evaluate(self, *x: Tensor) -> Tensor:
         own = x[0] if self.through is None else x[0].cast(self.through)
         common = max(self.fraction, own.type.fraction)
-        value = (own.raw << (common - own.type.fraction))[:, :, None]
-        at = self.thresholds << (common - self.fraction)
-        passed = np.where(np.array(self.inclusive), value >= at, value > at).sum(-1)
-        return self._result(np.asarray(self.values)[passed], 0)
+        value = (own.exact << common - own.type.fraction)[:, :, None]
+        at = Exact.given(self.thresholds) << common - self.fraction
+        passed = np.where(np.array(self.inclusive), ~at.over(value), value.over(at)).sum(-1)
+        return self._result(Exact.given(np.asarray(self.values)[passed]), 0)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         out = []
@@ -130,9 +136,10 @@ class HardSigmoid(Layer):
 
     def evaluate(self, *x: Tensor) -> Tensor:
         fraction = max(x[0].type.fraction + self.slope_fraction, self.shift_fraction)
-        raw = x[0].raw * self.slope << (fraction - x[0].type.fraction - self.slope_fraction)
-        raw = np.clip(raw + (self.shift << (fraction - self.shift_fraction)), 0, 1 << fraction)
-        return self._result(2 * raw - (1 << fraction) if self.symmetric else raw, fraction)
+        fraction = max(fraction, 0)
+        line = x[0].exact * self.slope << fraction - x[0].type.fraction - self.slope_fraction
+        clipped = (line + (self.shift << fraction - self.shift_fraction)).clip(0, 1 << fraction)
+        return self._result((clipped << 1) - (1 << fraction) if self.symmetric else clipped, fraction)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         out, one = [], b.const(1, 0)
@@ -143,12 +150,12 @@ class HardSigmoid(Layer):
         return out
 
 
-_ARRAYS: dict[str, Callable[[Raw, Raw], Raw]] = {
-    "add": np.add,
-    "subtract": np.subtract,
-    "average": np.add,
-    "maximum": np.maximum,
-    "minimum": np.minimum,
+_ARRAYS: dict[str, Callable[[Exact, Exact], Exact]] = {
+    "add": Exact.__add__,
+    "subtract": Exact.__sub__,
+    "average": Exact.__add__,
+    "maximum": lambda a, c: a.extreme(np.maximum, c),
+    "minimum": lambda a, c: a.extreme(np.minimum, c),
 }
 
 
@@ -165,11 +172,11 @@ class Merge(Layer):
         return dataclasses.replace(self, shape=(size,), index=(own[0], own[1]))
 
     def evaluate(self, *x: Tensor) -> Tensor:
-        a, c = (t.raw[:, i] for t, i in zip(x, self.index, strict=True))
+        a, c = (t.exact[:, i] for t, i in zip(x, self.index, strict=True))
         if self.op == "multiply":
             return self._result(a * c, x[0].type.fraction + x[1].type.fraction)
         fraction = max(t.type.fraction for t in x)
-        a, c = (r << (fraction - t.type.fraction) for r, t in zip((a, c), x, strict=True))
+        a, c = (r << fraction - t.type.fraction for r, t in zip((a, c), x, strict=True))
         return self._result(_ARRAYS[self.op](a, c), fraction + (self.op == "average"))
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
@@ -192,10 +199,10 @@ class Dot(Layer):
 
     def evaluate(self, *x: Tensor) -> Tensor:
         fraction = sum(t.type.fraction for t in x)
-        total = np.zeros(len(x[0].raw), np.int64)
-        for a, c in zip(x[0].raw.T, x[1].raw.T, strict=True):
-            product = cast_array(a * c, fraction, self.accum)
-            total = cast_array(total + product, self.accum.fraction, self.accum)
+        total = Exact.of(np.zeros(len(x[0].held), np.int64), self.accum)
+        for k in range(x[0].held.shape[1]):
+            product = (x[0].exact[:, k] * x[1].exact[:, k]).cast(fraction, self.accum)
+            total = (total + product).cast(self.accum.fraction, self.accum)
         return self._result(total[:, None], self.accum.fraction)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
@@ -213,9 +220,10 @@ class Threshold(Layer):
     fraction: int
 
     def evaluate(self, *x: Tensor) -> Tensor:
-        common = max(self.fraction, x[0].type.fraction)
-        above = (x[0].raw << (common - x[0].type.fraction)) > (self.threshold << (common - self.fraction))
-        return self._result(np.where(above, x[0].raw, 0), x[0].type.fraction)
+        common, own = max(self.fraction, x[0].type.fraction), x[0].exact
+        at = Exact.given(self.threshold) << common - self.fraction
+        above = (own << common - x[0].type.fraction).over(at)
+        return self._result(own.where(above, Exact.given(0)), x[0].type.fraction)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         zero, at = b.const(0, 0), b.const(self.threshold, self.fraction)

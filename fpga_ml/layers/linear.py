@@ -17,10 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.ir.kernel import Builder
-from fpga_ml.layers.base import Layer, Raw, Tensor
-from fpga_ml.layers.contract import Contraction
-from fpga_ml.numerics import FixedType, Overflow, cast_array, cast_raw
-from fpga_ml.numerics.cast import cast_held, exact_kind, rises
+from fpga_ml.layers.base import Layer, Tensor
+from fpga_ml.layers.contract import Contraction, InParts
+from fpga_ml.numerics import FixedType, Overflow, cast_raw
+from fpga_ml.numerics.cast import as_kind, cast_held, exact_kind, rises
+from fpga_ml.numerics.exact import Exact
+from fpga_ml.numerics.types import Raw
 from fpga_ml.passes.cmvm import apply, solve
 
 
@@ -43,8 +45,8 @@ class Linear(Layer):
         fraction = x[0].type.fraction + self.weight_fraction
         if self.is_plain(fraction):
             return self._at_once(x[0], fraction)
-        total = self._step_by_step(self._patches(x[0].raw), fraction)
-        return self._result(total.reshape(len(total), -1), self.accum.fraction)
+        total = self._step_by_step(Exact.of(self._patches(x[0].raw), x[0].type), fraction)
+        return self._result(Exact.of(total.raw.reshape(len(total.raw), -1), self.accum), self.accum.fraction)
 
     def largest(self, x: Tensor, height: int, width: int) -> Tensor | None:
         """The largest results of each height x width rectangle of the grid; None where that is no shorter way.
@@ -55,8 +57,8 @@ class Linear(Layer):
             return None
         contraction, low, high = self._contraction(x.type)
         in_order = all(rises(low, high, self.accum.fraction, t) for t in (self.accum, self.result))
-        if not in_order or contraction.weights.dtype.kind != "f":  # sums in int64 may wrap
-            return None
+        if not in_order or not isinstance(contraction, Contraction) or contraction.weights.dtype.kind != "f":
+            return None  # sums in int64 may wrap
         sums = contraction.largest(x.rows, height, width)
         return None if sums is None else self._held_result(sums.T, low, high, self.accum.fraction)
 
@@ -69,28 +71,31 @@ class Linear(Layer):
     @cached_property
     def _start(self) -> Raw:
         """The bias in accum, where every sum begins."""
-        return np.array([cast_raw(int(v), self.bias_fraction, self.accum) for v in self.bias], np.int64)
+        return np.array([cast_raw(int(v), self.bias_fraction, self.accum) for v in self.bias], self.accum.kind)
 
     @cached_property
-    def _contractions(self) -> dict[FixedType, tuple[Contraction, int, int]]:
+    def _contractions(self) -> dict[FixedType, tuple[Contraction | InParts, int, int]]:
         """What `_contraction` has found, by the type that is read."""
         return {}
 
-    def _contraction(self, t: FixedType) -> tuple[Contraction, int, int]:
+    def _contraction(self, t: FixedType) -> tuple[Contraction | InParts, int, int]:
         """The sums in units of accum, and the least and the greatest."""
         if t not in self._contractions:
-            weights = self.weights << (self.accum.fraction - t.fraction - self.weight_fraction)
+            weights = (Exact.given(self.weights) << self.accum.fraction - t.fraction - self.weight_fraction).raw
             low, high, most = self._bounds(weights, t)
             kind = exact_kind(most)
-            found = Contraction(self.index, weights.astype(kind), self._start.astype(kind), self.grid)
-            self._contractions[t] = found, low, high
+            if kind is object and self.accum.kind is np.int64 and weights.dtype != object and t.kind is np.int64:
+                kind = np.int64  # what wraps in int64 is cut off by accum all the same
+            found = Contraction(self.index, as_kind(weights, kind), as_kind(self._start, kind), self.grid)
+            self._contractions[t] = (InParts.of(found, t) if kind is object else found), low, high
         return self._contractions[t]
 
     def _bounds(self, weights: Raw, t: FixedType) -> tuple[int, int, int]:
         """The least and the greatest sum, and a bound on the magnitude of every partial sum in any order."""
         # Python's integers, for these may be larger than int64.
         positive, negative = (
-            part.sum(axis=1).reshape(-1).astype(object) for part in (weights.clip(min=0), weights.clip(max=0))
+            Exact.given(np.moveaxis(part, 1, -1)).sum(part.shape[1]).raw.reshape(-1).astype(object)
+            for part in (weights.clip(min=0), weights.clip(max=0))
         )
         start = self._start.astype(object)
         low = min(positive * t.min_raw + negative * t.max_raw + start)
@@ -116,18 +121,18 @@ class Linear(Layer):
         """True if no product and no partial sum is rounded, and overflow, if any, wraps: then the order is free."""
         return self.product is None and self.accum.fraction >= fraction and self.accum.overflow is Overflow.WRAP
 
-    def _step_by_step(self, patches: Raw, fraction: int) -> Raw:
+    def _step_by_step(self, patches: Exact, fraction: int) -> Exact:
         """As the C++ loops: every product and every partial sum is assigned to its type."""
-        n, positions, groups, k = patches.shape
-        start = self._start
-        total = np.broadcast_to(start.reshape(groups, -1), (n, positions, groups, start.size // groups)).copy()
+        n, positions, groups, k = patches.raw.shape
+        start = self._start.reshape(groups, -1)
+        total = Exact.of(np.broadcast_to(start, (n, positions, *start.shape)), self.accum)
         for i in range(k):
             weight, at = self.weights[:, i], fraction
-            product = patches[:, :, :, i, None] * np.abs(weight)
+            product = patches[:, :, :, i, None] * Exact.given(np.abs(weight))
             if self.product is not None:
-                product, at = cast_array(product, fraction, self.product), self.product.fraction
-            product = cast_array(product * np.sign(weight), at, self.accum)
-            total = cast_array(total + product, self.accum.fraction, self.accum)
+                product, at = product.cast(fraction, self.product), self.product.fraction
+            product = (product * Exact.given(np.sign(weight))).cast(at, self.accum)
+            total = (total + product).cast(self.accum.fraction, self.accum)
         return total
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
@@ -192,12 +197,13 @@ class Affine(Layer):
     per_element: ClassVar[tuple[str, ...]] = ("scale", "bias")
 
     def evaluate(self, *x: Tensor) -> Tensor:
-        product, fraction = x[0].raw * np.abs(self.scale), x[0].type.fraction + self.scale_fraction
+        product = x[0].exact * Exact.given(np.abs(self.scale))
+        fraction = x[0].type.fraction + self.scale_fraction
         if self.product is not None:
-            product, fraction = cast_array(product, fraction, self.product), self.product.fraction
-        product = product * np.sign(self.scale)
+            product, fraction = product.cast(fraction, self.product), self.product.fraction
+        product = product * Exact.given(np.sign(self.scale))
         common = max(fraction, self.bias_fraction)
-        total = (product << (common - fraction)) + (self.bias << (common - self.bias_fraction))
+        total = (product << common - fraction) + (Exact.given(self.bias) << common - self.bias_fraction)
         return self._result(total, common)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:

@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.layers.base import Layer, Tensor
-from fpga_ml.numerics import FixedType, Rounding, cast_array
-from fpga_ml.numerics.types import MAX_WIDTH_BITS
+from fpga_ml.numerics import FixedType, Rounding
+from fpga_ml.numerics.exact import Exact
+
+_PRODUCT_BITS = 64  # of the widest product by a reciprocal
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,11 @@ class AveragePool(Layer):
     counts_padding: bool = False
 
     def evaluate(self, *x: Tensor) -> Tensor:
-        windows = np.concatenate([x[0].raw, np.zeros((len(x[0].raw), 1), np.int64)], axis=1)[:, self.index]
-        total = cast_array(windows.sum(-1), x[0].type.fraction, self.accum)
+        padded = np.concatenate([x[0].raw, np.zeros((len(x[0].held), 1), np.int64)], axis=1)
+        total = Exact.of(padded[:, self.index], x[0].type).sum(self.index.shape[1]).cast(x[0].type.fraction, self.accum)
         counts = self.index.shape[1] if self.counts_padding else (self.index >= 0).sum(-1)
-        mean = cast_array(np.sign(total) * (np.abs(total) // counts), self.accum.fraction, self.accum)
-        return self._result(mean, self.accum.fraction)
+        mean = np.sign(total.raw) * (np.abs(total.raw) // counts)
+        return self._result(Exact.of(mean, self.accum), self.accum.fraction)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         out = []
@@ -109,7 +111,7 @@ def _quotient(b: Builder, value: int, count: int) -> int:
     if 2**s >= 2**w * n (Granlund, Montgomery, PLDI 1994). Where the product would be too wide, the highest bits are
     divided first, and what they leave over together with the others.
     """
-    width, most = b.wire(value).at(0).high.bit_length(), (MAX_WIDTH_BITS - count.bit_length()) // 2 - 3
+    width, most = b.wire(value).at(0).high.bit_length(), (_PRODUCT_BITS - count.bit_length()) // 2 - 3
     if width <= most:
         bits = width + count.bit_length()
         product = b.mul(value, b.const(-(-(1 << bits) // count), bits))

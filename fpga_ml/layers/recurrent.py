@@ -10,17 +10,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import ClassVar
 
 import numpy as np
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder
-from fpga_ml.layers.base import Held, Layer, Raw, Tensor
+from fpga_ml.layers.base import Held, Layer, Tensor
 from fpga_ml.layers.gather import Gather
 from fpga_ml.layers.linear import Linear
-from fpga_ml.numerics import FixedType, cast_array
+from fpga_ml.numerics import FixedType
+from fpga_ml.numerics.exact import Exact
 
 
 @dataclass(frozen=True)
@@ -68,20 +69,23 @@ class Cell(ABC):
     def lower_with(self, b: Builder, sums: Sequence[int], products: Sequence[int], state: Sequence[int]) -> list[int]:
         """As `lower`, with what `first` gives of h."""
 
-    def _sum(self, a: Raw, c: Raw) -> Tensor:
+    def _sum(self, a: Tensor, c: Tensor) -> Tensor:
         """Of two values in accum, in accum."""
-        return Tensor(cast_array(a + c, self.accum.fraction, self.accum), self.accum)
+        return Tensor((a.exact + c.exact).cast(self.accum.fraction, self.accum).raw, self.accum)
 
     def _part(self, t: Tensor, number: int) -> Tensor:
         """Of as many elements as there are units."""
-        return Tensor(t.raw[:, number * self.units : (number + 1) * self.units], t.type)
+        return Tensor(t.held[:, number * self.units : (number + 1) * self.units], t.type)
 
     def _kept(self, *products: tuple[Tensor, Tensor]) -> Tensor:
         """The sum of products, as it is kept."""
-        fractions = [a.type.fraction + c.type.fraction for a, c in products]
-        finest = max(fractions)
-        total = sum((a.raw * c.raw) << (finest - f) for (a, c), f in zip(products, fractions, strict=True))
-        return Tensor(cast_array(np.asarray(total), finest, self.state), self.state)
+        return self._total(*(_product(*pair) for pair in products))
+
+    def _total(self, *terms: tuple[Exact, int]) -> Tensor:
+        """The sum of numbers with so many fraction bits, as it is kept."""
+        finest = max(fraction for _, fraction in terms)
+        total = reduce(Exact.__add__, [exact << finest - fraction for exact, fraction in terms])
+        return Tensor(total.cast(finest, self.state).raw, self.state)
 
     def _added(self, b: Builder, x: Sequence[int], y: Sequence[int]) -> list[int]:
         """Sums of two lists of values, in accum."""
@@ -93,7 +97,7 @@ class SimpleCell(Cell):
     """h = act(W x + b + U h)."""
 
     def evaluate(self, sums: Tensor, state: Tensor) -> Tensor:
-        total = self._sum(sums.raw, self.recurrent.evaluate(state).raw)
+        total = self._sum(sums, self.recurrent.evaluate(state))
         return self.activation.evaluate(total).cast(self.state)
 
     def lower_with(self, b: Builder, sums: Sequence[int], products: Sequence[int], state: Sequence[int]) -> list[int]:
@@ -111,7 +115,7 @@ class LstmCell(Cell):
 
     def evaluate(self, sums: Tensor, state: Tensor) -> Tensor:
         h, c = self._part(state, 0), self._part(state, 1)
-        total = self._sum(sums.raw, self.recurrent.evaluate(h).raw)
+        total = self._sum(sums, self.recurrent.evaluate(h))
         i, f, o = (self.gate.evaluate(self._part(total, k)) for k in (0, 1, 3))
         kept = self._kept((self.activation.evaluate(self._part(total, 2)), i), (c, f))
         shown = self._kept((o, self.activation.evaluate(kept)))
@@ -150,16 +154,17 @@ class GruCell(Cell):
         return _columns(self.recurrent, 2 * self.units, 3 * self.units)
 
     def evaluate(self, sums: Tensor, state: Tensor) -> Tensor:
-        gates = self.gate.evaluate(self._sum(sums.raw[:, : 2 * self.units], self._gates.evaluate(state).raw))
+        first = Tensor(sums.held[:, : 2 * self.units], sums.type)
+        gates = self.gate.evaluate(self._sum(first, self._gates.evaluate(state)))
         z, r = self._part(gates, 0), self._part(gates, 1)
-        if self.before:
-            inner = self._candidate.evaluate(self._kept((r, state))).raw
-        else:
-            product, t = r.raw * self._candidate.evaluate(state).raw, r.type
-            inner = cast_array(product, t.fraction + self.accum.fraction, self.accum)
-        g = self.activation.evaluate(self._sum(self._part(sums, 2).raw, inner))
-        rest = Tensor((1 << z.type.fraction) - z.raw, FixedType(True, z.type.width + 2, z.type.integer + 2))
-        return self._kept((g, rest), (state, z))
+        candidate = self._candidate.evaluate(self._kept((r, state)) if self.before else state)
+        if not self.before:
+            product = r.exact * candidate.exact
+            candidate = Tensor(product.cast(r.type.fraction + self.accum.fraction, self.accum).raw, self.accum)
+        g = self.activation.evaluate(self._sum(self._part(sums, 2), candidate))
+        fraction = max(z.type.fraction, 0)
+        rest = Exact.given(1 << fraction) - (z.exact << fraction - z.type.fraction)
+        return self._total((g.exact * rest, g.type.fraction + fraction), _product(state, z))
 
     def lower_with(self, b: Builder, sums: Sequence[int], products: Sequence[int], state: Sequence[int]) -> list[int]:
         n = self.units
@@ -174,6 +179,11 @@ class GruCell(Cell):
         for p, q, h in zip(g, z, state, strict=True):
             out.append(b.cast(b.add(b.mul(p, b.sub(one, q)), b.mul(h, q)), self.state))
         return out
+
+
+def _product(a: Tensor, c: Tensor) -> tuple[Exact, int]:
+    """Exact, and its fraction bits."""
+    return a.exact * c.exact, a.type.fraction + c.type.fraction
 
 
 def _columns(layer: Linear, first: int, last: int) -> Linear:

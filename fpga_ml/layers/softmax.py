@@ -20,9 +20,11 @@ from fpga_ml.layers.tables import (
     _exp_float,
     _index_type,
     _sum,
+    entries_at,
     f32,
 )
-from fpga_ml.numerics import FixedType, Overflow, Rounding
+from fpga_ml.numerics import FixedType, Interval, Overflow, Rounding
+from fpga_ml.numerics.exact import Exact
 
 _LEGACY_TABLE = FixedType(True, 18, 8)  # activ_config's own type: the softmax template leaves it
 _LEGACY_EXP_RANGE_BITS, _LEGACY_INVERSE_RANGE_BITS = 4, 6
@@ -64,11 +66,11 @@ class LatencySoftmax(Layer):
 
     def evaluate(self, *x: Tensor) -> Tensor:
         address = (x[0].raw >> (self.logits.width - _bits(self.exp_size))) - self._low
-        terms = Tensor(np.asarray(self.exp_entries, np.int64)[address], self.exp).cast(self.accum)
-        total = Tensor(_sum(terms.raw, self.accum), self.accum).cast(self.total)
+        terms = entries_at(self.exp_entries, self.exp, address).cast(self.exp.fraction, self.accum)
+        total = _sum(terms, self.accum).cast(self.accum.fraction, self.total)
         highest = (total.raw >> (self.total.width - _bits(self.inverse_size))) & (self.inverse_size - 1)
-        inverse = np.asarray(self.inverse_entries, np.int64)[highest]
-        return self._result(terms.raw * inverse[:, None], self.accum.fraction + self.inverse.fraction)
+        inverse = entries_at(self.inverse_entries, self.inverse, highest)
+        return self._result(terms * inverse[:, None], self.accum.fraction + self.inverse.fraction)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         bits = _bits(self.exp_size)
@@ -99,9 +101,9 @@ class ArgmaxSoftmax(Layer):
         return tokens == 1
 
     def evaluate(self, *x: Tensor) -> Tensor:
-        chosen = np.zeros_like(x[0].raw)
+        chosen = np.zeros(x[0].held.shape, np.int64)
         np.put_along_axis(chosen, x[0].raw.argmax(1)[:, None], 1, axis=1)
-        return self._result(chosen, 0)
+        return self._result(Exact(chosen, Interval(0, 1)), 0)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         one, zero = b.const(1, 0), b.const(0, 0)
@@ -140,17 +142,17 @@ class LegacySoftmax(Layer):
         return FixedType(False, bits, bits, Rounding.TRN_ZERO, Overflow.SAT)
 
     def evaluate(self, *x: Tensor) -> Tensor:
-        t, n = x[0].type, x[0].raw.shape[1]
-        wide = FixedType(True, t.width + 1, t.integer + 1 + _bits(self.exp_size) - _LEGACY_EXP_RANGE_BITS)
-        entries = np.asarray(self.exp_entries, np.int64)
-        totals = np.zeros_like(x[0].raw)
+        own, t, n = x[0].exact, _LEGACY_TABLE, x[0].held.shape[1]
+        scale = x[0].type.fraction - _bits(self.exp_size) + _LEGACY_EXP_RANGE_BITS
+        totals = Exact.of(np.zeros(x[0].held.shape, np.int64), t)
         for j in range(n):
-            difference = Tensor(x[0].raw[:, j, None] - x[0].raw, wide).cast(_index_type(self.exp_size)).raw
-            term = np.where(np.arange(n) == j, 1 << _LEGACY_TABLE.fraction, entries[difference + self.exp_size // 2])
-            totals = Tensor(totals + term, FixedType(True, 20, 10)).cast(_LEGACY_TABLE).raw
-        shifted = FixedType(True, 18, 8 + _bits(self.inverse_size) - _LEGACY_INVERSE_RANGE_BITS)
-        index = Tensor(totals, shifted).cast(self._inverse_index).raw
-        return self._result(np.asarray(self.inverse_entries, np.int64)[index], _LEGACY_TABLE.fraction)
+            difference = (own[:, j, None] - own).cast(scale, _index_type(self.exp_size)).raw
+            entry = entries_at(self.exp_entries, t, difference + self.exp_size // 2)
+            term = Exact.given(1 << t.fraction).where(np.arange(n) == j, entry)
+            totals = (totals + term).cast(t.fraction, t)
+        scale = t.fraction - _bits(self.inverse_size) + _LEGACY_INVERSE_RANGE_BITS
+        index = totals.cast(scale, self._inverse_index).raw
+        return self._result(entries_at(self.inverse_entries, t, index), t.fraction)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         exp_shift = _bits(self.exp_size) - _LEGACY_EXP_RANGE_BITS
@@ -189,7 +191,7 @@ class OverAxis(Layer):
     def evaluate(self, *x: Tensor) -> Tensor:
         raw, rows = x[0].raw, self._rows()
         vectors = Tensor(raw[:, rows].reshape(-1, rows.shape[1]), x[0].type)
-        out = np.empty_like(raw)
+        out = np.empty(raw.shape, self.result.kind)
         out[:, rows] = self.slice.evaluate(vectors).raw.reshape(len(raw), *rows.shape)
         return Tensor(out, self.result)
 

@@ -18,8 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.ir.kernel import Builder
-from fpga_ml.layers.base import Layer, Raw, Tensor
+from fpga_ml.layers.base import Layer, Tensor
 from fpga_ml.numerics import FixedType, Overflow, Rounding
+from fpga_ml.numerics.exact import Exact
+from fpga_ml.numerics.types import Raw
 
 Table1 = tuple[int, ...]
 f32 = np.float32
@@ -84,9 +86,9 @@ class Table(Layer):
 
     def evaluate(self, *x: Tensor) -> Tensor:
         t = _index_type(self.table_size)
-        scaled = Tensor(x[0].raw, FixedType(x[0].type.signed, x[0].type.width, x[0].type.integer + self._bits))
-        index = scaled.cast(t).raw + self.table_size // 2
-        return self._result(np.asarray(self.entries, np.int64)[index], self.table.fraction)
+        scaled = x[0].exact.cast(x[0].type.fraction - self._bits, t)
+        entry = entries_at(self.entries, self.table, scaled.raw + self.table_size // 2)
+        return self._result(entry, self.table.fraction)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         entries, t = self.entries, _index_type(self.table_size)
@@ -146,10 +148,10 @@ class Bent(Layer):
         return _bits(self.table_size) - _BEND_RANGE_BITS
 
     def evaluate(self, *x: Tensor) -> Tensor:
-        t = x[0].type
-        distance = Tensor(-x[0].raw, FixedType(True, t.width + 1, t.integer + 1 + self._shift))
-        entry = np.asarray(self.entries, np.int64)[distance.cast(self._address_type).raw]
-        above = self._result(x[0].raw * self.slope, t.fraction + self.slope_fraction).raw
+        own, fraction = x[0].exact, x[0].type.fraction
+        distance = (-own).cast(fraction - self._shift, self._address_type)
+        entry = entries_at(self.entries, self.table, distance.raw)
+        above = self._result(own * self.slope, fraction + self.slope_fraction).raw
         below = self._result(entry * self.alpha, self.table.fraction + self.alpha_fraction).raw
         return Tensor(np.where(x[0].raw >= 0, above, below), self.result)
 
@@ -194,14 +196,6 @@ class Softmax(Layer):
         values = _addresses(self.total, self.inverse_size)
         return _entries(self.inverse, [float(f32(1) / v) if v else math.inf for v in values])
 
-    @cached_property
-    def _exp_array(self) -> Raw:
-        return np.asarray(self.exp_entries, np.int64)
-
-    @cached_property
-    def _inverse_array(self) -> Raw:
-        return np.asarray(self.inverse_entries, np.int64)
-
     def _slices(self) -> npt.NDArray[np.int64]:
         """(slices, classes) element numbers."""
         grid = np.arange(self.size).reshape(self.outer, -1, self.inner)
@@ -209,18 +203,18 @@ class Softmax(Layer):
 
     def evaluate(self, *x: Tensor) -> Tensor:
         t, slices = x[0].type, self._slices()
-        logits = x[0].raw[:, slices]
-        d = Tensor(logits.max(-1, keepdims=True) - logits, FixedType(False, t.width + 1, t.integer + 1)).cast(
-            self.difference
-        )
-        e = self._exp_array[d.raw >> (self.difference.width - _bits(self.exp_size))]
-        terms = Tensor(e, self.exp).cast(self.accum)
-        total = Tensor(_sum(terms.raw, self.accum), self.accum).cast(self.total)
+        logits = x[0].exact[:, slices]
+        largest = Exact.of(logits.raw.max(-1, keepdims=True), t)
+        d = (largest - logits).cast(t.fraction, self.difference)
+        e = entries_at(self.exp_entries, self.exp, d.raw >> (self.difference.width - _bits(self.exp_size)))
+        terms = e.cast(self.exp.fraction, self.accum)
+        total = _sum(terms, self.accum).cast(self.accum.fraction, self.total)
         address = total.raw >> (self.total.width - _bits(self.inverse_size))
-        inverse = self._inverse_array[address]
-        raw = np.empty_like(x[0].raw)
-        raw[:, slices] = terms.raw * inverse[..., None]
-        return self._result(raw, self.accum.fraction + self.inverse.fraction)
+        inverse = entries_at(self.inverse_entries, self.inverse, address)
+        scaled = self._result(terms * inverse[..., None], self.accum.fraction + self.inverse.fraction)
+        raw = np.empty((len(x[0].held), self.size), self.result.kind)
+        raw[:, slices] = scaled.raw
+        return Tensor(raw, self.result)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         out = [0] * self.size
@@ -263,9 +257,10 @@ class Embedding(Layer):
     def evaluate(self, *x: Tensor) -> Tensor:
         columns, t = np.arange(self.rows.shape[1]), x[0].type
         fraction = max(t.fraction, 0)
-        row = (x[0].raw << (fraction - t.fraction)).clip(0, len(self.rows) - 1 << fraction)[:, :, None]
-        place = row * len(columns) + (columns << fraction) >> fraction
-        return self._result(self.rows.reshape(-1)[place].reshape(len(place), -1), self.fraction)
+        row = (x[0].exact << fraction - t.fraction).clip(0, len(self.rows) - 1 << fraction)[:, :, None]
+        place = (row * len(columns) + (Exact.given(columns) << fraction)).raw >> fraction
+        found = self.rows.reshape(-1)[place.astype(np.int64)].reshape(len(place), -1)
+        return self._result(Exact.given(found), self.fraction)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         flat, columns, out = self.rows.reshape(-1).tolist(), self.rows.shape[1], []
@@ -298,13 +293,15 @@ def _address(b: Builder, value: int, t: FixedType, size: int) -> int:
     return b.cast(b.scale(value, bits - t.integer), FixedType(False, bits, bits))
 
 
-def _sum(raw: Raw, t: FixedType) -> Raw:
-    """hls4ml's reduce: a balanced tree whose every node is assigned to the type."""
-    level = [Tensor(raw[..., i], t) for i in range(raw.shape[-1])]
+def entries_at(entries: Table1, t: FixedType, address: Raw) -> Exact:
+    """A table's entries, which are of type t."""
+    return Exact.of(np.asarray(entries, t.kind)[address.astype(np.int64)], t)
+
+
+def _sum(terms: Exact, t: FixedType) -> Exact:
+    """hls4ml's reduce, over the last axis: a balanced tree whose every node is assigned to the type."""
+    level = [terms[..., i] for i in range(terms.raw.shape[-1])]
     while len(level) > 1:
-        pairs = [
-            Tensor(level[i].raw + level[i + 1].raw, FixedType(t.signed, t.width + 1, t.integer + 1)).cast(t)
-            for i in range(0, len(level) - 1, 2)
-        ]
+        pairs = [(level[i] + level[i + 1]).cast(t.fraction, t) for i in range(0, len(level) - 1, 2)]
         level = pairs + level[len(level) - len(level) % 2 :]
-    return level[0].raw
+    return level[0]

@@ -71,7 +71,7 @@ def _over_inputs(layer: Linear, read: Channel, wires: Sequence[Wire]) -> Folded:
     groups = ceil(outputs / together)
     index = np.full(rounds * each, -1)
     index[:inputs] = layer.index[0, 0]
-    weights = np.zeros((rounds * each, groups * together), np.int64)
+    weights = np.zeros((rounds * each, groups * together), layer.weights.dtype)
     weights[:inputs, :outputs] = layer.weights[0]
     walk = np.tile(index.reshape(rounds, each), (groups, 1))
     words = weights.reshape(rounds, each, groups, together).transpose(2, 0, 1, 3).reshape(groups * rounds, -1)

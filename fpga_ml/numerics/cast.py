@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.numerics.types import FixedType, Overflow, Rounding, Whole, confined, wrapped
+from fpga_ml.numerics.types import FixedType, Overflow, Raw, Rounding, Whole, confined, wrapped
 
 Held = npt.NDArray[Any]
 
@@ -30,19 +30,19 @@ def cast_raw(raw: int, source_fraction: int, target: FixedType) -> int:
     return below if whole < target.min_raw else above
 
 
-def cast_array(raw: npt.NDArray[np.int64], source_fraction: int, target: FixedType) -> npt.NDArray[np.int64]:
-    """`cast_raw` of every element, any shape, on int64: exact for every int64, also where shifted bits leave it.
+def cast_array(raw: Raw, source_fraction: int, target: FixedType) -> Raw:
+    """`cast_raw` of every element, any shape: exact for int64, also where shifted bits leave it, and for Python integers.
 
-    Raises FpgaMlError for elements that are not integers or not within int64, and where an unsigned 64-bit result needs
-    its highest bit.
+    The result is of the target's kind: int64 wherever that holds it. Raises FpgaMlError for elements that are no integers.
     """
-    shift = source_fraction - target.fraction
-    whole = rescaled(_held(raw), max(shift, 0), target.rounding)
+    shift, held = source_fraction - target.fraction, _held(raw, target)
+    whole = rescaled(held, max(shift, 0), target.rounding)
     # The range is brought to the source's scale, since shifting the value to the target's could lose its high bits.
     left = max(-shift, 0)
     below = np.asarray(whole < -(-target.min_raw >> left))
     above = np.asarray(whole > target.max_raw >> left)
-    return confined(np.left_shift(whole, left), below, above, target)
+    shifted = whole << left if held.dtype == object else np.left_shift(whole, left)  # of a NumPy number also by 64 and more
+    return confined(np.asarray(shifted, held.dtype), below, above, target)
 
 
 # The modes in which a float is rounded by one exact NumPy function; the offset is added to it before.
@@ -56,9 +56,17 @@ _FLOAT_ROUNDINGS: dict[Rounding, tuple[np.ufunc, float]] = {
 _MAX_FLOAT_SHIFT = 64
 
 
-def exact_kind(reach: int) -> type[np.float32] | type[np.float64] | type[np.int64]:
-    """The fastest dtype that holds every whole number from -reach to reach."""
-    return np.float32 if reach <= 1 << 24 else np.float64 if reach <= 1 << 53 else np.int64
+def exact_kind(reach: int) -> type[np.float32] | type[np.float64] | type[np.int64] | type[object]:
+    """The fastest dtype that holds every whole number from -reach to reach; Python integers beyond int64."""
+    if reach <= 1 << 53:
+        return np.float32 if reach <= 1 << 24 else np.float64
+    return np.int64 if reach < 1 << 63 else object
+
+
+def as_kind(held: Held, kind: type[Any]) -> Held:
+    """Whole numbers in another dtype that holds them; Python integers come from integers, never from floats."""
+    from_float = held.dtype.kind == "f" and np.dtype(kind) == object
+    return (held.astype(np.int64) if from_float else held).astype(kind, copy=False)
 
 
 def cast_held(held: Held, low: int, high: int, source_fraction: int, target: FixedType) -> Held:
@@ -77,7 +85,7 @@ def cast_held(held: Held, low: int, high: int, source_fraction: int, target: Fix
     half = 1 << max(shift - 1, 0)
     turn = 0 if fits else 1 << target.width
     kind = exact_kind(max(-low + half, high + half, -first + turn, last + turn))
-    if kind is np.int64:
+    if kind in (np.int64, object):
         return cast_array(held.astype(np.int64), source_fraction, target)
     whole = _rounded(held.astype(kind, copy=False), shift, target.rounding)
     if not fits:
@@ -130,7 +138,7 @@ def cast_real(values: npt.NDArray[np.float64], target: FixedType) -> Held:
     """`FixedType.raw` of real values, held in the fastest exact dtype; the usual type of an input takes four steps."""
     kind = exact_kind(1 << target.width)
     usual = target.rounding is Rounding.RND_CONV and target.overflow is Overflow.SAT and abs(target.fraction) < 1000
-    if not usual or kind is np.int64:
+    if not usual or kind in (np.int64, object):
         return target.raw(values)
     # A power of two scales exactly, but for results so small or large that they round to 0 or saturate all the same.
     with np.errstate(over="ignore", under="ignore"):
@@ -155,16 +163,13 @@ def rescaled(raw: Whole, shift: int, rounding: Rounding) -> Whole:
     return whole
 
 
-def _held(raw: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+def _held(raw: Raw, target: FixedType) -> Raw:
+    """int64, or Python integers where they are given or the target needs them."""
     given = np.asarray(raw)
-    if given.dtype.kind not in "biu":
+    if given.dtype.kind not in "biuO":
         raise FpgaMlError(
-            f"an array of {given.dtype} holds no raw fixed-point values, which are int64",
-            do="convert real values with FixedType.raw, and cast integers past int64 one by one (cast_raw)",
+            f"an array of {given.dtype} holds no raw fixed-point values, which are whole numbers",
+            do="convert real values with FixedType.raw",
         )
-    if given.dtype.kind == "u" and np.any(given > np.iinfo(np.int64).max):
-        raise FpgaMlError(
-            f"a raw value of {int(given.max())} cannot be held in int64",
-            do="cast such integers one by one (cast_raw)",
-        )
-    return given.astype(np.int64)
+    beyond = given.dtype.kind == "u" and bool(np.any(given > np.iinfo(np.int64).max))
+    return given.astype(object if beyond or given.dtype.kind == "O" else target.kind)

@@ -58,10 +58,7 @@ class Interval:
 
 
 def type_of(interval: Interval, fraction: int) -> FixedType:
-    """The narrowest type of so many fraction bits that holds the interval: signed only if it goes below zero.
-
-    Raises FpgaMlError if it needs more bits than a type has.
-    """
+    """The narrowest type of so many fraction bits that holds the interval: signed only if it goes below zero."""
     signed = interval.low < 0
     # ~n is the non-negative number that needs as many bits beside the sign as the negative n does.
     magnitude = max(interval.high, ~interval.low if signed else 0)

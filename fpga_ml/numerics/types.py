@@ -11,17 +11,19 @@ import math
 import re
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.errors import FpgaMlError
 
-MAX_WIDTH_BITS = 64
+MAX_WIDTH_BITS = 128  # of a type that is written down; exact products on the way to one may be wider
 
+# Whole numbers: int64 where every value of their type fits, else Python's own integers (dtype object).
+Raw = npt.NDArray[Any]
 Truth = TypeVar("Truth", bool, npt.NDArray[np.bool_])
-Whole = TypeVar("Whole", int, npt.NDArray[np.int64])
+Whole = TypeVar("Whole", int, Raw)
 
 
 class Rounding(Enum):
@@ -87,26 +89,28 @@ class FixedType:
     overflow: Overflow = Overflow.WRAP
 
     def __post_init__(self) -> None:
-        if not 1 <= self.width <= MAX_WIDTH_BITS:
-            raise FpgaMlError(
-                f"a width of {self.width} bits is outside 1..{MAX_WIDTH_BITS}",
-                where=f"type {self.cpp()}",
-                do="choose fewer bits (--bits, or the layer's type in fpga_ml.toml)",
-            )
+        if self.width < 1:
+            raise FpgaMlError(f"a type has at least 1 bit, not {self.width}", where=f"type {self.cpp()}")
 
     @classmethod
     def parse(cls, text: str) -> FixedType:
         """'ap_fixed<8,5,AP_RND_CONV,AP_SAT>', 'ufixed<8,0>', 'ap_int<4>', 'uint<1>' to a type."""
         spelling = text.replace(" ", "")
-        if found := _INT.fullmatch(spelling):
-            return cls(not found["u"], int(found["width"]), int(found["width"]))
-        if found := _FIXED.fullmatch(spelling):
-            rounding, overflow = found["rounding"] or "TRN", found["overflow"] or "WRAP"
-            return cls(not found["u"], int(found["width"]), int(found["integer"]), Rounding[rounding], Overflow[overflow])
-        raise FpgaMlError(
-            f"'{text}' is not a fixed-point type",
-            do="write ap_fixed<width,integer[,rounding[,overflow]]>, ap_ufixed<...>, ap_int<width> or ap_uint<width>",
-        )
+        found = _INT.fullmatch(spelling) or _FIXED.fullmatch(spelling)
+        if found is None:
+            raise FpgaMlError(
+                f"'{text}' is not a fixed-point type",
+                do="write ap_fixed<width,integer[,rounding[,overflow]]>, ap_ufixed<...>, ap_int<width> or ap_uint<width>",
+            )
+        width, given = int(found["width"]), found.groupdict()
+        if not 1 <= width <= MAX_WIDTH_BITS:
+            raise FpgaMlError(
+                f"a width of {width} bits is outside 1..{MAX_WIDTH_BITS}",
+                where=f"type {text}",
+                do="choose fewer bits (--bits, or the layer's type in fpga_ml.toml)",
+            )
+        rounding, overflow = given.get("rounding") or "TRN", given.get("overflow") or "WRAP"
+        return cls(not found["u"], width, int(given.get("integer", width)), Rounding[rounding], Overflow[overflow])
 
     @classmethod
     def for_range(cls, low: float, high: float, width: int, *, signed: bool | None = None) -> FixedType:
@@ -161,11 +165,17 @@ class FixedType:
                 return self.min_raw, self.max_raw
 
     @property
+    def kind(self) -> type[np.int64] | type[object]:
+        """The dtype of arrays of raw values."""
+        return np.int64 if self.max_raw < 1 << 63 else object
+
+    @property
     def min(self) -> float:
         return self.min_raw * self.lsb
 
     @property
     def max(self) -> float:
+        """The greatest value; past 53 bits the double next to it, which may be beyond."""
         return self.max_raw * self.lsb
 
     def cpp(self) -> str:
@@ -180,17 +190,16 @@ class FixedType:
         _, below, above = _whole(values, self)
         return int(np.count_nonzero(below | above))
 
-    def raw(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    def raw(self, values: npt.NDArray[np.float64]) -> Raw:
         """Real values, any shape, to raw integers; exact for every finite double.
 
-        An infinity counts as a double too large for any type: it saturates, or wraps to 0. Raises FpgaMlError for NaN, and
-        where an unsigned 64-bit result needs its highest bit.
+        An infinity counts as a double too large for any type: it saturates, or wraps to 0. Raises FpgaMlError for NaN.
         """
         return confined(*_whole(values, self), self)
 
-    def real(self, raw: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Raw integers to the values they stand for; exact up to 53 bits."""
-        return np.ldexp(np.asarray(raw, np.float64), -self.fraction)
+    def real(self, raw: Raw) -> npt.NDArray[np.float64]:
+        """Raw integers to the values they stand for; exact up to 53 bits, else the double next to it."""
+        return np.ldexp(np.asarray(raw).astype(np.float64), -self.fraction)
 
     def quantise(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Real values rounded into the type."""
@@ -208,38 +217,28 @@ def wrapped(raw: Whole, signed: bool, width: int) -> Whole:
     return (bits ^ sign) - sign if signed else bits
 
 
-def confined(
-    raw: npt.NDArray[np.int64], below: npt.NDArray[np.bool_], above: npt.NDArray[np.bool_], target: FixedType
-) -> npt.NDArray[np.int64]:
-    """Rounded integers, given modulo 2**64, by the target's overflow mode; below, above: which left its range.
+def confined(raw: Raw, below: npt.NDArray[np.bool_], above: npt.NDArray[np.bool_], target: FixedType) -> Raw:
+    """Rounded integers by the target's overflow mode; below, above: which left its range.
 
-    Raises FpgaMlError where an unsigned 64-bit result needs its highest bit, which int64 does not hold.
+    They are given modulo 2**64 in int64 where that holds the target's values, else as Python integers.
     """
     if target.ends is not None:
-        low, high = target.ends
-        highest = high if high < 1 << 63 else -1
-        result = np.where(above, np.int64(highest), np.where(below, np.int64(low), raw))
-    else:
-        result = np.asarray(raw if target.width == MAX_WIDTH_BITS else wrapped(raw, target.signed, target.width))
-    if not target.signed and np.any(result < 0):
-        raise FpgaMlError(
-            "a value of 2**63 or more cannot be held in int64",
-            where=f"type {target.cpp()}",
-            do="choose at most 63 unsigned bits, or cast Python integers one by one (cast_raw)",
-        )
-    return result
+        low, high = (np.asarray(end, target.kind) for end in target.ends)
+        return np.where(above, high, np.where(below, low, raw)).astype(target.kind, copy=False)
+    whole = target.width == 64 and target.kind is np.int64 and raw.dtype != object
+    return np.asarray(raw if whole else wrapped(raw, target.signed, target.width), target.kind)
 
 
-def _whole(
-    values: npt.NDArray[np.float64], target: FixedType
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Real values rounded to whole multiples of the target's last bit, modulo 2**64, and which left its range."""
+def _whole(values: npt.NDArray[np.float64], target: FixedType) -> tuple[Raw, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Real values rounded to whole multiples of the target's last bit, as `confined` takes them, and which left its range."""
     scaled = _scaled(np.asarray(values, np.float64), target)
     cut, doubled = np.floor(scaled), np.floor(2 * scaled)
-    bits = _modulo(cut)
+    bits = _modulo(cut) if target.kind is np.int64 else _integers(cut)
     negative = np.asarray(scaled < 0)
     carries = target.rounding.carries(doubled != 2 * cut, doubled != 2 * scaled, negative, (bits & 1) != 0)
     bits = bits + carries
+    if target.kind is object:
+        return bits, np.asarray(bits < target.min_raw), np.asarray(bits > target.max_raw)
     below = negative & ((cut < -(2.0**63)) | (bits < target.min_raw))
     return bits, below, np.asarray(cut + carries >= float(target.max_raw + 1))
 
@@ -255,6 +254,11 @@ def _scaled(values: npt.NDArray[np.float64], target: FixedType) -> npt.NDArray[n
         scaled = np.clip(np.ldexp(values, target.fraction), -far, far)
     lost = (scaled == 0) & (values != 0)
     return np.where(lost, np.copysign(0.25, values), scaled)
+
+
+def _integers(whole: npt.NDArray[np.float64]) -> Raw:
+    """Whole numbers of any size as Python integers."""
+    return np.array([int(v) for v in whole.flat], object).reshape(whole.shape)
 
 
 def _modulo(whole: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

@@ -13,49 +13,74 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from alkaid.cmvm import cmvm_solve
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.numerics import FixedType
+from fpga_ml.numerics.types import Raw
 
+# The solver's weights are floats of single precision; wider ones are solved in parts.
+_MAX_WEIGHT_BITS = 24
 # The solver's time grows faster than the matrix; larger ones are solved in blocks of columns.
 _MAX_BLOCK_WEIGHTS = 4096
 
 
 @dataclass(frozen=True)
 class Program:
-    """Blocks of columns, each a chain of alkaid's stages; columns in order."""
+    """Blocks of columns, each a chain of alkaid's stages; columns in order.
+
+    parts: of every weight, all columns of the lowest bits coming first; each part has so many bits more than the one before.
+    """
 
     rows: int
     blocks: tuple[tuple[Any, ...], ...]
+    parts: int
+    bits: int
 
 
-def solve(matrix: npt.NDArray[np.int64], types: Sequence[FixedType]) -> Program:
+def solve(matrix: Raw, types: Sequence[FixedType]) -> Program:
     """A program for y = x @ matrix, matrix (K, M) of integers, x of the given types."""
-    k, m = matrix.shape
-    if np.abs(matrix).max(initial=0) >= 1 << 24:
-        raise FpgaMlError("weights wider than 24 bits", do="quantise them to fewer bits")
+    widest = int(abs(matrix).max(initial=0)).bit_length()
+    parts = max(-(-widest // _MAX_WEIGHT_BITS), 1)
+    bits = -(-widest // parts)
+    split = matrix if parts == 1 else np.concatenate(_parts(matrix, parts, bits), axis=1)
+    k, m = split.shape
     columns = max(1, min(m, _MAX_BLOCK_WEIGHTS // max(k, 1)))
     reach = [(t.min, t.max, t.lsb) for t in types]
     blocks = []
     for start in range(0, m, columns):
-        part = np.ascontiguousarray(matrix[:, start : start + columns], np.float32)
+        part = np.ascontiguousarray(split[:, start : start + columns], np.float32)
         blocks.append(cmvm_solve(part, qintervals=reach))
-    return Program(k, tuple(blocks))
+    return Program(k, tuple(blocks), parts, bits)
+
+
+def _parts(matrix: Raw, parts: int, bits: int) -> list[Raw]:
+    """Of numbers the lowest bits, as a number around zero, then those above them, and so on."""
+    found, rest = [], matrix.astype(object)
+    for _ in range(parts - 1):
+        low = ((rest + (1 << bits - 1)) & ((1 << bits) - 1)) - (1 << bits - 1)
+        found.append(low)
+        rest = (rest - low) >> bits
+    return [*found, rest]
 
 
 def apply(b: Builder, program: Program, x: Sequence[int], starts: Sequence[int]) -> list[int]:
     """The values of y + start for values x and constants (one an output)."""
+    zeros = [b.const(0, 0)] * len(starts) * (program.parts - 1)
     out: list[int] = []
+    begins = [*starts, *zeros]
     for stages in program.blocks:
         values = [Term(v) for v in x]
         for stage in stages[:-1]:
             values = _Replay(b, stage, values).outputs()
         last = _Replay(b, stages[-1], values)
-        out += last.outputs_from(starts[len(out) : len(out) + len(stages[-1].out_idxs)])
-    return out
+        out += last.outputs_from(begins[len(out) : len(out) + len(stages[-1].out_idxs)])
+    total, count = out[: len(starts)], len(starts)
+    for part in range(1, program.parts):
+        above = out[part * count : (part + 1) * count]
+        total = [b.add(low, b.scale(high, part * program.bits)) for low, high in zip(total, above, strict=True)]
+    return total
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def assemble(build: Build) -> dict[str, Any]:
         "metrics": _metrics(build),
         **_looks(build),
         "stages": build.stages,
-        "notes": [*build.graph.notes, *_completed(build)],
+        "notes": [*build.graph.notes, *_completed(build), *_wide(build)],
         "timings_s": build.timings_s,
     }
     if source.model is None and source.legacy is not None:
@@ -112,6 +112,7 @@ def _csim(build: Build) -> dict[str, Any] | None:
         "samples_per_s": round(len(build.samples) / max(build.timings_s["csim"], 1e-6), 1),
         "bit_exact_vs_quantised_model": check.exact,
         "compared_at": list(check.compared),
+        "wider_than_float64": list(check.wide),
         "first_difference": first,
         "max_abs_err_vs_float": check.max_abs_err_vs_float,
         "max_abs_err_vs_quantised": check.max_abs_err_vs_quantised,
@@ -202,6 +203,15 @@ def _looks(build: Build) -> dict[str, Any]:
 def _joined(outputs: tuple[Array, ...]) -> Array:
     """All outputs side by side, (N, values): targets are in the same order."""
     return np.concatenate([o.reshape(len(o), -1) for o in outputs], axis=1)
+
+
+def _wide(build: Build) -> list[str]:
+    if build.check is None or not build.check.wide:
+        return []
+    return [
+        f"wider than the 53 bits of Keras' float64 and not compared with it: {', '.join(build.check.wide)} "
+        "(C-simulation, emulator and RTL are, in every bit)"
+    ]
 
 
 def _completed(build: Build) -> list[str]:

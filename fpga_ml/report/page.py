@@ -76,7 +76,8 @@ def _agreement(report: Mapping[str, Any]) -> str:
     csim = report["csim"]
     if csim is None:
         return ""
-    alike = {True: "bit for bit", False: "differs", None: "bit for bit up to tables"}
+    up_to = "the bits of float64" if csim.get("wider_than_float64") else "tables"
+    alike = {True: "bit for bit", False: "differs", None: f"bit for bit up to {up_to}"}
     return "no reference" if "no_reference" in report["model"] else alike[csim["bit_exact_vs_quantised_model"]]
 
 

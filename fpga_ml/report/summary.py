@@ -69,8 +69,9 @@ def _verdict(csim: dict[str, Any] | None) -> Iterator[str]:
     elif exact is False:
         yield f"[red]C-simulation differs from the quantised model[/red] at {where}"
     elif csim["max_abs_err_vs_quantised"] is not None:
-        worst = csim["max_abs_err_vs_quantised"]
-        yield f"[yellow]C-simulation differs from the quantised model behind tables only[/yellow], outputs by {worst:.4g} at most"
+        worst, wide = csim["max_abs_err_vs_quantised"], csim.get("wider_than_float64")
+        behind = "beyond the 53 bits of float64" if wide else "behind tables"
+        yield f"[yellow]C-simulation differs from the quantised model {behind} only[/yellow], outputs by {worst:.4g} at most"
     difference = csim["first_difference"]
     if difference:
         yield (

@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.numerics.types import Raw
+from fpga_ml.simulate.words import Port
 from fpga_ml.toolchain.run import Command, run
 
 Array = npt.NDArray[np.float64]
@@ -27,39 +29,54 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Result:
-    """outputs: one array (N, ...) per output; layers: {node: (N, ...)} of the layers that were to be kept."""
+    """outputs: one array (N, ...) per output, exact up to 53 bits; raw: the same as raw integers, exact, None where 53 bits
+    are enough; layers: {node: (N, ...)} of the layers that were to be kept."""
 
     outputs: tuple[Array, ...]
     layers: dict[str, Array]
+    raw: tuple[Raw | None, ...]
 
 
 @dataclass(frozen=True)
 class CSim:
-    """A built C-simulation. inputs, outputs: shapes in the order of the C++ arguments; layers: shapes of traced layers;
-    ordered: a sample's result depends on those before it, so that a run begins anew and takes them in order, in one thread.
-    """
+    """A built C-simulation. inputs, outputs: in the order of the C++ arguments; layers: shapes of traced layers; ordered: a sample's result depends on those before it, so that a run begins anew and takes them in order, in one thread."""
 
     library: Path
     weights: Path
     function: str
-    inputs: tuple[Shape, ...]
-    outputs: tuple[Shape, ...]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
     layers: Mapping[str, Shape]
     ordered: bool = False
 
     def run(self, x: Sequence[Array], keep: Sequence[str] = (), jobs: int = 0, progress: Progress | None = None) -> Result:
-        """Outputs, and the outputs of the layers named in `keep`, for inputs (N, ...); exact up to 53 bits.
+        """Outputs, and the outputs of the layers named in `keep` (exact up to 53 bits), for inputs (N, ...).
 
         jobs: threads, 0 for one a core; progress(n) is called after every n samples.
         """
+        given = [p.crossed(p.fixed.raw(a)) if p.wide else np.asarray(a) for p, a in zip(self.inputs, x, strict=True)]
+        crossed, layers = self._run(given, keep, jobs, progress)
+        outputs = tuple(p.real(a) for p, a in zip(self.outputs, crossed, strict=True))
+        raw = tuple(p.raw(a) if p.wide else None for p, a in zip(self.outputs, crossed, strict=True))
+        return Result(outputs, layers, raw)
+
+    def run_raw(self, x: Sequence[Raw], jobs: int = 0) -> list[Raw]:
+        """Outputs as raw integers (N, ...) for raw inputs, exact whatever their width."""
+        crossed, _ = self._run([p.crossed(a) for p, a in zip(self.inputs, x, strict=True)], (), jobs, None)
+        return [p.raw(a) for p, a in zip(self.outputs, crossed, strict=True)]
+
+    def _run(
+        self, x: Sequence[Array], keep: Sequence[str], jobs: int, progress: Progress | None
+    ) -> tuple[list[Array], dict[str, Array]]:
+        """Outputs and layers as they cross, for inputs as they cross."""
         if not self.library.exists() or not self.weights.is_dir():
             raise FpgaMlError(f"C-simulation '{self.library}' is gone", do="compile the model again")
         request = {
             "library": str(self.library.resolve()),
             "weights": str(self.weights.resolve()),
             "function": self.function,
-            "inputs": self.inputs,
-            "outputs": self.outputs,
+            "inputs": [p.crossing for p in self.inputs],
+            "outputs": [p.crossing for p in self.outputs],
             "layers": dict(self.layers),
             "keep": list(keep),
             "jobs": 1 if self.ordered else jobs,
@@ -76,8 +93,8 @@ class CSim:
                 on_line=_counted(progress),
             )
             with np.load(folder / "results.npz") as results:
-                outputs = tuple(results[f"output{i}"] for i in range(len(self.outputs)))
-                return Result(outputs, {name: results[f"layer:{name}"] for name in keep})
+                outputs = [results[f"output{i}"] for i in range(len(self.outputs))]
+                return outputs, {name: results[f"layer:{name}"] for name in keep}
 
 
 def _counted(progress: Progress | None) -> Callable[[str], None]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from fpga_ml.layers.base import Input, Layer, Tensor
+from fpga_ml.layers.base import Held, Input, Layer, Tensor
 from fpga_ml.numerics.cast import cast_real
+from fpga_ml.numerics.types import Raw
 from fpga_ml.simulate.fuse import Step, fused
 
 Array = npt.NDArray[np.float64]
@@ -31,10 +32,10 @@ class Emulation:
     samples_per_s: float
 
 
-def emulate_raw(layers: Sequence[Layer], x: Mapping[str, npt.NDArray[np.int64]]) -> dict[str, Tensor]:
+def emulate_raw(layers: Sequence[Layer], x: Mapping[str, Raw]) -> dict[str, Tensor]:
     """{layer: result} for raw inputs (N, ...) by name."""
     inputs = {
-        layer.name: Tensor(np.asarray(x[layer.name], np.int64).reshape(-1, layer.size), layer.result)
+        layer.name: Tensor(np.asarray(x[layer.name], layer.result.kind).reshape(-1, layer.size), layer.result)
         for layer in layers
         if isinstance(layer, Input)
     }
@@ -55,31 +56,68 @@ def _run(steps: Sequence[Step], x: Mapping[str, Tensor], keep: Collection[str]) 
 
 
 def check_emulator(
-    layers: Sequence[Layer], heads: Sequence[str], x: Sequence[Array], expected: Sequence[Array]
+    layers: Sequence[Layer],
+    heads: Sequence[str],
+    x: Sequence[Array],
+    expected: Sequence[Array],
+    exact: Sequence[Raw | None],
 ) -> Emulation:
-    """Emulate all samples and count the outputs that differ from those of C-simulation."""
+    """Emulate all samples and count the outputs that differ from those of C-simulation; exact: raw, of those that a double
+    does not hold."""
     found, runs, start = emulate(layers, x, heads), 1, time.perf_counter()
     while runs == 1 or time.perf_counter() - start < _TIMED_SECONDS:
         emulate(layers, x, heads)
         runs += 1
     seconds = (time.perf_counter() - start) / (runs - 1)
+    if any(raw is not None for raw in exact):
+        known = {layer.name: layer.result for layer in layers}
+        inputs = [layer.result.raw(a) for layer, a in zip(_inputs(layers), x, strict=True)]
+        found = list(emulate_outputs(layers, inputs, heads))
+        expected = [known[h].raw(e) if r is None else r for h, e, r in zip(heads, expected, exact, strict=True)]
     wrong = sum(int((f.reshape(-1) != e.reshape(-1)).sum()) for f, e in zip(found, expected, strict=True))
     return Emulation(wrong, round(len(x[0]) / seconds, 1))
 
 
 def emulate(layers: Sequence[Layer], x: Sequence[Array], outputs: Sequence[str]) -> list[Array]:
     """Outputs (N, ...) as real values for real inputs (N, ...), which are first assigned to the input types."""
+    return [tensor.type.real(tensor.raw).reshape(-1, *shape) for tensor, shape in _emulated(layers, x, outputs, _assigned)]
+
+
+def emulate_outputs(layers: Sequence[Layer], x: Sequence[Raw], outputs: Sequence[str]) -> list[Raw]:
+    """As `emulate`, raw integers for raw integers: exact whatever their width."""
+    return [tensor.raw.reshape(-1, *shape) for tensor, shape in _emulated(layers, x, outputs, _taken)]
+
+
+def _assigned(values: Array, layer: Input) -> Tensor:
+    """Real values as an input's."""
+    return Tensor(cast_real(np.asarray(values, np.float64), layer.result).reshape(-1, layer.size), layer.result)
+
+
+def _taken(raw: Raw, layer: Input) -> Tensor:
+    """Raw values as an input's."""
+    return Tensor(np.asarray(raw, layer.result.kind).reshape(-1, layer.size), layer.result)
+
+
+def _emulated(
+    layers: Sequence[Layer], x: Sequence[Held], outputs: Sequence[str], enter: Callable[[Held, Input], Tensor]
+) -> list[tuple[Tensor, tuple[int, ...]]]:
+    """Each output and its shape; enter: makes an input's tensor of what is given."""
     plan, n, cores = _Plan.of(layers, outputs), len(x[0]), len(os.sched_getaffinity(0))
     rounds = max(-(-n // (plan.chunk * cores)), 1)
     size = max(n if plan.ordered else -(-n // (rounds * cores)), _LEAST)  # as many chunks on every core, all alike
     chunks = [[a[at : at + size] for a in x] for at in range(0, max(n, 1), size)]
     if len(chunks) == 1:
-        parts = [plan.run(chunk) for chunk in chunks]
+        parts = [plan.run(chunk, enter) for chunk in chunks]
     else:
         # NumPy and BLAS let go of the interpreter's lock.
         with ThreadPoolExecutor(cores) as pool:
-            parts = list(pool.map(plan.run, chunks))
-    return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+            parts = list(pool.map(lambda chunk: plan.run(chunk, enter), chunks))
+    joined = [_joined(pieces) for pieces in zip(*parts, strict=True)]
+    return [(tensor, layer.shape) for tensor, layer in zip(joined, plan.outputs, strict=True)]
+
+
+def _inputs(layers: Sequence[Layer]) -> list[Input]:
+    return [layer for layer in layers if isinstance(layer, Input)]
 
 
 @dataclass(frozen=True)
@@ -102,7 +140,7 @@ class _Plan:
     @classmethod
     def of(cls, layers: Sequence[Layer], outputs: Sequence[str]) -> _Plan:
         by_name, everything = {layer.name: layer for layer in layers}, fused(layers, outputs)
-        inputs = tuple(layer for layer in layers if isinstance(layer, Input))
+        inputs = tuple(_inputs(layers))
         steps = [step for step in everything if not isinstance(step, Input)]
         sizes = {step.name: step.size for step in everything}
         cut, live = len(steps), tuple(dict.fromkeys(outputs))
@@ -120,20 +158,17 @@ class _Plan:
         samples = (sys.maxsize, sys.maxsize) if ordered else (_samples(largest), _samples(rest))
         return cls(inputs, tuple(steps[:cut]), tuple(steps[cut:]), live, ends, *samples, ordered)
 
-    def run(self, x: Sequence[Array]) -> list[Array]:
+    def run(self, x: Sequence[Held], enter: Callable[[Held, Input], Tensor]) -> list[Tensor]:
         """The outputs of one chunk."""
         n = len(x[0])
-        parts = [self._front([a[at : at + self.piece] for a in x]) for at in range(0, max(n, 1), self.piece)]
+        parts = [self._front([a[at : at + self.piece] for a in x], enter) for at in range(0, max(n, 1), self.piece)]
         joined = {name: _joined([part[name] for part in parts]) for name in self.live}
         known = _run(self.back, joined, [layer.name for layer in self.outputs])
-        return [known[o.name].type.real(known[o.name].raw).reshape(n, *o.shape) for o in self.outputs]
+        return [known[o.name] for o in self.outputs]
 
-    def _front(self, x: Sequence[Array]) -> dict[str, Tensor]:
+    def _front(self, x: Sequence[Held], enter: Callable[[Held, Input], Tensor]) -> dict[str, Tensor]:
         """What one piece hands on."""
-        held = {
-            layer.name: Tensor(cast_real(np.asarray(a, np.float64), layer.result).reshape(-1, layer.size), layer.result)
-            for layer, a in zip(self.inputs, x, strict=True)
-        }
+        held = {layer.name: enter(a, layer) for layer, a in zip(self.inputs, x, strict=True)}
         return _run(self.front, held, self.live)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,55 +13,63 @@ import numpy.typing as npt
 from fpga_ml.ir.network.channel import filled
 from fpga_ml.layers.base import Input, Layer
 from fpga_ml.numerics import FixedType
+from fpga_ml.numerics.types import Raw
 from fpga_ml.rtl.network import Rtl
 from fpga_ml.simulate.cosim import CosimResult, Mismatch, Simulator, Tensor, Vectors, cosim
 
 Array = npt.NDArray[np.float64]
+Simulate = Callable[[list[Raw]], Sequence[Raw]]  # raw outputs of raw inputs
 SIMULATORS: tuple[Simulator, ...] = ("verilator", "icarus")
 
 
-def corners(layers: Sequence[Layer]) -> list[Array]:
-    """Vectors at the ends of what the inputs may be, one array (N, ...) an input: all lowest, all highest, zero, the two
+def corners(layers: Sequence[Layer]) -> list[Raw]:
+    """Raw vectors at the ends of what the inputs may be, one array (N, ...) an input: all lowest, all highest, zero, the two
     ends in turn, and the smallest steps around zero."""
     found = []
     for layer in (k for k in layers if isinstance(k, Input)):
-        (low, high), t, n = _reach(layers, layer), layer.result, layer.size
-        turn = np.where(np.arange(n) % 2 == 0, low, high)
-        rows = [np.full(n, min(max(v, low), high)) for v in (low, high, 0.0, t.lsb, -t.lsb)] + [turn, turn[::-1]]
-        found.append(np.stack(rows).reshape(-1, *layer.shape))
+        (low, high), kind, n = _reach(layers, layer), layer.result.kind, layer.size
+        rows = [[min(max(v, low), high)] * n for v in (low, high, 0, 1, -1)]
+        rows += [[(low, high)[(k + turn) % 2] for k in range(n)] for turn in (0, 1)]
+        found.append(np.array(rows, kind).reshape(-1, *layer.shape))
     return found
 
 
-def _reach(layers: Sequence[Layer], layer: Layer) -> tuple[float, float]:
-    """The least and the greatest value of an input: its type's, within what every layer that reads it accepts."""
-    accepted = [k.accepts for k in layers if layer.name in k.reads]
-    bounds = [(layer.result.min, layer.result.max), *(a for a in accepted if a is not None)]
+def _reach(layers: Sequence[Layer], layer: Layer) -> tuple[int, int]:
+    """The least and the greatest raw value of an input: its type's, within what every layer that reads it accepts."""
+    t = layer.result
+    accepted = [t.raw(np.array(a)) for a in (k.accepts for k in layers if layer.name in k.reads) if a is not None]
+    bounds = [(t.min_raw, t.max_raw), *((int(low), int(high)) for low, high in accepted)]
     return max(low for low, _ in bounds), min(high for _, high in bounds)
 
 
-def with_corners(layers: Sequence[Layer], x: Sequence[Array]) -> list[Array]:
-    """The inputs x, one array (N, ...) an input, and after them the corners."""
-    return [np.concatenate([a, c]) for a, c in zip(x, corners(layers), strict=True)]
+def raw_inputs(layers: Sequence[Layer], x: Sequence[Array]) -> list[Raw]:
+    """Real inputs, one array (N, ...) an input, assigned to the inputs' types."""
+    inputs = [layer for layer in layers if isinstance(layer, Input)]
+    return [layer.result.raw(a).reshape(-1, *layer.shape) for layer, a in zip(inputs, x, strict=True)]
 
 
-def random_inputs(layers: Sequence[Layer], n: int, seed: int = 1) -> list[Array]:
-    """Uniform over what the inputs may be, one array (n, ...) an input."""
+def random_inputs(layers: Sequence[Layer], n: int, seed: int = 1) -> list[Raw]:
+    """Raw values, uniform over what the inputs may be, one array (n, ...) an input."""
     rng = np.random.default_rng(seed)
     found = []
     for layer in (k for k in layers if isinstance(k, Input)):
-        low, high = (int(layer.result.raw(np.array(v))) for v in _reach(layers, layer))
-        found.append(layer.result.real(rng.integers(low, high, size=(n, *layer.shape), endpoint=True)))
+        (low, high), shape = _reach(layers, layer), (n, *layer.shape)
+        if layer.result.kind is np.int64:
+            found.append(rng.integers(low, high, size=shape, endpoint=True))
+        else:
+            drawn = random.Random(int(rng.integers(1 << 62)))
+            found.append(np.array([drawn.randint(low, high) for _ in range(n * layer.size)], object).reshape(shape))
     return found
 
 
 def vectors_of(
-    layers: Sequence[Layer], heads: Sequence[str], ports: Mapping[str, str], x: Sequence[Array], y: Sequence[Array]
+    layers: Sequence[Layer], heads: Sequence[str], ports: Mapping[str, str], x: Sequence[Raw], y: Sequence[Raw]
 ) -> Vectors:
-    """Real inputs and outputs (N, ...) as raw integers at the ports. ports: {layer: port name}."""
+    """Raw inputs and outputs (N, ...) at the ports. ports: {layer: port name}."""
     known = {layer.name: layer for layer in layers}
     inputs = [layer.name for layer in layers if isinstance(layer, Input)]
 
-    def tensors(names: Sequence[str], arrays: Sequence[Array]) -> tuple[Tensor, ...]:
+    def tensors(names: Sequence[str], arrays: Sequence[Raw]) -> tuple[Tensor, ...]:
         return tuple(_tensor(ports[n], known[n].result, known[n].shape, a) for n, a in zip(names, arrays, strict=True))
 
     ordered = any(layer.ordered for layer in layers)
@@ -71,18 +80,18 @@ def proof_vectors(
     layers: Sequence[Layer],
     heads: Sequence[str],
     ports: Mapping[str, str],
-    x: Sequence[Array],
-    outputs: Callable[[list[Array]], Sequence[Array]],
+    x: Sequence[Raw],
+    outputs: Simulate,
     interleave: int = 1,
 ) -> Vectors:
-    """Inputs x, one array (N, ...) an input, and the corners of their types, with what `outputs` makes of them; filled up
+    """Raw inputs x, one array (N, ...) an input, and the corners of their types, with what `outputs` makes of them; filled up
     with zeros to whole groups where samples are interleaved."""
-    given = [filled(a, interleave) for a in with_corners(layers, x)]
+    given = [filled(np.concatenate([a, c]), interleave) for a, c in zip(x, corners(layers), strict=True)]
     return vectors_of(layers, heads, ports, given, outputs(given))
 
 
-def _tensor(name: str, t: FixedType, shape: tuple[int, ...], values: Array) -> Tensor:
-    return Tensor.of(name, t.raw(values).reshape(-1, *shape), width_bits=t.width, signed=t.signed)
+def _tensor(name: str, t: FixedType, shape: tuple[int, ...], raw: Raw) -> Tensor:
+    return Tensor.of(name, raw.reshape(-1, *shape), width_bits=t.width, signed=t.signed)
 
 
 def default_vectors(rtl: Rtl) -> int:
@@ -138,11 +147,9 @@ class Bench:
     simulators: Sequence[str] = SIMULATORS
     given: tuple[Path, ...] = ()
 
-    def run(
-        self, folder: Path, x: Sequence[Array], outputs: Callable[[list[Array]], Sequence[Array]]
-    ) -> tuple[CosimResult, ...]:
-        """Every sample of x, one array (N, ...) an input, and the types' corners, against what `outputs` makes of them; folder: the
-        project's, with our files in rtl/."""
+    def run(self, folder: Path, x: Sequence[Raw], outputs: Simulate) -> tuple[CosimResult, ...]:
+        """Every sample of x, one raw array (N, ...) an input, and the types' corners, against what `outputs` makes of them; folder:
+        the project's, with our files in rtl/."""
         vectors = proof_vectors(self.layers, self.heads, self.ports, x, outputs, self.rtl.interleave)
         files = self.given or tuple(folder / "rtl" / name for name in self.rtl.files)
         return prove(files, self.rtl, vectors, folder / "sim", self.seed, self.simulators, ours=not self.given)

@@ -12,7 +12,7 @@ from numpy.testing import assert_equal
 from fpga_ml.celeste.design import MOMENTS, OVERFLOW, PRESETS, VALUE, Design
 from fpga_ml.celeste.emulator import COEFFICIENTS, PIXELS, Emulator, layers_of
 from fpga_ml.rtl.build import Rtl, emit, lower
-from fpga_ml.simulate.emulate import emulate
+from fpga_ml.simulate.emulate import emulate_outputs
 from fpga_ml.simulate.prove import prove, vectors_of
 
 from .scenes import codes
@@ -52,8 +52,9 @@ def test_simulators_agree(tmp_path: Path) -> None:
     shape, components = (3, 4), 3
     layers, rtl = layers_of(COARSE, shape, components), built(COARSE, shape, components)
     coefficients, pixels = codes(COARSE, shape, components, 40)
-    x = [COARSE.coefficient.real(coefficients), COARSE.rate.real(pixels)]
-    vectors = vectors_of(layers, HEADS, PORTS, x, emulate(layers, x, HEADS))
+    vectors = vectors_of(
+        layers, HEADS, PORTS, [coefficients, pixels], emulate_outputs(layers, [coefficients, pixels], HEADS)
+    )
     (tmp_path / "lint").mkdir()
     lint(rtl, tmp_path / "lint")
     for run in prove(rtl.write(tmp_path), rtl, vectors, tmp_path, 1):

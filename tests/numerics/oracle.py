@@ -33,18 +33,26 @@ template <class S> void load(S &source, const uint64_t *words) {
         source.V |= (high.V << 32) << 32;
     }
 }
+template <class T> void store(T target, int64_t *words) {
+    words[0] = target.V.to_int64();
+    words[1] = 0;
+    if (T::width > 64) {
+        target.V = (target.V >> 32) >> 32;
+        words[1] = target.V.to_int64();
+    }
+}
 template <class S, class T> void assign(const uint64_t *words, int64_t *out, long count) {
     for (long k = 0; k < count; k++) {
         S source;
         load(source, words + 2 * k);
         T target = source;
-        out[k] = target.V.to_int64();
+        store(target, out + 2 * k);
     }
 }
 template <class T> void convert(const double *values, int64_t *out, long count) {
     for (long k = 0; k < count; k++) {
         T target = values[k];
-        out[k] = target.V.to_int64();
+        store(target, out + 2 * k);
     }
 }
 typedef void (*Assign)(const uint64_t *, int64_t *, long);
@@ -55,7 +63,7 @@ extern "C" void run_assign(int pair, const uint64_t *words, int64_t *out, long c
 extern "C" void run_convert(int pair, const double *values, int64_t *out, long count) { converts[pair](values, out, count); }
 """
 
-# Edges that random types seldom meet: one bit, 64 bits, no overlap of the two types, sources beyond int64.
+# Edges that random types seldom meet: one bit, 64 and 128 bits, no overlap of the two types.
 _CORNERS = [
     ("ap_fixed<8,4>", "ap_fixed<1,1,AP_RND,AP_SAT_SYM>"),
     ("ap_fixed<8,4>", "ap_fixed<1,0,AP_TRN,AP_SAT_SYM>"),
@@ -84,7 +92,16 @@ _CORNERS = [
     ("ap_fixed<90,50>", "ap_fixed<33,20,AP_RND_ZERO,AP_WRAP>"),
     ("ap_ufixed<72,30>", "ap_fixed<20,4,AP_TRN_ZERO,AP_SAT_ZERO>"),
     ("ap_ufixed<100,60>", "ap_ufixed<40,36,AP_RND,AP_SAT>"),
+    ("ap_ufixed<64,32>", "ap_ufixed<64,20,AP_RND_CONV,AP_SAT>"),
+    ("ap_fixed<64,32>", "ap_ufixed<65,33,AP_TRN,AP_WRAP>"),
+    ("ap_fixed<65,33>", "ap_fixed<65,20,AP_RND_INF,AP_SAT_SYM>"),
+    ("ap_fixed<73,41>", "ap_fixed<128,60,AP_RND,AP_SAT>"),
+    ("ap_fixed<128,64>", "ap_fixed<73,41,AP_RND_CONV,AP_SAT>"),
+    ("ap_fixed<128,64>", "ap_ufixed<128,30,AP_RND_ZERO,AP_WRAP>"),
+    ("ap_ufixed<128,-20>", "ap_fixed<127,-30,AP_RND_MIN_INF,AP_SAT_ZERO>"),
+    ("ap_fixed<32,62>", "ap_fixed<128,62,AP_TRN,AP_SAT>"),
 ]
+_WIDEST = 128  # that the two words of a vector hold
 
 
 @dataclass(frozen=True)
@@ -92,7 +109,7 @@ class Pair:
     """An assignment from one type to another, and its place in the compiled program."""
 
     index: int
-    source: FixedType | Wide
+    source: FixedType
     target: FixedType
 
     def __str__(self) -> str:
@@ -127,38 +144,16 @@ class Pair:
             yield rng.choice((raw, -raw))
 
 
-@dataclass(frozen=True)
-class Wide:
-    """A source type past the 64 bits of FixedType, as products of wide operands have."""
-
-    signed: bool
-    width: int
-    integer: int
-
-    @property
-    def fraction(self) -> int:
-        return self.width - self.integer
-
-    @property
-    def min_raw(self) -> int:
-        return -(1 << (self.width - 1)) if self.signed else 0
-
-    @property
-    def max_raw(self) -> int:
-        return (1 << (self.width - self.signed)) - 1
-
-    def cpp(self) -> str:
-        return f"ap_{'' if self.signed else 'u'}fixed<{self.width},{self.integer}>"
-
-
 def pairs() -> list[Pair]:
-    """The types under test: every combination of the target's modes and both signs, several times, and the corners."""
+    """The types under test: every combination of the target's modes and both signs, several times, all modes on wide types,
+    and the corners."""
     rng = random.Random(SEED)
     signs = (False, True)
-    chosen: list[tuple[FixedType | Wide, FixedType]] = []
+    chosen: list[tuple[FixedType, FixedType]] = []
     for modes in [*itertools.product(Rounding, Overflow, signs, signs)] * PAIRS_PER_MODE:
         chosen.append(_random_pair(rng, *modes))
-    chosen += [(_source(source), FixedType.parse(target)) for source, target in _CORNERS]
+    chosen += [(FixedType.parse(source), FixedType.parse(target)) for source, target in _CORNERS]
+    chosen += [_wide_pair(rng, *modes) for modes in itertools.product(Rounding, Overflow)]
     return [Pair(index, source, target) for index, (source, target) in enumerate(chosen)]
 
 
@@ -176,9 +171,13 @@ def _random_pair(
     return source, FixedType(to_signed, width, integer, rounding, overflow)
 
 
-def _source(text: str) -> FixedType | Wide:
-    width, integer = (int(n) for n in text[text.index("<") + 1 : -1].split(","))
-    return FixedType.parse(text) if width <= 64 else Wide(not text.startswith("ap_u"), width, integer)
+def _wide_pair(rng: random.Random, rounding: Rounding, overflow: Overflow) -> tuple[FixedType, FixedType]:
+    """One of the two or both wider than 64 bits, their binary points from 20 bits left of all bits to 30 right of them."""
+    widths = [rng.randint(65, _WIDEST), rng.randint(1, _WIDEST)]
+    rng.shuffle(widths)
+    source = FixedType(rng.random() < 0.6, widths[0], rng.randint(-20, widths[0] + 30))
+    near = rng.choice([source.integer + rng.randint(-9, 2), widths[1] - source.fraction + rng.randint(1, 9)])
+    return source, FixedType(rng.random() < 0.6, widths[1], near, rounding, overflow)
 
 
 class Oracle:
@@ -198,12 +197,19 @@ class Oracle:
         return self._run("run_convert", pair, np.ascontiguousarray(values, np.float64), values.size)
 
     def _run(self, function: str, pair: Pair, given: npt.NDArray[np.generic], count: int) -> list[int]:
-        out = np.empty(count, np.int64)
+        out = np.empty((count, 2), np.int64)
         call = self._library[function]
         call.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long]
         call.restype = None
         call(pair.index, given.ctypes.data, out.ctypes.data, count)
-        return [raw & (2**64 - 1) for raw in out.tolist()] if not pair.target.signed else out.tolist()
+        words = [(low & (2**64 - 1)) + (high << 64) for low, high in out.tolist()]
+        return [_read(word, pair.target) for word in words]
+
+
+def _read(words: int, t: FixedType) -> int:
+    """The low bits as a number of the type."""
+    bits = words & ((1 << t.width) - 1)
+    return bits - (1 << t.width) if t.signed and bits >> (t.width - 1) else bits
 
 
 def _compile(chosen: Sequence[Pair], folder: Path) -> Path:

@@ -13,7 +13,7 @@ from fpga_ml.numerics import FixedType, Overflow, Rounding
 int64s = st.integers(-(2**63), 2**63 - 1)
 fractions = st.integers(-80, 80)
 types = st.builds(
-    FixedType, st.booleans(), st.integers(1, 64), fractions, st.sampled_from(Rounding), st.sampled_from(Overflow)
+    FixedType, st.booleans(), st.integers(1, 128), fractions, st.sampled_from(Rounding), st.sampled_from(Overflow)
 )
 
 _TIES: dict[Rounding, Callable[[int, Fraction], int]] = {

@@ -21,8 +21,7 @@ from .oracle import Oracle, Pair, pairs
 from .strategies import fractions, int64s, meaning, types
 
 PAIRS = pairs()
-# Python integers are the only road for sources, and for unsigned results, that int64 does not hold.
-IN_INT64 = [p for p in PAIRS if p.source.max_raw < 2**63 and p.target.max_raw < 2**63]
+IN_INT64 = [p for p in PAIRS if p.source.kind is np.int64]
 IN_DOUBLE = [p for p in IN_INT64 if p.source.width <= 53]
 
 SPECIAL = [
@@ -60,9 +59,9 @@ def test_python_integers_equal_ap_types(oracle: Oracle) -> None:
 
 def test_arrays_equal_ap_types(oracle: Oracle) -> None:
     found = []
-    for p in IN_INT64:
-        got = cast_array(np.array(p.raws, np.int64), p.source.fraction, p.target)
-        assert got.dtype == np.int64
+    for p in PAIRS:
+        got = cast_array(np.array(p.raws, p.source.kind), p.source.fraction, p.target)
+        assert got.dtype == p.target.kind
         found += differences(p, p.raws, oracle.assign(p, p.raws), got.tolist())
     assert found == []
 
@@ -134,11 +133,16 @@ def test_integers_of_any_size_mean_what_the_guide_says(raw: int, source_fraction
 @example([2**63 - 1], -2, FixedType(False, 64, 64, Rounding.TRN, Overflow.SAT))
 def test_arrays_equal_python_integers(raws: list[int], source_fraction: int, target: FixedType) -> None:
     expected = [cast_raw(raw, source_fraction, target) for raw in raws]
-    if max(expected) >= 2**63:
-        with pytest.raises(FpgaMlError, match="cannot be held in int64"):
-            cast_array(np.array(raws, np.int64), source_fraction, target)
-    else:
-        assert cast_array(np.array(raws, np.int64), source_fraction, target).tolist() == expected
+    assert cast_array(np.array(raws, np.int64), source_fraction, target).tolist() == expected
+    assert cast_array(np.array(raws, object), source_fraction, target).tolist() == expected
+
+
+@given(st.lists(st.integers(-(2**140), 2**140), min_size=1, max_size=20), fractions, types)
+def test_arrays_of_python_integers_are_exact(raws: list[int], source_fraction: int, target: FixedType) -> None:
+    expected = [meaning(Fraction(raw) / Fraction(2) ** source_fraction, target) for raw in raws]
+    found = cast_array(np.array(raws, object), source_fraction, target)
+    assert found.dtype == (np.int64 if target.max_raw < 2**63 else object)
+    assert found.tolist() == expected
 
 
 @given(types, st.integers())
@@ -171,16 +175,14 @@ def _message(raw: npt.NDArray[Any], source_fraction: int, target: str) -> str:
     return str(caught.value)
 
 
-def test_errors_say_what_cannot_be_held() -> None:
+def test_what_is_no_integer_is_named() -> None:
     assert _message(np.array([0.5]), 0, "ap_fixed<8,4>") == (
-        "an array of float64 holds no raw fixed-point values, which are int64\n"
-        "  do:    convert real values with FixedType.raw, and cast integers past int64 one by one (cast_raw)"
+        "an array of float64 holds no raw fixed-point values, which are whole numbers\n"
+        "  do:    convert real values with FixedType.raw"
     )
-    assert _message(np.array([2**63], np.uint64), 0, "ap_fixed<8,4>") == (
-        "a raw value of 9223372036854775808 cannot be held in int64\n  do:    cast such integers one by one (cast_raw)"
-    )
-    assert _message(np.array([-1]), 0, "ap_ufixed<64,64>") == (
-        "a value of 2**63 or more cannot be held in int64\n"
-        "  where: type ap_ufixed<64,64>\n"
-        "  do:    choose at most 63 unsigned bits, or cast Python integers one by one (cast_raw)"
-    )
+
+
+def test_what_int64_does_not_hold_is_a_python_integer() -> None:
+    assert cast_array(np.array([2**63], np.uint64), 0, FixedType.parse("ap_fixed<8,4>")).tolist() == [0]
+    assert cast_array(np.array([-1]), 0, FixedType.parse("ap_ufixed<64,64>")).tolist() == [2**64 - 1]
+    assert cast_array(np.array(-1), -3, FixedType.parse("ap_fixed<128,120>")).item() == -(2**11)

@@ -78,9 +78,9 @@ def test_type_of_edges() -> None:
     assert type_of(Interval(0, 2**64 - 1), 0) == FixedType(False, 64, 64)
 
 
-def test_type_of_names_a_width_that_no_type_has() -> None:
-    with pytest.raises(FpgaMlError, match=r"^a width of 65 bits is outside 1\.\.64\n  where: type ap_fixed<65,61>\n"):
-        type_of(Interval(-1, 2**64 - 1), 4)
+def test_exact_results_may_be_wider_than_types_that_are_written_down() -> None:
+    wide = Interval.of(FixedType(True, 128, 64))
+    assert type_of(wide.mul(wide), 128) == FixedType(True, 256, 128)
 
 
 @given(small_types)

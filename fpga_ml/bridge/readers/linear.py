@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fpga_ml.bridge.readers.registry import (
     Index,
@@ -26,15 +25,17 @@ from fpga_ml.layers.base import Layer
 from fpga_ml.layers.gather import Reordered
 from fpga_ml.layers.linear import Affine, Linear
 from fpga_ml.numerics import FixedType, Overflow, cast_raw
+from fpga_ml.numerics.exact import Exact
+from fpga_ml.numerics.types import Raw
 
 
 def _linear(
     node: Any,
     index: Index,
-    weights: npt.NDArray[np.int64],
+    weights: Raw,
     fraction: int,
     product: FixedType | None,
-    bias: npt.NDArray[np.int64] | None = None,
+    bias: Raw | None = None,
 ) -> Layer:
     """weights (G, K, M); bias raw in the order of the sums, where it is not the variable as it stands."""
     own_bias, bias_fraction = bias_of(node)
@@ -58,15 +59,16 @@ def _of_signs(node: Any, layer: Linear) -> Layer:
     accum, k = layer.accum, layer.weights.shape[1]
     if accum.overflow is not Overflow.WRAP or accum.fraction < layer.weight_fraction:
         raise unsupported(node, f"layer '{node.name}' sums values of one bit in {accum.cpp()}, which loses bits", "")
-    start = np.array([cast_raw(int(v), layer.bias_fraction, accum) for v in layer.bias], np.int64)
+    start = np.array([cast_raw(int(v), layer.bias_fraction, accum) for v in layer.bias], object)
     if not is_xnor(node.weights["weight"]):
-        total = (layer.weights.sum(axis=1) << (accum.fraction - layer.weight_fraction)).reshape(-1)
+        total = (layer.weights.astype(object).sum(axis=1) << accum.fraction - layer.weight_fraction).reshape(-1)
         return replace(layer, weight_fraction=layer.weight_fraction - 1, bias=start - total, bias_fraction=accum.fraction)
     bits = _ceil_log2(k) + 2
-    halves = (2 * start % (1 << accum.fraction)).any()
+    whole = 2 * start << max(-accum.fraction, 0)
+    halves = (whole % (1 << max(accum.fraction, 0))).any()
     if bits > accum.integer + 1 or halves or node.class_name.startswith("Depthwise"):
         raise unsupported(node, f"layer '{node.name}' counts {k} products of one bit in {accum.cpp()}, which has no RTL", "")
-    twice = (2 * start >> accum.fraction) + (2 * (layer.weights < 0).sum(axis=1) - k).reshape(-1)
+    twice = (whole >> max(accum.fraction, 0)) + (2 * (layer.weights < 0).sum(axis=1) - k).reshape(-1)
     integer = FixedType(True, bits, bits)
     return replace(layer, weight_fraction=-1, bias=twice, bias_fraction=0, accum=integer)
 
@@ -85,7 +87,7 @@ def _dense(node: Any) -> Layer:
     return _linear(node, index, weights[None], fraction, product_of(node.weights["weight"], data_type(node)))
 
 
-def _kernel(node: Any) -> tuple[npt.NDArray[np.int64], int]:
+def _kernel(node: Any) -> tuple[Raw, int]:
     """Weights (window, channels, filters), whatever the strategy did to their order."""
     weights, fraction, _ = raw_of(node.weights["weight"])
     if node.get_attr("_weights_transposed"):
@@ -120,8 +122,9 @@ def _affine(node: Any) -> Layer:
     product = product_of(node.weights["scale"], data_type(node))
     if reads_signs(node, "scale"):
         common_fraction = max(scale_fraction, bias_fraction)
-        bias = (bias << (common_fraction - bias_fraction)) - (scale << (common_fraction - scale_fraction))
-        scale, bias_fraction = 2 * scale, common_fraction
+        exact = Exact.given(scale)
+        bias = ((Exact.given(bias) << common_fraction - bias_fraction) - (exact << common_fraction - scale_fraction)).raw
+        scale, bias_fraction = (exact << 1).raw, common_fraction
     return Affine(
         **common, scale=scale, scale_fraction=scale_fraction, bias=bias, bias_fraction=bias_fraction, product=product
     )

@@ -25,8 +25,6 @@ from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.recurrent import Bidirectional, Cell, GruCell, LstmCell, Recurrent, SimpleCell
 from fpga_ml.numerics import FixedType
 
-_MOST_BITS = 62  # of a product of two values: the emulator's integers
-
 
 @reads("SimpleRNN", "LSTM", "GRU")
 def _recurrent(node: Any) -> Layer:
@@ -78,24 +76,10 @@ def _cell(node: Any, way: str = "") -> Cell:
     if kind == "SimpleRNN":
         return SimpleCell(inputs, recurrent, activation, state)
     gate = _activation(node, f"{way}recurrent_activation", accum)
-    _check_widths(node, activation.result, gate.result, state, accum)
     if kind == "LSTM":
         return LstmCell(inputs, recurrent, activation, state, gate)
     before = node.get_attr(f"{way}apply_reset_gate") == "before"
     return GruCell(inputs, recurrent, activation, state, gate, before)
-
-
-def _check_widths(node: Any, activation: FixedType, gate: FixedType, state: FixedType, accum: FixedType) -> None:
-    """Sums of products of a gate with the others, on one grid, are as wide as they are above and below the point."""
-    others = (activation, state, accum)
-    width = gate.width + max(t.integer for t in others) + max(t.fraction for t in others) + 3
-    if width > _MOST_BITS:
-        raise unsupported(
-            node,
-            f"layer '{node.name}' multiplies gates of {gate.cpp()} with values of {', '.join(t.cpp() for t in others)}: "
-            f"{width} bits, of which the emulator holds {_MOST_BITS}",
-            "or choose narrower types",
-        )
 
 
 def _products(node: Any, weight: str, bias: str, data: FixedType, accum: FixedType) -> Linear:

@@ -12,6 +12,7 @@ from hls4ml.model.types import ExponentPrecisionType, XnorPrecisionType
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.layers.base import Layer
 from fpga_ml.numerics import FixedType
+from fpga_ml.numerics.types import MAX_WIDTH_BITS, Raw
 
 Index = npt.NDArray[np.int64]
 Reader = Callable[[Any], Layer]
@@ -35,6 +36,22 @@ def unsupported(node: Any, what: str, do: str) -> FpgaMlError:
     return FpgaMlError(what, where=f"layer '{node.name}'", do=f"stop at C-simulation (--until csim) {do}".strip())
 
 
+def check_widths(node: Any) -> None:
+    """Raises FpgaMlError for a type of a layer that is wider than types can be."""
+    for role, named in node.types.items():
+        width, name = int(getattr(named.precision, "width", 1)), role.removesuffix("_t")
+        if width > MAX_WIDTH_BITS:
+            own = node.model.config.backend.name == "OpenRTL"
+            setting = (
+                f"hls_config['LayerName']['{node.name}']['Precision']['{name}']" if own else f"layers.{node.name}.precision"
+            )
+            raise FpgaMlError(
+                f"{name} of layer '{node.name}' is {width} bits wide, more than {MAX_WIDTH_BITS}",
+                where=f"layer '{node.name}', type {name} = {named.precision}",
+                do=f"set {setting}" + ("" if own else f" {name} in fpga_ml.toml") + ", or give what it reads fewer bits",
+            )
+
+
 def type_of(named: Any) -> FixedType:
     return FixedType.parse(str(named.precision))
 
@@ -54,7 +71,7 @@ def common_of(node: Any) -> dict[str, Any]:
     }
 
 
-def raw_of(variable: Any) -> tuple[npt.NDArray[np.int64], int, FixedType | None]:
+def raw_of(variable: Any) -> tuple[Raw, int, FixedType | None]:
     """(raw values, fraction bits, type) of weights; the type is None where a bit stands for a sign or an exponent."""
     precision, data = variable.type.precision, np.asarray(variable.data, np.float64)
     if isinstance(precision, XnorPrecisionType):
@@ -62,12 +79,13 @@ def raw_of(variable: Any) -> tuple[npt.NDArray[np.int64], int, FixedType | None]
     if isinstance(precision, ExponentPrecisionType):
         exponents = np.rint(np.log2(np.abs(data))).astype(np.int64)
         fraction = max(0, -int(exponents.min()))
-        return (np.where(data < 0, -1, 1) << (exponents + fraction)).astype(np.int64), fraction, None
+        kind = np.int64 if int(exponents.max()) + fraction < 63 else object
+        return np.where(data < 0, -1, 1).astype(kind) << (exponents + fraction).astype(kind), fraction, None
     t = FixedType.parse(str(precision))
     return t.raw(data), t.fraction, t
 
 
-def bias_of(node: Any) -> tuple[npt.NDArray[np.int64], int]:
+def bias_of(node: Any) -> tuple[Raw, int]:
     """(raw values, fraction bits); what is a sign in a weight of one bit is the bit itself in a bias."""
     variable = node.weights["bias"]
     if is_xnor(variable):

@@ -10,6 +10,8 @@ from fpga_ml.ir.kernel.wire import Wire
 from fpga_ml.numerics import FixedType, Interval
 from fpga_ml.numerics.interval import type_of
 
+_MULTIPLIER_BITS = 64  # of the product of two values
+
 
 class Builder:
     """Values are plain numbers; each method makes one (or finds the one that is there) and gives its number."""
@@ -46,7 +48,24 @@ class Builder:
             op = self._values[one].op
             if isinstance(op, Const):
                 return self.scale(self._times(other, op.raw), -op.fraction)
-        return self._make(Mul(), a, b)
+        return self._product(a, b)
+
+    def _product(self, a: int, b: int) -> int:
+        """a * b: in parts of the wider operand where one multiplier of all bits would not fit any clock."""
+        wide, narrow = sorted((a, b), key=lambda v: -self.wire(v).type.width)
+        t, bits = self.wire(wide).type, self.wire(narrow).type.width
+        if t.width + bits <= _MULTIPLIER_BITS:
+            return self._make(Mul(), a, b)
+        cut = _MULTIPLIER_BITS - bits if 2 * bits <= _MULTIPLIER_BITS else t.width // 2
+        low = self.cast(wide, FixedType(False, cut, cut - t.fraction))
+        high = self.cast(wide, FixedType(t.signed, t.width - cut, t.integer))
+        total = self.add(self._product(low, narrow), self._product(high, narrow))
+        return self._within(total, self.wire(a).interval.mul(self.wire(b).interval))
+
+    def _within(self, total: int, reach: Interval) -> int:
+        """A sum whose terms belong together, which its own interval does not know: no wider than its reach needs."""
+        exact = type_of(reach, self.wire(total).fraction)
+        return self.cast(total, exact) if self.wire(total).type.width > exact.width else total
 
     def _times(self, a: int, raw: int) -> int:
         """a * raw: sums of products with parts of it, until each is one sum of its signed digits."""
@@ -63,10 +82,7 @@ class Builder:
             total = self.sub(self._times_even(a, low), self._times_even(a, -high))
         else:
             total = self.add(self._times_even(a, low), self._times_even(a, high))
-        # The interval of a sum does not know that its terms are multiples of one value.
-        reach = self.wire(a).interval.mul(Interval(raw, raw))
-        exact = type_of(reach, self.wire(a).fraction)
-        return self.cast(total, exact) if self.wire(total).type.width > exact.width else total
+        return self._within(total, self.wire(a).interval.mul(Interval(raw, raw)))
 
     def _times_even(self, a: int, raw: int) -> int:
         """As `_times`, of any number: its zeros are a move of the binary point."""

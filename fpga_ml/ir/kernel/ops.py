@@ -175,7 +175,9 @@ class Less(Op):
 
     def evaluate(self, wires: tuple[Wire, ...], *raw: Raw) -> Raw:
         _, (a, b) = _aligned(wires, raw)
-        return (a < b) * 1
+        less, pythons = a < b, any(isinstance(r, np.ndarray) and r.dtype.kind == "O" for r in (a, b))
+        # Next to Python integers a comparison gives one too, for what it is added to or shifted by may be wide.
+        return (less.astype(object) if pythons else less) * 1
 
 
 @dataclass(frozen=True)

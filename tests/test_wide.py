@@ -1,0 +1,100 @@
+"""Models whose tensors are wider than a double: C-simulation, emulator and RTL give every bit, and the report says what Keras'
+float64 could not be asked."""
+
+from __future__ import annotations
+
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import qkeras
+
+import fpga_ml
+from fpga_ml.config import Config
+from fpga_ml.numerics import FixedType
+from fpga_ml.simulate.emulate import emulate_outputs
+from fpga_ml.simulate.prove import raw_inputs
+from fpga_ml.toolchain.gxx import build_testbench
+
+SAMPLES = 40
+
+
+def quantizer() -> Any:
+    return qkeras.quantized_bits(24, 3, 1, alpha=1.0)
+
+
+def two_products(steps: int) -> keras.Model:
+    """Sums of products of three 24-bit numbers, pixel by pixel, and a narrow tensor made of them."""
+    keras.utils.set_random_seed(1)
+    x = keras.Input((steps, 3), name="x") if steps > 1 else keras.Input((3,), name="x")
+    own = {"kernel_quantizer": quantizer(), "bias_quantizer": quantizer()}
+    layer = (
+        (lambda n, name: qkeras.QConv1D(n, 1, **own, name=name))
+        if steps > 1
+        else (lambda n, name: qkeras.QDense(n, **own, name=name))
+    )
+    sums = layer(2, "second")(layer(3, "first")(qkeras.QActivation(quantizer(), name="rounded")(x)))
+    model = keras.Model(x, [sums, qkeras.QActivation(qkeras.quantized_relu(20, 4), name="narrow")(sums)])
+    rng = np.random.default_rng(2)
+    for name in ("first", "second"):
+        found = model.get_layer(name)
+        found.set_weights([rng.uniform(-1, 1, w.shape) for w in found.get_weights()])
+    return model
+
+
+def exact(model: keras.Model, raw: np.ndarray, t: FixedType) -> list[Fraction]:
+    """The sums, in exact fractions: rounded inputs, weights and biases are whole multiples of 2**-20."""
+    unit = Fraction(1, 2**20)
+    vectors = [[round(int(v) / (unit * 2**t.fraction)) * unit for v in row] for row in raw.reshape(-1, 3).tolist()]
+    for name in ("first", "second"):
+        kernel, bias = (np.rint(np.asarray(w, np.float64) * 2**20).astype(int) for w in model.get_layer(name).get_weights())
+        columns = [(kernel[..., m].reshape(-1).tolist(), int(bias[m])) for m in range(len(bias))]
+        vectors = [
+            [sum((v * w * unit for v, w in zip(row, column, strict=True)), b * unit) for column, b in columns]
+            for row in vectors
+        ]
+    return [v for row in vectors for v in row]
+
+
+@pytest.mark.parametrize(
+    ("arch", "steps"), [("parallel", 1), pytest.param("stream", 3, marks=pytest.mark.slow)], ids=["parallel", "stream"]
+)
+def test_every_bit_of_a_wide_output(arch: str, steps: int, tmp_path: Path) -> None:
+    model = two_products(steps)
+    x = np.random.default_rng(3).normal(size=(SAMPLES, *model.inputs[0].shape[1:]))
+    config = Config(bits=24, arch=arch, until="cosim", simulators=("icarus",), cosim_vectors=SAMPLES)
+    project = fpga_ml.compile(model, data=x, config=config, output=tmp_path / "p")
+    csim, (run,) = project.report["csim"], project.report["cosim"]
+    assert FixedType.parse(project.report["model"]["outputs"][0]["type"]).width > 70
+    assert (csim["compared_at"], csim["wider_than_float64"]) == (["narrow"], ["second"])
+    assert csim["bit_exact_vs_quantised_model"] is True
+    assert any(note.startswith("wider than the 53 bits of Keras' float64") for note in project.report["notes"])
+    assert project.report["emulator"]["mismatches"] == 0
+    assert (run["passed"], run["vectors"]) == (True, SAMPLES + 7)
+    known = {layer.name: layer.result for layer in project.layers}
+    raw = raw_inputs(project.layers, [x])
+    want = exact(model, raw[0], known["x"])
+    assert project.simulator is not None
+    for found in (project.simulator.run_raw(raw)[0], emulate_outputs(project.layers, raw, project.heads)[0]):
+        scale = Fraction(2) ** known["second"].fraction
+        assert [v * scale for v in want] == found.reshape(-1).tolist()
+    check_testbench(project.folder, tmp_path / "tb")
+
+
+def check_testbench(folder: Path, program: Path) -> None:
+    """The program that the vendor's csim runs: right vectors pass; the last bit of one wide value is seen."""
+    build_testbench(folder, "myproject", program)
+
+    def run() -> str:
+        return subprocess.run([program], cwd=folder, capture_output=True, text=True, check=False).stdout
+
+    assert f"{SAMPLES} samples, 0 wrong values" in run()
+    expected = folder / "tb_data" / "tb_output_predictions.dat"
+    words = expected.read_text().split(" ")
+    words[0] = str(float(words[0]) + (1 if int(float(words[0])) % 2 == 0 else -1))
+    expected.write_text(" ".join(words))
+    assert f"{SAMPLES} samples, 1 wrong values" in run()

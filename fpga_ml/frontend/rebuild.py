@@ -104,10 +104,11 @@ def rebuild(
     *,
     dtype: str | None = None,
     inputs: Sequence[Any] = (),
+    name: str | None = None,
 ) -> Any:
     """A new Functional model: `make(layer)` gives each layer's replacement, once for a shared layer, or None to leave
     it out; `after(call, tensor)` may put more behind a call's output. dtype: of the inputs, by default the model's; inputs: in place
-    of ones like the model's, of any number of samples."""
+    of ones like the model's, of any number of samples; name: by default the model's."""
     functional = as_functional(model)
     in_order = [c for c in calls(functional) if not isinstance(c.layer, keras.layers.InputLayer)]
     inputs = inputs or [keras.Input(t.shape[1:], dtype=dtype or t.dtype, name=t.name) for t in functional.inputs]
@@ -126,7 +127,7 @@ def rebuild(
         return after(here, output) if after else output
 
     outputs = functional._run_through_graph(inputs, operation_fn=clone, call_fn=call)
-    return keras.Model(_single(inputs), outputs, name=functional.name)
+    return keras.Model(_single(inputs), outputs, name=name or functional.name)
 
 
 def _single(items: Sequence[Any]) -> Any:

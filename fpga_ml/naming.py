@@ -8,6 +8,7 @@ between needs to know.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -62,19 +63,83 @@ _TYPES = """
     aggregator_distance input_transform output_transform exp_table inv_table inp_norm edge_weight recurrent_weight recurrent_bias
 """
 _RESERVED = KEYWORDS | frozenset(f"{_OURS} {_HLS4ML} {_TYPES}".split())
-_RESERVED_SHAPES = re.compile(r"layer\d+|layer\d+_.*|ap_.*|ac_.*|(clone|repack|bn|bnbt|broadcast|zp1d|zp2d|compressed|exponent)_.*")
+_RESERVED_SHAPES = re.compile(
+    r"layer\d+|layer\d+_.*|ap_.*|ac_.*|(clone|repack|bn|bnbt|broadcast|zp1d|zp2d|compressed|exponent)_.*"
+)
 # Names of inputs and projects stand in the C++ as they are: as variables, functions, files. Macros of the C library that have small
 # letters, its variables, namespaces, what hls4ml's and our own C++ declare beside them; the rest are macros.
 _VARIABLES = frozenset(
-    """
-    alloca assert assert_perror errno linux unix issubnormal math_errhandling offsetof stderr stdin stdout strdupa strndupa
-    be16toh be32toh be64toh htobe16 htobe32 htobe64 htole16 htole32 htole64 le16toh le32toh le64toh sched_priority main std nnet
-    hls sycl environ signgam timezone daylight tzname optarg optind opterr optopt program_invocation_name
-    program_invocation_short_name defines parameters loaded_weights trace_enabled trace_outputs trace_type_size trace_data nullptr
-    in expected got log samples wrong line words values value file read_line x_scale x_offset
-    """.split()
+    [
+        "alloca",
+        "assert",
+        "assert_perror",
+        "errno",
+        "linux",
+        "unix",
+        "issubnormal",
+        "math_errhandling",
+        "offsetof",
+        "stderr",
+        "stdin",
+        "stdout",
+        "strdupa",
+        "strndupa",
+        "be16toh",
+        "be32toh",
+        "be64toh",
+        "htobe16",
+        "htobe32",
+        "htobe64",
+        "htole16",
+        "htole32",
+        "htole64",
+        "le16toh",
+        "le32toh",
+        "le64toh",
+        "sched_priority",
+        "main",
+        "std",
+        "nnet",
+        "hls",
+        "sycl",
+        "environ",
+        "signgam",
+        "timezone",
+        "daylight",
+        "tzname",
+        "optarg",
+        "optind",
+        "opterr",
+        "optopt",
+        "program_invocation_name",
+        "program_invocation_short_name",
+        "defines",
+        "parameters",
+        "loaded_weights",
+        "trace_enabled",
+        "trace_outputs",
+        "trace_type_size",
+        "trace_data",
+        "nullptr",
+        "in",
+        "expected",
+        "got",
+        "log",
+        "samples",
+        "wrong",
+        "line",
+        "words",
+        "values",
+        "value",
+        "file",
+        "read_line",
+        "x_scale",
+        "x_offset",
+    ]
 )
-_VARIABLE_SHAPES = re.compile(r"[^a-z]+|.*_t|(\w+_)?config\d+(_\w+)?|(w|b|s|a|e|d|p|z|t|th|tl|wr|br)(_[a-z]_)?\d+|M_\w+|L_\w+|P_\w+")
+_VARIABLE_SHAPES = re.compile(
+    r"[^a-z]+|.*_t|(\w+_)?config\d+(_\w+)?|(w|b|s|a|e|d|p|z|t|th|tl|wr|br)(_[a-z]_)?\d+|M_\w+|L_\w+|P_\w+"
+)
 _PLAIN = re.compile(r"[A-Za-z]([A-Za-z0-9_]*[A-Za-z0-9])?", re.ASCII)
 _MARK = re.compile(r"_id[0-9a-f]{8}")
 _LONGEST, _READABLE, _LONGEST_FILE = 60, 40, 200
@@ -156,6 +221,11 @@ class Naming:
         if isinstance(value, dict):
             return {self.shown(k): v if k in _AS_IT_IS else self.shown(v) for k, v in value.items()}
         return [self.shown(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+    def told(self) -> str:
+        """A comment in C++ or SystemVerilog that says what identifiers stand for; '' where every name is one."""
+        rows = [f"//   {word}: {json.dumps(name)}\n" for word, name in self.names.items()]
+        return f"// Names that are no identifiers:\n{''.join(rows)}\n" if rows else ""
 
     @contextmanager
     def errors(self) -> Iterator[None]:

@@ -24,7 +24,7 @@ from fpga_ml.ir.network import Network
 from fpga_ml.layers.base import Layer
 from fpga_ml.lowering.fitting import Budget, fitting
 from fpga_ml.lowering.stream import check_interleaved
-from fpga_ml.naming import folder_name
+from fpga_ml.naming import Naming, folder_name
 from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
 from fpga_ml.report.page import verdict
@@ -154,9 +154,7 @@ def compile(
         return _built(source, samples, config, target, given, clock)
 
 
-def _built(
-    source: Source, samples: Samples, asked: Config, target: Path, given: tuple[Path, ...], clock: _Clock
-) -> Project:
+def _built(source: Source, samples: Samples, asked: Config, target: Path, given: tuple[Path, ...], clock: _Clock) -> Project:
     """Under identifiers; asked: the configuration with the user's names; given: RTL in place of our own."""
     config = asked.identified(source.names)
     with clock.stage("quantise"):
@@ -173,6 +171,7 @@ def _built(
                 config = _clocked(network, graph, config, stages)
         with clock.stage("write"):
             write_project(graph, folder, target, config.backend)
+            _tell(source.names, *folder.rglob(f"{config.project_name}.cpp"))
         if stages["csim"] == "ran":
             with clock.stage("build csim"):
                 csim = build_csim(graph, folder, config.backend)
@@ -189,6 +188,7 @@ def _built(
             with clock.stage("rtl"):
                 own = emit(network, config.clock_ns, config.arch, DEVICES[config.device], frame_last=config.frame_last)
                 own.write(_made(folder / "rtl"))
+                _tell(source.names, folder / "rtl" / f"{own.top}.sv")
                 bench = Bench(own, layers, graph.heads, graph.ports, config.seed, config.simulators, given)
         if bench is not None and check is not None and stages["cosim"] == "ran":
             with clock.stage("cosim"):
@@ -232,6 +232,12 @@ def _stages(config: Config) -> dict[str, str]:
         if stages[stage] == "ran" and stages[before] != "ran":
             stages[stage] = f"needs {before}, which did not run"
     return stages
+
+
+def _tell(names: Naming, *files: Path) -> None:
+    """At the head of C++ or SystemVerilog: what identifiers are called by the user."""
+    for file in files:
+        file.write_text(names.told() + file.read_text())
 
 
 def _made(folder: Path) -> Path:

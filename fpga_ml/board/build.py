@@ -20,6 +20,7 @@ from fpga_ml.synthesise.open_tools import SEED, cells_of, check_fits, left_s, pa
 from fpga_ml.synthesise.parts import PARTS
 from fpga_ml.synthesise.result import Cells, Synthesis
 from fpga_ml.toolchain import ecppack, nextpnr, yosys
+from fpga_ml.toolchain.batch import shell_word
 
 _YOSYS_LOG, _NEXTPNR_LOG = "yosys.log", "nextpnr.log"
 
@@ -102,7 +103,7 @@ def build(
     others = [s for s in report["synth"] if (s["tool"], s["device"], s["effort"]) != result.key]
     shown = document.names_of(report).shown(result.as_json())
     document.write(report | {"synth": [*others, shown]}, project / "report.json")
-    return Built(bitstream, kind.load.format(file=bitstream), result)
+    return Built(bitstream, kind.load.format(file=shell_word(bitstream)), result)
 
 
 def _result(

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.toolchain.find import compiler
+from fpga_ml.toolchain.links import linked
 from fpga_ml.toolchain.run import Command, run, run_all
 
 _OLDEST = (5, 36)  # what cocotb 2.1 asks for
@@ -95,10 +96,11 @@ def build(
     """
     what, do = f"compiling '{top}' with Verilator", "see its message"
     (folder / "ports.vlt").write_text(_public(top, ports))
-    includes = [f"-I{d}" for d in dict.fromkeys(s.parent for s in sources)]
-    arguments = [*_VERILATE, "--top-module", top, *includes, *map(str, sources), "ports.vlt"]
-    environment = {"VERILATOR_ROOT": str(tool.root)}
-    run(Command([str(tool.program), *arguments], folder, environment), what=what, do=do)
+    with linked(sources, folder) as links:
+        includes = [f"-I{d}" for d in links.folders]
+        arguments = [*_VERILATE, "--top-module", top, *includes, *links.files, "ports.vlt"]
+        environment = {"VERILATOR_ROOT": str(tool.root)}
+        run(Command([str(tool.program), *arguments], folder, environment), what=what, do=do)
     cxx, cpp = compiler(), folder / "cpp"
     runtime = _runtime(tool, cxx)
     includes = _includes(tool)
@@ -106,7 +108,7 @@ def build(
     compile_each = [Command([cxx, level, *includes, "-c", unit, "-o", f"{unit}.o"], cpp) for unit, level in units.items()]
     run_all(compile_each, what=what, do=do)
     objects = [f"{unit}.o" for unit in units] + [str(runtime / f"{name}.o") for name in _RUNTIME]
-    link = [f"-Wl,-rpath,{libraries}", f"-L{libraries}", "-lcocotbvpi_verilator", "-pthread"]
+    link = ["-Xlinker", "-rpath", "-Xlinker", str(libraries), f"-L{libraries}", "-lcocotbvpi_verilator", "-pthread"]
     run(Command([cxx, *objects, "-o", str(folder / _PROGRAM), *link], cpp), what=what, do=do)
     shutil.rmtree(cpp)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.toolchain.links import TEMPORARY_HERE, linked
 from fpga_ml.toolchain.run import Command, run
 from fpga_ml.toolchain.yosys_timing import longest_path
 
@@ -141,7 +142,6 @@ def netlist(
     """
     version = yosys_version()
     start = time.perf_counter()
-    files = [str(f.resolve()) for f in rtl_files]
     commands = [script(target, shell or top), 'tee -q -o "stat.json" stat -json']
     if shell:
         commands = [
@@ -151,14 +151,19 @@ def netlist(
             "flatten",
         ]
     commands.append('write_json "netlist.json"')
-    ran = run(
-        Command([sys.executable, "-m", "fpga_ml.toolchain.yosys_child", ";".join(commands), *files], folder),
-        what=f"synthesising '{top}' for {target} with Yosys {version}",
-        do="see its message: the RTL must be the subset of SystemVerilog that Yosys reads, and the time limit long enough",
-        timeout_s=timeout_s,
-        log=log,
-        on_line=on_line,
-    )
+    with linked(rtl_files, folder) as links:
+        ran = run(
+            Command(
+                [sys.executable, "-m", "fpga_ml.toolchain.yosys_child", ";".join(commands), *links.files],
+                folder,
+                TEMPORARY_HERE,
+            ),
+            what=f"synthesising '{top}' for {target} with Yosys {version}",
+            do="see its message: the RTL must be the subset of SystemVerilog that Yosys reads, and the time limit long enough",
+            timeout_s=timeout_s,
+            log=log,
+            on_line=on_line,
+        )
     cells = json.loads((folder / "stat.json").read_text())["modules"][f"\\{top}"]["num_cells_by_type"]
     if target == "nexus":
         _free_feed_ins(folder / "netlist.json")

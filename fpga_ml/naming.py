@@ -54,89 +54,33 @@ KEYWORDS = frozenset((_SYSTEMVERILOG + _CPP).split())
 _OURS = "clk rst start done busy token result given held pipeline flight fifo unit step fold model"
 _HLS4ML = "i n p u t inputs outputs input1 output1 model_default weights layer config"
 _TYPES = """
-    blkcnt blksize caddr char16 char32 clock clockid daddr dev div double error femode fenv fexcept float fpos fsid gid id ino
-    int8 int16 int32 int64 intmax intptr key ldiv lldiv locale loff max_align mbstate mode nlink nullptr off pid ptrdiff quad
-    register sigset size ssize suseconds time timer uid uint8 uint16 uint32 uint64 uintmax uintptr useconds wchar wint cpu_set
-    u_int8 u_int16 u_int32 u_int64 above accum aggr base bias biases bound chi current_layer data deviance dims distance element
-    embeddings exponent exp first_layer idx index inp inv input last_layer mantissa next_layer norm output power prev_layer
-    product rate ratio recurrent res residual rounded scale selu_const shifted sublayer table total weighed weight edge opr
-    aggregator_distance input_transform output_transform exp_table inv_table inp_norm edge_weight recurrent_weight recurrent_bias
+    above accum aggr aggregator_distance aggregator_distance_biases aggregator_distance_weights base bias biases blkcnt
+    blkcnt64 blksize bound caddr char16 char32 chi clock clockid comparison_fn cpu_set current_layer daddr data dev
+    deviance dims distance div double edge edge_weight edge_weight_aggr element embeddings error exp exp_table exponent
+    femode fenv fexcept first_layer float fpos fpos64 fsblkcnt fsblkcnt64 fsfilcnt fsfilcnt64 fsid gid id idx index ino
+    ino64 inp inp_norm input input_transform input_transform_biases input_transform_weights int16 int32 int64 int8
+    intmax intptr inv inv_inp inv_table key last_layer ldiv lldiv locale loff mantissa max_align mbstate mode next_layer
+    nlink norm nullptr off off64 opr output output_transform output_transform_biases output_transform_weights pid power
+    prev_layer product ptrdiff quad rate ratio recurrent recurrent_bias recurrent_weight register res residual rounded
+    rounded_rate scale selu_const shifted sigset size ssize sublayer suseconds table time timer total u_int16 u_int32
+    u_int64 u_int8 u_quad uid uint16 uint32 uint64 uint8 uintmax uintptr useconds wchar weighed weight wint
 """
 _RESERVED = KEYWORDS | frozenset(f"{_OURS} {_HLS4ML} {_TYPES}".split())
 _RESERVED_SHAPES = re.compile(
-    r"layer\d+|layer\d+_.*|ap_.*|ac_.*|(clone|repack|bn|bnbt|broadcast|zp1d|zp2d|compressed|exponent)_.*"
+    r"layer\d+(_.*)?|ap_.*|ac_.*|u?int(_fast|_least)?\d+|pthread.*"
+    r"|(clone|repack|bn|bnbt|broadcast|zp1d|zp2d|compressed|exponent)_.*"
 )
 # Names of inputs and projects stand in the C++ as they are: as variables, functions, files. Macros of the C library that have small
 # letters, its variables, namespaces, what hls4ml's and our own C++ declare beside them; the rest are macros.
-_VARIABLES = frozenset(
-    [
-        "alloca",
-        "assert",
-        "assert_perror",
-        "errno",
-        "linux",
-        "unix",
-        "issubnormal",
-        "math_errhandling",
-        "offsetof",
-        "stderr",
-        "stdin",
-        "stdout",
-        "strdupa",
-        "strndupa",
-        "be16toh",
-        "be32toh",
-        "be64toh",
-        "htobe16",
-        "htobe32",
-        "htobe64",
-        "htole16",
-        "htole32",
-        "htole64",
-        "le16toh",
-        "le32toh",
-        "le64toh",
-        "sched_priority",
-        "main",
-        "std",
-        "nnet",
-        "hls",
-        "sycl",
-        "environ",
-        "signgam",
-        "timezone",
-        "daylight",
-        "tzname",
-        "optarg",
-        "optind",
-        "opterr",
-        "optopt",
-        "program_invocation_name",
-        "program_invocation_short_name",
-        "defines",
-        "parameters",
-        "loaded_weights",
-        "trace_enabled",
-        "trace_outputs",
-        "trace_type_size",
-        "trace_data",
-        "nullptr",
-        "in",
-        "expected",
-        "got",
-        "log",
-        "samples",
-        "wrong",
-        "line",
-        "words",
-        "values",
-        "value",
-        "file",
-        "read_line",
-        "x_scale",
-        "x_offset",
-    ]
-)
+_WORDS = """
+    alloca assert assert_perror errno linux unix issubnormal math_errhandling offsetof stderr stdin stdout strdupa
+    strndupa be16toh be32toh be64toh htobe16 htobe32 htobe64 htole16 htole32 htole64 le16toh le32toh le64toh
+    sched_priority main std nnet hls sycl environ signgam timezone daylight tzname optarg optind opterr optopt
+    program_invocation_name program_invocation_short_name defines parameters loaded_weights trace_enabled trace_outputs
+    trace_type_size trace_data nullptr in expected got log samples wrong line words values value file read_line x_scale
+    x_offset
+"""
+_VARIABLES = frozenset(_WORDS.split())
 _VARIABLE_SHAPES = re.compile(
     r"[^a-z]+|.*_t|(\w+_)?config\d+(_\w+)?|(w|b|s|a|e|d|p|z|t|th|tl|wr|br)(_[a-z]_)?\d+|M_\w+|L_\w+|P_\w+"
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.toolchain.links import TEMPORARY_HERE, linked
+from fpga_ml.toolchain.links import linked
 from fpga_ml.toolchain.run import Command, run
 
 _OLDEST_MAJOR = 11
@@ -48,7 +48,7 @@ def build(tool: Icarus, sources: Sequence[Path], top: str, folder: Path) -> None
         includes = [f"-I{d}" for d in links.folders]
         arguments = ["-g2012", "-s", top, "-f", "settings.f", *includes, "-o", _PROGRAM, *links.files]
         run(
-            Command([str(tool.compiler), *arguments], folder, TEMPORARY_HERE),
+            Command([str(tool.compiler), *arguments], folder, {"TMPDIR": "."}),  # whose path it gives to a shell
             what=f"compiling '{top}' with Icarus Verilog",
             do="see its message: the RTL must be Verilog-2001 or the subset of SystemVerilog that Icarus 11 reads",
         )

@@ -6,17 +6,20 @@ folders where they lie, are linked under plain names, and are told no other path
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-# For tools that give the paths of their temporary files to a shell, or to a script: where they run.
-TEMPORARY_HERE = {"TMPDIR": "."}
+from fpga_ml.errors import FpgaMlError
+
 _FOLDER = "sources"
 _PLAIN = re.compile(r"[A-Za-z0-9_][\w.]*", re.ASCII)
+_PLAIN_PATH = re.compile(r"[\w./-]+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,21 @@ class Links:
 
     files: tuple[str, ...]
     folders: tuple[str, ...]
+
+
+@contextmanager
+def plain_folder() -> Iterator[Path]:
+    """A folder for a while, for a tool that writes the path of where it runs, or of its temporary files, into scripts of its own."""
+    places = (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm")
+    place = next((p for p in places if _PLAIN_PATH.fullmatch(p) and os.access(p, os.W_OK | os.X_OK)), None)
+    if place is None:
+        raise FpgaMlError(
+            "no temporary folder whose path is of letters, digits, '_', '-' and '.' alone",
+            where=f"TMPDIR={tempfile.gettempdir()}",
+            do="set TMPDIR to such a one",
+        )
+    with tempfile.TemporaryDirectory(dir=place) as name:
+        yield Path(name)
 
 
 @contextmanager

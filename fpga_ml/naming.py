@@ -180,7 +180,7 @@ class Naming:
             if not self.names:
                 raise
             what, where, do = (self.shown(text) for text in (error.what, error.where, error.do))
-            raise FpgaMlError(what, where=where, do=do) from error.__cause__
+            raise FpgaMlError(what, where=where, do=do) from error
 
     @cached_property
     def _identifiers(self) -> dict[str, str]:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from fpga_ml.errors import FpgaMlError, suggest
+from fpga_ml.naming import Naming, identifier
 from fpga_ml.numerics import FixedType
 from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.synthesise.parts import PARTS
@@ -98,6 +99,11 @@ class Config:
         """A copy with the given settings; None leaves a setting as it is."""
         return _checked(dataclasses.replace(self, **{k: v for k, v in changes.items() if v is not None}))
 
+    def identified(self, names: Naming) -> Config:
+        """With identifiers in the place of the user's names: of layers, and of the project."""
+        layers = {names.identifier(name): layer for name, layer in self.layers.items()}
+        return dataclasses.replace(self, project_name=identifier(self.project_name), layers=MappingProxyType(layers))
+
     @classmethod
     def read(cls, path: Path) -> Config:
         """From a TOML file: keys are the fields above; [layers.NAME] holds a layer's."""
@@ -156,7 +162,7 @@ _A = {
 
 
 def _locate(path: Path, key: str) -> str:
-    pattern = re.compile(rf"^\s*(\[.*\b{re.escape(key)}\b.*\]|\"?{re.escape(key)}\"?\s*=)")
+    pattern = re.compile(rf"^\s*(\[.*(?<!\w){re.escape(key)}(?!\w).*\]|\"?{re.escape(key)}\"?\s*=)")
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         if pattern.match(line):
             return f"{path}:{number}"
@@ -216,6 +222,6 @@ def _checked(config: Config) -> Config:
         at_least(f"layers.{name}.reuse_factor", layer.reuse_factor, 1)
     if config.input_type:
         FixedType.parse(config.input_type)
-    if not re.fullmatch(r"[A-Za-z_]\w*", config.project_name):
-        raise FpgaMlError(f"project_name '{config.project_name}' is no C++ name", do="use letters, digits and _")
+    if not config.project_name:
+        raise FpgaMlError("project_name is empty", where=config.where("project_name"), do="give the project a name")
     return config

@@ -17,13 +17,14 @@ from fpga_ml.bridge.convert import Graph, check_model, check_target, convert
 from fpga_ml.bridge.read_graph import EMULATED, read_graph
 from fpga_ml.config import STAGES, Config
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.load import load
+from fpga_ml.frontend.load import Source, load
 from fpga_ml.frontend.prepare import Prepared, prepare
 from fpga_ml.hls.project import build_csim, csim_of, fresh_folder, write_project, write_vectors
 from fpga_ml.ir.network import Network
 from fpga_ml.layers.base import Layer
 from fpga_ml.lowering.fitting import Budget, fitting
 from fpga_ml.lowering.stream import check_interleaved
+from fpga_ml.naming import Naming, folder_name
 from fpga_ml.numerics.types import Raw
 from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
@@ -36,7 +37,7 @@ from fpga_ml.simulate.cosim import CosimResult, rtl_files_of
 from fpga_ml.simulate.csim import CSim
 from fpga_ml.simulate.emulate import check_emulator, emulate
 from fpga_ml.simulate.prove import Bench, default_vectors, raw_inputs
-from fpga_ml.simulate.vectors import Inputs, load_samples
+from fpga_ml.simulate.vectors import Inputs, Samples, load_samples
 from fpga_ml.synthesise.project import synthesise
 from fpga_ml.synthesise.result import Effort, Synthesis
 from fpga_ml.toolchain.find import compiler
@@ -148,11 +149,19 @@ def compile(
         check_target(config)
         _check_turns(config, rtl)
         given = () if rtl is None else rtl_files_of(Path(rtl))
-        check_model(source.model)
+        with source.names.errors():
+            check_model(source.model)
         samples = load_samples(source.data if data is None else data, source.inputs, config.seed).first(config.vectors)
+    target = Path(output) if output is not None else Path("hls_projects") / folder_name(source.name)
+    with source.names.errors():
+        return _built(source, samples, config, target, given, clock)
+
+
+def _built(source: Source, samples: Samples, asked: Config, target: Path, given: tuple[Path, ...], clock: _Clock) -> Project:
+    """Under identifiers; asked: the configuration with the user's names; given: RTL in place of our own."""
+    config = asked.identified(source.names)
     with clock.stage("quantise"):
         prepared = prepare(source, samples, config)
-    target = Path(output) if output is not None else Path("hls_projects") / source.name
     stages, check = _stages(config), None
     with fresh_folder(target) as folder:
         with clock.stage("convert"):
@@ -165,6 +174,7 @@ def compile(
                 config = _clocked(network, graph, config, stages)
         with clock.stage("write"):
             write_project(graph, folder, target, config.backend)
+            _tell(source.names, *folder.rglob(f"{config.project_name}.cpp"))
         if stages["csim"] == "ran":
             with clock.stage("build csim"):
                 csim = build_csim(graph, folder, config.backend)
@@ -181,6 +191,7 @@ def compile(
             with clock.stage("rtl"):
                 own = emit(network, config.clock_ns, config.arch, DEVICES[config.device], frame_last=config.frame_last)
                 own.write(_made(folder / "rtl"))
+                _tell(source.names, folder / "rtl" / f"{own.top}.sv")
                 bench = Bench(own, layers, graph.heads, graph.ports, config.seed, config.simulators, given)
         if bench is not None and check is not None and stages["cosim"] == "ran":
             with clock.stage("cosim"):
@@ -188,7 +199,8 @@ def compile(
                 x = raw_inputs(layers, [a[:count] for a in prepared.x])
                 runs = bench.run(folder, x, lambda a: csim.run_raw(a, jobs=config.jobs))
         made = None if bench is None else bench.rtl
-        build = Build(source, samples, prepared, graph, check, emulation, made, runs, config, stages, dict(clock.timings_s))
+        asked = asked.replace(clock_ns=config.clock_ns)
+        build = Build(source, samples, prepared, graph, check, emulation, made, runs, asked, stages, dict(clock.timings_s))
         report = assemble(build)
         document.write(report, folder / "report.json")
     if stages["synth"] == "ran":
@@ -223,6 +235,12 @@ def _stages(config: Config) -> dict[str, str]:
         if stages[stage] == "ran" and stages[before] != "ran":
             stages[stage] = f"needs {before}, which did not run"
     return stages
+
+
+def _tell(names: Naming, *files: Path) -> None:
+    """At the head of C++ or SystemVerilog: what identifiers are called by the user."""
+    for file in files:
+        file.write_text(names.told() + file.read_text())
 
 
 def _made(folder: Path) -> Path:

@@ -46,7 +46,7 @@ class Settings:
         given = os.environ
         return cls(
             Vectors.load(Path(given["COSIM_VECTORS"])),
-            tuple(map(Path, given["COSIM_RTL"].split(os.pathsep))),
+            tuple(map(Path, json.loads(given["COSIM_RTL"]))),
             given["COCOTB_TOPLEVEL"],
             Path(given.get("COSIM_RESULTS", "results.json")),
             int(given.get("COSIM_SEED", "1")),

@@ -20,6 +20,7 @@ from fpga_ml.synthesise.open_tools import SEED, cells_of, check_fits, left_s, pa
 from fpga_ml.synthesise.parts import PARTS
 from fpga_ml.synthesise.result import Cells, Synthesis
 from fpga_ml.toolchain import ecppack, nextpnr, yosys
+from fpga_ml.toolchain.batch import shell_word
 
 _YOSYS_LOG, _NEXTPNR_LOG = "yosys.log", "nextpnr.log"
 
@@ -82,7 +83,7 @@ def build(
     watch("Yosys")
     made = yosys.netlist(sources.files, TOP, part.target, left_s(end), folder, log=folder / _YOSYS_LOG)
     check_fits(cells_of(part, made.cells), part.device.available, kind.name, project)
-    name = f"{report['config']['project_name']}_{sources.label}"
+    name = f"{document.top_of(report)}_{sources.label}"
     config, bitstream = folder / f"{name}.config", folder / f"{name}.bit"
     bitstream.unlink(missing_ok=True)  # of an earlier build, which must not be taken for this one's
     options = [*part.device.options, "--lpf", sources.pins.name, "--textcfg", config.name]
@@ -100,8 +101,9 @@ def build(
     ecppack.pack(config, bitstream)
     result = _result(sources, made, placed, report, time.monotonic() - start)
     others = [s for s in report["synth"] if (s["tool"], s["device"], s["effort"]) != result.key]
-    document.write(report | {"synth": [*others, result.as_json()]}, project / "report.json")
-    return Built(bitstream, kind.load.format(file=bitstream), result)
+    shown = document.names_of(report).shown(result.as_json())
+    document.write(report | {"synth": [*others, shown]}, project / "report.json")
+    return Built(bitstream, kind.load.format(file=shell_word(bitstream)), result)
 
 
 def _result(
@@ -109,7 +111,7 @@ def _result(
 ) -> Synthesis:
     kind = sources.board
     device, rtl = PARTS[kind.device].device, report["rtl"]
-    owners = Owners.of(made.module, report["config"]["project_name"], [row["name"] for row in rtl["layers"]])
+    owners = Owners.of(made.module, document.top_of(report), [document.identifier_of(row) for row in rtl["layers"]])
     folder = Path("board") / sources.label
     return Synthesis(
         tool="yosys+nextpnr",

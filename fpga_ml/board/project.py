@@ -29,7 +29,7 @@ def interface_of(project: Path) -> Interface:
     digest = hashlib.sha256(b"".join((project / name).read_bytes() for name in rtl["files"]))
     inputs, outputs = (tuple(_ends(port, rtl) for port in report["model"][side]) for side in ("inputs", "outputs"))
     config = report["config"]
-    made = Interface(config["project_name"], rtl["arch"], config["frame_last"], inputs, outputs, digest.digest()[:8])
+    made = Interface(document.top_of(report), rtl["arch"], config["frame_last"], inputs, outputs, digest.digest()[:8])
     for what, count in (("sample", made.sample_bytes), ("result", made.result_bytes)):
         if count > _MOST_BYTES:
             raise FpgaMlError(
@@ -44,4 +44,4 @@ def _ends(port: Mapping[str, Any], rtl: Mapping[str, Any]) -> Ends:
     """In a stream a beat is the last axis; else it is everything."""
     shape, many = tuple(port["shape"]), rtl["interleave"]
     beats = math.prod(shape[:-1]) * many if rtl["arch"] == "stream" else 1
-    return Ends(port["name"], FixedType.parse(port["type"]), shape, beats, many)
+    return Ends(document.identifier_of(port), FixedType.parse(port["type"]), shape, beats, many)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from fpga_ml.config import Config
-from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.quantise import Quantised, Rounded, Types, rewrite
 from fpga_ml.frontend.quantizers import type_of, weight_type
 from fpga_ml.frontend.rebuild import Array, Probe, calls
@@ -87,7 +86,6 @@ def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Conf
     Types follow from the tensors' ranges on the float model; should a rounding upstream push a value over the edge,
     that tensor's range is widened and the model rewritten.
     """
-    _check_layer_names(model, config)
     in_types = input_types(x, names, config)
     rounded_x = [t.quantise(v) for t, v in zip(in_types, x, strict=True)]
     ranges, states = Probe(model).ranges(rounded_x), reaches(model, rounded_x)
@@ -102,17 +100,6 @@ def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Conf
             ranges[r.tensor] = (min(low, ranges[r.tensor][0]), max(high, ranges[r.tensor][1]))
             states |= {r.tensor: max(-low, high, states[r.tensor])} if r.tensor in states else {}
     return Calibrated(quantised, in_types, _errors(quantised, in_types, x, rounded_x, names))
-
-
-def _check_layer_names(model: Any, config: Config) -> None:
-    known = [c.layer.name for c in calls(model)]
-    for name in config.layers:
-        if name not in known:
-            raise FpgaMlError(
-                f"the configuration has a section for layer '{name}', which the model does not have",
-                where=config.where(name),
-                do=suggest(name, known),
-            )
 
 
 def _overflows(r: Rounded, reach: tuple[float, float], config: Config) -> bool:

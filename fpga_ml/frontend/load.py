@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ from fpga_ml.frontend.floats import to_float
 from fpga_ml.frontend.legacy import CannotRebuild, input_ports, is_legacy, read_architecture, rebuild_legacy
 from fpga_ml.frontend.quantise import activation_name
 from fpga_ml.frontend.rebuild import as_functional, calls, inputs_of
+from fpga_ml.frontend.rename import renamed
 from fpga_ml.frontend.unwrap import unwrapped
+from fpga_ml.naming import Naming
 
 QUANTISED_FILE, FLOAT_FILE, SAMPLE_FILE, CONFIG_FILE = "quantised.keras", "float.keras", "sample.npz", "fpga_ml.toml"
 
@@ -41,7 +43,8 @@ class Source:
 
     model: the Keras model to be built, None where its classes exist no longer (then `legacy` says which files hold it
     and why); float_model: what quantisation is measured against; sha256: of the model's file, '' for a model in
-    memory; inputs: (name, shape without batch) of each; data, config: files that a model folder brings.
+    memory; inputs: (the user's name, shape without batch) of each; names: what the identifiers in the model stand for; data, config:
+    files that a model folder brings.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Source:
     kind: str
     inputs: tuple[tuple[str, tuple[int, ...]], ...]
     legacy: LegacyFiles | None = None
+    names: Naming = field(default_factory=Naming)
     data: Path | None = None
     config: Path | None = None
 
@@ -69,13 +73,22 @@ def load(model: Any, weights: Path | None = None) -> Source:
     """A Keras model, a path to one, or a folder under models/, as a Source; checked for what cannot be built."""
     source = _in_memory(model) if isinstance(model, keras.Model) else _from_path(Path(model), weights)
     if source.model is not None:
-        check(source.model)
+        with source.names.errors():
+            check(source.model)
     return source
 
 
 def _in_memory(model: Any) -> Source:
-    functional = unwrapped(as_functional(model))
-    return Source(functional.name, functional, to_float(functional), "in memory", "", "keras-3", inputs_of(functional))
+    return _source(as_functional(model), model.name, "in memory", "", "keras-3")
+
+
+def _source(model: Any, name: str, origin: str, sha256: str, kind: str) -> Source:
+    """Of a Functional model: what can be built of it, under identifiers."""
+    safe, names = renamed(model)
+    with names.errors():
+        whole = unwrapped(safe)
+    inputs = tuple((names.shown(n), shape) for n, shape in inputs_of(whole))
+    return Source(name, whole, to_float(whole), origin, sha256, kind, inputs, names=names)
 
 
 def _from_path(path: Path, weights: Path | None) -> Source:
@@ -105,14 +118,11 @@ def _folder(path: Path) -> Source:
         )
     found = _keras_3(file)
     beside = path / FLOAT_FILE
-    return Source(
-        path.resolve().name,
-        found.model,
-        _load_keras(beside) if beside.exists() else found.float_model,
-        str(path),
-        found.sha256,
-        found.kind,
-        found.inputs,
+    return replace(
+        found,
+        name=path.resolve().name,
+        float_model=unwrapped(renamed(_load_keras(beside))[0]) if beside.exists() else found.float_model,
+        origin=str(path),
         data=path / SAMPLE_FILE if (path / SAMPLE_FILE).exists() else None,
         config=path / CONFIG_FILE if (path / CONFIG_FILE).exists() else None,
     )
@@ -120,7 +130,7 @@ def _folder(path: Path) -> Source:
 
 def _load_keras(path: Path) -> Any:
     try:
-        return unwrapped(as_functional(keras.models.load_model(path, compile=False)))
+        return as_functional(keras.models.load_model(path, compile=False))
     except FpgaMlError:
         raise
     except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
@@ -132,8 +142,7 @@ def _load_keras(path: Path) -> Any:
 
 
 def _keras_3(path: Path) -> Source:
-    model = _load_keras(path)
-    return Source(path.stem, model, to_float(model), str(path), _sha256(path), "keras-3", inputs_of(model))
+    return _source(_load_keras(path), path.stem, str(path), _sha256(path), "keras-3")
 
 
 def _json_or_h5(path: Path, weights: Path | None) -> Source:
@@ -143,18 +152,18 @@ def _json_or_h5(path: Path, weights: Path | None) -> Source:
     holder = weights or path
     if not is_legacy(architecture):
         model = _load_keras(path) if path.suffix != ".json" else _keras_3_json(path, holder)
-        return Source(path.stem, model, to_float(model), str(path), _sha256(holder), "keras-3", inputs_of(model))
+        return _source(model, path.stem, str(path), _sha256(holder), "keras-3")
     if not h5py.is_hdf5(holder):
         raise FpgaMlError(f"'{holder}' is not an HDF5 file", do="give the weights that Keras saved")
     try:
-        model = unwrapped(as_functional(rebuild_legacy(architecture, holder)))
+        model = as_functional(rebuild_legacy(architecture, holder))
     except CannotRebuild as error:
         reason = f"{error} is in neither Keras 3 nor qkeras-v3"
         files = LegacyFiles(path, holder, reason)
         ports = input_ports(architecture)
         return Source(path.stem, None, None, str(path), _sha256(holder), "keras-2", ports, files)
-    files, ports = LegacyFiles(path, holder), inputs_of(model)
-    return Source(path.stem, model, to_float(model), str(path), _sha256(holder), "keras-2", ports, files)
+    found = _source(model, path.stem, str(path), _sha256(holder), "keras-2")
+    return replace(found, legacy=LegacyFiles(path, holder))
 
 
 def _keras_3_json(path: Path, weights: Path) -> Any:
@@ -165,7 +174,7 @@ def _keras_3_json(path: Path, weights: Path) -> Any:
         raise FpgaMlError(
             f"weights '{weights}' do not fit '{path}': {str(error).splitlines()[0]}", do="give the model's own weights"
         ) from error
-    return unwrapped(as_functional(model))
+    return as_functional(model)
 
 
 def _sha256(path: Path) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fpga_ml.config import Config
+from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.calibrate import Calibrated, calibrate
 from fpga_ml.frontend.load import Source
-from fpga_ml.frontend.rebuild import Array
+from fpga_ml.frontend.rebuild import Array, calls
 from fpga_ml.frontend.reference import Reference, evaluate
 from fpga_ml.simulate.vectors import Samples
 
@@ -26,6 +27,18 @@ def prepare(source: Source, samples: Samples, config: Config) -> Prepared:
     """Choose types on the samples and evaluate the float and the quantised model on them."""
     if source.model is None:
         return Prepared(samples.x, None, None)
+    _check_layer_names(source, config)
     calibrated = calibrate(source.model, samples.x, [name for name, _ in source.inputs], config)
     x = tuple(t.quantise(a) for t, a in zip(calibrated.input_types, samples.x, strict=True))
     return Prepared(x, calibrated, evaluate(calibrated.model, source.float_model, samples.x, x))
+
+
+def _check_layer_names(source: Source, config: Config) -> None:
+    known = [c.layer.name for c in calls(source.model)]
+    for name in config.layers:
+        if name not in known:
+            raise FpgaMlError(
+                f"the configuration has a section for layer '{name}', which the model does not have",
+                where=config.where(name),
+                do=suggest(name, source.names.shown(known)),
+            )

@@ -199,6 +199,7 @@ class _Rewrite:
         self.model, self.types, self.round_logits = as_functional(model), types, round_logits
         self.calls = calls(self.model)
         self.readers = consumers(self.calls, skip=_INFERENCE_IDENTITY)
+        self.taken = {c.layer.name for c in self.calls}
         self.weights: dict[str, list[np.ndarray]] = {}
         self.rounded: list[Rounded] = []
         self.precision: dict[str, dict[str, str]] = {}
@@ -352,7 +353,7 @@ class _Rewrite:
                 return tensor
             relu = inner == "relu"
             if inner and not relu:
-                tensor = keras.layers.Activation(layer.activation, name=_unique(call, inner))(tensor)
+                tensor = keras.layers.Activation(layer.activation, name=self._unique(call, inner))(tensor)
             if inner == "softmax":
                 return tensor
         elif name == "Activation" and activation_name(layer) in ("softmax", ""):
@@ -374,22 +375,26 @@ class _Rewrite:
         ]
         return bool(rounds) and all(rounds)
 
+    def _unique(self, call: Call, suffix: str) -> str:
+        """A name that no layer has, for what stands behind a call."""
+        name = f"{call.key.replace('#', '_')}_{suffix}"
+        while name in self.taken:
+            name += "_"
+        self.taken.add(name)
+        return name
+
     def _round(self, call: Call, tensor: Any, *, relu: bool, given: FixedType | None = None) -> Any:
         t = given or self.types.activation(call.key, relu)
         where = f"output of layer '{call.key}'"
         if relu:
             own_name = is_relu(call.layer)
-            name = call.layer.name if own_name and "#" not in call.key else _unique(call, "relu")
+            name = call.layer.name if own_name and "#" not in call.key else self._unique(call, "relu")
             quantizer = relu_quantizer(t, where)
         else:
-            name, quantizer = _unique(call, "round"), signed_quantizer(t, where)
+            name, quantizer = self._unique(call, "round"), signed_quantizer(t, where)
         before = tensor._keras_history.operation.name
         self.rounded.append(Rounded(call.key, "activation", t, before, name, relu))
         return qkeras.QActivation(quantizer, name=name)(tensor)
-
-
-def _unique(call: Call, suffix: str) -> str:
-    return f"{call.key.replace('#', '_')}_{suffix}"
 
 
 def _is_softmax(layer: Any) -> bool:

@@ -1,7 +1,7 @@
 """Walking a Keras model: the one place that knows how to rebuild it call by call.
 
-A *call* is one use of a layer in the graph. Its key is the layer's name, with `#1`, `#2` ... behind it for further
-uses of a shared layer. Quantisation, calibration and the float64 references are all rebuilds.
+A *call* is one use of a layer in the graph. Its key is the layer's name (an input's: its tensor's), with `#1`, `#2` ... behind it for
+further uses of a shared layer. Quantisation, calibration and the float64 references are all rebuilds.
 """
 
 from __future__ import annotations
@@ -78,8 +78,10 @@ def calls(model: Any) -> list[Call]:
                     where=f"model '{model.name}'",
                     do="build the model from the inner model's layers",
                 )
-            key = layer.name if not seen[layer.name] else f"{layer.name}#{seen[layer.name]}"
-            seen[layer.name] += 1
+            # Keras does not call an input's layer and its tensor alike; data are given by the tensor's name.
+            name = node.outputs[0].name if isinstance(layer, keras.layers.InputLayer) else layer.name
+            key = name if not seen[name] else f"{name}#{seen[name]}"
+            seen[name] += 1
             found.append(Call(key, layer, tuple(node.input_tensors), tuple(node.outputs)))
     return found
 
@@ -101,12 +103,15 @@ def rebuild(
     after: Callable[[Call, Any], Any] | None = None,
     *,
     dtype: str | None = None,
+    inputs: Sequence[Any] = (),
+    name: str | None = None,
 ) -> Any:
     """A new Functional model: `make(layer)` gives each layer's replacement, once for a shared layer, or None to leave
-    it out; `after(call, tensor)` may put more behind a call's output. dtype: of the inputs, by default the model's."""
+    it out; `after(call, tensor)` may put more behind a call's output. dtype: of the inputs, by default the model's; inputs: in place
+    of ones like the model's, of any number of samples; name: by default the model's."""
     functional = as_functional(model)
     in_order = [c for c in calls(functional) if not isinstance(c.layer, keras.layers.InputLayer)]
-    inputs = [keras.Input(t.shape[1:], dtype=dtype or t.dtype, name=t.name) for t in functional.inputs]
+    inputs = inputs or [keras.Input(t.shape[1:], dtype=dtype or t.dtype, name=t.name) for t in functional.inputs]
     made: dict[int, Any] = {}
     step = iter(in_order)
 
@@ -122,7 +127,7 @@ def rebuild(
         return after(here, output) if after else output
 
     outputs = functional._run_through_graph(inputs, operation_fn=clone, call_fn=call)
-    return keras.Model(_single(inputs), outputs, name=functional.name)
+    return keras.Model(_single(inputs), outputs, name=name or functional.name)
 
 
 def _single(items: Sequence[Any]) -> Any:

@@ -75,7 +75,7 @@ def assemble(build: Build) -> dict[str, Any]:
             "sha256": source.sha256,
             "kind": source.kind,
             "parameters": None if source.model is None else int(source.model.count_params()),
-            **document.ports(build.graph),
+            **_ports(build),
         },
         "config": document.config_as_json(build.config),
         "data": {
@@ -99,7 +99,9 @@ def assemble(build: Build) -> dict[str, Any]:
     }
     if source.model is None and source.legacy is not None:
         report["model"]["no_reference"] = source.legacy.reason
-    return report
+    names = source.names
+    shown: dict[str, Any] = names.shown(report)
+    return shown | ({"names": dict(names.names)} if names.names else {})
 
 
 def _csim(build: Build) -> dict[str, Any] | None:
@@ -136,9 +138,20 @@ def _rtl(build: Build) -> dict[str, Any] | None:
         "register_bits": rtl.register_bits,
         "area": dataclasses.asdict(rtl.area),
         "files": [f"rtl/{name}" for name in rtl.files],
-        "layers": [dataclasses.asdict(stage) for stage in rtl.stages],
+        "layers": [dataclasses.asdict(stage) | _called(build, stage.name) for stage in rtl.stages],
         "buffers": [dataclasses.asdict(buffer) for buffer in rtl.buffers],
     }
+
+
+def _ports(build: Build) -> dict[str, list[dict[str, Any]]]:
+    """Of both sides."""
+    sides = document.ports(build.graph)
+    return {side: [port | _called(build, port["name"]) for port in ports] for side, ports in sides.items()}
+
+
+def _called(build: Build, identifier: str) -> dict[str, str]:
+    """What C++ and RTL call it, where users do not."""
+    return {} if build.source.names.shown(identifier) == identifier else {"identifier": identifier}
 
 
 def _recurrence(rtl: Rtl, clock_ns: float) -> dict[str, Any] | None:

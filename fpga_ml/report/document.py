@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import platform
 import shlex
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +17,7 @@ import jsonschema
 
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.naming import Naming, identifier
 from fpga_ml.report import page
 
 if TYPE_CHECKING:
@@ -107,6 +109,22 @@ def ports(graph: Graph) -> dict[str, list[dict[str, Any]]]:
         side: [{"name": n, "type": t, "shape": list(s)} for n, t, s in getattr(graph, side)]
         for side in ("inputs", "outputs")
     }
+
+
+def top_of(report: Mapping[str, Any]) -> str:
+    """The C++ function and RTL module of the whole network."""
+    return identifier(report["config"]["project_name"])
+
+
+def identifier_of(row: Mapping[str, Any]) -> str:
+    """What C++ and RTL call the port or the process that a row of a report is of."""
+    found: str = row.get("identifier", row["name"])
+    return found
+
+
+def names_of(report: Mapping[str, Any]) -> Naming:
+    """What the identifiers of a project stand for."""
+    return Naming(report.get("names", {}))
 
 
 def layers(graph: Graph) -> list[dict[str, Any]]:

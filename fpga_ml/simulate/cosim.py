@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -106,7 +105,7 @@ def cosim(
         "COCOTB_TOPLEVEL": top,
         "COCOTB_TEST_MODULES": "tb.test_top",
         "COSIM_VECTORS": str(folder / "vectors.json"),
-        "COSIM_RTL": os.pathsep.join(map(str, sources)),
+        "COSIM_RTL": json.dumps([str(s) for s in sources]),
         "COSIM_SEED": str(seed),
         "COSIM_FIXED_LATENCY": str(int(fixed_latency)),
         "COSIM_PATIENCE_CYCLES": str(patience_cycles),

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from fpga_ml.errors import FpgaMlError, suggest
 
 Array = npt.NDArray[np.float64]
+_Arrays = dict[str, npt.NDArray[Any]]
 Inputs = Sequence[tuple[str, tuple[int, ...]]]
 _RANDOM_SAMPLES = 1000
 
@@ -39,7 +40,7 @@ def load_samples(data: Any, inputs: Inputs, seed: int) -> Samples:
     """From a path to .npz or .npy, an array, a dict of arrays, or None for random numbers (normal, unit width).
 
     An npz holds `x`, or one array per input by its name, and optionally `y`. Arrays stored as integer codes carry
-    `x_scale` and `x_offset` beside them: value = code * scale + offset.
+    `x_scale` and `x_offset` beside them: value = code * scale + offset. What the model has an input of the name of is that input.
     """
     if data is None:
         rng = np.random.default_rng(seed)
@@ -59,9 +60,9 @@ def load_samples(data: Any, inputs: Inputs, seed: int) -> Samples:
         origin, arrays = "in memory", {n: np.asarray(v) for (n, _), v in zip(inputs, data, strict=True)}
     else:
         origin, arrays = "in memory", {"x": np.asarray(data)}
-    x = tuple(_input(arrays, name, shape, origin, alone=len(inputs) == 1) for name, shape in inputs)
+    arrays, y = _apart(arrays, [name for name, _ in inputs])
+    x = tuple(_input(arrays, name, shape, origin, [n for n, _ in inputs]) for name, shape in inputs)
     _same_length(x, inputs, origin)
-    y = arrays.get("y")
     if y is not None:
         y = np.asarray(y)
         if len(y) != len(x[0]):
@@ -75,11 +76,18 @@ def load_samples(data: Any, inputs: Inputs, seed: int) -> Samples:
     return Samples(x, y, origin, True)
 
 
+def _apart(arrays: _Arrays, names: Sequence[str]) -> tuple[_Arrays, npt.NDArray[Any] | None]:
+    """Inputs and labels. A lone input `y` may be given as `x`, with labels `y`."""
+    if "y" in names and not (len(names) == 1 and "x" in arrays):
+        return arrays, None
+    return {k: v for k, v in arrays.items() if k != "y"}, arrays.get("y")
+
+
 def _is_one_hot(y: npt.NDArray[Any]) -> bool:
     return bool(np.isin(y, (0, 1)).all() and (y.sum(1) == 1).all())
 
 
-def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
+def _read(path: Path) -> _Arrays:
     do = "give an .npz with the array 'x' (or one array per input name), optionally 'y'"
     if not path.exists():
         raise FpgaMlError(f"data file '{path}' not found", do="check --data")
@@ -93,7 +101,8 @@ def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
         raise FpgaMlError(f"'{path}' is no file of NumPy arrays: {error}", do=do) from None
 
 
-def _input(arrays: dict[str, npt.NDArray[Any]], name: str, shape: tuple[int, ...], origin: str, *, alone: bool) -> Array:
+def _input(arrays: _Arrays, name: str, shape: tuple[int, ...], origin: str, names: Sequence[str]) -> Array:
+    alone = len(names) == 1
     key = name if name in arrays else "x" if alone else name
     if key not in arrays:
         raise FpgaMlError(
@@ -114,7 +123,7 @@ def _input(arrays: dict[str, npt.NDArray[Any]], name: str, shape: tuple[int, ...
             do=f"give an array of shape (N, {', '.join(map(str, shape))})",
         )
     real = values.astype(np.float64)
-    scale, offset = arrays.get(f"{key}_scale"), arrays.get(f"{key}_offset")
+    scale, offset = (arrays.get(f"{key}_{what}") if f"{key}_{what}" not in names else None for what in ("scale", "offset"))
     real = real * (1.0 if scale is None else float(scale)) + (0.0 if offset is None else float(offset))
     finite = np.isfinite(real)
     if not finite.all():

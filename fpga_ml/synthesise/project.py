@@ -78,7 +78,8 @@ def synthesise(
     job = _job(asked, project, report, device, effort, steps, time_limit_s, watch)
     found = (_flow(tool).collect(job) if only_reports else asked.run(job)).asked_for(job.clock_ns)
     others = [s for s in report["synth"] if (s["tool"], s["device"], s["effort"]) != found.key]
-    document.write(report | {"synth": [*others, found.as_json()]}, project / "report.json")
+    shown = document.names_of(report).shown(found.as_json())
+    document.write(report | {"synth": [*others, shown]}, project / "report.json")
     return found
 
 
@@ -128,11 +129,11 @@ def _job(
     return Job(
         project=project,
         rtl_files=tuple(project / name for name in rtl["files"]) if rtl else (),
-        top=report["config"]["project_name"],
+        top=document.top_of(report),
         clock_ns=rtl["clock_ns"] if rtl else report["config"]["clock_ns"],
         latency_cycles=rtl["latency_cycles"] if rtl else None,
         interval_cycles=rtl["interval_cycles"] if rtl else None,
-        layers=tuple(layer["name"] for layer in rtl["layers"]) if rtl else (),
+        layers=tuple(map(document.identifier_of, rtl["layers"])) if rtl else (),
         device=device,
         effort=effort or tool.efforts[0],
         steps=tuple(steps),

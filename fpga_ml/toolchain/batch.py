@@ -12,6 +12,11 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.toolchain.run import Command, last_words, run
 
 
+def shell_word(path: Path) -> str:
+    """A path on a command line that a person copies: one word, and no option."""
+    return shlex.quote(f"./{path}" if str(path).startswith("-") else str(path))
+
+
 @dataclass(frozen=True)
 class Batch:
     """title: as its vendor calls it; arguments: with the program first; cwd: where it runs; get: how to get it."""
@@ -24,7 +29,7 @@ class Batch:
     @property
     def by_hand(self) -> str:
         """For a shell."""
-        return f"cd {shlex.quote(str(self.cwd))} && {shlex.join(self.arguments)}"
+        return f"cd {shell_word(self.cwd)} && {shlex.join(self.arguments)}"
 
     @property
     def present(self) -> bool:

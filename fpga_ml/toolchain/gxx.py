@@ -132,8 +132,8 @@ def _precompile(cxx: _Compiler, header: Path) -> None:
 
 
 def build_testbench(project: Path, name: str, program: Path) -> None:
-    """Compile the project's own testbench, as the vendor's csim does."""
-    flags = [*_FLAGS, *(f"-I{d}" for d in _INCLUDES["Vitis"]), f'-DWEIGHTS_DIR="{project.resolve()}/firmware/weights"']
+    """Compile the project's own testbench, as the vendor's csim does; like the vendor's it runs in the project's folder."""
+    flags = [*_FLAGS, *(f"-I{d}" for d in _INCLUDES["Vitis"]), '-DWEIGHTS_DIR="firmware/weights"']
     sources = [f"firmware/{name}.cpp", f"{name}_test.cpp"]
     run(
         Command([compiler(), *flags, *sources, "-o", str(program)], project),

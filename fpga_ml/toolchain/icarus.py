@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.toolchain.links import linked
 from fpga_ml.toolchain.run import Command, run
 
 _OLDEST_MAJOR = 11
@@ -43,13 +44,14 @@ def find() -> Icarus:
 def build(tool: Icarus, sources: Sequence[Path], top: str, folder: Path) -> None:
     """Compile into `folder`. Files without a timescale get 1 ns / 1 ps, which cocotb needs."""
     (folder / "settings.f").write_text("+timescale+1ns/1ps\n")
-    includes = [f"-I{d}" for d in dict.fromkeys(s.parent for s in sources)]
-    arguments = ["-g2012", "-s", top, "-f", "settings.f", *includes, "-o", _PROGRAM, *map(str, sources)]
-    run(
-        Command([str(tool.compiler), *arguments], folder),
-        what=f"compiling '{top}' with Icarus Verilog",
-        do="see its message: the RTL must be Verilog-2001 or the subset of SystemVerilog that Icarus 11 reads",
-    )
+    with linked(sources, folder) as links:
+        includes = [f"-I{d}" for d in links.folders]
+        arguments = ["-g2012", "-s", top, "-f", "settings.f", *includes, "-o", _PROGRAM, *links.files]
+        run(
+            Command([str(tool.compiler), *arguments], folder, {"TMPDIR": "."}),  # whose path it gives to a shell
+            what=f"compiling '{top}' with Icarus Verilog",
+            do="see its message: the RTL must be Verilog-2001 or the subset of SystemVerilog that Icarus 11 reads",
+        )
 
 
 def command(tool: Icarus, folder: Path, module: str) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.toolchain.cache import made_once
 from fpga_ml.toolchain.find import compiler, compiler_version
+from fpga_ml.toolchain.links import linked
 from fpga_ml.toolchain.run import Command, run, run_all
 
 _OLDEST = (5, 36)  # what cocotb 2.1 asks for
@@ -95,26 +96,24 @@ def build(
     libcocotbvpi_verilator, which stays where it is.
     """
     (folder / "ports.vlt").write_text(_public(top, ports))
-    arguments = ["--top-module", top, *(f"-I{d}" for d in _folders(sources)), *map(str, sources)]
     what = f"compiling '{top}' with Verilator"
     verilate = partial(_run, tool, folder=folder, what=what)
+    with linked(sources, folder) as links:
+        arguments = ["--top-module", top, *(f"-I{d}" for d in links.folders), *links.files]
 
-    def decides() -> list[str]:
-        text = verilate(["-E", "-P", *arguments])
-        others = [f for d in _folders(sources) for f in sorted(d.glob("*.*v")) if f not in sources and f.is_file()]
-        read = [text, *(f.read_text(errors="replace") for f in others)]
-        return _decides(tool, top, *ports, main.read_text(), str(libraries), *read)
+        def decides() -> list[str]:
+            text = verilate(["-E", "-P", *arguments])
+            folders = dict.fromkeys(s.parent for s in sources)
+            others = [f for d in folders for f in sorted(d.glob("*.*v")) if f not in sources and f.is_file()]
+            read = [text, *(f.read_text(errors="replace") for f in others)]
+            return _decides(tool, top, *ports, main.read_text(), str(libraries), *read)
 
-    def make(program: Path) -> None:
-        verilate([*_VERILATE, *arguments, "ports.vlt"])
-        _compile(tool, folder / "cpp", main, libraries, program, what)
-        shutil.rmtree(folder / "cpp")
+        def make(program: Path) -> None:
+            verilate([*_VERILATE, *arguments, "ports.vlt"])
+            _compile(tool, folder / "cpp", main, libraries, program, what)
+            shutil.rmtree(folder / "cpp")
 
-    made_once(folder / _PROGRAM, "verilator", decides, make)
-
-
-def _folders(sources: Sequence[Path]) -> list[Path]:
-    return list(dict.fromkeys(s.parent for s in sources))
+        made_once(folder / _PROGRAM, "verilator", decides, make)
 
 
 def _run(tool: Verilator, arguments: Sequence[str], *, folder: Path, what: str) -> str:
@@ -128,7 +127,7 @@ def _compile(tool: Verilator, cpp: Path, main: Path, libraries: Path, program: P
     compile_each = [Command([cxx, level, *includes, "-c", unit, "-o", f"{unit}.o"], cpp) for unit, level in units.items()]
     run_all(compile_each, what=what, do=do)
     made_once(cpp / "runtime.o", "verilated", lambda: _decides(tool), lambda target: _runtime(tool, cxx, target))
-    link = [f"-Wl,-rpath,{libraries}", f"-L{libraries}", "-lcocotbvpi_verilator", "-pthread"]
+    link = ["-Xlinker", "-rpath", "-Xlinker", str(libraries), f"-L{libraries}", "-lcocotbvpi_verilator", "-pthread"]
     objects = [*(f"{unit}.o" for unit in units), "runtime.o"]
     run(Command([cxx, *objects, "-o", str(program), *link], cpp), what=what, do=do)
 

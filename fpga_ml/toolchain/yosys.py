@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.toolchain.links import linked, plain_folder
 from fpga_ml.toolchain.run import Command, run
 from fpga_ml.toolchain.yosys_timing import longest_path
 
@@ -141,7 +143,6 @@ def netlist(
     """
     version = yosys_version()
     start = time.perf_counter()
-    files = [str(f.resolve()) for f in rtl_files]
     commands = [script(target, shell or top), 'tee -q -o "stat.json" stat -json']
     if shell:
         commands = [
@@ -151,14 +152,21 @@ def netlist(
             "flatten",
         ]
     commands.append('write_json "netlist.json"')
-    ran = run(
-        Command([sys.executable, "-m", "fpga_ml.toolchain.yosys_child", ";".join(commands), *files], folder),
-        what=f"synthesising '{top}' for {target} with Yosys {version}",
-        do="see its message: the RTL must be the subset of SystemVerilog that Yosys reads, and the time limit long enough",
-        timeout_s=timeout_s,
-        log=log,
-        on_line=on_line,
-    )
+    with plain_folder() as place, linked(rtl_files, place) as links:
+        ran = run(
+            Command(
+                [sys.executable, "-m", "fpga_ml.toolchain.yosys_child", ";".join(commands), *links.files],
+                place,
+                {"TMPDIR": str(place)},
+            ),
+            what=f"synthesising '{top}' for {target} with Yosys {version}",
+            do="see its message: the RTL must be the subset of SystemVerilog that Yosys reads, and the time limit long enough",
+            timeout_s=timeout_s,
+            log=log,
+            on_line=on_line,
+        )
+        for name in ("stat.json", "netlist.json"):
+            shutil.move(place / name, folder / name)
     cells = json.loads((folder / "stat.json").read_text())["modules"][f"\\{top}"]["num_cells_by_type"]
     if target == "nexus":
         _free_feed_ins(folder / "netlist.json")

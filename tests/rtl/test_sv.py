@@ -17,8 +17,9 @@ from fpga_ml.rtl.sv import literal
         ("small", "small_"),
         ("large", "large_"),
         ("double", "double_"),
-        ("2nd", "_2nd"),
-        ("a/b:0", "a_b_0"),
+        ("double_", "double__"),
+        ("2nd", "n2nd_idc21365c7"),
+        ("a/b:0", "a_b_0_id845130c7"),
     ],
 )
 def test_identifiers(name: str, told: str) -> None:

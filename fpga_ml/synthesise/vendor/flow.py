@@ -12,7 +12,7 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.rtl.names import identifier
 from fpga_ml.synthesise.naming import INSTANCES
 from fpga_ml.synthesise.result import SHELL, Effort, Job, Synthesis
-from fpga_ml.toolchain.batch import Batch, run_batch
+from fpga_ml.toolchain.batch import Batch, run_batch, shell_word
 
 _LOG = "log.txt"
 
@@ -47,7 +47,7 @@ class Flow:
                 f"scripts written, but '{batch.arguments[0]}' was not found: nothing was synthesised",
                 where=str(self.folder(job)),
                 do=f"{batch.get}; or, where it is installed: {batch.by_hand}; then: "
-                f"fpga-ml synth {job.project} --tool {self.name} --device {job.device} --effort {job.effort} --only reports",
+                f"fpga-ml synth {shell_word(job.project)} --tool {self.name} --device {job.device} --effort {job.effort} --only reports",
             )
         job.watch(batch.title)
         start, log = time.monotonic(), self.folder(job) / _LOG

@@ -1,0 +1,40 @@
+"""A model with identifiers in place of the names that its user gave."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+import keras
+
+from fpga_ml.frontend.rebuild import calls, copy_layer, rebuild
+from fpga_ml.naming import Naming, identifier
+
+_SCOPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # of a model that TensorFlow evaluates
+
+
+def renamed(model: Any) -> tuple[Any, Naming]:
+    """The model, a Functional one, under names that every stage takes, and what they stand for; itself where they are such.
+
+    An input is called by its tensor's name, as Keras calls it in a dictionary of data.
+    """
+    every, given = calls(model), [t.name for t in model.inputs]
+    called = Counter(c.key if c.key in given else c.layer.name for c in every)
+    naming = Naming.of([*called], given, [name for name, times in called.items() if times > 1])
+    name = model.name if _SCOPE.fullmatch(model.name) else identifier(model.name)
+    if name == model.name and not naming.names and {c.layer.name for c in every} == set(called):
+        return model, naming
+    pairs: list[tuple[Any, Any]] = []
+
+    def make(layer: Any) -> Any:
+        copy = copy_layer(layer)
+        copy.name = naming.identifier(layer.name)
+        pairs.append((layer, copy))
+        return copy
+
+    inputs = [keras.Input(batch_shape=t.shape, dtype=t.dtype, name=naming.identifier(t.name)) for t in model.inputs]
+    new = rebuild(model, make, inputs=inputs, name=name)
+    for layer, copy in pairs:
+        copy.set_weights(layer.get_weights())
+    return new, naming

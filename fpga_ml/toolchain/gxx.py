@@ -72,14 +72,14 @@ class _Compiler:
         return made
 
     def decides(self, sources: Sequence[str], headers: str = "") -> list[str | bytes]:
-        """All that decides what is made of them: the compiler, its flags, and the text with every header in its place.
+        """All that decides what is made of them: this module, the compiler, its flags, the text with every header in its place.
 
         headers: the text that goes before each.
         """
         with tempfile.TemporaryDirectory() as scratch:
             before = _before(headers, Path(scratch))
             texts = [file.read_bytes() for file in self.each(sources, Path(scratch), *before, "-E", "-P")]
-        return [compiler_version(self.program), *self.flags, *texts]
+        return [Path(__file__).read_text(), compiler_version(self.program), *self.flags, *texts]
 
 
 def build_library(project: Path, name: str, backend: str, library: Path) -> None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fpga_ml.ir.network.channel import apart, filled, together
 from fpga_ml.numerics import FixedType
+from fpga_ml.numerics.types import Raw
 
 Array = npt.NDArray[np.float64]
 
@@ -51,18 +52,28 @@ class Ends:
         raw = self.type.raw(np.asarray(values, np.float64)).reshape(len(values), self.elements)
         raw = filled(raw, self.interleave)
         frames = together(raw.reshape(len(raw), self.beats // self.interleave, self.beat_elements), self.interleave)
-        raw = frames.reshape(len(frames), -1)
-        octets = raw.astype("<i8").view(np.uint8).reshape(*raw.shape, 8)[:, :, : self.element_bytes]
+        raw, size = frames.reshape(len(frames), -1), self.element_bytes
+        if raw.dtype == object:
+            mask = (1 << 8 * size) - 1
+            return [b"".join((v & mask).to_bytes(size, "little") for v in frame) for frame in raw.tolist()]
+        octets = raw.astype("<i8").view(np.uint8).reshape(*raw.shape, 8)[:, :, :size]
         return [sample.tobytes() for sample in octets]
 
     def decoded(self, frames: Sequence[bytes]) -> Array:
         """Real values (N, *shape) of one string of bytes a frame."""
-        shape = (len(frames), self.beats * self.beat_elements, self.element_bytes)
-        octets = np.frombuffer(b"".join(frames), np.uint8).reshape(shape)
-        filling = 0xFF * (octets[:, :, -1:] >> 7) * np.uint8(self.type.signed)
-        whole = np.concatenate([octets, np.repeat(filling.astype(np.uint8), 8 - self.element_bytes, axis=2)], axis=2)
-        raw = np.ascontiguousarray(whole).view("<i8").reshape(len(frames), self.beats, self.beat_elements)
+        raw = self._raw(b"".join(frames)).reshape(len(frames), self.beats, self.beat_elements)
         return self.type.real(apart(raw, self.interleave).reshape(-1, *self.shape))
+
+    def _raw(self, octets: bytes) -> Raw:
+        """Of elements one after the other."""
+        size, signed = self.element_bytes, self.type.signed
+        if self.type.kind is object:
+            elements = (octets[k : k + size] for k in range(0, len(octets), size))
+            return np.array([int.from_bytes(e, "little", signed=signed) for e in elements], object)
+        rows = np.frombuffer(octets, np.uint8).reshape(-1, size)
+        filling = 0xFF * (rows[:, -1:] >> 7) * np.uint8(signed)
+        whole = np.concatenate([rows, np.repeat(filling.astype(np.uint8), 8 - size, axis=1)], axis=1)
+        return np.ascontiguousarray(whole).view("<i8")[:, 0]
 
 
 @dataclass(frozen=True)

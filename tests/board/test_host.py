@@ -112,6 +112,20 @@ def test_every_raw_value_comes_back() -> None:
         assert_array_equal(ends.decoded(ends.encoded(values)), values)
 
 
+@pytest.mark.parametrize("width", [63, 64, 65, 73, 128])
+def test_values_of_more_than_eight_bytes_come_back(width: int) -> None:
+    """Those that a double holds: 53 bits at the upper or at the lower end."""
+    for signed in (True, False):
+        t = FixedType(signed, width, 3)
+        raws = [t.min_raw, 0, 1, 2**52 - 1, (2**53 - 1) << width - signed - 53, -(2**52) * signed]
+        ends, values = Ends("x", t, (2,), 1), np.array([raw * 2.0 ** (3 - width) for raw in raws]).reshape(3, 2)
+        sent = ends.encoded(values)
+        size = -(-width // 8)
+        rows = [raws[k : k + 2] for k in range(0, 6, 2)]
+        assert sent == [b"".join((raw & (1 << 8 * size) - 1).to_bytes(size, "little") for raw in row) for row in rows]
+        assert_array_equal(ends.decoded(sent), values)
+
+
 def test_interleaved_samples_come_in_turn() -> None:
     """Three of two steps: the first steps, then the second ones; zeros fill up the last frame."""
     byte = FixedType(False, 8, 8)

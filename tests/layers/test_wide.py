@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from fractions import Fraction
@@ -16,6 +17,7 @@ from fpga_ml.layers.elementwise import Dot, HardSigmoid, Merge, Relu, Slope, Ste
 from fpga_ml.layers.gather import Gather
 from fpga_ml.layers.linear import Affine, Linear
 from fpga_ml.layers.pooling import AveragePool, MaxPool
+from fpga_ml.layers.tables import Bent, Embedding, Softmax, Table
 from fpga_ml.numerics import FixedType, Overflow, Rounding, cast_raw
 
 SAMPLES = 12
@@ -191,6 +193,64 @@ def test_pooling(t: FixedType, count: int) -> None:
 def _floor(exact: Fraction, fraction: int) -> Fraction:
     scaled: Fraction = exact * Fraction(2) ** fraction
     return Fraction(scaled.numerator // scaled.denominator) / Fraction(2) ** fraction
+
+
+@every
+def test_tables(t: FixedType) -> None:
+    """The entry of the address that the value, cut off towards zero, has in the table."""
+    r, entry = FixedType.parse(RESULTS[1]), FixedType.parse("ap_fixed<70,4,AP_RND>")
+    layer = Table("table", ("x",), (3,), r, "sigmoid", 1024, entry)
+
+    def looked_up(v: Fraction) -> Fraction:
+        place = min(max(math.trunc(v * 64), -512), 511) + 512
+        return value(layer.entries[place], entry.fraction)
+
+    check(layer, [(t, 3)], lambda x: [looked_up(v) for v in x])
+    bent = Bent("elu", ("x",), (3,), r, "elu", 1024, entry, 3, 40, 1, 0)
+
+    def curve(v: Fraction) -> Fraction:
+        place = min(math.trunc(max(-v, Fraction(0)) * 128), 1023)
+        return v if v >= 0 else value(bent.entries[place], entry.fraction) * value(3, 40)
+
+    check(bent, [(t, 3)], lambda x: [curve(v) for v in x])
+    rows = weights(random.Random(5), 70, 6, 2)
+    found = Embedding("rows", ("x",), (3, 2), r, rows, 50)
+
+    def row(v: Fraction) -> list[Fraction]:
+        held = min(max(v, Fraction(0)), Fraction(5))
+        return [value(int(rows.reshape(-1)[math.floor(held * 2 + column)]), 50) for column in range(2)]
+
+    check(found, [(t, 3)], lambda x: [one for v in x for one in row(v)])
+
+
+@pytest.mark.parametrize("t", types()[:5], ids=str)
+def test_softmax(t: FixedType) -> None:
+    """As nnet_activation.h sums and looks up, on logits wider than int64."""
+    difference, exp = FixedType(False, 70, 4, overflow=Overflow.SAT), FixedType.parse("ap_ufixed<66,1,AP_RND,AP_SAT>")
+    total, inverse = FixedType.parse("ap_ufixed<72,4>"), FixedType.parse("ap_ufixed<68,1,AP_RND,AP_SAT>")
+    layer = Softmax(
+        "softmax",
+        ("x",),
+        (4,),
+        FixedType.parse(RESULTS[1]),
+        difference,
+        exp,
+        inverse,
+        total,
+        total,
+        exp_size=256,
+        inverse_size=512,
+    )
+
+    def meaning(x: list[Fraction]) -> list[Fraction]:
+        places = [cast(max(x) - v, difference) * 2**difference.fraction // 2 ** (70 - 8) for v in x]
+        terms = [cast(value(layer.exp_entries[int(p)], exp.fraction), total) for p in places]
+        pairs = [cast(terms[0] + terms[1], total), cast(terms[2] + terms[3], total)]
+        place = cast(pairs[0] + pairs[1], total) * 2**total.fraction // 2 ** (72 - 9)
+        one_over = value(layer.inverse_entries[int(place)], inverse.fraction)
+        return [term * one_over for term in terms]
+
+    check(layer, [(t, 4)], meaning)
 
 
 @results

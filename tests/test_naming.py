@@ -186,14 +186,31 @@ PARALLEL = ["int", "a-b", "a_b", "größe", "größe_relu"]
 STREAM = ["module", "layer3_out", 'it\'s "so"', "new\nline"]
 
 
-def test_a_parallel_build_of_hostile_names(tmp_path: Path) -> None:
+EVIL = """-it's a "b" ;$HOME \\x 日本 #%[bold]{2}(3)&|<>*?!~=,a:b"""
+
+
+@pytest.fixture
+def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder; temporary files lie in one of such a name, too."""
+    folder, scratch = tmp_path / EVIL, tmp_path / f"{EVIL} tmp"
+    folder.mkdir()
+    scratch.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+def test_a_parallel_build_of_hostile_names_and_paths(evil: Path) -> None:
+    """From files, through C-simulation, the project's own testbench, and RTL in Icarus."""
     model, x, expected = _chain(PARALLEL, ["t", "NULL", "x_scale"])
-    np.savez(tmp_path / "data.npz", **x)
-    settings = tmp_path / "fpga_ml.toml"
+    file, data, settings, output = (Path(f"{EVIL}{end}") for end in (".keras", ".npz", ".toml", ""))
+    model.save(evil / file)
+    np.savez(evil / data, **x)
     settings.write_text('project_name = "my-project"\n[layers."a-b"]\nbits = 12\n[layers."größe"]\nreuse_factor = 1\n')
     config = Config.read(settings).replace(simulators=("icarus",), cosim_vectors=2)
 
-    project = fpga_ml.compile(model, data=tmp_path / "data.npz", config=config, output=tmp_path / "p")
+    project = fpga_ml.compile(file, data=data, config=config, output=output)
 
     assert_equal(project.outputs["csim"][0].reshape(expected.shape), expected)
     assert_equal(project.csim(x)[0].reshape(expected.shape), expected)
@@ -214,6 +231,8 @@ def test_a_parallel_build_of_hostile_names(tmp_path: Path) -> None:
     for file in (*project.folder.rglob("firmware/my_project*.cpp"), project.folder / report["rtl"]["files"][-1]):
         assert "// Names that are no identifiers:\n" in file.read_text()
         assert '"gr\\u00f6\\u00dfe"' in file.read_text()
+    build_testbench(project.folder, identifier("my-project"), project.folder / "tb")
+    subprocess.run([project.folder.resolve() / "tb"], cwd=project.folder, check=True)
 
 
 def test_a_stream_of_hostile_names(tmp_path: Path) -> None:
@@ -324,40 +343,6 @@ def test_slashes_in_names_of_keras_2(tmp_path: Path) -> None:
     np.testing.assert_allclose(source.model.predict(x, verbose=0), old.predict(x, verbose=0), rtol=1e-6)
     for theirs, ours in zip(old.weights, source.model.weights, strict=True):
         assert_equal(np.asarray(ours), theirs.numpy())
-
-
-# Paths
-
-EVIL = """-it's a "b" ;$HOME \\x 日本 #%[bold]{2}(3)&|<>*?!~=,a:b"""
-
-
-@pytest.fixture
-def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder; temporary files lie in one of such a name, too."""
-    folder, scratch = tmp_path / EVIL, tmp_path / f"{EVIL} tmp"
-    folder.mkdir()
-    scratch.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("TMPDIR", str(scratch))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    return folder
-
-
-def _small(folder: Path) -> tuple[Path, Path, Any]:
-    """A model's file, its data, and what comes out."""
-    model, x, value = _chain(["fc"], ["x"])
-    model.save(folder / f"{EVIL}.keras")
-    np.savez(folder / f"{EVIL}.npz", **x)
-    return Path(f"{EVIL}.keras"), Path(f"{EVIL}.npz"), value
-
-
-def test_a_build_in_any_folder(evil: Path) -> None:
-    """C-simulation, the project's own testbench, RTL in Icarus."""
-    model, data, expected = _small(evil)
-    project = _proven(model, data, expected, Path(f"{EVIL}/p {EVIL}"))
-    build_testbench(project.folder, "myproject", project.folder / "tb")
-    subprocess.run([project.folder.resolve() / "tb"], cwd=project.folder, check=True)
-    assert not any((evil.parent / f"{EVIL} tmp").iterdir())
 
 
 @pytest.mark.slow

@@ -93,8 +93,14 @@ _AS_IT_IS = frozenset({"files", "identifier", "names", "logs", "command", "origi
 
 
 def identifier(name: str) -> str:
-    """Of a name that stands for itself, such as a project's."""
+    """Of a name that stands for itself."""
     return name if _stays(name) and _stays_variable(name) else marked(name)
+
+
+def top_name(project: str, inputs: Collection[str]) -> str:
+    """Of a project's C++ function and RTL module; inputs: its arguments' identifiers, none of which it may have."""
+    word = identifier(project)
+    return marked(project) if word in inputs else word
 
 
 def folder_name(name: str) -> str:

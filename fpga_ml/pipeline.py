@@ -156,7 +156,7 @@ def compile(
 
 def _built(source: Source, samples: Samples, asked: Config, target: Path, given: tuple[Path, ...], clock: _Clock) -> Project:
     """Under identifiers; asked: the configuration with the user's names; given: RTL in place of our own."""
-    config = asked.identified(source.names)
+    config = asked.identified(source.names, [name for name, _ in source.inputs])
     with clock.stage("quantise"):
         prepared = prepare(source, samples, config)
     stages, check = _stages(config), None

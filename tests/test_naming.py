@@ -237,7 +237,7 @@ def test_a_parallel_build_of_hostile_names_and_paths(evil: Path) -> None:
 
 def test_a_stream_of_hostile_names(tmp_path: Path) -> None:
     model, x, expected = _chain(STREAM, ["signed", "y"], model="..")
-    project = _proven(model, x, expected, tmp_path / "p", arch="stream", project_name="main")
+    project = _proven(model, x, expected, tmp_path / "p", arch="stream", project_name="y")  # as an input
     assert {c["channel"] for c in project.report["cosim"][0]["timeline"]} >= {"signed", "y"}
     assert {row["name"] for row in project.report["rtl"]["layers"]} >= set(STREAM)
 

@@ -17,7 +17,7 @@ import jsonschema
 
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.naming import Naming, identifier
+from fpga_ml.naming import Naming, top_name
 from fpga_ml.report import page
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def ports(graph: Graph) -> dict[str, list[dict[str, Any]]]:
 
 def top_of(report: Mapping[str, Any]) -> str:
     """The C++ function and RTL module of the whole network."""
-    return identifier(report["config"]["project_name"])
+    return top_name(report["config"]["project_name"], [identifier_of(port) for port in report["model"]["inputs"]])
 
 
 def identifier_of(row: Mapping[str, Any]) -> str:

@@ -102,7 +102,8 @@ class Project:
         """
         if self.bench is None:
             raise FpgaMlError("there is no RTL", where=str(self.folder), do=self.report["stages"]["rtl"])
-        return self.bench.run(self.folder, self._samples(x), self.csim)
+        with document.names_of(self.report).errors():
+            return self.bench.run(self.folder, self._samples(x), self.csim)
 
     def _samples(self, x: Any) -> list[Array]:
         return list(load_samples(x, self.inputs, 0).x)

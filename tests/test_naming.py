@@ -91,6 +91,7 @@ def test_what_is_made_of_a_layer_is_no_other_layer(found: list[str]) -> None:
             "alpha",
         ):
             assert f"{w}_{end}" not in words
+        assert not words & {f"clone_{w}", f"bn_{w}_relu", f"clone_repack_{w}"}
 
 
 @given(st.text(), st.text())
@@ -101,7 +102,21 @@ def test_a_name_alone(a: str, b: str) -> None:
 
 
 def test_names_that_are_identifiers_stay() -> None:
-    plain = ["features", "fc1", "relu1", "conv2d", "conv2d_1", "softmax", "Dense3", "FC1a", "x", "y", "image", "q_dense"]
+    plain = [
+        "features",
+        "fc1",
+        "relu1",
+        "conv2d",
+        "conv2d_1",
+        "softmax",
+        "Dense3",
+        "FC1a",
+        "x",
+        "y",
+        "image",
+        "q_dense",
+        "bn_1",
+    ]
     assert not Naming.of(plain, ["features", "x", "y", "image"]).names
     assert [identifier(n) for n in ("myproject", "jet_tagger", "x")] == ["myproject", "jet_tagger", "x"]
 
@@ -207,7 +222,10 @@ def test_a_parallel_build_of_hostile_names_and_paths(evil: Path) -> None:
     file, data, settings, output = (Path(f"{EVIL}{end}") for end in (".keras", ".npz", ".toml", ""))
     model.save(evil / file)
     np.savez(evil / data, **x)
-    settings.write_text('project_name = "my-project"\n[layers."a-b"]\nbits = 12\n[layers."größe"]\nreuse_factor = 1\n')
+    settings.write_text(
+        'project_name = "my-project"\n[layers."a-b"]\nbits = 12\n[layers."größe"]\nreuse_factor = 1\n'
+        '[layers."NULL".precision]\nresult = "fixed<7,3>"\n'
+    )
     config = Config.read(settings).replace(simulators=("icarus",), cosim_vectors=2)
 
     project = fpga_ml.compile(file, data=data, config=config, output=output)
@@ -217,13 +235,14 @@ def test_a_parallel_build_of_hostile_names_and_paths(evil: Path) -> None:
     report = project.report
     assert report["cosim"][0]["passed"]
     assert [p["name"] for p in report["model"]["inputs"]] == ["t", "NULL", "x_scale"]
+    assert report["model"]["inputs"][1]["type"] == "ap_fixed<7,3>"
     rows = {row["tensor"]: row["type"] for row in report["quantisation"]}
     assert {*PARALLEL, "t", "NULL", "x_scale"} - {"a-b"} <= {name.split(".")[0] for name in rows}
     assert rows["a-b.kernel"].startswith("ap_fixed<12,")
     assert set(PARALLEL) <= {row["name"] for row in report["layers"]}
     assert set(PARALLEL) <= {row["name"] for row in report["rtl"]["layers"]}
     assert report["config"]["project_name"] == "my-project"
-    assert list(report["config"]["layers"]) == ["a-b", "größe"]
+    assert list(report["config"]["layers"]) == ["a-b", "größe", "NULL"]
     told = {*(report["names"].values())}
     assert told >= {"int", "a-b", "größe", "größe_relu", "t", "NULL"}
     page = (project.folder / "report.html").read_text()

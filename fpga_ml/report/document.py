@@ -80,7 +80,7 @@ def command(model: str, weights: Path | None, data: str, config: Config) -> str:
         changed.pop("clock_ns", None)  # found by the build
     if IN_MEMORY in (model, data) or changed.keys() & WITHOUT_OPTION or changed.get("frame_last") is False:
         return _call(model, weights, data, config.source, changed)
-    words = ["fpga-ml", "compile", model]
+    words = ["fpga-ml", "compile", f"./{model}" if model.startswith("-") else model]
     words += ["--weights", str(weights)] if weights else []
     words += ["--data", data] if data else []
     words += ["--config", str(config.source)] if config.source else []

@@ -190,7 +190,7 @@ def _build(
     else:
         console = Console()
         show(project.report, console)
-        console.print(f"  project: {project.folder}")
+        console.print(f"  project: {project.folder}", markup=False)
     if not project.agrees:
         sys.exit(1)
 
@@ -291,8 +291,8 @@ def board(project: Path, board: str, line: str, baud: int, only: str | None, tim
     with _progress() as progress:
         built = build(project, board, line=line, baud=baud, time_limit_s=time_limit, watch=_Shown(progress).stage)
     console = Console()
-    console.print("\n".join(synthesis([built.result.as_json()])), soft_wrap=True, highlight=False)
-    console.print(f"  bitstream: {built.file}\n  to load it: {built.load}", soft_wrap=True)
+    console.print("\n".join(synthesis([built.result.as_json()])), soft_wrap=True, highlight=False, markup=False)
+    console.print(f"  bitstream: {built.file}\n  to load it: {built.load}", soft_wrap=True, markup=False)
 
 
 @main.command()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from fpga_ml.errors import FpgaMlError, suggest
-from fpga_ml.naming import Naming, identifier
+from fpga_ml.naming import Naming, top_name
 from fpga_ml.numerics import FixedType
 from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.synthesise.parts import PARTS
@@ -99,10 +99,11 @@ class Config:
         """A copy with the given settings; None leaves a setting as it is."""
         return _checked(dataclasses.replace(self, **{k: v for k, v in changes.items() if v is not None}))
 
-    def identified(self, names: Naming) -> Config:
-        """With identifiers in the place of the user's names: of layers, and of the project."""
+    def identified(self, names: Naming, inputs: Iterable[str]) -> Config:
+        """With identifiers in the place of the user's names: of layers, and of the project; inputs: the model's, as the user calls them."""
         layers = {names.identifier(name): layer for name, layer in self.layers.items()}
-        return dataclasses.replace(self, project_name=identifier(self.project_name), layers=MappingProxyType(layers))
+        top = top_name(self.project_name, [names.identifier(name) for name in inputs])
+        return dataclasses.replace(self, project_name=top, layers=MappingProxyType(layers))
 
     @classmethod
     def read(cls, path: Path) -> Config:

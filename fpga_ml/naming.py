@@ -66,10 +66,9 @@ _TYPES = """
     u_int64 u_int8 u_quad uid uint16 uint32 uint64 uint8 uintmax uintptr useconds wchar weighed weight wint
 """
 _RESERVED = KEYWORDS | frozenset(f"{_OURS} {_HLS4ML} {_TYPES}".split())
-_RESERVED_SHAPES = re.compile(
-    r"layer\d+(_.*)?|ap_.*|ac_.*|u?int(_fast|_least)?\d+|pthread.*"
-    r"|(clone|repack|bn|bnbt|broadcast|zp1d|zp2d|compressed|exponent)_.*"
-)
+_RESERVED_SHAPES = re.compile(r"layer\d+(_.*)?|ap_.*|ac_.*|u?int(_fast|_least)?\d+|pthread.*")
+# What hls4ml puts before the name of a layer.
+_BEFORE = re.compile(r"((clone|repack|bn|bnbt|broadcast|zp1d|zp2d|compressed|exponent)_)+")
 # Names of inputs and projects stand in the C++ as they are: as variables, functions, files. Macros of the C library that have small
 # letters, its variables, namespaces, what hls4ml's and our own C++ declare beside them; the rest are macros.
 _WORDS = """
@@ -77,8 +76,7 @@ _WORDS = """
     strndupa be16toh be32toh be64toh htobe16 htobe32 htobe64 htole16 htole32 htole64 le16toh le32toh le64toh
     sched_priority main std nnet hls sycl environ signgam timezone daylight tzname optarg optind opterr optopt
     program_invocation_name program_invocation_short_name defines parameters loaded_weights trace_enabled trace_outputs
-    trace_type_size trace_data nullptr in expected got log samples wrong line words values value file read_line x_scale
-    x_offset
+    trace_type_size trace_data nullptr in expected got log samples wrong line words values value file read_line
 """
 _VARIABLES = frozenset(_WORDS.split())
 _VARIABLE_SHAPES = re.compile(
@@ -93,8 +91,14 @@ _AS_IT_IS = frozenset({"files", "identifier", "names", "logs", "command", "origi
 
 
 def identifier(name: str) -> str:
-    """Of a name that stands for itself, such as a project's."""
+    """Of a name that stands for itself."""
     return name if _stays(name) and _stays_variable(name) else marked(name)
+
+
+def top_name(project: str, inputs: Collection[str]) -> str:
+    """Of a project's C++ function and RTL module; inputs: its arguments' identifiers, none of which it may have."""
+    word = identifier(project)
+    return marked(project) if word in inputs else word
 
 
 def folder_name(name: str) -> str:
@@ -192,7 +196,11 @@ class Naming:
 
 
 def _derives(name: str, others: Collection[str], several: Collection[str]) -> Iterator[bool]:
-    """For each beginning of a name that is another's: whether something made of that one may have this name."""
+    """For each part of a name that is another's: whether something made of that one may have this name."""
+    before = _BEFORE.match(name)
+    if before:
+        yield name[before.end() :] in others
+        yield from _derives(name[before.end() :], others, several)
     for place in (m.start() for m in re.finditer("_", name)):
         if name[:place] in others:
             numbered = re.match(r"_\d+(_|$)", name[place:]) is not None

@@ -105,7 +105,8 @@ class Project:
             raise FpgaMlError("there is no RTL", where=str(self.folder), do=self.report["stages"]["rtl"])
         if self.simulator is None:
             raise FpgaMlError("there is no C-simulation", where=str(self.folder), do=self.report["stages"]["csim"])
-        return self.bench.run(self.folder, raw_inputs(self.layers, self._samples(x)), self.simulator.run_raw)
+        with document.names_of(self.report).errors():
+            return self.bench.run(self.folder, raw_inputs(self.layers, self._samples(x)), self.simulator.run_raw)
 
     def _samples(self, x: Any) -> list[Array]:
         return list(load_samples(x, self.inputs, 0).x)
@@ -159,7 +160,7 @@ def compile(
 
 def _built(source: Source, samples: Samples, asked: Config, target: Path, given: tuple[Path, ...], clock: _Clock) -> Project:
     """Under identifiers; asked: the configuration with the user's names; given: RTL in place of our own."""
-    config = asked.identified(source.names)
+    config = asked.identified(source.names, [name for name, _ in source.inputs])
     with clock.stage("quantise"):
         prepared = prepare(source, samples, config)
     stages, check = _stages(config), None

@@ -79,11 +79,12 @@ def test_what_keras_2_itself_wrote(tmp_path: Path) -> None:
         np.testing.assert_allclose(source.model.predict(x, verbose=0), old.predict(x, verbose=0), rtol=1e-5)
 
 
-def test_a_class_that_is_gone_converts_without_reference(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("given", "fc"), [("x", "fc"), ("int", "block/fc")])
+def test_a_class_that_is_gone_converts_without_reference(given: str, fc: str, tmp_path: Path) -> None:
     """hls4ml's own TernaryDense exists in no Keras: it converts, and the report says that nothing was compared."""
-    dense = {"units": 4, "activation": "linear", "use_bias": True, "name": "fc", "trainable": True}
+    dense = {"units": 4, "activation": "linear", "use_bias": True, "name": fc, "trainable": True}
     layers = [
-        {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 6], "dtype": "float32", "name": "x"}},
+        {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 6], "dtype": "float32", "name": given}},
         {"class_name": "TernaryDense", "config": dense},
     ]
     config = {"name": "old", "layers": layers}
@@ -91,10 +92,10 @@ def test_a_class_that_is_gone_converts_without_reference(tmp_path: Path) -> None
     rng = np.random.default_rng(1)
     kernel, bias = rng.normal(size=(6, 4)), np.zeros(4)
     with h5py.File(tmp_path / "w.h5", "w") as file:
-        file.attrs["layer_names"] = [b"fc"]
-        group = file.create_group("fc")
-        group.attrs["weight_names"] = [b"fc/kernel:0", b"fc/bias:0"]
-        group["fc/kernel:0"], group["fc/bias:0"] = kernel, bias
+        file.attrs["layer_names"] = [fc.encode()]
+        group = file.create_group(fc)
+        group.attrs["weight_names"] = [f"{fc}/kernel:0".encode(), f"{fc}/bias:0".encode()]
+        group[f"{fc}/kernel:0"], group[f"{fc}/bias:0"] = kernel, bias
     x = rng.integers(-3, 4, size=(30, 6)).astype(float)
 
     project = fpga_ml.compile(tmp_path / "m.json", weights=tmp_path / "w.h5", data=x, output=tmp_path / "p", config=quick())
@@ -103,6 +104,7 @@ def test_a_class_that_is_gone_converts_without_reference(tmp_path: Path) -> None
     assert project.report["csim"]["bit_exact_vs_quantised_model"] is None
     ternary = np.where(kernel > 0.5, 1.0, np.where(kernel <= -0.5, -1.0, 0.0))
     assert_equal(project.csim(x)[0], x @ ternary)
+    assert [row["name"] for row in project.report["layers"]] == [given, fc]
 
 
 def test_binary_layers_of_hls4ml(tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +20,14 @@ from numpy.testing import assert_equal
 
 import fpga_ml
 from fpga_ml import Config, FpgaMlError
+from fpga_ml.board.build import build as build_board
 from fpga_ml.frontend.load import load
 from fpga_ml.frontend.quantise import to_qkeras
 from fpga_ml.frontend.rebuild import Probe, calls
 from fpga_ml.naming import KEYWORDS, Naming, folder_name, identifier, marked
 from fpga_ml.rtl.names import identifier as word
+from fpga_ml.synthesise.project import write_scripts
+from fpga_ml.toolchain.gxx import build_testbench
 from fpga_ml.toolchain.links import linked
 
 LAYERS = keras.layers
@@ -85,6 +91,7 @@ def test_what_is_made_of_a_layer_is_no_other_layer(found: list[str]) -> None:
             "alpha",
         ):
             assert f"{w}_{end}" not in words
+        assert not words & {f"clone_{w}", f"bn_{w}_relu", f"clone_repack_{w}"}
 
 
 @given(st.text(), st.text())
@@ -95,7 +102,21 @@ def test_a_name_alone(a: str, b: str) -> None:
 
 
 def test_names_that_are_identifiers_stay() -> None:
-    plain = ["features", "fc1", "relu1", "conv2d", "conv2d_1", "softmax", "Dense3", "FC1a", "x", "y", "image", "q_dense"]
+    plain = [
+        "features",
+        "fc1",
+        "relu1",
+        "conv2d",
+        "conv2d_1",
+        "softmax",
+        "Dense3",
+        "FC1a",
+        "x",
+        "y",
+        "image",
+        "q_dense",
+        "bn_1",
+    ]
     assert not Naming.of(plain, ["features", "x", "y", "image"]).names
     assert [identifier(n) for n in ("myproject", "jet_tagger", "x")] == ["myproject", "jet_tagger", "x"]
 
@@ -180,27 +201,48 @@ PARALLEL = ["int", "a-b", "a_b", "größe", "größe_relu"]
 STREAM = ["module", "layer3_out", 'it\'s "so"', "new\nline"]
 
 
-def test_a_parallel_build_of_hostile_names(tmp_path: Path) -> None:
+EVIL = """-it's a "b" ;$HOME \\x 日本 #%[bold]{2}(3)&|<>*?!~=,a:b"""
+
+
+@pytest.fixture
+def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder; temporary files lie in one of such a name, too."""
+    folder, scratch = tmp_path / EVIL, tmp_path / f"{EVIL} tmp"
+    folder.mkdir()
+    scratch.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+def test_a_parallel_build_of_hostile_names_and_paths(evil: Path) -> None:
+    """From files, through C-simulation, the project's own testbench, and RTL in Icarus."""
     model, x, expected = _chain(PARALLEL, ["t", "NULL", "x_scale"])
-    np.savez(tmp_path / "data.npz", **x)
-    settings = tmp_path / "fpga_ml.toml"
-    settings.write_text('project_name = "my-project"\n[layers."a-b"]\nbits = 12\n[layers."größe"]\nreuse_factor = 1\n')
+    file, data, settings, output = (Path(f"{EVIL}{end}") for end in (".keras", ".npz", ".toml", ""))
+    model.save(evil / file)
+    np.savez(evil / data, **x)
+    settings.write_text(
+        'project_name = "my-project"\n[layers."a-b"]\nbits = 12\n[layers."größe"]\nreuse_factor = 1\n'
+        '[layers."NULL".precision]\nresult = "fixed<7,3>"\n'
+    )
     config = Config.read(settings).replace(simulators=("icarus",), cosim_vectors=2)
 
-    project = fpga_ml.compile(model, data=tmp_path / "data.npz", config=config, output=tmp_path / "p")
+    project = fpga_ml.compile(file, data=data, config=config, output=output)
 
     assert_equal(project.outputs["csim"][0].reshape(expected.shape), expected)
     assert_equal(project.csim(x)[0].reshape(expected.shape), expected)
     report = project.report
     assert report["cosim"][0]["passed"]
     assert [p["name"] for p in report["model"]["inputs"]] == ["t", "NULL", "x_scale"]
+    assert report["model"]["inputs"][1]["type"] == "ap_fixed<7,3>"
     rows = {row["tensor"]: row["type"] for row in report["quantisation"]}
     assert {*PARALLEL, "t", "NULL", "x_scale"} - {"a-b"} <= {name.split(".")[0] for name in rows}
     assert rows["a-b.kernel"].startswith("ap_fixed<12,")
     assert set(PARALLEL) <= {row["name"] for row in report["layers"]}
     assert set(PARALLEL) <= {row["name"] for row in report["rtl"]["layers"]}
     assert report["config"]["project_name"] == "my-project"
-    assert list(report["config"]["layers"]) == ["a-b", "größe"]
+    assert list(report["config"]["layers"]) == ["a-b", "größe", "NULL"]
     told = {*(report["names"].values())}
     assert told >= {"int", "a-b", "größe", "größe_relu", "t", "NULL"}
     page = (project.folder / "report.html").read_text()
@@ -208,11 +250,13 @@ def test_a_parallel_build_of_hostile_names(tmp_path: Path) -> None:
     for file in (*project.folder.rglob("firmware/my_project*.cpp"), project.folder / report["rtl"]["files"][-1]):
         assert "// Names that are no identifiers:\n" in file.read_text()
         assert '"gr\\u00f6\\u00dfe"' in file.read_text()
+    build_testbench(project.folder, identifier("my-project"), project.folder / "tb")
+    subprocess.run([project.folder.resolve() / "tb"], cwd=project.folder, check=True)
 
 
 def test_a_stream_of_hostile_names(tmp_path: Path) -> None:
     model, x, expected = _chain(STREAM, ["signed", "y"], model="..")
-    project = _proven(model, x, expected, tmp_path / "p", arch="stream", project_name="main")
+    project = _proven(model, x, expected, tmp_path / "p", arch="stream", project_name="y")  # as an input
     assert {c["channel"] for c in project.report["cosim"][0]["timeline"]} >= {"signed", "y"}
     assert {row["name"] for row in project.report["rtl"]["layers"]} >= set(STREAM)
 
@@ -301,3 +345,55 @@ def test_files_are_linked_under_plain_names(tmp_path: Path) -> None:
         assert [(tmp_path / f).read_text() for f in links.files] == ["a bx.sv", "$HOMEx.sv", "$HOME-y;.v"]
         assert (tmp_path / links.folders[1] / "-y;.v").exists()
     assert not (tmp_path / "sources").exists()
+
+
+def test_slashes_in_names_of_keras_2(tmp_path: Path) -> None:
+    """Keras 2 took them."""
+    tf_keras = pytest.importorskip("tf_keras", reason="the dev extra brings it")
+    i = tf_keras.Input((3,), name="int")
+    shared = tf_keras.layers.Dense(3, activation="relu", name="block/fc")
+    old = tf_keras.Model(i, tf_keras.layers.Dense(2, name="block_fc_1")(shared(shared(i))), name="a/b")
+    (tmp_path / "model.json").write_text(old.to_json())
+    old.save_weights(tmp_path / "w.h5")
+    source = load(tmp_path / "model.json", tmp_path / "w.h5")
+    assert source.inputs == (("int", (3,)),)
+    assert source.names.shown([c.key for c in calls(source.model)]) == ["int", "block/fc", "block/fc#1", "block_fc_1"]
+    x = np.random.default_rng(0).normal(size=(8, 3))
+    np.testing.assert_allclose(source.model.predict(x, verbose=0), old.predict(x, verbose=0), rtol=1e-6)
+    for theirs, ours in zip(old.weights, source.model.weights, strict=True):
+        assert_equal(np.asarray(ours), theirs.numpy())
+
+
+@pytest.mark.slow
+def test_every_tool_in_any_folder(evil: Path) -> None:
+    """Verilator, Yosys, nextpnr and the board's bitstream; names that are no identifiers, told of cells."""
+    model, x, expected = _chain(["int", "größe"], ["t"])
+    project = fpga_ml.compile(model, data=x, config=Config(cosim_vectors=2), output=EVIL)
+    assert_equal(project.outputs["csim"][0].reshape(expected.shape), expected)
+    assert [run["passed"] for run in project.report["cosim"]] == [True, True]
+    found = project.synth("ice40-up5k", effort="route")
+    assert {"int", "größe"} <= {name.removesuffix("_relu").removesuffix("_round") for name in found.layers}
+    assert sum(cells.luts for name, cells in found.layers.items() if name.startswith("int")) > 0
+    assert set(project.report["synth"][0]["layers"][0]) >= {"layer"}
+    assert build_board(project.folder, "ulx3s-85f").file.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("tool", ["vivado", "vitis", "quartus"])
+def test_vendors_scripts_in_any_folder(tool: str, evil: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a person copies into a shell runs the vendor's program where its script lies."""
+    shutil.copytree(project, evil / EVIL)
+    program, script = {
+        "vivado": ("vivado", "vivado.tcl"),
+        "vitis": ("vitis-run", "build_prj.tcl"),
+        "quartus": ("quartus_sh", "quartus.tcl"),
+    }[tool]
+    stub = evil.parent / "bin" / program
+    stub.parent.mkdir()
+    stub.write_text(f"#!/bin/sh\ntest -f {script} && pwd > ran\n")
+    stub.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{stub.parent}{os.pathsep}{os.environ['PATH']}")
+    device = "10AX115N2F45E1SG" if tool == "quartus" else None
+    by_hand = write_scripts(Path(EVIL), tool=tool, device=device)
+    subprocess.run(["sh", "-c", by_hand], check=True)
+    (ran,) = (evil / EVIL).rglob("ran")
+    assert ran.read_text().strip() == str(ran.parent)

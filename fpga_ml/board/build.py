@@ -99,10 +99,9 @@ def build(
             do=f"compile with --device {kind.device} --clock-ns {period_ns / 2:g} or less: the delay model knows no congestion",
         )
     ecppack.pack(config, bitstream)
-    result = _result(sources, made, placed, report, time.monotonic() - start)
+    result = _result(sources, made, placed, report, time.monotonic() - start).told(document.names_of(report))
     others = [s for s in report["synth"] if (s["tool"], s["device"], s["effort"]) != result.key]
-    shown = document.names_of(report).shown(result.as_json())
-    document.write(report | {"synth": [*others, shown]}, project / "report.json")
+    document.write(report | {"synth": [*others, result.as_json()]}, project / "report.json")
     return Built(bitstream, kind.load.format(file=shell_word(bitstream)), result)
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import hls4ml
-from hls4ml.converters.keras_v2_to_hls import keras_v2_to_hls, layer_handlers
+from hls4ml.converters.keras_v2_to_hls import get_model_arch, layer_handlers, parse_keras_model
 from hls4ml.converters.keras_v3._base import registry
+from hls4ml.model.graph import ModelGraph
 from hls4ml.model.types import XnorPrecisionType
 from hls4ml.utils.config import create_config
 
@@ -24,6 +25,7 @@ from fpga_ml.bridge.softmax import SoftmaxTables, tables_for
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.calibrate import Calibrated
+from fpga_ml.frontend.legacy import identified
 from fpga_ml.frontend.load import Source
 from fpga_ml.frontend.prepare import Prepared
 from fpga_ml.frontend.quantise import over_last_axis
@@ -257,7 +259,11 @@ def _convert_legacy(source: Source, config: Config, folder: Path) -> Any:
     settings |= {kind: str(source.legacy.architecture), "KerasH5": str(source.legacy.weights)}
     settings |= {"InputData": None, "OutputPredictions": None}
     settings["HLSConfig"] = {"Model": {"Precision": _default(config), "ReuseFactor": config.reuse_factor}}
-    return keras_v2_to_hls(settings)
+    architecture, reader = get_model_arch(settings)
+    find = reader._find_data
+    reader._find_data = lambda layer, variable: find(source.names.shown(layer), variable)
+    layers, inputs, outputs, _ = parse_keras_model(identified(architecture, source.names), reader)
+    return ModelGraph.from_layer_list(settings, layers, inputs, outputs)
 
 
 @contextmanager
@@ -327,9 +333,12 @@ def _settings(
             _apply_softmax(section, softmax[name])
         elif config.backend == "Catapult" and "exp_table" in section["Precision"]:
             section["Precision"]["result"] = "ufixed<18,1,RND,SAT>"  # its ac_math softmax takes no signed result
-    for name, own in config.layers.items():
-        for section in [s for n, s in layers.items() if n == name or n.startswith(f"{name}_")]:
-            _apply_layer(section, own, is_main=section is layers.get(name))
+    for node, section in layers.items():
+        # hls4ml and our rewrite call what they make of a layer NAME_relu and the like.
+        owners = [n for n in calibrated.layers if node == n or node.startswith(f"{n}_")]
+        own = config.layers.get(max(owners, key=len, default=""))
+        if own is not None:
+            _apply_layer(section, own, is_main=node in calibrated.layers)
 
 
 def _is_identity(layer: Any) -> bool:

@@ -42,11 +42,13 @@ class TensorError:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """The fully quantised model, the types of its inputs, and the error that each tensor adds."""
+    """The fully quantised model, the types of its inputs, and the error that each tensor adds; layers: the names of those that the
+    model had when it came."""
 
     quantised: Quantised
     input_types: tuple[FixedType, ...]
     tensors: tuple[TensorError, ...]
+    layers: tuple[str, ...]
 
     @property
     def model(self) -> Any:
@@ -99,7 +101,8 @@ def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Conf
             low, high = seen[r.before]
             ranges[r.tensor] = (min(low, ranges[r.tensor][0]), max(high, ranges[r.tensor][1]))
             states |= {r.tensor: max(-low, high, states[r.tensor])} if r.tensor in states else {}
-    return Calibrated(quantised, in_types, _errors(quantised, in_types, x, rounded_x, names))
+    errors = _errors(quantised, in_types, x, rounded_x, names)
+    return Calibrated(quantised, in_types, errors, tuple(c.layer.name for c in calls(model)))
 
 
 def _overflows(r: Rounded, reach: tuple[float, float], config: Config) -> bool:

@@ -20,6 +20,8 @@ import numpy as np
 import qkeras
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.rename import SCOPE
+from fpga_ml.naming import Naming, identifier
 
 _RENAMED = {
     "LeakyReLU": {"alpha": "negative_slope"},
@@ -57,25 +59,53 @@ def read_architecture(path: Path) -> dict[str, Any]:
     return found
 
 
-def rebuild_legacy(architecture: Mapping[str, Any], weights: Path) -> Any:
-    """A Keras 3 model from a Keras-2 configuration and the h5 file of its weights.
+def naming_of(architecture: Mapping[str, Any]) -> Naming:
+    """Identifiers for the names of a Keras-2 configuration, among them such with slashes, which Keras 3 does not take."""
+    layers = _entries(architecture)
+    called = {e["config"]["name"]: len(e.get("inbound_nodes", ())) for e in layers}
+    return Naming.of(
+        [*called], [name for name, _ in input_ports(architecture)], [n for n, times in called.items() if times > 1]
+    )
+
+
+def identified(architecture: Any, names: Naming) -> Any:
+    """The configuration with identifiers: where a layer says its name, and in references (name, node, tensor, ...)."""
+    if isinstance(architecture, Mapping):
+        return {
+            k: names.identifier(v) if k == "name" and isinstance(v, str) else identified(v, names)
+            for k, v in architecture.items()
+        }
+    if isinstance(architecture, list):
+        refers = len(architecture) > 2 and [type(v) for v in architecture[:3]] == [str, int, int]
+        head = [names.identifier(architecture[0])] if refers else []
+        return [*head, *(identified(v, names) for v in architecture[len(head) :])]
+    return architecture
+
+
+def rebuild_legacy(architecture: Mapping[str, Any], weights: Path, names: Naming) -> Any:
+    """A Keras 3 model from a Keras-2 configuration and the h5 file of its weights, under the identifiers of `names`.
 
     Raises CannotRebuild where a layer's class is gone, FpgaMlError where the weights do not fit.
     """
-    config = architecture["config"]
+    safe = identified(architecture, names)
+    config = safe["config"]
     name = config.get("name", "model") if isinstance(config, dict) else "model"
-    if architecture["class_name"] == "Sequential":
-        model = _sequential(config if isinstance(config, list) else config["layers"], name)
-    else:
-        model = _functional(config, name)
-    load_weights(model, weights)
+    name = name if SCOPE.fullmatch(name) else identifier(name)
+    model = _sequential(_entries(safe), name) if safe["class_name"] == "Sequential" else _functional(config, name)
+    load_weights(model, weights, names)
     return model
+
+
+def _entries(architecture: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Of the layers."""
+    config = architecture["config"]
+    found: list[dict[str, Any]] = config if isinstance(config, list) else config["layers"]
+    return found
 
 
 def input_ports(architecture: Mapping[str, Any]) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """(name, shape without batch) of each input of a Keras-2 configuration, named as hls4ml names them."""
-    config = architecture["config"]
-    layers = config if isinstance(config, list) else config["layers"]
+    layers = _entries(architecture)
     named = [e for e in layers if e["class_name"] == "InputLayer"] or layers[:1]
     shapes = [e["config"].get("batch_input_shape") or e["config"]["batch_shape"] for e in named]
     names = [e["config"]["name"] if e["class_name"] == "InputLayer" else "input1" for e in named]
@@ -188,8 +218,8 @@ def _quantizer(value: Any) -> Any:
     return cls(**{k: v for k, v in value.get("config", {}).items() if k in taken and v is not None})
 
 
-def load_weights(model: Any, path: Path) -> None:
-    """Weights from a Keras-2 h5 file (of save_weights or of save), layer by layer, in the layers' own order."""
+def load_weights(model: Any, path: Path, names: Naming) -> None:
+    """Weights from a Keras-2 h5 file (of save_weights or of save), layer by layer, in the layers' own order; names: of the model."""
     with h5py.File(path) as file:
         root = file.get("model_weights", file)
         if "layer_names" not in root.attrs:
@@ -197,9 +227,9 @@ def load_weights(model: Any, path: Path) -> None:
         for layer in model.layers:
             if not layer.weights:
                 continue
-            group = root.get(layer.name)
-            names = [_text(n) for n in group.attrs["weight_names"]] if group is not None else []
-            values = [np.asarray(group[n]) for n in names]
+            group = root.get(names.shown(layer.name))
+            variables = [_text(n) for n in group.attrs["weight_names"]] if group is not None else []
+            values = [np.asarray(group[n]) for n in variables]
             wanted = [tuple(w.shape) for w in layer.weights]
             if [v.shape for v in values] != wanted:
                 raise FpgaMlError(

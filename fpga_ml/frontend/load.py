@@ -18,7 +18,7 @@ import fpga_ml.frontend.celeste
 import fpga_ml.frontend.layers  # noqa: F401  (registers their layers)
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.floats import to_float
-from fpga_ml.frontend.legacy import CannotRebuild, input_ports, is_legacy, read_architecture, rebuild_legacy
+from fpga_ml.frontend.legacy import CannotRebuild, input_ports, is_legacy, naming_of, read_architecture, rebuild_legacy
 from fpga_ml.frontend.quantise import activation_name
 from fpga_ml.frontend.rebuild import as_functional, calls, inputs_of
 from fpga_ml.frontend.rename import renamed
@@ -82,9 +82,9 @@ def _in_memory(model: Any) -> Source:
     return _source(as_functional(model), model.name, "in memory", "", "keras-3")
 
 
-def _source(model: Any, name: str, origin: str, sha256: str, kind: str) -> Source:
-    """Of a Functional model: what can be built of it, under identifiers."""
-    safe, names = renamed(model)
+def _source(model: Any, name: str, origin: str, sha256: str, kind: str, given: Naming | None = None) -> Source:
+    """Of a Functional model: what can be built of it, under identifiers, where these are not given."""
+    safe, names = renamed(model) if given is None else (model, given)
     with names.errors():
         whole = unwrapped(safe)
     inputs = tuple((names.shown(n), shape) for n, shape in inputs_of(whole))
@@ -155,14 +155,16 @@ def _json_or_h5(path: Path, weights: Path | None) -> Source:
         return _source(model, path.stem, str(path), _sha256(holder), "keras-3")
     if not h5py.is_hdf5(holder):
         raise FpgaMlError(f"'{holder}' is not an HDF5 file", do="give the weights that Keras saved")
+    names = naming_of(architecture)
     try:
-        model = as_functional(rebuild_legacy(architecture, holder))
+        with names.errors():
+            model = as_functional(rebuild_legacy(architecture, holder, names))
     except CannotRebuild as error:
-        reason = f"{error} is in neither Keras 3 nor qkeras-v3"
+        reason = f"{names.shown(str(error))} is in neither Keras 3 nor qkeras-v3"
         files = LegacyFiles(path, holder, reason)
         ports = input_ports(architecture)
-        return Source(path.stem, None, None, str(path), _sha256(holder), "keras-2", ports, files)
-    found = _source(model, path.stem, str(path), _sha256(holder), "keras-2")
+        return Source(path.stem, None, None, str(path), _sha256(holder), "keras-2", ports, files, names)
+    found = _source(model, path.stem, str(path), _sha256(holder), "keras-2", names)
     return replace(found, legacy=LegacyFiles(path, holder))
 
 

@@ -28,7 +28,7 @@ def prepare(source: Source, samples: Samples, config: Config) -> Prepared:
     if source.model is None:
         return Prepared(samples.x, None, None)
     _check_layer_names(source, config)
-    calibrated = calibrate(source.model, samples.x, [name for name, _ in source.inputs], config)
+    calibrated = calibrate(source.model, samples.x, [t.name for t in source.model.inputs], config)
     x = tuple(t.quantise(a) for t, a in zip(calibrated.input_types, samples.x, strict=True))
     return Prepared(x, calibrated, evaluate(calibrated.model, source.float_model, samples.x, x))
 

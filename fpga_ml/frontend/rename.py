@@ -11,7 +11,7 @@ import keras
 from fpga_ml.frontend.rebuild import calls, copy_layer, rebuild
 from fpga_ml.naming import Naming, identifier
 
-_SCOPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # of a model that TensorFlow evaluates
+SCOPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # of a model that TensorFlow evaluates
 
 
 def renamed(model: Any) -> tuple[Any, Naming]:
@@ -22,7 +22,7 @@ def renamed(model: Any) -> tuple[Any, Naming]:
     every, given = calls(model), [t.name for t in model.inputs]
     called = Counter(c.key if c.key in given else c.layer.name for c in every)
     naming = Naming.of([*called], given, [name for name, times in called.items() if times > 1])
-    name = model.name if _SCOPE.fullmatch(model.name) else identifier(model.name)
+    name = model.name if SCOPE.fullmatch(model.name) else identifier(model.name)
     if name == model.name and not naming.names and {c.layer.name for c in every} == set(called):
         return model, naming
     pairs: list[tuple[Any, Any]] = []

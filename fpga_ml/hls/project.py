@@ -17,6 +17,7 @@ from fpga_ml.bridge.mended import mended
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.hls.testbench import testbench
 from fpga_ml.hls.words import bridge, is_wide, ports_of
+from fpga_ml.naming import folder_name
 from fpga_ml.numerics.types import Raw
 from fpga_ml.simulate.csim import CSim
 from fpga_ml.simulate.words import Port
@@ -32,7 +33,7 @@ _MARKS = ("report.json", "build_prj.tcl", "build_lib.sh", "CMakeLists.txt", "Mak
 def fresh_folder(target: Path) -> Iterator[Path]:
     """A new folder beside `target`, renamed into its place when all went well; otherwise the old one stays as it was."""
     _check_replaceable(target)
-    beside = target.parent / f".{target.name}.{os.getpid()}.new"
+    beside = _beside(target, "new")
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(beside, ignore_errors=True)
@@ -43,6 +44,10 @@ def fresh_folder(target: Path) -> Iterator[Path]:
             _swap(beside, target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _beside(target: Path, what: str) -> Path:
+    return target.parent / f".{folder_name(target.name)}.{os.getpid()}.{what}"
 
 
 def _check_replaceable(target: Path) -> None:
@@ -58,7 +63,7 @@ def _check_replaceable(target: Path) -> None:
 
 
 def _swap(new: Path, target: Path) -> None:
-    old = target.parent / f".{target.name}.{os.getpid()}.old"
+    old = _beside(target, "old")
     if target.exists():
         target.rename(old)
     try:

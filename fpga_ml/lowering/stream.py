@@ -270,7 +270,7 @@ class _Lowering:
         pixels = self._pixels(read)
         if pixels == 1:
             return read
-        name = f"{layer.name}_{number}" if number else layer.name
+        name = f"{layer.name}_read{number}" if number else layer.name  # another layer may be called NAME_1
         whole = self._channel(f"{name}_frame", read.channel.types * pixels, 1)
         self.processes.append(Collect(f"{name}_collect", (read.channel,), (whole,), self.interleave))
         return Made(whole, read.wires * pixels)

@@ -17,7 +17,7 @@ import jsonschema
 
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.naming import Naming, identifier
+from fpga_ml.naming import Naming, top_name
 from fpga_ml.report import page
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def command(model: str, weights: Path | None, data: str, config: Config) -> str:
         changed.pop("clock_ns", None)  # found by the build
     if IN_MEMORY in (model, data) or changed.keys() & WITHOUT_OPTION or changed.get("frame_last") is False:
         return _call(model, weights, data, config.source, changed)
-    words = ["fpga-ml", "compile", model]
+    words = ["fpga-ml", "compile", f"./{model}" if model.startswith("-") else model]
     words += ["--weights", str(weights)] if weights else []
     words += ["--data", data] if data else []
     words += ["--config", str(config.source)] if config.source else []
@@ -113,7 +113,7 @@ def ports(graph: Graph) -> dict[str, list[dict[str, Any]]]:
 
 def top_of(report: Mapping[str, Any]) -> str:
     """The C++ function and RTL module of the whole network."""
-    return identifier(report["config"]["project_name"])
+    return top_name(report["config"]["project_name"], [identifier_of(port) for port in report["model"]["inputs"]])
 
 
 def identifier_of(row: Mapping[str, Any]) -> str:

@@ -54,4 +54,4 @@ def _write(text: str, path: Path) -> None:
         raise FpgaMlError(
             f"cannot write: {error.strerror or error}", where=str(path), do="choose another file with -o"
         ) from error
-    Console().print(f"  page: {path}", soft_wrap=True)
+    Console().print(f"  page: {path}", soft_wrap=True, markup=False)

@@ -76,10 +76,10 @@ def synthesise(
     tool, a device that is unknown or too small, a tool that fails, and a time limit that is over."""
     asked, report = _tool(tool), document.read(project)
     job = _job(asked, project, report, device, effort, steps, time_limit_s, watch)
-    found = (_flow(tool).collect(job) if only_reports else asked.run(job)).asked_for(job.clock_ns)
+    made = _flow(tool).collect(job) if only_reports else asked.run(job)
+    found = made.told(document.names_of(report)).asked_for(job.clock_ns)
     others = [s for s in report["synth"] if (s["tool"], s["device"], s["effort"]) != found.key]
-    shown = document.names_of(report).shown(found.as_json())
-    document.write(report | {"synth": [*others, shown]}, project / "report.json")
+    document.write(report | {"synth": [*others, found.as_json()]}, project / "report.json")
     return found
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from fpga_ml.naming import Naming
+
 Effort = Literal["estimate", "place", "route"]
 EFFORTS: tuple[Effort, ...] = ("estimate", "place", "route")
 # Where a clock comes from: our delay model on the netlist, a vendor's on its own, a placement before routing, the routed design, or
@@ -92,6 +94,11 @@ class Synthesis:
     def key(self) -> tuple[str, str, str]:
         """A later run with the same key takes the place of this one."""
         return self.tool, self.device, self.effort
+
+    def told(self, names: Naming) -> Synthesis:
+        """With the users' names of layers."""
+        path = tuple(Step(names.shown(s.layer), names.shown(s.what), s.delay_ns) for s in self.critical_path)
+        return dataclasses.replace(self, critical_path=path, layers={names.shown(k): v for k, v in self.layers.items()})
 
     def asked_for(self, clock_ns: float) -> Synthesis:
         """With a note where it is slower than the clock that it was made for."""

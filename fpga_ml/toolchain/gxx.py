@@ -136,7 +136,7 @@ def build_testbench(project: Path, name: str, program: Path) -> None:
     flags = [*_FLAGS, *(f"-I{d}" for d in _INCLUDES["Vitis"]), '-DWEIGHTS_DIR="firmware/weights"']
     sources = [f"firmware/{name}.cpp", f"{name}_test.cpp"]
     run(
-        Command([compiler(), *flags, *sources, "-o", str(program)], project),
+        Command([compiler(), *flags, *sources, "-o", str(program.resolve())], project),
         what=f"compiling the testbench of '{name}'",
         do="see the compiler's message",
     )

@@ -19,6 +19,7 @@ from hls4ml.model.types import XnorPrecisionType
 from hls4ml.utils.config import create_config
 
 from fpga_ml.bridge.mended import mended
+from fpga_ml.bridge.precision import MARKER, defaulted
 from fpga_ml.bridge.softmax import SoftmaxTables, tables_for
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
@@ -241,12 +242,24 @@ def convert(source: Source, prepared: Prepared, config: Config, folder: Path) ->
 def _convert_keras(calibrated: Calibrated, tables: Mapping[str, SoftmaxTables], config: Config, folder: Path) -> Any:
     model = calibrated.model
     hls_config = hls4ml.utils.config_from_keras_model(
-        model, granularity="name", backend=config.backend, default_precision=_default(config)
+        model, granularity="name", backend=config.backend, default_precision=MARKER
     )
     _settings(hls_config, config, calibrated, tables)
-    return hls4ml.converters.convert_from_keras_model(
+    graph = hls4ml.converters.convert_from_keras_model(
         model, output_dir=str(folder), hls_config=hls_config, allow_da_fallback=False, **_target(config)
     )
+    _check_types(graph)
+    return graph
+
+
+def _check_types(graph: Any) -> None:
+    """Raises FpgaMlError for the first tensor to which neither a quantizer, nor a rule, nor the user gave a type."""
+    for layer, role in defaulted(graph):
+        raise FpgaMlError(
+            f"nothing says which type '{role}' of layer '{layer}' has",
+            where=f"layer '{layer}'",
+            do=f"set it in fpga_ml.toml ([layers.{layer}.precision], {role} = ...), or quantise the layer's inputs and weights",
+        )
 
 
 def _convert_legacy(source: Source, config: Config, folder: Path) -> Any:
@@ -287,7 +300,7 @@ def _named(model: str) -> Iterator[None]:
 
 
 def _default(config: Config) -> str:
-    """For types that nothing else decides: the width of calibrated tensors, never below hls4ml's own 16 bits."""
+    """Of a model without calibration: the width of calibrated tensors, never below hls4ml's own 16 bits."""
     width = max(config.bits, 16)
     return f"fixed<{width},{width - 10}>"
 
@@ -324,8 +337,6 @@ def _settings(
             section["Precision"]["result"] = "auto"
         if name in softmax:
             _apply_softmax(section, softmax[name])
-        elif config.backend == "Catapult" and "exp_table" in section["Precision"]:
-            section["Precision"]["result"] = "ufixed<18,1,RND,SAT>"  # its ac_math softmax takes no signed result
     for name, own in config.layers.items():
         for section in [s for n, s in layers.items() if n == name or n.startswith(f"{name}_")]:
             _apply_layer(section, own, is_main=section is layers.get(name))

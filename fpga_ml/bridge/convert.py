@@ -236,6 +236,8 @@ def convert(source: Source, prepared: Prepared, config: Config, folder: Path) ->
         else:
             tables = tables_for(prepared.reference, prepared.x, config)
             graph = _convert_keras(prepared.calibrated, tables, config, folder)
+    if prepared.calibrated is None:
+        notes += _of_defaults(graph, prepared, FixedType.parse(_default(config)))
     return _described(graph, notes)
 
 
@@ -270,6 +272,23 @@ def _convert_legacy(source: Source, config: Config, folder: Path) -> Any:
     settings |= {"InputData": None, "OutputPredictions": None}
     settings["HLSConfig"] = {"Model": {"Precision": _default(config), "ReuseFactor": config.reuse_factor}}
     return keras_v2_to_hls(settings)
+
+
+def _of_defaults(graph: Any, prepared: Prepared, default: FixedType) -> list[str]:
+    """What to know of a model in which no range was measured: the layers of the default type, data that leave an input's."""
+    layers = [n.name for n in graph.get_layers() if any(_cpp(t.precision) == default.cpp() for t in n.types.values())]
+    notes = []
+    if layers:
+        notes.append(f"no range was measured in this model: types of {', '.join(layers)} are the default, {default.cpp()}")
+    for variable, x in zip(graph.get_input_variables(), prepared.x, strict=True):
+        t = FixedType.parse(str(variable.type.precision))
+        outside = t.overflows(x)
+        if outside:
+            notes.append(
+                f"{outside} of {x.size} values of input '{variable.name}' leave its type {t.cpp()}: they reach from "
+                f"{x.min():g} to {x.max():g}. A larger --bits widens it"
+            )
+    return notes
 
 
 @contextmanager
@@ -362,8 +381,10 @@ def _apply_softmax(section: dict[str, Any], t: SoftmaxTables) -> None:
 
 
 def _set_types(section: dict[str, Any], types: Mapping[str, str]) -> None:
-    """hls4ml reads the types of sums, weights and results from `Precision`, those of tables from attributes."""
-    for name, text in types.items():
+    """hls4ml reads the types of sums, weights and results from `Precision`, those of tables from attributes. An ap_int
+    becomes the ap_fixed of the same values, which rounds as it says."""
+    for name, given in types.items():
+        text = _spelled(FixedType.parse(given))
         if name in _ATTRIBUTE_TYPES:
             section["".join(word.capitalize() for word in name.split("_")) + "T"] = text
         else:

@@ -41,9 +41,8 @@ def defaulted(graph: Any) -> Iterator[tuple[str, str]]:
     A type that the C++ only declares becomes that of the layer's result.
     """
     for node in graph.get_layers():
-        for variable in (*node.get_variables(), *node.get_weights()):
-            if variable.type.precision == _MARKER:
-                yield node.name, variable.name
+        variables = {name: node.weights[name] for name in node.weights} | {"result": node.get_output_variable()}
+        yield from ((node.name, name) for name, v in variables.items() if v.type.precision == _MARKER)
         for role, named in node.types.items():
             if named.precision == _MARKER and _is_used(node, named):
                 yield node.name, role.removesuffix("_t")
@@ -261,7 +260,10 @@ def _of_parameter(node: Any) -> FixedPrecisionType:
 def _of_hard(node: Any) -> FixedPrecisionType:
     """slope * x + shift between 0 and 1, or twice that less 1."""
     scaled = _product(_data(node), node.types["slope_t"].precision)
-    fraction, is_tanh = max(scaled.fractional, node.types["shift_t"].precision.fractional), "tanh" in node.get_attr("activation")
+    fraction, is_tanh = (
+        max(scaled.fractional, node.types["shift_t"].precision.fractional),
+        "tanh" in node.get_attr("activation"),
+    )
     return FixedPrecisionType(fraction + 1 + is_tanh, 1 + is_tanh, is_tanh)
 
 
@@ -310,8 +312,6 @@ def _sum_type(a: FixedPrecisionType, b: FixedPrecisionType, bias: Any, n_ops: in
     integer = max(a.integer + b.integer + growth, bias.integer) + 1
     fraction = max(a.fractional + b.fractional, bias.fractional)
     return FixedPrecisionType(integer + fraction, integer, True)
-
-
 
 
 MENDED.add(optimizer_map, "infer_precision_types", ExactPrecision())

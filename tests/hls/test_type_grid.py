@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 import qkeras
 from grid import Case, Type
+from hls4ml.model.types import IntegerPrecisionType, NamedType
 from keras import layers as L
 from numpy.testing import assert_equal
 
 import fpga_ml
 from fpga_ml.bridge import precision, quantizers
+from fpga_ml.bridge.readers import registry
 from fpga_ml.config import Config, LayerConfig
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.quantizers import quantised, relu_quantizer, type_of
@@ -219,3 +221,9 @@ def test_relu_of_every_binary_point() -> None:
         scaled = values * np.float32(2.0**integer)
         expected = np.clip(np.rint(scaled.astype(np.float64) / t.lsb), 0, 255) * t.lsb
         assert_equal(np.asarray(quantizer(scaled)), expected)
+
+
+def test_an_integer_of_hls4ml_is_cut_off_towards_zero() -> None:
+    """Its own quantizers without fraction bits are ap_int, in the plugin as in its Vitis project."""
+    named = NamedType("whole", IntegerPrecisionType(4))
+    assert_equal(registry.type_of(named).quantise(np.array([-1.75, -0.5, 0.5, 7.5, 8.0])), [-1, 0, 0, 7, -8])

@@ -36,14 +36,11 @@ class Relu(Layer):
         t = x[0].type
         if self._is_cast:
             return x[0].cast(self.result)
-        held = np.maximum(x[0].held, 0)
-        if self.ceiling is None or self.ceiling > t.max:
-            return self._held_result(held, 0, t.max_raw, t.fraction)
-        # The data may be coarser than the ceiling: 6 lies between 0 and 8.
-        fraction, whole = max(t.fraction, 0), int(self.ceiling / t.lsb)
-        high = self.ceiling << fraction
-        held = np.where(held > whole, high, np.minimum(held, whole) * (1 << fraction - t.fraction))
-        return self._held_result(held, 0, high, fraction)
+        held, high = np.maximum(x[0].held, 0), t.max_raw
+        if self.ceiling is not None and self.ceiling <= t.max:
+            high = int(self.ceiling / t.lsb)
+            held = np.minimum(held, high)
+        return self._held_result(held, 0, high, t.fraction)
 
     def rises(self, t: FixedType) -> bool:
         """Whether of two values of type t the greater one's result is never the smaller."""

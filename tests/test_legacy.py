@@ -14,6 +14,7 @@ from numpy.testing import assert_equal
 from zoo import ZOO, quick, samples
 
 import fpga_ml
+from fpga_ml.config import Config
 from fpga_ml.frontend.load import load
 from fpga_ml.frontend.rebuild import Probe
 
@@ -79,32 +80,51 @@ def test_what_keras_2_itself_wrote(tmp_path: Path) -> None:
         np.testing.assert_allclose(source.model.predict(x, verbose=0), old.predict(x, verbose=0), rtol=1e-5)
 
 
-@pytest.mark.parametrize(("given", "fc"), [("x", "fc"), ("int", "block/fc")])
-def test_a_class_that_is_gone_converts_without_reference(given: str, fc: str, tmp_path: Path) -> None:
-    """hls4ml's own TernaryDense exists in no Keras: it converts, and the report says that nothing was compared."""
+def _ternary_dense(folder: Path, given: str = "x", fc: str = "fc") -> tuple[Path, Path]:
+    """A model of hls4ml's own TernaryDense, as Keras 2 wrote it: (architecture, weights)."""
     dense = {"units": 4, "activation": "linear", "use_bias": True, "name": fc, "trainable": True}
     layers = [
         {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 6], "dtype": "float32", "name": given}},
         {"class_name": "TernaryDense", "config": dense},
     ]
     config = {"name": "old", "layers": layers}
-    (tmp_path / "m.json").write_text(json.dumps({"class_name": "Sequential", "config": config, "keras_version": "2.3.1"}))
+    (folder / "m.json").write_text(json.dumps({"class_name": "Sequential", "config": config, "keras_version": "2.3.1"}))
     rng = np.random.default_rng(1)
     kernel, bias = rng.normal(size=(6, 4)), np.zeros(4)
-    with h5py.File(tmp_path / "w.h5", "w") as file:
+    with h5py.File(folder / "w.h5", "w") as file:
         file.attrs["layer_names"] = [fc.encode()]
         group = file.create_group(fc)
         group.attrs["weight_names"] = [f"{fc}/kernel:0".encode(), f"{fc}/bias:0".encode()]
         group[f"{fc}/kernel:0"], group[f"{fc}/bias:0"] = kernel, bias
-    x = rng.integers(-3, 4, size=(30, 6)).astype(float)
+    return folder / "m.json", folder / "w.h5"
 
-    project = fpga_ml.compile(tmp_path / "m.json", weights=tmp_path / "w.h5", data=x, output=tmp_path / "p", config=quick())
+
+def test_a_class_that_is_gone_converts_without_reference(tmp_path: Path) -> None:
+    """hls4ml's own TernaryDense exists in no Keras: it converts, and the report says that nothing was compared."""
+    paths = _ternary_dense(tmp_path)
+    with h5py.File(paths[1]) as file:
+        kernel = np.asarray(file["fc/fc/kernel:0"])
+    x = np.random.default_rng(2).integers(-3, 4, size=(30, 6)).astype(float)
+
+    project = fpga_ml.compile(paths[0], weights=paths[1], data=x, output=tmp_path / "p", config=quick())
 
     assert "TernaryDense" in project.report["model"]["no_reference"]
     assert project.report["csim"]["bit_exact_vs_quantised_model"] is None
     ternary = np.where(kernel > 0.5, 1.0, np.where(kernel <= -0.5, -1.0, 0.0))
     assert_equal(project.csim(x)[0], x @ ternary)
-    assert [row["name"] for row in project.report["layers"]] == [given, fc]
+    assert [row["name"] for row in project.report["layers"]] == ["x", "fc"]
+    assert any("types of x, fc are the default, ap_fixed<16,6>" in note for note in project.report["notes"])
+    assert not any("leave its type" in note for note in project.report["notes"])
+
+
+def test_data_that_leave_a_default_type_are_counted(tmp_path: Path) -> None:
+    """hls4ml's ap_fixed<16,6> ends at 32; a larger --bits widens it."""
+    paths, x = _ternary_dense(tmp_path), np.arange(60.0).reshape(10, 6)
+    for bits, outside in ((16, True), (18, False)):
+        config = Config(until="convert", bits=bits)
+        project = fpga_ml.compile(paths[0], weights=paths[1], data=x, output=tmp_path / "p", config=config)
+        note = "28 of 60 values of input 'x' leave its type ap_fixed<16,6>: they reach from 0 to 59"
+        assert any(note in n for n in project.report["notes"]) is outside, project.report["notes"]
 
 
 def test_binary_layers_of_hls4ml(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from hls4ml.model.types import XnorPrecisionType
 from hls4ml.utils.config import create_config
 
 from fpga_ml.bridge.mended import mended
+from fpga_ml.bridge.precision import MARKER, defaulted
 from fpga_ml.bridge.readers.registry import check_widths
 from fpga_ml.bridge.softmax import SoftmaxTables, tables_for
 from fpga_ml.config import Config
@@ -238,18 +239,32 @@ def convert(source: Source, prepared: Prepared, config: Config, folder: Path) ->
         else:
             tables = tables_for(prepared.reference, prepared.x, config)
             graph = _convert_keras(prepared.calibrated, tables, config, folder)
+    if prepared.calibrated is None:
+        notes += _of_defaults(graph, prepared, FixedType.parse(_default(config)))
     return _described(graph, notes)
 
 
 def _convert_keras(calibrated: Calibrated, tables: Mapping[str, SoftmaxTables], config: Config, folder: Path) -> Any:
     model = calibrated.model
     hls_config = hls4ml.utils.config_from_keras_model(
-        model, granularity="name", backend=config.backend, default_precision=_default(config)
+        model, granularity="name", backend=config.backend, default_precision=MARKER
     )
     _settings(hls_config, config, calibrated, tables)
-    return hls4ml.converters.convert_from_keras_model(
+    graph = hls4ml.converters.convert_from_keras_model(
         model, output_dir=str(folder), hls_config=hls_config, allow_da_fallback=False, **_target(config)
     )
+    _check_types(graph)
+    return graph
+
+
+def _check_types(graph: Any) -> None:
+    """Raises FpgaMlError for the first tensor to which neither a quantizer, nor a rule, nor the user gave a type."""
+    for layer, role in defaulted(graph):
+        raise FpgaMlError(
+            f"nothing says which type '{role}' of layer '{layer}' has",
+            where=f"layer '{layer}'",
+            do=f"set it in fpga_ml.toml ([layers.{layer}.precision], {role} = ...), or quantise the layer's inputs and weights",
+        )
 
 
 def _convert_legacy(source: Source, config: Config, folder: Path) -> Any:
@@ -264,6 +279,23 @@ def _convert_legacy(source: Source, config: Config, folder: Path) -> Any:
     reader._find_data = lambda layer, variable: find(source.names.shown(layer), variable)
     layers, inputs, outputs, _ = parse_keras_model(identified(architecture, source.names), reader)
     return ModelGraph.from_layer_list(settings, layers, inputs, outputs)
+
+
+def _of_defaults(graph: Any, prepared: Prepared, default: FixedType) -> list[str]:
+    """What to know of a model in which no range was measured: the layers of the default type, data that leave an input's."""
+    layers = [n.name for n in graph.get_layers() if any(_cpp(t.precision) == default.cpp() for t in n.types.values())]
+    notes = []
+    if layers:
+        notes.append(f"no range was measured in this model: types of {', '.join(layers)} are the default, {default.cpp()}")
+    for variable, x in zip(graph.get_input_variables(), prepared.x, strict=True):
+        t = FixedType.parse(str(variable.type.precision))
+        outside = t.overflows(x)
+        if outside:
+            notes.append(
+                f"{outside} of {x.size} values of input '{variable.name}' leave its type {t.cpp()}: they reach from "
+                f"{x.min():g} to {x.max():g}. A larger --bits widens it"
+            )
+    return notes
 
 
 @contextmanager
@@ -294,7 +326,7 @@ def _named(model: str) -> Iterator[None]:
 
 
 def _default(config: Config) -> str:
-    """For types that nothing else decides: the width of calibrated tensors, never below hls4ml's own 16 bits."""
+    """Of a model without calibration: the width of calibrated tensors, never below hls4ml's own 16 bits."""
     width = max(config.bits, 16)
     return f"fixed<{width},{width - 10}>"
 
@@ -331,8 +363,6 @@ def _settings(
             section["Precision"]["result"] = "auto"
         if name in softmax:
             _apply_softmax(section, softmax[name])
-        elif config.backend == "Catapult" and "exp_table" in section["Precision"]:
-            section["Precision"]["result"] = "ufixed<18,1,RND,SAT>"  # its ac_math softmax takes no signed result
     for node, section in layers.items():
         # hls4ml and our rewrite call what they make of a layer NAME_relu and the like.
         owners = [n for n in calibrated.layers if node == n or node.startswith(f"{n}_")]
@@ -361,8 +391,10 @@ def _apply_softmax(section: dict[str, Any], t: SoftmaxTables) -> None:
 
 
 def _set_types(section: dict[str, Any], types: Mapping[str, str]) -> None:
-    """hls4ml reads the types of sums, weights and results from `Precision`, those of tables from attributes."""
-    for name, text in types.items():
+    """hls4ml reads the types of sums, weights and results from `Precision`, those of tables from attributes. An ap_int
+    becomes the ap_fixed of the same values, which rounds as it says."""
+    for name, given in types.items():
+        text = _spelled(FixedType.parse(given))
         if name in _ATTRIBUTE_TYPES:
             section["".join(word.capitalize() for word in name.split("_")) + "T"] = text
         else:

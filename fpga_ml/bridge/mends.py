@@ -5,7 +5,6 @@ Each mend names the fault and how it shows. None changes the meaning of a projec
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from hls4ml.converters.keras_v3_to_hls import KerasV3HandlerDispatcher
 from hls4ml.model.flow import get_flow
 from hls4ml.model.optimizer import OptimizerPass
 from hls4ml.model.optimizer.optimizer import optimizer_map
-from hls4ml.model.optimizer.passes.infer_precision import InferPrecisionTypes, _get_precision_from_constant
 from hls4ml.model.optimizer.passes.linear import MergeLinearActivation
 from hls4ml.model.optimizer.passes.multi_dense import ReplaceMultidimensionalDenseWithConv
 from hls4ml.model.types import (
@@ -31,171 +29,6 @@ from fpga_ml.bridge.own import is_padded
 from fpga_ml.bridge.patches import MENDED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.numerics import FixedType
-
-
-class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
-    """Types of 'auto' sums that lose nothing, for the weights that hls4ml gives up on.
-
-    hls4ml infers the accumulator of a Dense or Conv from fixed and integer types only; with binary (xnor) or
-    power-of-two weights or scales it falls back to the model's default, in which a sum of 32 signs wraps silently. An
-    average pooling inherits its input's type, which cuts off the mean's fraction bits, an average of two layers the
-    sum's, and a global pooling, an EinsumDense, an Embedding, a linear activation, a cropping and the gates of a recurrent layer get
-    the model's default; a slope has eight bits. What our own recurrent layers pick has the type of what they pick it of.
-    """
-
-    def _infer_common_precision(self, node: Any, types_to_infer: list[str], n_ops: int) -> list[str]:
-        inferred: list[str] = super()._infer_common_precision(node, types_to_infer, n_ops)
-        weight = node.types["weight_t"].precision
-        data = node.get_input_variable().type.precision
-        bias = node.types["bias_t"].precision
-        if not isinstance(weight, (XnorPrecisionType, ExponentPrecisionType)) and not isinstance(data, XnorPrecisionType):
-            return inferred
-        exact = _sum_type(_multiplier_type(weight, node.weights["weight"].data), _value_type(data), bias, n_ops)
-        for name in ("accum_t", "result_t"):
-            if name in types_to_infer:
-                node.types[name].name = f"{node.name}_{name}"
-                node.types[name].precision = exact
-        return inferred
-
-    def _infer_bn_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:
-        inferred: list[str] = super()._infer_bn_precision(node, types_to_infer)
-        scale = node.types["scale_t"].precision
-        if isinstance(scale, ExponentPrecisionType) and "result_t" in types_to_infer:
-            data = _value_type(node.get_input_variable().type.precision)
-            factor = _multiplier_type(scale, node.weights["scale"].data)
-            node.types["result_t"].precision = _sum_type(factor, data, node.types["bias_t"].precision, 1)
-        return inferred
-
-    def _infer_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:
-        if node.class_name in ("GlobalPooling1D", "GlobalPooling2D"):
-            return self._infer_pooling_precision(node, types_to_infer)
-        if node.class_name == "Walk":
-            return self._infer_rnn_precision(node, types_to_infer)
-        if node.class_name == "EinsumDense":
-            return self._infer_common_precision(node, types_to_infer, _contracted(node))
-        linear = node.class_name == "Activation" and node.get_attr("activation") == "linear"
-        if (linear or node.class_name in ("Pick", "Cropping1D", "Cropping2D")) and types_to_infer == ["result_t"]:
-            matched: list[str] = self._infer_output_matching_precision(node, types_to_infer)
-            return matched
-        inferred: list[str] = super()._infer_precision(node, types_to_infer)
-        return inferred
-
-    def _infer_dot_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:
-        inferred: list[str] = super()._infer_dot_precision(node, ["result_t"])
-        if "accum_t" in types_to_infer:
-            node.types["accum_t"].precision = node.types["result_t"].precision
-        return [*inferred, "accum_t"]
-
-    def _infer_merge_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:
-        inferred: list[str] = super()._infer_merge_precision(node, types_to_infer)
-        if node.get_attr("op").lower() == "average":
-            whole = node.types["result_t"].precision
-            node.types["result_t"].precision = FixedPrecisionType(whole.width + 1, whole.integer, whole.signed)
-        return inferred
-
-    def _infer_embedding_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:
-        inferred: list[str] = super()._infer_embedding_precision(node, types_to_infer)
-        if "result_t" in types_to_infer:
-            node.types["result_t"].precision = node.types["embeddings_t"].precision
-        return inferred
-
-    def _infer_par_act_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:
-        inferred: list[str] = super()._infer_par_act_precision(node, types_to_infer)
-        if "param_t" in types_to_infer and node.get_attr("activation").lower() != "thresholdedrelu":
-            constant = _get_precision_from_constant(node.get_attr("activ_param"), max_width=24)
-            node.attributes["param_t"].precision = constant
-        return inferred
-
-    def _infer_rnn_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:
-        inferred: list[str] = super()._infer_rnn_precision(node, types_to_infer)
-        if "result_t" in types_to_infer:
-            self._infer_default_type(node, "result_t")
-            inferred.append("result_t")
-        if "accum_t" in types_to_infer:
-            node.types["accum_t"].name = f"{node.name}_accum_t"
-            node.types["accum_t"].precision = _gate_type(node)
-            inferred.append("accum_t")
-        return inferred
-
-    def _infer_pooling_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:
-        inferred: list[str] = super()._infer_pooling_precision(node, types_to_infer)
-        if node.attributes["pool_op"].lower() == "average":
-            exact = _mean_type(node)
-            for name in {"accum_t", "result_t"} & set(types_to_infer):
-                node.types[name].name = f"{node.name}_{name}"
-                node.types[name].precision = exact
-        return inferred
-
-
-def _gate_type(node: Any) -> FixedPrecisionType:
-    """A type that holds what any gate of a recurrent layer sums up, its tables' values and its state."""
-    ways = ("forward_", "backward_") if node.class_name == "Bidirectional" else ("",)
-    data, state = (FixedType.parse(str(v.type.precision)) for v in (node.get_input_variable(), node.get_output_variable()))
-    fractions, reach = [state.fraction, node.types["table_t"].precision.fractional], max(-state.min, state.max, 1.0)
-    for way in ways:
-        total: Any = 0.0
-        for name, t in (("weight", data), ("recurrent_weight", state), ("bias", None), ("recurrent_bias", None)):
-            variable = node.weights[f"{way}{name}"]
-            total = total + np.abs(variable.data).sum(axis=0) * max(-t.min, t.max) if t else total + np.abs(variable.data)
-            own = _multiplier_type(variable.type.precision, variable.data).fractional
-            fractions.append(own + (t.fraction if t else 0))
-        reach = max(reach, float(np.max(total)))
-    integer, fraction = math.frexp(reach)[1] + 1, max(fractions)
-    return FixedPrecisionType(integer + fraction, integer, True)
-
-
-def _contracted(node: Any) -> int:
-    """How many products an element of an EinsumDense sums."""
-    known = node.get_attr("n_contract")
-    if known is not None:
-        return int(known)  # the backend has brought the kernel into another shape
-    left, output = node.get_attr("equation").split("->")
-    data, kernel = left.split(",")
-    sizes = dict(zip(kernel, node.get_attr("weight_data").shape, strict=True))
-    return math.prod(sizes[letter] for letter in set(data) & set(kernel) - set(output))
-
-
-def _mean_type(node: Any) -> FixedPrecisionType:
-    """A type in which the mean, cut off as the C++ division does it, rounds on as the true mean would.
-
-    The mean of n values is a multiple of 2**-f / n. Rounded next to g fraction bits, it is a tie or stays at least
-    2**-max(f, g + 1) / n away from one: so many bits, and one more, keep the cut-off mean on its side.
-    """
-    data = _value_type(node.get_input_variable().type.precision)
-    count = int(np.prod(node.get_input_variable().shape) // node.get_attr("n_filt"))
-    if node.class_name.startswith("Pooling"):
-        count = node.get_attr("pool_height", 1) * node.get_attr("pool_width")
-    growth = math.ceil(math.log2(count)) if count > 1 else 0
-    readers = [n.get_output_variable().type.precision for n in node.get_output_nodes() if n.class_name == "Activation"]
-    rounded_to = max((r.fractional + 1 for r in readers if isinstance(r, FixedPrecisionType)), default=0)
-    fraction = max(data.fractional, rounded_to) + growth + (1 if count & (count - 1) else 0)
-    integer = data.integer + growth
-    return FixedPrecisionType(integer + fraction, integer, data.signed)
-
-
-def _value_type(precision: Any) -> FixedPrecisionType:
-    """The type of the values that a precision stands for: xnor's 0 and 1 are -1 and +1."""
-    if isinstance(precision, XnorPrecisionType):
-        return FixedPrecisionType(2, 2, True)
-    if isinstance(precision, IntegerPrecisionType):
-        return FixedPrecisionType(precision.width, precision.width, precision.signed)
-    return precision
-
-
-def _multiplier_type(precision: Any, values: np.ndarray) -> FixedPrecisionType:
-    if isinstance(precision, ExponentPrecisionType):
-        exponents = np.rint(np.log2(np.abs(np.asarray(values, np.float64)))).astype(int)
-        integer, fraction = int(exponents.max()) + 2, max(0, -int(exponents.min()))
-        return FixedPrecisionType(integer + fraction, integer, True)
-    return _value_type(precision)
-
-
-def _sum_type(a: FixedPrecisionType, b: FixedPrecisionType, bias: Any, n_ops: int) -> FixedPrecisionType:
-    growth = math.ceil(math.log2(n_ops)) if n_ops > 1 else 0
-    bias = _value_type(bias)
-    integer = max(a.integer + b.integer + growth, bias.integer) + 1
-    fraction = max(a.fractional + b.fractional, bias.fractional)
-    return FixedPrecisionType(integer + fraction, integer, True)
 
 
 class KeepQuantizers(ReplaceMultidimensionalDenseWithConv):  # type: ignore[misc]
@@ -369,7 +202,6 @@ _quantization = get_flow("vivado:quantization")
 for _owner, _key, _mend in (
     (optimizer_map, "signed_padding", SignedPadding()),
     (_quantization, "_optimizers", [*_quantization.optimizers, "signed_padding"]),
-    (optimizer_map, "infer_precision_types", ExactPrecision()),
     (optimizer_map, "vivado:merge_batch_norm_quantized_tanh", ExactThreshold()),
     (optimizer_map, "vivado:quantize_dense_output", WholeThreshold()),
     (optimizer_map, "replace_multidimensional_dense_with_conv", KeepQuantizers()),

@@ -8,6 +8,7 @@ left as it is.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -254,7 +255,8 @@ class _Rewrite:
             return self._recurrent(layer)
         if is_quantised(layer):
             self.weights[layer.name] = [np.asarray(w) for w in layer.weights]
-            return copy_layer(layer)
+            is_plain = name in _LINEAR and activation_name(layer) != "quantizer"
+            return copy_layer(layer, changes={"activation": None} if is_plain else {})  # `_after` puts it behind
         if name in _LINEAR:
             return self._linear(layer)
         if name in _TYPED:
@@ -262,17 +264,24 @@ class _Rewrite:
         if is_relu(layer):
             self.completed[layer.name] = None
             return None
+        if name == "Activation" and activation_name(layer) == "leaky_relu":
+            return self._plain(layer, layer.name)
         self.weights[layer.name] = [np.asarray(w) for w in layer.weights]
-        return copy_layer(layer, changes=self._slope(layer))
-
-    def _slope(self, layer: Any) -> dict[str, float]:
-        """A slope below zero is a weight, and rounded as one."""
         slope = getattr(layer, "negative_slope", 0.0)
-        if not slope:
-            return {}
+        return copy_layer(layer, changes={"negative_slope": self._slope(layer, slope)} if slope else {})
+
+    def _plain(self, layer: Any, name: str) -> Any:
+        """The function that is a layer's activation, as a layer."""
+        if activation_name(layer) != "leaky_relu":
+            return keras.layers.Activation(layer.activation, name=name)
+        default = inspect.signature(keras.activations.leaky_relu).parameters["negative_slope"].default
+        return keras.layers.LeakyReLU(self._slope(layer, default), name=name)
+
+    def _slope(self, layer: Any, slope: float) -> float:
+        """A slope below zero is a weight, and rounded as one."""
         values = np.array([slope])
         (rounded,) = self._weight_type(layer.name, "negative_slope", values).quantise(values)
-        return {"negative_slope": float(rounded)}
+        return float(rounded)
 
     def _linear(self, layer: Any) -> Any:
         self.completed[layer.name] = None
@@ -351,9 +360,9 @@ class _Rewrite:
             inner = activation_name(layer)
             if inner == "quantizer":
                 return tensor
-            relu = inner == "relu"
+            relu = inner == "relu" and not is_quantised(layer)  # the model's own quantizers are all that it rounds
             if inner and not relu:
-                tensor = keras.layers.Activation(layer.activation, name=self._unique(call, inner))(tensor)
+                tensor = self._plain(layer, self._unique(call, inner))(tensor)
             if inner == "softmax":
                 return tensor
         elif name == "Activation" and activation_name(layer) in ("softmax", ""):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from qkeras import quantized_bits, quantized_relu
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.numerics import FixedType, Overflow, Rounding
+
+_MAX_RELU_INTEGER = 30  # QKeras computes 2**integer of quantized_relu in int32
 
 
 def weight_type(values: np.ndarray, width_bits: int) -> FixedType:
@@ -27,8 +30,10 @@ def signed_quantizer(t: FixedType, where: str) -> Any:
 def relu_quantizer(t: FixedType, where: str) -> Any:
     """quantized_relu of exactly this type: unsigned, round to even, saturating."""
     _check(t, where)
-    unsigned = FixedType(False, t.width - t.signed, t.integer - t.signed, t.rounding, t.overflow) if t.signed else t
-    return quantized_relu(unsigned.width, unsigned.integer)
+    width, integer = t.width - t.signed, t.integer - t.signed
+    if 0 <= integer <= _MAX_RELU_INTEGER:
+        return quantized_relu(width, integer)
+    return quantized_bits(width, integer, keep_negative=False, alpha=1)  # the same function, for every integer
 
 
 def _check(t: FixedType, where: str) -> None:
@@ -43,12 +48,29 @@ def _check(t: FixedType, where: str) -> None:
 
 
 def type_of(quantizer: Any) -> FixedType | None:
-    """The type of a quantizer's values, None where it is no plain fixed point (binary, ternary, power of two, scaled)."""
+    """The type of a quantizer's values, None where it is no plain fixed point (binary, ternary, power of two, scaled).
+
+    QKeras makes a sign of quantized_bits(1).
+    """
     name = type(quantizer).__name__
-    if name == "quantized_bits" and quantizer.alpha in (1, 1.0, None):
+    if name == "quantized_bits" and quantizer.alpha in (1, 1.0, None) and quantizer.bits > quantizer.keep_negative:
         signed = bool(quantizer.keep_negative)
         overflow = Overflow.SAT_SYM if quantizer.symmetric else Overflow.SAT
         return FixedType(signed, int(quantizer.bits), int(quantizer.integer) + signed, Rounding.RND_CONV, overflow)
     if name == "quantized_relu" and not quantizer.negative_slope and not quantizer.use_sigmoid:
         return FixedType(False, int(quantizer.bits), int(quantizer.integer), Rounding.RND_CONV, Overflow.SAT)
     return None
+
+
+def type_of_config(name: str, config: Mapping[str, Any]) -> FixedType | None:
+    """As `type_of`, of a quantizer as Keras writes it down; hls4ml calls quantized_bits linear where it is an activation."""
+    kind = {"linear": quantized_bits, "quantized_bits": quantized_bits, "quantized_relu": quantized_relu}.get(name)
+    return type_of(kind.from_config(dict(config))) if kind is not None else None
+
+
+def quantised(quantizer: Any, values: np.ndarray) -> np.ndarray:
+    """The values that a quantizer makes of weights: exact where it has a type, else as QKeras computes it, in float32."""
+    t = type_of(quantizer)
+    if t is not None:
+        return t.quantise(np.asarray(values, np.float64))
+    return np.asarray(quantizer(np.asarray(values, np.float32)))

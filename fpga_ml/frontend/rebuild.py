@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.quantizers import type_of
+from fpga_ml.frontend.quantizers import quantised, type_of
 from fpga_ml.numerics import FixedType
 
 Array = npt.NDArray[np.float64]
@@ -171,8 +171,8 @@ def _with_dtype(config: Any, dtype: str) -> Any:
 def _exact_twin(layer: Any) -> Any:
     """A layer in float64 that rounds exactly, where qkeras-v3 casts to float32 or mixes the two.
 
-    Quantized activations of a plain fixed-point type are computed on float64; quantised weights are rounded once, in
-    float32 as hls4ml does it (see `_values`), and the twin carries no weight quantizers.
+    Quantized activations of a plain fixed-point type are computed on float64; quantised weights are rounded once (see
+    `_values`), and the twin carries no weight quantizers.
     """
     t = type_of(getattr(layer, "activation", None))
     if type(layer).__name__ == "QActivation" and t is not None:
@@ -205,7 +205,7 @@ def _values(layer: Any) -> list[np.ndarray]:
     rounded_by = {_VARIABLES[a]: q for a, q in _weight_quantizers(layer).items()}
     if "depthwise_kernel" in rounded_by and "depthwise_kernel" not in {w.name for w in layer.weights}:
         rounded_by["kernel"] = rounded_by.pop("depthwise_kernel")  # as Keras names a depthwise layer's only kernel
-    return [np.asarray(rounded_by[w.name](np.asarray(w)) if w.name in rounded_by else w) for w in layer.weights]
+    return [quantised(rounded_by[w.name], np.asarray(w)) if w.name in rounded_by else np.asarray(w) for w in layer.weights]
 
 
 def _rounding(t: FixedType) -> Callable[[Any], Any]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from hls4ml.model.types import ExponentPrecisionType, XnorPrecisionType
+from hls4ml.model.types import ExponentPrecisionType, IntegerPrecisionType, XnorPrecisionType
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.layers.base import Layer
-from fpga_ml.numerics import FixedType
+from fpga_ml.numerics import FixedType, Rounding
 from fpga_ml.numerics.types import MAX_WIDTH_BITS, Raw
 
 Index = npt.NDArray[np.int64]
@@ -53,7 +54,9 @@ def check_widths(node: Any) -> None:
 
 
 def type_of(named: Any) -> FixedType:
-    return FixedType.parse(str(named.precision))
+    """hls4ml's ap_int is cut off towards zero where an ap_fixed of the same bits is towards minus infinity."""
+    t = FixedType.parse(str(named.precision))
+    return replace(t, rounding=Rounding.TRN_ZERO) if isinstance(named.precision, IntegerPrecisionType) else t
 
 
 def data_type(node: Any) -> FixedType:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from hls4ml.backends import backend
+from hls4ml.model.types import FixedPrecisionType
 
 from fpga_ml.bridge.patches import MENDED
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.numerics import FixedType
 
 BACKENDS = ("Vivado", "Vitis", "OpenRTL")  # whose C++ it is
 
@@ -37,3 +39,8 @@ def check_backend(node: Any, backends: Collection[str]) -> None:
             where=f"layer '{node.name}'",
             do=f"use --backend {' or '.join(b for b in backends if b != 'OpenRTL')}",
         )
+
+
+def precision_of(t: FixedType) -> FixedPrecisionType:
+    """The type as hls4ml has it."""
+    return FixedPrecisionType(t.width, t.integer, t.signed, t.rounding.value, t.overflow.value)

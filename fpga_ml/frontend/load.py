@@ -21,7 +21,7 @@ from fpga_ml.frontend.floats import to_float
 from fpga_ml.frontend.legacy import CannotRebuild, input_ports, is_legacy, read_architecture, rebuild_legacy
 from fpga_ml.frontend.quantise import activation_name
 from fpga_ml.frontend.rebuild import as_functional, calls, inputs_of
-from fpga_ml.frontend.unwrap import unwrapped
+from fpga_ml.frontend.rewrites import rewritten
 
 QUANTISED_FILE, FLOAT_FILE, SAMPLE_FILE, CONFIG_FILE = "quantised.keras", "float.keras", "sample.npz", "fpga_ml.toml"
 
@@ -74,7 +74,7 @@ def load(model: Any, weights: Path | None = None) -> Source:
 
 
 def _in_memory(model: Any) -> Source:
-    functional = unwrapped(as_functional(model))
+    functional = rewritten(as_functional(model))
     return Source(functional.name, functional, to_float(functional), "in memory", "", "keras-3", inputs_of(functional))
 
 
@@ -120,7 +120,7 @@ def _folder(path: Path) -> Source:
 
 def _load_keras(path: Path) -> Any:
     try:
-        return unwrapped(as_functional(keras.models.load_model(path, compile=False)))
+        return rewritten(as_functional(keras.models.load_model(path, compile=False)))
     except FpgaMlError:
         raise
     except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
@@ -147,7 +147,7 @@ def _json_or_h5(path: Path, weights: Path | None) -> Source:
     if not h5py.is_hdf5(holder):
         raise FpgaMlError(f"'{holder}' is not an HDF5 file", do="give the weights that Keras saved")
     try:
-        model = unwrapped(as_functional(rebuild_legacy(architecture, holder)))
+        model = rewritten(as_functional(rebuild_legacy(architecture, holder)))
     except CannotRebuild as error:
         reason = f"{error} is in neither Keras 3 nor qkeras-v3"
         files = LegacyFiles(path, holder, reason)
@@ -165,7 +165,7 @@ def _keras_3_json(path: Path, weights: Path) -> Any:
         raise FpgaMlError(
             f"weights '{weights}' do not fit '{path}': {str(error).splitlines()[0]}", do="give the model's own weights"
         ) from error
-    return unwrapped(as_functional(model))
+    return rewritten(as_functional(model))
 
 
 def _sha256(path: Path) -> str:

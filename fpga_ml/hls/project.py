@@ -16,6 +16,7 @@ from fpga_ml.bridge.convert import Graph, listening
 from fpga_ml.bridge.mended import mended
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.hls.testbench import testbench
+from fpga_ml.hls.written import check_written
 from fpga_ml.simulate.csim import CSim
 from fpga_ml.toolchain.gxx import build_library
 
@@ -95,6 +96,8 @@ def write_project(graph: Graph, folder: Path, target: Path, backend: str) -> Non
                 where=f"backend {backend}",
                 do="--debug shows hls4ml's traceback",
             ) from error
+    if backend in _CHECKED:
+        check_written(graph.hls, folder)
     _mend_headers(folder)
     _forget(folder, target)
     if backend in _CHECKED:

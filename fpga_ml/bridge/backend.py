@@ -82,11 +82,9 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
         model.config.backend = get_backend("Vitis")
         try:
             with _as_asked(model):
-                if not exact:
-                    check_faults(model)
+                check_faults(model, exact=bool(exact))
                 model.apply_flow("vitis:ip")
-                if not exact:
-                    check_faults(model)
+                check_faults(model, exact=bool(exact))
         finally:
             model.config.backend = self
         model.trace = MethodType(self.trace, model)

@@ -6,13 +6,14 @@ raises, and names the option that takes our C++ instead.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from fpga_ml.bridge.own import is_padded
+from fpga_ml.bridge.own import is_padded, leaves_rows_out
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.layers.base import Layer, Tensor
 from fpga_ml.layers.softmax import LatencySoftmax, LegacySoftmax
@@ -33,6 +34,27 @@ def _quantised_positions(node: Any) -> bool:
     return len(shape) > 1 and node.get_attr("weight_quantizer") is not None
 
 
+def _is_half_ternary(node: Any) -> bool:
+    return bool(node.get_attr("threshold") == 0.5)
+
+
+def _ends_below(node: Any) -> bool:
+    quantizer = node.get_attr("activation_quantizer") or {}
+    return bool(quantizer.get("class_name") == "quantized_relu" and node.get_attr("activ_param") != 1)
+
+
+def _broadcasts(node: Any) -> bool:
+    """Whether repeating the smaller input as a whole is not what Keras does."""
+    shapes = [tuple(int(n) for n in node.model.output_vars[t].shape) for t in node.inputs]
+    result = tuple(int(n) for n in node.get_output_variable().shape)
+    whole = math.prod(result)
+    own = [np.arange(math.prod(s)) for s in shapes]
+    return any(
+        not np.array_equal(np.broadcast_to(e.reshape(s), result).reshape(-1), np.resize(e, whole))
+        for e, s in zip(own, shapes, strict=True)
+    )
+
+
 _KNOWN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "SimpleRNN": (lambda node: True, "has no C++ of a SimpleRNN"),
     "GRU": (_resets_before, "computes reset_after=True in place of reset_after=False"),
@@ -43,16 +65,32 @@ _KNOWN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-def check_faults(model: Any) -> None:
-    """Raises FpgaMlError for the first layer of an hls4ml graph whose C++ is known to be wrong."""
+_STREAMED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "Conv2D": (leaves_rows_out, "computes every row of a convolution that is to leave rows out"),
+    "DepthwiseConv2D": (leaves_rows_out, "computes every row of a convolution that is to leave rows out"),
+}
+# Those that fpga_ml.compile rewrites in the Keras model: a graph that hls4ml has made already is past help.
+_REWRITTEN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "TernaryTanh": (_is_half_ternary, "leaves a ternary activation with a threshold of 0.5 out of its C++"),
+    "LeakyReLU": (_ends_below, "lets a leaky quantized_relu run down to the end of its type"),
+    "Merge": (_broadcasts, "repeats the smaller input of a merge as a whole, whatever the axis"),
+}
+
+
+def check_faults(model: Any, *, exact: bool) -> None:
+    """Raises FpgaMlError for the first layer of an hls4ml graph whose C++ is known to be wrong; exact: with our C++ and types."""
+    streamed = model.config.get_config_value("IOType") == "io_stream"
+    mended = "convert with exact=True, which takes our own C++ and types in place of hls4ml's"
+    tables = [(_REWRITTEN, "build the Keras model with fpga_ml.compile, which rewrites such layers")]
+    if not exact:
+        tables += [(_KNOWN, mended)] + ([(_STREAMED, mended)] if streamed else [])
     for node in model.get_layers():
-        is_wrong, what = _KNOWN.get(node.class_name, (lambda node: False, ""))
-        if is_wrong(node):
-            raise FpgaMlError(
-                f"hls4ml's Vitis project {what}",
-                where=f"layer '{node.name}' ({node.class_name})",
-                do="convert with exact=True, which takes our own C++ and types in place of hls4ml's",
-            )
+        for table, instead in tables:
+            is_wrong, what = table.get(node.class_name, (lambda node: False, ""))
+            if is_wrong(node):
+                raise FpgaMlError(
+                    f"hls4ml's Vitis project {what}", where=f"layer '{node.name}' ({node.class_name})", do=instead
+                )
 
 
 def warn_of_constants(layers: Sequence[Layer]) -> None:

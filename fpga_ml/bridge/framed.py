@@ -16,7 +16,7 @@ from typing import Any
 from hls4ml.backends.template import Template
 from hls4ml.model.optimizer.optimizer import optimizer_map
 
-from fpga_ml.bridge.own import add_source, is_padded
+from fpga_ml.bridge.own import add_source, is_padded, leaves_rows_out
 from fpga_ml.bridge.patches import MENDED
 
 FRAMED, STRIDED = (Path(__file__).parent / f"nnet_{name}.h" for name in ("framed", "strided"))
@@ -45,10 +45,6 @@ def _ternary_each(node: Any) -> bool:
     return bool(node.get_attr("quantize") == 3 and node.get_attr("n_filt") == -1 and math.prod(shape) != shape[-1])
 
 
-def _leaves_rows_out(node: Any) -> bool:
-    return bool(node.get_attr("filt_height") == 1 and node.get_attr("stride_height", 1) > 1)
-
-
 # By the layers of a template: the header whose function is taken, and when.
 _OURS: Mapping[str, tuple[Path, Callable[[Any], bool]]] = {
     "pooling1d_pooling2d_globalpooling1d_globalpooling2d": (FRAMED, _other_windows),
@@ -56,8 +52,8 @@ _OURS: Mapping[str, tuple[Path, Callable[[Any], bool]]] = {
     "activation_hardactivation": (FRAMED, _is_relu6),
     "merge_concatenate_dot": (FRAMED, _is_dot),
     "batchnormalizationquantizedtanh": (FRAMED, _ternary_each),
-    "conv2d_conv2dbatchnorm": (STRIDED, _leaves_rows_out),
-    "depthwiseconv2d": (STRIDED, _leaves_rows_out),
+    "conv2d_conv2dbatchnorm": (STRIDED, leaves_rows_out),
+    "depthwiseconv2d": (STRIDED, leaves_rows_out),
 }
 
 

@@ -30,6 +30,11 @@ def is_padded(node: Any) -> bool:
     return any(node.get_attr(f"pad_{side}", 0) for side in ("top", "bottom", "left", "right"))
 
 
+def leaves_rows_out(node: Any) -> bool:
+    """Whether the kernel of a convolution is one row high and does not see every row."""
+    return bool(node.get_attr("filt_height") == 1 and node.get_attr("stride_height", 1) > 1)
+
+
 def check_backend(node: Any, backends: Collection[str]) -> None:
     """Raises FpgaMlError where the layer has no C++ for the backend of its model; backends: those for which it has."""
     backend = node.model.config.backend.name

@@ -61,7 +61,9 @@ class Steps(_Pointwise):
     """A staircase: values[k] where x has passed k of the rising thresholds; inclusive: of each threshold, whether x equal to
     it has passed. QKeras' binary and ternary activations are such."""
 
-    def __init__(self, thresholds: Sequence[float], inclusive: Sequence[bool], values: Sequence[float], **kwargs: Any) -> None:
+    def __init__(
+        self, thresholds: Sequence[float], inclusive: Sequence[bool], values: Sequence[float], **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.thresholds, self.inclusive, self.values = list(thresholds), list(inclusive), list(values)
         self.type = exact_type(np.array(self.values))

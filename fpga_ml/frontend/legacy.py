@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,8 @@ from fpga_ml.frontend.layers import Steps
 
 # Layers that were never Keras' own, of which hls4ml keeps the names (the kernel becomes signs, or -1, 0 and 1, times H); and
 # their activations.
-_SIGNED = {"BinaryDense": qkeras.binary, "TernaryDense": qkeras.ternary}
-_SIGNS = {
+_SIGNED: dict[str, Any] = {"BinaryDense": qkeras.binary, "TernaryDense": qkeras.ternary}
+_SIGNS: dict[str, Callable[[str], Any]] = {
     "binary_tanh": lambda name: qkeras.QActivation(qkeras.binary(alpha=1), name=name),
     "ternary_tanh": lambda name: Steps([-0.5, 0.5], [True, False], [-1.0, 0.0, 1.0], name=name),  # round to even
 }

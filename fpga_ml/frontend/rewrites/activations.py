@@ -88,7 +88,9 @@ def _ternary(quantizer: Any, where: str) -> Make:
 def _binary(quantizer: Any, where: str) -> Make | None:
     size = 1.0 if quantizer.alpha is None else _number(quantizer.alpha, where)
     if size == 1 and not quantizer.use_01:
-        return None if type(quantizer) is qkeras.binary else lambda name: qkeras.QActivation(qkeras.binary(alpha=1), name=name)
+        return (
+            None if type(quantizer) is qkeras.binary else lambda name: qkeras.QActivation(qkeras.binary(alpha=1), name=name)
+        )
     return lambda name: Steps([0.0], [True], [0.0 if quantizer.use_01 else -size, size], name=name)
 
 
@@ -147,7 +149,9 @@ def _sigmoid(quantizer: Any, where: str) -> Make | None:
         return None
     _check_sigmoid(quantizer, where, "use_real_sigmoid=True")
     if quantizer.symmetric:
-        raise FpgaMlError("activation quantized_sigmoid is symmetric, which has no C++", where=where, do="use symmetric=False")
+        raise FpgaMlError(
+            "activation quantized_sigmoid is symmetric, which has no C++", where=where, do="use symmetric=False"
+        )
     return None
 
 

@@ -21,7 +21,9 @@ Shape = tuple[int, ...]
 
 def spread_merges(model: Any) -> Any:
     """The model with inputs of merges brought to one shape; the model itself where they have one."""
-    mixed = {id(c.layer): c for c in calls(model) if type(c.layer).__name__ in _MERGES and len({t.shape for t in c.inputs}) > 1}
+    mixed = {
+        id(c.layer): c for c in calls(model) if type(c.layer).__name__ in _MERGES and len({t.shape for t in c.inputs}) > 1
+    }
     if not mixed:
         return model
     spread = {key: _Spread(copy_layer(c.layer)) for key, c in mixed.items()}
@@ -36,7 +38,8 @@ class _Spread:
     """Called like a merge, of Keras tensors. weights: {layer: values} of the layers that repeat."""
 
     def __init__(self, merge: Any) -> None:
-        self.merge, self.weights = merge, {}
+        self.merge = merge
+        self.weights: dict[str, list[np.ndarray]] = {}
         self._calls = 0
 
     def __call__(self, tensors: Sequence[Any]) -> Any:

@@ -40,7 +40,7 @@ class Scaled:
 def is_plain(quantizer: Any, argument: str) -> bool:
     """Whether hls4ml gives weights of this quantizer (a layer's argument) a type that holds them, and multiplies exactly."""
     kind, alpha = type(quantizer).__name__, getattr(quantizer, "alpha", None)
-    if isinstance(alpha, str) or np.ndim(alpha) or alpha not in (None, 1):
+    if not (alpha is None or (isinstance(alpha, (int, float)) and alpha == 1)):
         return False
     if kind in ("binary", "ternary"):
         return argument == "kernel_quantizer" and not getattr(quantizer, "use_01", False)
@@ -92,4 +92,5 @@ def rounded_to_fit(values: Array) -> Array:
     """Numbers of float32, of which those that MOST_BITS of fixed point do not hold together lose their last bits."""
     exponent = int(np.frexp(np.abs(values).max(initial=0.0) or 1.0)[1])
     lsb = np.ldexp(1.0, min(exponent + 1 - MOST_BITS, -1))
-    return np.rint(np.asarray(values, np.float32).astype(np.float64) / lsb) * lsb
+    held: Array = np.rint(np.asarray(values, np.float32).astype(np.float64) / lsb) * lsb
+    return held

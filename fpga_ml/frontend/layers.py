@@ -12,6 +12,8 @@ from qkeras import get_quantizer
 
 from fpga_ml.numerics import FixedType, Overflow, Rounding
 
+_MANTISSA_BITS = 24  # of float32
+
 
 @keras.saving.register_keras_serializable(package="fpga_ml")
 class Affine(keras.layers.Layer):  # type: ignore[misc]
@@ -82,20 +84,34 @@ class Steps(_Pointwise):
 @keras.saving.register_keras_serializable(package="fpga_ml")
 class Bounded(_Pointwise):
     """x above zero, slope * x below, rounded to even to a fixed-point type of `bits` and then held between low and high, two of
-    its values. QKeras' leaky quantized_relu is this: it ends at -slope * 2**integer, where the type does not."""
+    its values. QKeras' leaky quantized_relu is this: it ends at -slope * 2**integer, where the type does not.
 
-    def __init__(self, slope: float, bits: int, integer: int, low: float, high: float, **kwargs: Any) -> None:
+    clips: the ends belong to the function that was trained, as those of a tanh; else they are what rounding costs.
+    """
+
+    def __init__(
+        self, slope: float, bits: int, integer: int, low: float, high: float, clips: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.slope, self.bits, self.integer, self.low, self.high = slope, bits, integer, low, high
+        self.slope, self.bits, self.integer, self.low, self.high, self.clips = slope, bits, integer, low, high, clips
         self.type = FixedType(low < 0, bits, integer, Rounding.RND_CONV, Overflow.SAT)
 
     def call(self, inputs: Any) -> Any:
         bent = ops.where(inputs > 0, inputs, inputs * self.slope)
         return ops.clip(ops.round(bent / self.type.lsb) * self.type.lsb, self.low, self.high)
 
+    def unrounded(self) -> Any:
+        """A layer of the same name that does not round."""
+        if self.clips:
+            finer = {"bits": self.bits + _MANTISSA_BITS}
+            return type(self).from_config({**self.get_config(), **finer})
+        if self.slope == 1:
+            return keras.layers.Activation("linear", name=self.name)
+        return keras.layers.ReLU(negative_slope=self.slope, name=self.name)
+
     def get_config(self) -> dict[str, Any]:
-        own = {"slope": self.slope, "bits": self.bits, "integer": self.integer, "low": self.low, "high": self.high}
-        return {**super().get_config(), **own}
+        names = ("slope", "bits", "integer", "low", "high", "clips")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 def exact_type(values: np.ndarray) -> FixedType:

@@ -171,8 +171,8 @@ def test_scaled_kernels_of_convolutions(arch: str, tmp_path: Path) -> None:
     )
     sums = np.einsum("nijabc,abc->nijc", seen, dw[..., 0]) @ pw[0, 0]
     bias = np.asarray(both.bias_quantizer_internal(b), np.float64)
-    made = sums * (ds.item() * ps.reshape(-1)) + bias
-    assert np.abs(got[2].reshape(made.shape) - made).max() < 2.0**-28  # a product of two float32 scales, in 32 bits
+    made = sums * np.float32(ds.item() * ps.reshape(-1)) + bias  # a product of two scales, of float32 as they are
+    assert_array_equal(got[2].reshape(made.shape), made)
     w, b = line.get_weights()
     scale, whole = scale_and_whole(line.kernel_quantizer_internal, w)
     seen = np.lib.stride_tricks.sliding_window_view(x[1], 2, axis=1)
@@ -183,6 +183,26 @@ def test_scaled_kernels_of_convolutions(arch: str, tmp_path: Path) -> None:
     seen = np.lib.stride_tricks.sliding_window_view(x[1], 3, axis=1)
     made = np.einsum("nica,aco->nio", seen, whole) * scale[0, 0]
     assert_array_equal(got[4].reshape(25, 4, 2), np.clip(np.rint(made * 16), 0, 31) / 16)
+
+
+def test_recurrent_cells_hold_their_scales() -> None:
+    """Between products and gates there is no place for a scale: the weights take it, in float32 as QKeras has them."""
+    made = {
+        "kernel_quantizer": KERNELS["auto_po2"](),
+        "recurrent_quantizer": KERNELS["po2"](),
+        "bias_quantizer": KERNELS["auto"](),
+    }
+    inputs = keras.Input((4, 3), name="x")
+    layer = qkeras.QLSTM(2, **made, state_quantizer=quantized_bits(8, 1, alpha=1), name="lstm")
+    model = weighted(keras.Model(inputs, layer(inputs)))
+
+    found = rewritten(model).get_layer(layer.name)  # qkeras-v3 forgets ours
+
+    for old, new, name in zip(layer.weights, found.weights, ("kernel", "recurrent", "bias"), strict=True):
+        scale, whole = scale_and_whole(getattr(layer.cell, f"{name}_quantizer_internal"), np.asarray(old))
+        now = getattr(found.cell, f"{name}_quantizer_internal")
+        assert now.alpha == 1
+        assert_array_equal(np.asarray(now(np.asarray(new))), np.asarray(whole * scale, np.float32), err_msg=name)
 
 
 def test_weights_that_no_fixed_point_holds_are_refused() -> None:

@@ -100,7 +100,7 @@ def _number(alpha: Any, where: str) -> float:
     return float(np.float32(alpha))
 
 
-def _bits(quantizer: Any, where: str) -> Make | None:
+def _bits(quantizer: Any, where: str, clips: bool = False) -> Make | None:
     bits, integer = int(quantizer.bits), int(quantizer.integer)
     if quantizer.alpha not in (None, 1):
         raise FpgaMlError(
@@ -112,7 +112,7 @@ def _bits(quantizer: Any, where: str) -> Make | None:
         return lambda name: qkeras.QActivation(qkeras.quantized_relu(bits, integer), name=name)
     if quantizer.symmetric:
         end = 2.0**integer - 2.0 ** (integer - bits + 1)
-        return lambda name: Bounded(1.0, bits, integer + 1, -end, end, name=name)
+        return lambda name: Bounded(1.0, bits, integer + 1, -end, end, clips, name=name)
     return None
 
 
@@ -133,7 +133,7 @@ def _relu(quantizer: Any, where: str) -> Make | None:
                 where=where,
                 do=f"use another {what}, or more bits",
             )
-    return lambda name: Bounded(slope, bits, integer + bool(slope), low, high, name=name)
+    return lambda name: Bounded(slope, bits, integer + bool(slope), low, high, bool(bound), name=name)
 
 
 def _tanh(quantizer: Any, where: str) -> Make | None:
@@ -141,7 +141,7 @@ def _tanh(quantizer: Any, where: str) -> Make | None:
     if quantizer.use_real_tanh:
         return None
     _check_sigmoid(quantizer, where, "use_real_tanh=True")
-    return _bits(qkeras.quantized_bits(quantizer.bits, 0, 1, alpha=1), where) if quantizer.symmetric else None
+    return _bits(qkeras.quantized_bits(quantizer.bits, 0, 1, alpha=1), where, True) if quantizer.symmetric else None
 
 
 def _sigmoid(quantizer: Any, where: str) -> Make | None:

@@ -61,6 +61,9 @@ _KNOWN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "Bidirectional": (_resets_before, "computes reset_after=True in place of reset_after=False"),
     "Pooling1D": (_pads_unsigned, "pads unsigned data of a max pooling with the middle of their range"),
     "Pooling2D": (_pads_unsigned, "pads unsigned data of a max pooling with the middle of their range"),
+    "TernaryTanh": (_is_half_ternary, "leaves a ternary activation with a threshold of 0.5 out of its C++"),
+    "LeakyReLU": (_ends_below, "lets a leaky quantized_relu run down to the end of its type"),
+    "Merge": (_broadcasts, "repeats the smaller input of a merge as a whole, whatever the axis"),
     "Dense": (_quantised_positions, "forgets the quantizers of a dense layer over several positions"),
 }
 
@@ -69,9 +72,9 @@ _STREAMED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "Conv2D": (leaves_rows_out, "computes every row of a convolution that is to leave rows out"),
     "DepthwiseConv2D": (leaves_rows_out, "computes every row of a convolution that is to leave rows out"),
 }
-# Those that fpga_ml.compile rewrites in the Keras model: a graph that hls4ml has made already is past help.
+# Those that fpga_ml.compile rewrites in the Keras model; a graph that hls4ml has made already is past help.
 _REWRITTEN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "TernaryTanh": (_is_half_ternary, "leaves a ternary activation with a threshold of 0.5 out of its C++"),
+    "TernaryTanh": (lambda node: True, "computes a ternary activation wrongly on its threshold, or not at all"),
     "LeakyReLU": (_ends_below, "lets a leaky quantized_relu run down to the end of its type"),
     "Merge": (_broadcasts, "repeats the smaller input of a merge as a whole, whatever the axis"),
 }
@@ -80,17 +83,18 @@ _REWRITTEN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 def check_faults(model: Any, *, exact: bool) -> None:
     """Raises FpgaMlError for the first layer of an hls4ml graph whose C++ is known to be wrong; exact: with our C++ and types."""
     streamed = model.config.get_config_value("IOType") == "io_stream"
-    mended = "convert with exact=True, which takes our own C++ and types in place of hls4ml's"
-    tables = [(_REWRITTEN, "build the Keras model with fpga_ml.compile, which rewrites such layers")]
-    if not exact:
-        tables += [(_KNOWN, mended)] + ([(_STREAMED, mended)] if streamed else [])
+    known = {**_KNOWN, **(_STREAMED if streamed else {})}
     for node in model.get_layers():
-        for table, instead in tables:
-            is_wrong, what = table.get(node.class_name, (lambda node: False, ""))
-            if is_wrong(node):
-                raise FpgaMlError(
-                    f"hls4ml's Vitis project {what}", where=f"layer '{node.name}' ({node.class_name})", do=instead
-                )
+        is_wrong, what = (_REWRITTEN if exact else known).get(node.class_name, (lambda node: False, ""))
+        if is_wrong(node):
+            rewritten = node.class_name in _REWRITTEN
+            raise FpgaMlError(
+                f"hls4ml's Vitis project {what}",
+                where=f"layer '{node.name}' ({node.class_name})",
+                do="build the Keras model with fpga_ml.compile, which rewrites such layers"
+                if rewritten
+                else "convert with exact=True, which takes our own C++ and types in place of hls4ml's",
+            )
 
 
 def warn_of_constants(layers: Sequence[Layer]) -> None:

@@ -1,14 +1,12 @@
 """Layers for which hls4ml 1.3.0's io_stream has no C++, or C++ that stops or forgets something: functions of ours.
 
 Most take io_parallel's on a whole frame (nnet_framed.h): windows of a pooling that overlap, leave pixels out or reach beyond
-the image fail an assertion, and so does a softmax along another axis than the last; relu6, Dot, and a ternary activation with
-thresholds for each element of a frame, do not compile. A convolution whose kernel is one row high forgets that it leaves rows
-out (nnet_strided.h).
+the image fail an assertion, and so does a softmax along another axis than the last; relu6 and Dot do not compile. A
+convolution whose kernel is one row high forgets that it leaves rows out (nnet_strided.h).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,18 +38,12 @@ def _is_dot(node: Any) -> bool:
     return bool(node.class_name == "Dot")
 
 
-def _ternary_each(node: Any) -> bool:
-    shape = node.get_output_variable().shape
-    return bool(node.get_attr("quantize") == 3 and node.get_attr("n_filt") == -1 and math.prod(shape) != shape[-1])
-
-
 # By the layers of a template: the header whose function is taken, and when.
 _OURS: Mapping[str, tuple[Path, Callable[[Any], bool]]] = {
     "pooling1d_pooling2d_globalpooling1d_globalpooling2d": (FRAMED, _other_windows),
     "softmax": (FRAMED, _other_axis),
     "activation_hardactivation": (FRAMED, _is_relu6),
     "merge_concatenate_dot": (FRAMED, _is_dot),
-    "batchnormalizationquantizedtanh": (FRAMED, _ternary_each),
     "conv2d_conv2dbatchnorm": (STRIDED, leaves_rows_out),
     "depthwiseconv2d": (STRIDED, leaves_rows_out),
 }

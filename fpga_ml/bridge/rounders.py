@@ -14,10 +14,13 @@ from hls4ml.converters.keras_v3._base import KerasV3LayerHandler, registry
 from hls4ml.model.attributes import Attribute
 from hls4ml.model.layers import Layer, register_layer
 
+from fpga_ml.bridge.handlers import QActivationHandler
 from fpga_ml.bridge.own import BACKENDS, add_source, check_backend, precision_of
-from fpga_ml.bridge.patches import ADDED
+from fpga_ml.bridge.patches import ADDED, MENDED
+from fpga_ml.frontend.layers import Bounded as KerasBounded
 from fpga_ml.frontend.layers import Steps as KerasSteps
 from fpga_ml.frontend.layers import exact_type
+from fpga_ml.frontend.rewrites.activations import layer_for
 from fpga_ml.numerics import FixedType
 
 HEADER = Path(__file__).parent / "nnet_rounders.h"
@@ -30,6 +33,18 @@ class RounderHandler(KerasV3LayerHandler):  # type: ignore[misc]
         names = ("thresholds", "inclusive", "values") if isinstance(layer, KerasSteps) else ("slope", "low", "high")
         own = {name: getattr(layer, name) for name in names}
         return {**own, "n_in": math.prod(in_tensors[0].shape[1:]), "result_type": layer.type.cpp()}
+
+
+class ExactActivationHandler(QActivationHandler):
+    """What frontend/rewrites/activations.py does to a Keras model, for one that hls4ml is given as it is."""
+
+    def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> Any:
+        make = layer_for(layer.activation, f"layer '{layer.name}'")
+        instead = layer if make is None else make(layer.name)
+        if isinstance(instead, (KerasSteps, KerasBounded)):
+            settings = RounderHandler().handle(instead, in_tensors, out_tensors)
+            return {**settings, "class_name": type(instead).__name__}
+        return super().handle(instead, in_tensors, out_tensors)
 
 
 class _Rounder(Layer):  # type: ignore[misc]
@@ -105,6 +120,7 @@ def _register() -> None:
     for kind in (Steps, Bounded):
         register_layer(kind.__name__, kind)
         ADDED.add(registry, kind.__name__, RounderHandler())
+    MENDED.add(registry, "QActivation", ExactActivationHandler())
     for template in (RounderConfig, RounderFunction):
         get_backend("Vivado").register_template(template)
     add_source(HEADER)

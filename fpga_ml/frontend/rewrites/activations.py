@@ -26,7 +26,7 @@ def exact_activations(model: Any) -> Any:
     found: dict[int, Any] = {}
     for c in calls(model):
         name = type(c.layer).__name__
-        make = _layer_for(getattr(c.layer, "activation", None), f"layer '{c.layer.name}'") if _is_ours(c.layer) else None
+        make = layer_for(getattr(c.layer, "activation", None), f"layer '{c.layer.name}'") if _is_ours(c.layer) else None
         if make is not None and id(c.layer) not in found:
             found[id(c.layer)] = make(c.layer.name if name == "QActivation" else f"{c.layer.name}_activation")
     if not found:
@@ -50,8 +50,8 @@ def _is_ours(layer: Any) -> bool:
     return type(layer).__name__ == "QActivation" or not hasattr(layer, "cell")
 
 
-def _layer_for(quantizer: Any, where: str) -> Make | None:
-    """None where hls4ml computes the function as it is."""
+def layer_for(quantizer: Any, where: str) -> Make | None:
+    """What makes the layer of such an activation; None where hls4ml computes the function as it is."""
     _check(quantizer, where)
     kind = type(quantizer).__name__
     rule = _RULES.get(kind if hasattr(quantizer, "get_config") else getattr(quantizer, "__name__", ""))

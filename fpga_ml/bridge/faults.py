@@ -34,6 +34,11 @@ def _quantised_positions(node: Any) -> bool:
     return len(shape) > 1 and node.get_attr("weight_quantizer") is not None
 
 
+def _is_padded_beside_others(node: Any) -> bool:
+    source = node.get_input_node()
+    return bool(is_padded(node) and source is not None and len(source.get_output_nodes()) > 1)
+
+
 def _is_half_ternary(node: Any) -> bool:
     return bool(node.get_attr("threshold") == 0.5)
 
@@ -69,6 +74,7 @@ _KNOWN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 
 
 _STREAMED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "Conv1D": (_is_padded_beside_others, "pads another layer that reads the same tensor in place of a convolution"),
     "Conv2D": (leaves_rows_out, "computes every row of a convolution that is to leave rows out"),
     "DepthwiseConv2D": (leaves_rows_out, "computes every row of a convolution that is to leave rows out"),
 }

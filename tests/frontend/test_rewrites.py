@@ -227,6 +227,11 @@ def leaky(x: np.ndarray, bits: int, integer: int, slope: float) -> np.ndarray:
     return above + np.clip(np.rint(x * slope / step) * step, -slope * 2.0**integer, 0)
 
 
+def power(x: np.ndarray, low: int, high: int) -> np.ndarray:
+    """The nearest power of two in exponents; no number is as near to two, for their middle is irrational."""
+    return 2.0 ** np.clip(np.rint(np.log2(np.maximum(x, 2.0**-23))), low, high)
+
+
 ACTIVATIONS: dict[str, tuple[Callable[[], Any], Callable[[np.ndarray], np.ndarray]]] = {
     "ternary_half": (lambda: qkeras.ternary(alpha=1, threshold=0.5), lambda x: ternary(x, 0.5)),
     "ternary_quarter": (lambda: qkeras.ternary(alpha=1, threshold=0.25), lambda x: ternary(x, 0.25)),
@@ -252,6 +257,8 @@ ACTIVATIONS: dict[str, tuple[Callable[[], Any], Callable[[np.ndarray], np.ndarra
     ),
     "symmetric_bits": (lambda: quantized_bits(4, 0, symmetric=1, alpha=1), lambda x: np.clip(np.rint(x * 8), -7, 7) / 8),
     "symmetric_tanh": (lambda: qkeras.quantized_tanh(4, symmetric=True), lambda x: np.clip(np.rint(x * 8), -7, 7) / 8),
+    "relu_po2": (lambda: qkeras.quantized_relu_po2(3, 2), lambda x: power(x, -4, 1)),
+    "po2": (lambda: qkeras.quantized_po2(4), lambda x: np.where(x >= 0, 1, -1) * power(np.abs(x), -4, 3)),
     "tanh": (lambda: qkeras.quantized_tanh(4), lambda x: np.clip(np.rint(x * 8), -8, 7) / 8),
 }
 
@@ -292,6 +299,7 @@ REFUSED = {
     "noise": (lambda: qkeras.quantized_relu(6, 2, qnoise_factor=0.5), "qnoise_factor"),
     "off_the_grid": (lambda: qkeras.quantized_relu(4, 2, relu_upper_bound=1.3, is_quantized_clip=False), "relu_upper_bound"),
     "flat_slope": (lambda: qkeras.quantized_relu(4, 2, negative_slope=2.0**-6), "negative_slope"),
+    "exponents": (lambda: qkeras.quantized_relu_po2(8), "255|256"),
     "symmetric": (lambda: qkeras.quantized_sigmoid(4, symmetric=True), "symmetric"),
 }
 

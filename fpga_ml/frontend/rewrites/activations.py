@@ -7,9 +7,11 @@ no scale of -1 and +1, and lets a leaky quantized_relu run down to the end of it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 import qkeras
 
@@ -19,6 +21,7 @@ from fpga_ml.frontend.rebuild import Call, calls, copy_layer, copy_weights, rebu
 
 # The layer of a name that computes what a quantizer does.
 Make = Callable[[str], Any]
+_MOST_EXPONENTS = 24
 
 
 def exact_activations(model: Any) -> Any:
@@ -136,6 +139,35 @@ def _relu(quantizer: Any, where: str) -> Make | None:
     return lambda name: Bounded(slope, bits, integer + bool(slope), low, high, bool(bound), name=name)
 
 
+def _power_of_two(quantizer: Any, where: str) -> Make:
+    """The nearest power of two, in exponents, or the one below: a staircase with a step for each."""
+    positive = type(quantizer).__name__ == "quantized_relu_po2"
+    low, high = int(quantizer._min_exp), int(quantizer._max_exp)
+    if quantizer.max_value:
+        high = max(low, min(high, round(math.log2(quantizer.max_value))))
+    faults = {
+        "has a quadratic approximation": quantizer.quadratic_approximation,
+        "has a negative slope": getattr(quantizer, "negative_slope", 0),
+        f"has {high - low + 1} exponents": high - low >= _MOST_EXPONENTS,
+    }
+    for what in [w for w, found in faults.items() if found]:
+        raise FpgaMlError(
+            f"activation {type(quantizer).__name__} {what}, which has no C++",
+            where=where,
+            do=f"use one of at most {_MOST_EXPONENTS} exponents (fewer bits) without such options, or quantized_relu",
+        )
+    rise = 0.5 if quantizer.log2_rounding == "rnd" else 0.0
+    least = float(np.float32(keras.config.epsilon()))  # below, QKeras takes the smallest power
+    steps = [max(2.0 ** (e - rise), least) for e in range(low + 1, high + 1)]
+    values = [2.0**e for e in range(low, high + 1)]
+    passed = [True] * len(steps)
+    if positive:
+        return lambda name: Steps(steps, passed, values, name=name)
+    below = [-t for t in reversed(steps)]
+    whole = [*(-v for v in reversed(values)), *values]
+    return lambda name: Steps([*below, 0.0, *steps], [*(not p for p in passed), True, *passed], whole, name=name)
+
+
 def _tanh(quantizer: Any, where: str) -> Make | None:
     """2 * hard_sigmoid(x) - 1 is x held between -1 and 1."""
     if quantizer.use_real_tanh:
@@ -171,6 +203,8 @@ _RULES: dict[str, Callable[[Any, str], Make | None]] = {
     "stochastic_binary": _binary,
     "quantized_bits": _bits,
     "quantized_relu": _relu,
+    "quantized_relu_po2": _power_of_two,
+    "quantized_po2": _power_of_two,
     "quantized_tanh": _tanh,
     "quantized_sigmoid": _sigmoid,
 }

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 import qkeras
 from keras import layers as L
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from qkeras import QActivation, QConv1D, QConv2D, QDense, QDepthwiseConv2D, QSeparableConv2D, quantized_bits
 
 import fpga_ml
 from fpga_ml import Config, FpgaMlError
 from fpga_ml.frontend.rebuild import calls
 from fpga_ml.frontend.rewrites import rewritten
+from fpga_ml.frontend.rewrites.activations import layer_for
 from fpga_ml.hls.written import unwritten
 
 Arrays = list[np.ndarray]
@@ -261,6 +262,17 @@ ACTIVATIONS: dict[str, tuple[Callable[[], Any], Callable[[np.ndarray], np.ndarra
     "po2": (lambda: qkeras.quantized_po2(4), lambda x: np.where(x >= 0, 1, -1) * power(np.abs(x), -4, 3)),
     "tanh": (lambda: qkeras.quantized_tanh(4), lambda x: np.clip(np.rint(x * 8), -8, 7) / 8),
 }
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_layers_of_activations_compute_what_qkeras_does(name: str) -> None:
+    """On thresholds, ends and midway between roundings; the formulas of this file too."""
+    make, function = ACTIVATIONS[name]
+    x = np.arange(-90, 91) / 32
+    instead = layer_for(make(), "here")
+    assert_allclose(np.asarray(make()(x.astype(np.float32))), function(x), rtol=3e-7)  # QKeras' own noise: x + (-x + q)
+    if instead is not None:
+        assert_array_equal(np.asarray(instead(name)(x.astype(np.float32))), function(x).astype(np.float32))
 
 
 @pytest.mark.parametrize("arch", ["parallel", pytest.param("stream", marks=pytest.mark.slow)])

@@ -44,8 +44,8 @@ def _is_half_ternary(node: Any) -> bool:
 
 
 def _ends_below(node: Any) -> bool:
-    quantizer = node.get_attr("activation_quantizer") or {}
-    return bool(quantizer.get("class_name") == "quantized_relu" and node.get_attr("activ_param") != 1)
+    quantizer = node.get_attr("activation_quantizer")
+    return bool(quantizer and quantizer["class_name"] == "quantized_relu" and node.get_attr("activ_param") != 1)
 
 
 def _broadcasts(node: Any) -> bool:
@@ -67,7 +67,7 @@ _KNOWN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "Pooling1D": (_pads_unsigned, "pads unsigned data of a max pooling with the middle of their range"),
     "Pooling2D": (_pads_unsigned, "pads unsigned data of a max pooling with the middle of their range"),
     "TernaryTanh": (_is_half_ternary, "leaves a ternary activation with a threshold of 0.5 out of its C++"),
-    "LeakyReLU": (_ends_below, "lets a leaky quantized_relu run down to the end of its type"),
+    "ParametrizedActivation": (_ends_below, "lets a leaky quantized_relu run down to the end of its type"),
     "Merge": (_broadcasts, "repeats the smaller input of a merge as a whole, whatever the axis"),
     "Dense": (_quantised_positions, "forgets the quantizers of a dense layer over several positions"),
 }
@@ -81,7 +81,7 @@ _STREAMED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 # Those that fpga_ml.compile rewrites in the Keras model; a graph that hls4ml has made already is past help.
 _REWRITTEN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "TernaryTanh": (lambda node: True, "computes a ternary activation wrongly on its threshold, or not at all"),
-    "LeakyReLU": (_ends_below, "lets a leaky quantized_relu run down to the end of its type"),
+    "ParametrizedActivation": (_ends_below, "lets a leaky quantized_relu run down to the end of its type"),
     "Merge": (_broadcasts, "repeats the smaller input of a merge as a whole, whatever the axis"),
 }
 
@@ -93,12 +93,12 @@ def check_faults(model: Any, *, exact: bool) -> None:
     for node in model.get_layers():
         is_wrong, what = (_REWRITTEN if exact else known).get(node.class_name, (lambda node: False, ""))
         if is_wrong(node):
-            rewritten = node.class_name in _REWRITTEN
+            past_help = exact or node.class_name == "Merge"
             raise FpgaMlError(
                 f"hls4ml's Vitis project {what}",
                 where=f"layer '{node.name}' ({node.class_name})",
                 do="build the Keras model with fpga_ml.compile, which rewrites such layers"
-                if rewritten
+                if past_help
                 else "convert with exact=True, which takes our own C++ and types in place of hls4ml's",
             )
 

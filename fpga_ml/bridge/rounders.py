@@ -43,7 +43,7 @@ class ExactActivationHandler(QActivationHandler):
         instead = layer if make is None else make(layer.name)
         if isinstance(instead, (KerasSteps, KerasBounded)):
             settings = RounderHandler().handle(instead, in_tensors, out_tensors)
-            return {**settings, "class_name": type(instead).__name__}
+            return ({**self.default_config, **settings, "class_name": type(instead).__name__},)
         return super().handle(instead, in_tensors, out_tensors)
 
 

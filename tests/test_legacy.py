@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras2
@@ -80,46 +81,89 @@ def test_what_keras_2_itself_wrote(tmp_path: Path) -> None:
         np.testing.assert_allclose(source.model.predict(x, verbose=0), old.predict(x, verbose=0), rtol=1e-5)
 
 
-def _ternary_dense(folder: Path, given: str = "x", fc: str = "fc") -> tuple[Path, Path]:
-    """A model of hls4ml's own TernaryDense, as Keras 2 wrote it: (architecture, weights)."""
-    dense = {"units": 4, "activation": "linear", "use_bias": True, "name": fc, "trainable": True}
-    layers = [
-        {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 6], "dtype": "float32", "name": given}},
-        {"class_name": "TernaryDense", "config": dense},
-    ]
+def write(folder: Path, layers: list[dict[str, Any]], weights: dict[str, dict[str, np.ndarray]]) -> None:
+    """m.json and w.h5 as Keras 2 wrote them, of a chain of layers."""
     config = {"name": "old", "layers": layers}
     (folder / "m.json").write_text(json.dumps({"class_name": "Sequential", "config": config, "keras_version": "2.3.1"}))
-    rng = np.random.default_rng(1)
-    kernel, bias = rng.normal(size=(6, 4)), np.zeros(4)
     with h5py.File(folder / "w.h5", "w") as file:
-        file.attrs["layer_names"] = [fc.encode()]
-        group = file.create_group(fc)
-        group.attrs["weight_names"] = [f"{fc}/kernel:0".encode(), f"{fc}/bias:0".encode()]
-        group[f"{fc}/kernel:0"], group[f"{fc}/bias:0"] = kernel, bias
+        file.attrs["layer_names"] = [name.encode() for name in weights]
+        for name, own in weights.items():
+            group = file.create_group(name)
+            group.attrs["weight_names"] = [f"{name}/{k}:0".encode() for k in own]
+            for k, values in own.items():
+                group[f"{name}/{k}:0"] = values
+
+
+COMMON = {"trainable": True, "dtype": "float32"}
+INPUT = {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 6], "dtype": "float32", "name": "x"}}
+
+
+def dense(kind: str, units: int, name: str, **options: Any) -> dict[str, Any]:
+    return {
+        "class_name": kind,
+        "config": {"units": units, "name": name, "activation": "linear", "use_bias": True, **COMMON, **options},
+    }
+
+
+@pytest.mark.parametrize("kind", ["TernaryDense", "BinaryDense"])
+def test_dense_layers_that_were_never_keras_own(kind: str, tmp_path: Path) -> None:
+    """hls4ml keeps the names: kernels of -1, 0 and 1, or of signs, times H; the bias stays what it is."""
+    rng = np.random.default_rng(1)
+    kernel, bias = rng.normal(size=(6, 4)), rng.integers(-9, 9, 4) / 8
+    kernel[0] = (0.5, -0.5, 0.25, 0.0)
+    write(tmp_path, [INPUT, dense(kind, 4, "fc", H=0.5)], {"fc": {"kernel": kernel, "bias": bias}})
+    x = rng.integers(-3, 4, size=(30, 6)).astype(float)
+
+    project = fpga_ml.compile(tmp_path / "m.json", weights=tmp_path / "w.h5", data=x, output=tmp_path / "p", config=quick())
+
+    assert "no_reference" not in project.report["model"]
+    assert project.report["csim"]["bit_exact_vs_quantised_model"] is True
+    halves = kernel / 0.5
+    signs = np.where(halves >= 0, 1.0, -1.0)
+    ternary = np.where(halves > 0.5, 1.0, np.where(halves <= -0.5, -1.0, 0.0))
+    assert_equal(project.csim(x)[0], x @ (ternary if kind == "TernaryDense" else signs) * 0.5 + bias)
+
+
+def test_ternary_tanh_rounds_to_even(tmp_path: Path) -> None:
+    layers = [INPUT, {"class_name": "Activation", "config": {"name": "t", "activation": "ternary_tanh", **COMMON}}]
+    write(tmp_path, layers, {})
+    x = np.random.default_rng(1).integers(-8, 9, size=(30, 6)) / 8
+
+    project = fpga_ml.compile(tmp_path / "m.json", weights=tmp_path / "w.h5", data=x, output=tmp_path / "p", config=quick())
+
+    assert project.report["csim"]["bit_exact_vs_quantised_model"] is True
+    assert_equal(project.csim(x)[0], np.rint(np.clip(x, -1, 1)))
+
+
+def _without_reference(folder: Path, given: str = "x", fc: str = "fc") -> tuple[Path, Path]:
+    """A TernaryDense whose H is the name of a rule: what Keras 2 computed is not in the file. (architecture, weights)."""
+    inputs = {"class_name": "InputLayer", "config": {**INPUT["config"], "name": given}}
+    weights = {"kernel": np.random.default_rng(1).normal(size=(6, 4)), "bias": np.zeros(4)}
+    write(folder, [inputs, dense("TernaryDense", 4, fc, H="Glorot")], {fc: weights})
     return folder / "m.json", folder / "w.h5"
 
 
-def test_a_class_that_is_gone_converts_without_reference(tmp_path: Path) -> None:
-    """hls4ml's own TernaryDense exists in no Keras: it converts, and the report says that nothing was compared."""
-    paths = _ternary_dense(tmp_path)
-    with h5py.File(paths[1]) as file:
-        kernel = np.asarray(file["fc/fc/kernel:0"])
+@pytest.mark.parametrize(("given", "fc"), [("x", "fc"), ("int", "block/fc")])
+def test_a_layer_that_cannot_be_rebuilt_converts_without_reference(given: str, fc: str, tmp_path: Path) -> None:
+    """It converts with hls4ml's types, and the report says so and that nothing was compared."""
+    paths = _without_reference(tmp_path, given, fc)
+    kernel = np.random.default_rng(1).normal(size=(6, 4))
     x = np.random.default_rng(2).integers(-3, 4, size=(30, 6)).astype(float)
 
     project = fpga_ml.compile(paths[0], weights=paths[1], data=x, output=tmp_path / "p", config=quick())
 
-    assert "TernaryDense" in project.report["model"]["no_reference"]
+    assert "Glorot" in project.report["model"]["no_reference"]
     assert project.report["csim"]["bit_exact_vs_quantised_model"] is None
     ternary = np.where(kernel > 0.5, 1.0, np.where(kernel <= -0.5, -1.0, 0.0))
     assert_equal(project.csim(x)[0], x @ ternary)
-    assert [row["name"] for row in project.report["layers"]] == ["x", "fc"]
-    assert any("types of x, fc are the default, ap_fixed<16,6>" in note for note in project.report["notes"])
+    assert [row["name"] for row in project.report["layers"]] == [given, fc]
+    assert any(f"types of {given}, {fc} are the default, ap_fixed<16,6>" in note for note in project.report["notes"])
     assert not any("leave its type" in note for note in project.report["notes"])
 
 
 def test_data_that_leave_a_default_type_are_counted(tmp_path: Path) -> None:
     """hls4ml's ap_fixed<16,6> ends at 32; a larger --bits widens it."""
-    paths, x = _ternary_dense(tmp_path), np.arange(60.0).reshape(10, 6)
+    paths, x = _without_reference(tmp_path), np.arange(60.0).reshape(10, 6)
     for bits, outside in ((16, True), (18, False)):
         config = Config(until="convert", bits=bits)
         project = fpga_ml.compile(paths[0], weights=paths[1], data=x, output=tmp_path / "p", config=config)
@@ -137,36 +181,25 @@ def test_binary_layers_of_hls4ml(tmp_path: Path) -> None:
         "moving_mean": rng.normal(size=8),
         "moving_variance": rng.uniform(0.5, 2, 8),
     }
-    common = {"trainable": True, "dtype": "float32"}
-    dense = {"activation": "linear", "use_bias": True, **common}
     layers = [
-        {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 6], "dtype": "float32", "name": "x"}},
-        {"class_name": "BinaryDense", "config": {"units": 8, "name": "fc1", **dense}},
+        INPUT,
+        dense("BinaryDense", 8, "fc1"),
         {
             "class_name": "BatchNormalization",
-            "config": {"name": "bn", "axis": [-1], "epsilon": 1e-3, "scale": True, "center": True, **common},
+            "config": {"name": "bn", "axis": [-1], "epsilon": 1e-3, "scale": True, "center": True, **COMMON},
         },
-        {"class_name": "Activation", "config": {"name": "sign", "activation": "binary_tanh", **common}},
-        {"class_name": "BinaryDense", "config": {"units": 3, "name": "fc2", **dense}},
+        {"class_name": "Activation", "config": {"name": "sign", "activation": "binary_tanh", **COMMON}},
+        dense("BinaryDense", 3, "fc2"),
     ]
-    config = {"name": "old", "layers": layers}
-    (tmp_path / "m.json").write_text(json.dumps({"class_name": "Sequential", "config": config, "keras_version": "2.3.1"}))
     weights = {name: {"kernel": kernel, "bias": np.zeros(kernel.shape[1])} for name, kernel in kernels.items()}
-    weights["bn"] = norm
-    with h5py.File(tmp_path / "w.h5", "w") as file:
-        file.attrs["layer_names"] = [name.encode() for name in weights]
-        for name, own in weights.items():
-            group = file.create_group(name)
-            group.attrs["weight_names"] = [f"{name}/{k}:0".encode() for k in own]
-            for k, values in own.items():
-                group[f"{name}/{k}:0"] = values
+    write(tmp_path, layers, {"fc1": weights["fc1"], "bn": norm, "fc2": weights["fc2"]})
     x = rng.integers(-3, 4, size=(200, 6)).astype(float)
 
     project = fpga_ml.compile(tmp_path / "m.json", weights=tmp_path / "w.h5", data=x, output=tmp_path / "p", config=quick())
 
     first, second = (np.where(k >= 0, 1.0, -1.0) for k in kernels.values())
     scale = norm["gamma"] / np.sqrt(norm["moving_variance"] + 1e-3)
-    sums = x @ first + 1  # hls4ml makes a sign of the bias too, 1 of 0, but drops it behind signs
-    signs = np.where((sums - norm["moving_mean"]) * scale + norm["beta"] >= 0, 1.0, -1.0)
+    signs = np.where((x @ first - norm["moving_mean"]) * scale + norm["beta"] >= 0, 1.0, -1.0)
+    assert project.report["csim"]["bit_exact_vs_quantised_model"] is True
     assert project.report["emulator"]["mismatches"] == 0
     assert_equal(project.csim(x)[0], signs @ second)

@@ -66,7 +66,6 @@ FRAMED: dict[str, tuple[tuple[int, ...], Model]] = {
     "series_mean_same": (SERIES, lambda: L.AveragePooling1D(3, strides=2, padding="same")),
     "relu6": (IMAGE, lambda: L.Activation("relu6")),
     "softmax_over_rows": (IMAGE, lambda: L.Softmax(axis=1)),
-    "ternary": (IMAGE, lambda: qkeras.QActivation(qkeras.ternary(alpha=1))),
 }
 
 
@@ -151,7 +150,7 @@ def test_layers(name: str, vectors: int, tmp_path: Path) -> None:
     prove(model, x, tmp_path, vectors)
 
 
-@pytest.mark.parametrize(("name", "vectors"), cases(FRAMED, ("overlapping", "series_mean_same", "ternary")))
+@pytest.mark.parametrize(("name", "vectors"), cases(FRAMED, ("overlapping", "series_mean_same")))
 def test_what_hls4ml_does_not_stream(name: str, vectors: int, tmp_path: Path) -> None:
     model, x = weighted(_around(*FRAMED[name]), vectors)
     report = prove(model, x, tmp_path, vectors)

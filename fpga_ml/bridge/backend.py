@@ -45,14 +45,14 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
 
     def asked_for(self, ours: bool) -> None:
         """hls4ml looks a backend up, ours or another one: our handlers are there for ours only."""
+        if not ours:
+            self._mend(False)  # before what it lies on
         if self._adds != ours:
             import fpga_ml.bridge.mended  # noqa: F401  (brings the patches)
             from fpga_ml.bridge.patches import ADDED
 
             (ADDED.apply if ours else ADDED.take_back)()
             self._adds = ours
-        if not ours:
-            self._mend(False)
 
     def _mend(self, wanted: bool) -> None:
         """Whether the conversion that now begins is read by our handlers in place of hls4ml's own."""
@@ -82,11 +82,9 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
         model.config.backend = get_backend("Vitis")
         try:
             with _as_asked(model):
-                if not exact:
-                    check_faults(model)
+                check_faults(model, exact=bool(exact))
                 model.apply_flow("vitis:ip")
-                if not exact:
-                    check_faults(model)
+                check_faults(model, exact=bool(exact))
         finally:
             model.config.backend = self
         model.trace = MethodType(self.trace, model)

@@ -15,9 +15,8 @@ from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
 from hls4ml.converters.keras_v3._base import KerasV3LayerHandler, registry
 from hls4ml.model.layers import Layer as HlsLayer
 from hls4ml.model.layers import register_layer
-from hls4ml.model.types import FixedPrecisionType
 
-from fpga_ml.bridge.own import add_source, check_backend
+from fpga_ml.bridge.own import add_source, check_backend, precision_of
 from fpga_ml.bridge.patches import ADDED
 from fpga_ml.celeste.design import MOMENTS, VALUE, Design, Entries, Table
 from fpga_ml.celeste.evaluator import MONOMIALS
@@ -76,7 +75,7 @@ class _Node(HlsLayer):  # type: ignore[misc]
                     where=f"layer '{self.name}'",
                     do=f'write precision = {{ result = "{wanted.cpp()}" }} in section [layers.{tensor}] of fpga_ml.toml',
                 )
-        self.add_output_variable(self.shape(), precision=_precision(self.result()))
+        self.add_output_variable(self.shape(), precision=precision_of(self.result()))
 
     def given(self) -> tuple[FixedType, ...]:
         """The types of what it reads."""
@@ -258,10 +257,6 @@ def _constants(name: str, values: Sequence[int]) -> str:
         f"            static const int entries[{len(values)}] = {{{numbers}}};\n"
         "            return entries[i];\n        }\n"
     )
-
-
-def _precision(t: FixedType) -> FixedPrecisionType:
-    return FixedPrecisionType(t.width, t.integer, t.signed, t.rounding.value, t.overflow.value)
 
 
 def _register() -> None:

@@ -76,7 +76,7 @@ QUANTIZERS = frozenset(
     ]
 )
 _ATTRIBUTE_TYPES = ("table", "exp_table", "inv_table", "inv_inp", "inp_norm")
-_OWN = frozenset(["Affine", "Pick", "Walk"])  # our own layers, that a user's layers become
+_OWN = frozenset(["Affine", "Bounded", "Pick", "Steps", "Walk"])  # our own layers, that a user's layers become
 # Registered with hls4ml, but refused or broken under Keras 3.
 _UNUSABLE = frozenset(
     [

@@ -6,6 +6,7 @@ raises, and names the option that takes our C++ instead.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from hls4ml.model.types import FixedPrecisionType, IntegerPrecisionType
 
-from fpga_ml.bridge.own import is_padded
+from fpga_ml.bridge.own import is_padded, leaves_rows_out
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.layers.base import Layer, Tensor
 from fpga_ml.layers.softmax import LatencySoftmax, LegacySoftmax
@@ -37,25 +38,72 @@ def _quantised_positions(node: Any) -> bool:
     return len(shape) > 1 and node.get_attr("weight_quantizer") is not None
 
 
+def _is_padded_beside_others(node: Any) -> bool:
+    source = node.get_input_node()
+    return bool(is_padded(node) and source is not None and len(source.get_output_nodes()) > 1)
+
+
+def _is_half_ternary(node: Any) -> bool:
+    return bool(node.get_attr("threshold") == 0.5)
+
+
+def _ends_below(node: Any) -> bool:
+    quantizer = node.get_attr("activation_quantizer")
+    return bool(quantizer and quantizer["class_name"] == "quantized_relu" and node.get_attr("activ_param") != 1)
+
+
+def _broadcasts(node: Any) -> bool:
+    """Whether repeating the smaller input as a whole is not what Keras does."""
+    shapes = [tuple(int(n) for n in node.model.output_vars[t].shape) for t in node.inputs]
+    result = tuple(int(n) for n in node.get_output_variable().shape)
+    whole = math.prod(result)
+    own = [np.arange(math.prod(s)) for s in shapes]
+    return any(
+        not np.array_equal(np.broadcast_to(e.reshape(s), result).reshape(-1), np.resize(e, whole))
+        for e, s in zip(own, shapes, strict=True)
+    )
+
+
 _KNOWN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "SimpleRNN": (lambda node: True, "has no C++ of a SimpleRNN"),
     "GRU": (_resets_before, "computes reset_after=True in place of reset_after=False"),
     "Bidirectional": (_resets_before, "computes reset_after=True in place of reset_after=False"),
     "Pooling1D": (_pads_unsigned, "pads unsigned data of a max pooling with the middle of their range"),
     "Pooling2D": (_pads_unsigned, "pads unsigned data of a max pooling with the middle of their range"),
+    "TernaryTanh": (_is_half_ternary, "leaves a ternary activation with a threshold of 0.5 out of its C++"),
+    "ParametrizedActivation": (_ends_below, "lets a leaky quantized_relu run down to the end of its type"),
+    "Merge": (_broadcasts, "repeats the smaller input of a merge as a whole, whatever the axis"),
     "Dense": (_quantised_positions, "forgets the quantizers of a dense layer over several positions"),
 }
 
 
-def check_faults(model: Any) -> None:
-    """Raises FpgaMlError for the first layer of an hls4ml graph whose C++ is known to be wrong."""
+_STREAMED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "Conv1D": (_is_padded_beside_others, "pads another layer that reads the same tensor in place of a convolution"),
+    "Conv2D": (leaves_rows_out, "computes every row of a convolution that is to leave rows out"),
+    "DepthwiseConv2D": (leaves_rows_out, "computes every row of a convolution that is to leave rows out"),
+}
+# Those that fpga_ml.compile rewrites in the Keras model; a graph that hls4ml has made already is past help.
+_REWRITTEN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "TernaryTanh": (lambda node: True, "computes a ternary activation wrongly on its threshold, or not at all"),
+    "ParametrizedActivation": (_ends_below, "lets a leaky quantized_relu run down to the end of its type"),
+    "Merge": (_broadcasts, "repeats the smaller input of a merge as a whole, whatever the axis"),
+}
+
+
+def check_faults(model: Any, *, exact: bool) -> None:
+    """Raises FpgaMlError for the first layer of an hls4ml graph whose C++ is known to be wrong; exact: with our C++ and types."""
+    streamed = model.config.get_config_value("IOType") == "io_stream"
+    known = {**_KNOWN, **(_STREAMED if streamed else {})}
     for node in model.get_layers():
-        is_wrong, what = _KNOWN.get(node.class_name, (lambda node: False, ""))
+        is_wrong, what = (_REWRITTEN if exact else known).get(node.class_name, (lambda node: False, ""))
         if is_wrong(node):
+            past_help = exact or node.class_name == "Merge"
             raise FpgaMlError(
                 f"hls4ml's Vitis project {what}",
                 where=f"layer '{node.name}' ({node.class_name})",
-                do="convert with exact=True, which takes our own C++ and types in place of hls4ml's",
+                do="build the Keras model with fpga_ml.compile, which rewrites such layers"
+                if past_help
+                else "convert with exact=True, which takes our own C++ and types in place of hls4ml's",
             )
 
 

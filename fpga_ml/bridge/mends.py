@@ -5,10 +5,12 @@ Each mend names the fault and how it shows. None changes the meaning of a projec
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from hls4ml.backends.vivado.passes.bn_quant import MergeBatchNormAndQuantizedTanh, QuantizeDenseOutput
+from hls4ml.backends.vivado.passes.conv_same_pad import InsertZeroPaddingBeforeConv1D
 from hls4ml.converters.keras_v3_to_hls import KerasV3HandlerDispatcher
 from hls4ml.model.flow import get_flow
 from hls4ml.model.optimizer import OptimizerPass
@@ -155,8 +157,21 @@ class SignedPadding(OptimizerPass):  # type: ignore[misc]
         model.config.set_name_config(name, {"Precision": {"result": str(precision)}})
         model.config.parse_name_config(name, {"Precision": {"result": str(precision)}})
         attributes = {"activation": "linear", "n_in": int(np.prod(data.shape))}
-        model.insert_node(model.make_node("Activation", name, attributes, [node.inputs[0]]))
+        model.insert_node(model.make_node("Activation", name, attributes, [node.inputs[0]]), before=node)
         return True
+
+
+class OwnPadding(InsertZeroPaddingBeforeConv1D):  # type: ignore[misc]
+    """hls4ml puts the padding of a one-dimensional convolution in a stream before the first layer that reads the same tensor,
+    whichever that is."""
+
+    def transform(self, model: Any, node: Any) -> bool:
+        model.insert_node = partial(model.insert_node, before=node)
+        try:
+            changed: bool = super().transform(model, node)
+        finally:
+            del model.insert_node
+        return changed
 
 
 def _convert_named(self: Any, layer: Any, in_tensors: Any, out_tensors: Any) -> Any:
@@ -202,6 +217,7 @@ _quantization = get_flow("vivado:quantization")
 for _owner, _key, _mend in (
     (optimizer_map, "signed_padding", SignedPadding()),
     (_quantization, "_optimizers", [*_quantization.optimizers, "signed_padding"]),
+    (optimizer_map, "vivado:insert_zero_padding_before_conv1d", OwnPadding()),
     (optimizer_map, "vivado:merge_batch_norm_quantized_tanh", ExactThreshold()),
     (optimizer_map, "vivado:quantize_dense_output", WholeThreshold()),
     (optimizer_map, "replace_multidimensional_dense_with_conv", KeepQuantizers()),

@@ -5,7 +5,6 @@
 
 #include "hls_stream.h"
 #include "nnet_activation.h"
-#include "nnet_batchnorm.h"
 #include "nnet_merge.h"
 #include "nnet_pooling.h"
 
@@ -80,18 +79,6 @@ void dot1d(hls::stream<input1_T> &data1, hls::stream<input2_T> &data2, hls::stre
     nnet::dot1d<typename input1_T::value_type, typename input2_T::value_type, typename res_T::value_type, CONFIG_T>(
         frame1, frame2, result);
     write<res_T, CONFIG_T::n_out>(result, res);
-}
-
-// With a threshold for each element of a frame.
-template <class data_T, typename CONFIG_T, class res_T>
-void normalize_ternary_tanh(hls::stream<data_T> &data, hls::stream<res_T> &res,
-                            typename data_T::value_type threshold_hi[CONFIG_T::n_scale_bias],
-                            typename data_T::value_type threshold_lo[CONFIG_T::n_scale_bias]) {
-    typename data_T::value_type frame[CONFIG_T::n_in];
-    ap_int<2> result[CONFIG_T::n_in];
-    read<data_T, CONFIG_T::n_in>(data, frame);
-    nnet::normalize_ternary_tanh<typename data_T::value_type, CONFIG_T>(frame, result, threshold_hi, threshold_lo);
-    write<res_T, CONFIG_T::n_in>(result, res);
 }
 
 } // namespace framed

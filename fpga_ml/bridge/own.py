@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from hls4ml.backends import backend
+from hls4ml.model.types import FixedPrecisionType
 
 from fpga_ml.bridge.patches import MENDED
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.numerics import FixedType
 
 BACKENDS = ("Vivado", "Vitis", "OpenRTL")  # whose C++ it is
 
@@ -28,6 +30,11 @@ def is_padded(node: Any) -> bool:
     return any(node.get_attr(f"pad_{side}", 0) for side in ("top", "bottom", "left", "right"))
 
 
+def leaves_rows_out(node: Any) -> bool:
+    """Whether the kernel of a convolution is one row high and does not see every row."""
+    return bool(node.get_attr("filt_height") == 1 and node.get_attr("stride_height", 1) > 1)
+
+
 def check_backend(node: Any, backends: Collection[str]) -> None:
     """Raises FpgaMlError where the layer has no C++ for the backend of its model; backends: those for which it has."""
     backend = node.model.config.backend.name
@@ -37,3 +44,8 @@ def check_backend(node: Any, backends: Collection[str]) -> None:
             where=f"layer '{node.name}'",
             do=f"use --backend {' or '.join(b for b in backends if b != 'OpenRTL')}",
         )
+
+
+def precision_of(t: FixedType) -> FixedPrecisionType:
+    """The type as hls4ml has it."""
+    return FixedPrecisionType(t.width, t.integer, t.signed, t.rounding.value, t.overflow.value)

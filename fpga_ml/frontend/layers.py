@@ -1,11 +1,18 @@
-"""The one Keras layer that we add: batch normalisation as the hardware does it."""
+"""Keras layers that we add: what users' layers become where Keras or QKeras has none that is exact in fixed point."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 from qkeras import get_quantizer
+
+from fpga_ml.numerics import FixedType, Overflow, Rounding
+
+_MANTISSA_BITS = 24  # of float32
 
 
 @keras.saving.register_keras_serializable(package="fpga_ml")
@@ -40,3 +47,78 @@ class Affine(keras.layers.Layer):  # type: ignore[misc]
             "scale_quantizer": keras.saving.serialize_keras_object(self.scale_quantizer),
             "bias_quantizer": keras.saving.serialize_keras_object(self.bias_quantizer),
         }
+
+
+class _Pointwise(keras.layers.Layer):  # type: ignore[misc]
+    """A function of one value; its results have a type."""
+
+    type: FixedType
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+
+@keras.saving.register_keras_serializable(package="fpga_ml")
+class Steps(_Pointwise):
+    """A staircase: values[k] where x has passed k of the rising thresholds; inclusive: of each threshold, whether x equal to
+    it has passed. QKeras' binary and ternary activations are such."""
+
+    def __init__(
+        self, thresholds: Sequence[float], inclusive: Sequence[bool], values: Sequence[float], **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.thresholds, self.inclusive, self.values = list(thresholds), list(inclusive), list(values)
+        self.type = exact_type(np.array(self.values))
+
+    def call(self, inputs: Any) -> Any:
+        x, found = inputs, ops.full_like(inputs, self.values[0])
+        for at, with_it, value in zip(self.thresholds, self.inclusive, self.values[1:], strict=True):
+            found = ops.where(x >= at if with_it else x > at, ops.cast(value, x.dtype), found)
+        return found
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"thresholds": self.thresholds, "inclusive": self.inclusive, "values": self.values}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="fpga_ml")
+class Bounded(_Pointwise):
+    """x above zero, slope * x below, rounded to even to a fixed-point type of `bits` and then held between low and high, two of
+    its values. QKeras' leaky quantized_relu is this: it ends at -slope * 2**integer, where the type does not.
+
+    clips: the ends belong to the function that was trained, as those of a tanh; else they are what rounding costs.
+    """
+
+    def __init__(
+        self, slope: float, bits: int, integer: int, low: float, high: float, clips: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.slope, self.bits, self.integer, self.low, self.high, self.clips = slope, bits, integer, low, high, clips
+        self.type = FixedType(low < 0, bits, integer, Rounding.RND_CONV, Overflow.SAT)
+
+    def call(self, inputs: Any) -> Any:
+        bent = ops.where(inputs > 0, inputs, inputs * self.slope)
+        return ops.clip(ops.round(bent / self.type.lsb) * self.type.lsb, self.low, self.high)
+
+    def unrounded(self) -> Any:
+        """A layer of the same name that does not round."""
+        if self.clips:
+            finer = {"bits": self.bits + _MANTISSA_BITS}
+            return type(self).from_config({**self.get_config(), **finer})
+        if self.slope == 1:
+            return keras.layers.Activation("linear", name=self.name)
+        return keras.layers.ReLU(negative_slope=self.slope, name=self.name)
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("slope", "bits", "integer", "low", "high", "clips")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def exact_type(values: np.ndarray) -> FixedType:
+    """The narrowest signed type, with a fraction bit at least, that holds all values exactly."""
+    sizes = np.unique(np.abs(values[values != 0]))
+    if not sizes.size:
+        sizes = np.ones(1)
+    integer = int(np.frexp(sizes[-1])[1]) + 1
+    fraction = max(1, *(float(v).as_integer_ratio()[1].bit_length() - 1 for v in sizes))
+    return FixedType(True, integer + fraction, integer, Rounding.RND_CONV, Overflow.SAT)

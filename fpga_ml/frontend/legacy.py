@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,17 @@ import numpy as np
 import qkeras
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.layers import Steps
 from fpga_ml.frontend.rename import SCOPE
 from fpga_ml.naming import Naming, identifier
 
+# Layers that were never Keras' own, of which hls4ml keeps the names (the kernel becomes signs, or -1, 0 and 1, times H); and
+# their activations.
+_SIGNED: dict[str, Any] = {"BinaryDense": qkeras.binary, "TernaryDense": qkeras.ternary}
+_SIGNS: dict[str, Callable[[str], Any]] = {
+    "binary_tanh": lambda name: qkeras.QActivation(qkeras.binary(alpha=1), name=name),
+    "ternary_tanh": lambda name: Steps([-0.5, 0.5], [True, False], [-1.0, 0.0, 1.0], name=name),  # round to even
+}
 _RENAMED = {
     "LeakyReLU": {"alpha": "negative_slope"},
     "ReLU": {},
@@ -93,6 +101,10 @@ def rebuild_legacy(architecture: Mapping[str, Any], weights: Path, names: Naming
     name = name if SCOPE.fullmatch(name) else identifier(name)
     model = _sequential(_entries(safe), name) if safe["class_name"] == "Sequential" else _functional(config, name)
     load_weights(model, weights, names)
+    for entry in (e for e in _entries(safe) if e["class_name"] == "TernaryDense"):
+        kernel = model.get_layer(entry["config"]["name"]).kernel
+        values = np.asarray(kernel) / _height(entry["config"])
+        kernel.assign(np.where(values > 0.5, 1.0, np.where(values <= -0.5, -1.0, 0.0)))
     return model
 
 
@@ -101,6 +113,14 @@ def _entries(architecture: Mapping[str, Any]) -> list[dict[str, Any]]:
     config = architecture["config"]
     found: list[dict[str, Any]] = config if isinstance(config, list) else config["layers"]
     return found
+
+
+def _height(config: Mapping[str, Any]) -> float:
+    """What signs are multiplied with; a name stands for a rule that training has forgotten."""
+    height = config.get("H", 1)
+    if isinstance(height, str):
+        raise CannotRebuild(f"H = '{height}' of layer '{config.get('name')}'")
+    return float(height)
 
 
 def input_ports(architecture: Mapping[str, Any]) -> tuple[tuple[str, tuple[int, ...]], ...]:
@@ -169,6 +189,10 @@ def _layer(entry: Mapping[str, Any]) -> Any:
     config = dict(entry["config"])
     if class_name == "ThresholdedReLU":
         return keras.layers.ReLU(threshold=float(config["theta"]), name=config["name"])
+    if class_name == "Activation" and config.get("activation") in _SIGNS:
+        return _SIGNS[config["activation"]](config["name"])
+    if class_name in _SIGNED:
+        config["kernel_quantizer"], class_name = _SIGNED[class_name](alpha=_height(config)), "QDense"
     cls = getattr(qkeras, class_name, None) or getattr(keras.layers, class_name, None)
     if not inspect.isclass(cls):
         raise CannotRebuild(f"class {class_name} of layer '{config.get('name')}'")

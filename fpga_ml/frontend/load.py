@@ -22,7 +22,7 @@ from fpga_ml.frontend.legacy import CannotRebuild, input_ports, is_legacy, namin
 from fpga_ml.frontend.quantise import activation_name
 from fpga_ml.frontend.rebuild import as_functional, calls, inputs_of
 from fpga_ml.frontend.rename import renamed
-from fpga_ml.frontend.unwrap import unwrapped
+from fpga_ml.frontend.rewrites import rewritten
 from fpga_ml.naming import Naming
 
 QUANTISED_FILE, FLOAT_FILE, SAMPLE_FILE, CONFIG_FILE = "quantised.keras", "float.keras", "sample.npz", "fpga_ml.toml"
@@ -86,7 +86,7 @@ def _source(model: Any, name: str, origin: str, sha256: str, kind: str, given: N
     """Of a Functional model: what can be built of it, under identifiers, where these are not given."""
     safe, names = renamed(model) if given is None else (model, given)
     with names.errors():
-        whole = unwrapped(safe)
+        whole = rewritten(safe)
     inputs = tuple((names.shown(n), shape) for n, shape in inputs_of(whole))
     return Source(name, whole, to_float(whole), origin, sha256, kind, inputs, names=names)
 
@@ -121,7 +121,7 @@ def _folder(path: Path) -> Source:
     return replace(
         found,
         name=path.resolve().name,
-        float_model=unwrapped(renamed(_load_keras(beside))[0]) if beside.exists() else found.float_model,
+        float_model=rewritten(renamed(_load_keras(beside))[0]) if beside.exists() else found.float_model,
         origin=str(path),
         data=path / SAMPLE_FILE if (path / SAMPLE_FILE).exists() else None,
         config=path / CONFIG_FILE if (path / CONFIG_FILE).exists() else None,

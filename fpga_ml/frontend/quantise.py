@@ -23,7 +23,7 @@ from fpga_ml.frontend.celeste import LAYERS as CELESTE
 from fpga_ml.frontend.layers import Affine
 from fpga_ml.frontend.quantizers import relu_quantizer, signed_quantizer, weight_type
 from fpga_ml.frontend.rebuild import Call, Probe, as_functional, calls, consumers, copy_layer, inputs_of, rebuild
-from fpga_ml.frontend.unwrap import unwrapped
+from fpga_ml.frontend.rewrites import rewritten
 from fpga_ml.numerics import FixedType
 from fpga_ml.simulate.vectors import load_samples
 
@@ -86,9 +86,12 @@ _EXACT = frozenset(
         "Embedding",
         "QActivation",
         "Pick",
+        "Steps",
+        "Bounded",
     }
 )
 _EXACT |= {kind.__name__ for kind in CELESTE}
+_ROUNDS = ("QActivation", "Steps", "Bounded")  # give their results a type
 _INFERENCE_IDENTITY = frozenset({"Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "AlphaDropout"})
 _NORMALISE = ("BatchNormalization", "QBatchNormalization")
 
@@ -140,7 +143,7 @@ def to_qkeras(model: Any, bits: int = 6, *, data: Any = None, activation_integer
     inputs and bits outside 2..24.
     """
     check_bits(bits, "to_qkeras")
-    model = unwrapped(as_functional(model))
+    model = rewritten(as_functional(model))
     samples = () if data is None else load_samples(data, inputs_of(model), 0).x
     ranges = Probe(model).ranges(samples) if samples else {}
 
@@ -369,7 +372,7 @@ class _Rewrite:
             return tensor
         if relu:
             return self._round(call, tensor, relu=True)
-        if name.startswith("Q") and is_quantised(layer):
+        if is_quantised(layer):
             return tensor
         return tensor if self._is_rounded_next(call) else self._round(call, tensor, relu=False)
 
@@ -379,7 +382,7 @@ class _Rewrite:
         if not behind:
             return not self.round_logits
         rounds = [
-            is_relu(b.layer) or type(b.layer).__name__ == "QActivation" or (_is_softmax(b.layer) and not self.round_logits)
+            is_relu(b.layer) or type(b.layer).__name__ in _ROUNDS or (_is_softmax(b.layer) and not self.round_logits)
             for b in behind
         ]
         return bool(rounds) and all(rounds)

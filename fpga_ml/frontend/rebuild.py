@@ -135,6 +135,14 @@ def _single(items: Sequence[Any]) -> Any:
     return items[0] if len(items) == 1 else list(items)
 
 
+def copy_weights(model: Any, weights: Mapping[str, Sequence[np.ndarray]]) -> Any:
+    """The model, its layers of these names with these weights."""
+    for layer in model.layers:
+        if layer.name in weights and layer.weights:
+            layer.set_weights(weights[layer.name])
+    return model
+
+
 @contextmanager
 def float64() -> Iterator[None]:
     """Keras in double precision: float32 sums pass 24 bits and are no reference."""
@@ -177,13 +185,13 @@ def _exact_twin(layer: Any) -> Any:
     t = type_of(getattr(layer, "activation", None))
     if type(layer).__name__ == "QActivation" and t is not None:
         return keras.layers.Activation(_rounding(t), name=layer.name, dtype="float64")
-    twin = copy_layer(layer, "float64", dict.fromkeys(_weight_quantizers(layer)))
+    twin = copy_layer(layer, "float64", dict.fromkeys(weight_quantizers(layer)))
     if t is not None:
         twin.activation = _rounding(t)
     return twin
 
 
-_VARIABLES = {
+VARIABLES = {
     "kernel_quantizer": "kernel",
     "depthwise_quantizer": "depthwise_kernel",
     "pointwise_quantizer": "pointwise_kernel",
@@ -192,17 +200,17 @@ _VARIABLES = {
 }
 
 
-def _weight_quantizers(layer: Any) -> dict[str, Any]:
+def weight_quantizers(layer: Any) -> dict[str, Any]:
     """{argument: quantizer} of a layer whose weights are simply rounded before use (recurrent cells are not)."""
     if "RNN" in type(layer).__name__ or type(layer).__name__ in ("QLSTM", "QGRU", "QBatchNormalization"):
         return {}
-    found = {a: getattr(layer, f"{a}_internal", getattr(layer, a, None)) for a in _VARIABLES}
+    found = {a: getattr(layer, f"{a}_internal", getattr(layer, a, None)) for a in VARIABLES}
     return {a: q for a, q in found.items() if q is not None}
 
 
 def _values(layer: Any) -> list[np.ndarray]:
     """The weights that the layer computes with."""
-    rounded_by = {_VARIABLES[a]: q for a, q in _weight_quantizers(layer).items()}
+    rounded_by = {VARIABLES[a]: q for a, q in weight_quantizers(layer).items()}
     if "depthwise_kernel" in rounded_by and "depthwise_kernel" not in {w.name for w in layer.weights}:
         rounded_by["kernel"] = rounded_by.pop("depthwise_kernel")  # as Keras names a depthwise layer's only kernel
     return [quantised(rounded_by[w.name], np.asarray(w)) if w.name in rounded_by else np.asarray(w) for w in layer.weights]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fpga_ml.frontend.layers import Bounded, Steps
 from fpga_ml.frontend.quantise import activation_name
 from fpga_ml.frontend.quantizers import type_of
 from fpga_ml.frontend.rebuild import Array, Call, Probe, calls
@@ -63,7 +64,7 @@ def flow(model: Any) -> Flow:
     types = {}
     for c in every:
         quantizer = c.layer.activation if type(c.layer).__name__ == "QActivation" else None
-        t = type_of(quantizer) if quantizer is not None else None
+        t = c.layer.type if isinstance(c.layer, (Steps, Bounded)) else type_of(quantizer)
         if t is not None:
             types[c.key] = t.cpp()
     order = tuple((c.key, tuple(maker[id(t)].key for t in c.inputs)) for c in every)

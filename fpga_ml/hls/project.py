@@ -17,6 +17,7 @@ from fpga_ml.bridge.mended import mended
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.hls.testbench import testbench
 from fpga_ml.hls.words import bridge, is_wide, ports_of
+from fpga_ml.hls.written import check_written
 from fpga_ml.naming import folder_name
 from fpga_ml.numerics.types import Raw
 from fpga_ml.simulate.csim import CSim
@@ -103,6 +104,8 @@ def write_project(graph: Graph, folder: Path, target: Path, backend: str) -> Non
                 where=f"backend {backend}",
                 do="--debug shows hls4ml's traceback",
             ) from error
+    if backend in _CHECKED:
+        check_written(graph.hls, folder)
     _mend_headers(folder)
     _forget(folder, target)
     if backend in _CHECKED:

@@ -90,16 +90,32 @@ class Slope(Layer):
 
 
 @dataclass(frozen=True)
+class Bounded(Slope):
+    """As Slope, then held between low and high, raw values of the result's type."""
+
+    low: int
+    high: int
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        return Tensor(np.clip(super().evaluate(*x).raw, self.low, self.high), self.result)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        low, high = (b.const(end, self.result.fraction) for end in (self.low, self.high))
+        return [b.min(b.max(v, low), high) for v in super().lower(b, *x)]
+
+
+@dataclass(frozen=True)
 class Steps(Layer):
     """A staircase: values[k] where x has passed k of the rising thresholds. thresholds (elements, steps) raw with
-    `fraction`; `inclusive` says of each step whether x equal to the threshold has passed it; `through` is a type that x
-    is assigned to before."""
+    `fraction`, values with `values_fraction`; `inclusive` says of each step whether x equal to the threshold has passed it;
+    `through` is a type that x is assigned to before."""
 
     thresholds: Raw
     fraction: int
     inclusive: tuple[bool, ...]
     values: tuple[int, ...]
     through: FixedType | None = None
+    values_fraction: int = 0
 
     per_element: ClassVar[tuple[str, ...]] = ("thresholds",)
 
@@ -109,16 +125,16 @@ class Steps(Layer):
         value = (own.exact << common - own.type.fraction)[:, :, None]
         at = Exact.given(self.thresholds) << common - self.fraction
         passed = np.where(np.array(self.inclusive), ~at.over(value), value.over(at)).sum(-1)
-        return self._result(Exact.given(np.asarray(self.values)[passed]), 0)
+        return self._result(Exact.given(np.asarray(self.values)[passed]), self.values_fraction)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         out = []
         for given, row in zip(x[0], self.thresholds, strict=True):
             v = given if self.through is None else b.cast(given, self.through)
-            chosen = b.const(self.values[0], 0)
+            chosen = b.const(self.values[0], self.values_fraction)
             for k, (threshold, inclusive) in enumerate(zip(row, self.inclusive, strict=True), start=1):
                 at = b.const(int(threshold), self.fraction)
-                above, below = b.const(self.values[k], 0), chosen
+                above, below = b.const(self.values[k], self.values_fraction), chosen
                 chosen = b.select(b.less(v, at), below, above) if inclusive else b.select(b.less(at, v), above, below)
             out.append(b.cast(chosen, self.result))
         return out

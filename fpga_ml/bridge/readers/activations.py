@@ -17,7 +17,9 @@ from fpga_ml.bridge.readers.registry import (
     type_of,
     unsupported,
 )
+from fpga_ml.bridge.rounders import thresholds_of
 from fpga_ml.errors import suggest
+from fpga_ml.frontend.layers import exact_type
 from fpga_ml.layers import elementwise, tables
 from fpga_ml.layers.base import Layer
 
@@ -45,6 +47,32 @@ def _ternary_tanh(node: Any) -> Layer:
     halved = replace(t, integer=t.integer - 1)  # the C++ compares 2 * x, in the type of x, with -1 and 1
     return elementwise.Steps(
         **common, thresholds=thresholds, fraction=1, inclusive=(False, False), values=(-1, 0, 1), through=halved
+    )
+
+
+@reads("Steps")
+def _steps(node: Any) -> Layer:
+    common = common_of(node)
+    reached, t = thresholds_of(node)
+    values = common["result"].raw(np.asarray(node.get_attr("values"), np.float64))
+    return elementwise.Steps(
+        **common,
+        thresholds=np.tile(np.array(reached, np.int64), (int(np.prod(common["shape"])), 1)),
+        fraction=t.fraction,
+        inclusive=(True,) * len(reached),
+        values=tuple(int(v) for v in values),
+        values_fraction=common["result"].fraction,
+    )
+
+
+@reads("Bounded")
+def _bounded(node: Any) -> Layer:
+    common, slope = common_of(node), np.array([float(node.get_attr("slope"))])
+    t, result = exact_type(slope), common["result"]
+    low, high = (int(v) for v in result.raw(np.array([float(node.get_attr(n)) for n in ("low", "high")])))
+    size = int(np.prod(common["shape"]))
+    return elementwise.Bounded(
+        **common, slope=np.full(size, int(t.raw(slope)[0])), slope_fraction=t.fraction, low=low, high=high
     )
 
 

@@ -35,8 +35,9 @@ def _embedding(node: Any) -> Layer:
 @reads("Merge")
 def _merge(node: Any) -> Layer:
     common, op = common_of(node), node.get_attr("op").lower()
-    sizes = [int(np.prod(node.model.output_vars[t].shape)) for t in node.inputs]
-    index = [np.arange(int(np.prod(common["shape"]))) % size for size in sizes]  # the smaller one repeats as a whole
+    shapes = [tuple(int(n) for n in node.model.output_vars[t].shape) for t in node.inputs]
+    own = [np.arange(int(np.prod(shape))).reshape(shape) for shape in shapes]
+    index = [np.broadcast_to(elements, common["shape"]).reshape(-1) for elements in own]
     return elementwise.Merge(**common, op=op, index=(index[0], index[1]))
 
 
@@ -103,6 +104,6 @@ def _cropping(node: Any) -> Layer:
 @reads("Resize")
 def _resize(node: Any) -> Layer:
     image = _image(node)
-    rows = int(node.get_attr("out_height") or 1) // image.shape[0] if image.shape[0] > 1 else 1
+    rows = int(node.get_attr("out_height") or 1) // image.shape[0]
     columns = int(node.get_attr("out_width")) // image.shape[1]
     return Gather(**common_of(node), index=image.repeat(rows, 0).repeat(columns, 1).reshape(-1))

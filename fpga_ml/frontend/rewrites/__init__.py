@@ -1,0 +1,25 @@
+"""A model as it was given, rewritten into layers of which hls4ml's C++ computes the same function.
+
+Each rewrite takes a Keras model and gives one of the same function in exact arithmetic: the model itself where it finds
+nothing to do. What cannot be rewritten it refuses, naming the layer and what to use instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fpga_ml.frontend.rewrites.activations import exact_activations
+from fpga_ml.frontend.rewrites.broadcast import spread_merges
+from fpga_ml.frontend.rewrites.weights import exact_weights
+from fpga_ml.frontend.unwrap import unwrapped
+
+# In this order: later ones see only what earlier ones leave.
+REWRITES: tuple[Callable[[Any], Any], ...] = (unwrapped, exact_weights, exact_activations, spread_merges)
+
+
+def rewritten(model: Any) -> Any:
+    """A functional model after all rewrites."""
+    for rewrite in REWRITES:
+        model = rewrite(model)
+    return model

@@ -18,6 +18,7 @@ from hls4ml.converters.keras_v3._base import registry
 from hls4ml.model.types import XnorPrecisionType
 from hls4ml.utils.config import create_config
 
+from fpga_ml.bridge import table_settings
 from fpga_ml.bridge.mended import mended
 from fpga_ml.bridge.softmax import SoftmaxTables, tables_for
 from fpga_ml.config import Config
@@ -233,17 +234,25 @@ def convert(source: Source, prepared: Prepared, config: Config, folder: Path) ->
         if prepared.calibrated is None or prepared.reference is None:
             graph = _convert_legacy(source, config, folder)
         else:
-            tables = tables_for(prepared.reference, prepared.x, config)
-            graph = _convert_keras(prepared.calibrated, tables, config, folder)
-    return _described(graph, notes)
+            softmax = tables_for(prepared.reference, prepared.x, config)
+            unary = table_settings.table_settings(prepared, config)
+            graph = _convert_keras(prepared.calibrated, softmax, unary, config, folder)
+    return _described(graph, [*notes, *table_settings.notes(graph)])
 
 
-def _convert_keras(calibrated: Calibrated, tables: Mapping[str, SoftmaxTables], config: Config, folder: Path) -> Any:
+def _convert_keras(
+    calibrated: Calibrated,
+    softmax: Mapping[str, SoftmaxTables],
+    unary: Mapping[str, table_settings.Section],
+    config: Config,
+    folder: Path,
+) -> Any:
     model = calibrated.model
     hls_config = hls4ml.utils.config_from_keras_model(
         model, granularity="name", backend=config.backend, default_precision=_default(config)
     )
-    _settings(hls_config, config, calibrated, tables)
+    _settings(hls_config, config, calibrated, softmax)
+    table_settings.apply(hls_config["LayerName"], unary, config)
     return hls4ml.converters.convert_from_keras_model(
         model, output_dir=str(folder), hls_config=hls_config, allow_da_fallback=False, **_target(config)
     )

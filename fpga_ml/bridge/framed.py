@@ -16,6 +16,7 @@ from hls4ml.model.optimizer.optimizer import optimizer_map
 
 from fpga_ml.bridge.own import add_source, is_padded
 from fpga_ml.bridge.patches import MENDED
+from fpga_ml.bridge.tables import TableFunction
 
 HEADER = Path(__file__).parent / "nnet_framed.h"
 
@@ -72,5 +73,7 @@ class Framed(Template):  # type: ignore[misc]
 for _backend in ("vivado", "vitis"):  # Vitis has its own copies of Vivado's templates, OpenRTL takes Vivado's
     for _layers, _needed in _FRAMED.items():
         _key = f"{_backend}:{_layers}_function_template"
-        MENDED.add(optimizer_map, _key, Framed(optimizer_map[_key], _needed))
+        _theirs = optimizer_map[_key]
+        _inner = TableFunction(_theirs) if _needed is _is_relu6 else _theirs  # an activation may have a table of ours
+        MENDED.add(optimizer_map, _key, Framed(_inner, _needed))
 add_source(HEADER)

@@ -9,7 +9,8 @@ import fpga_ml.bridge.celeste
 import fpga_ml.bridge.framed
 import fpga_ml.bridge.handlers
 import fpga_ml.bridge.mends
-import fpga_ml.bridge.recurrent  # noqa: F401  (each adds its patches)
+import fpga_ml.bridge.recurrent
+import fpga_ml.bridge.tables  # noqa: F401  (each adds its patches)
 from fpga_ml.bridge.patches import ADDED, MENDED
 
 

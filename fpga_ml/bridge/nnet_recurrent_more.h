@@ -5,6 +5,7 @@
 #define NNET_RECURRENT_MORE_H_
 
 #include "nnet_recurrent.h"
+#include "nnet_table.h"
 
 namespace nnet {
 

@@ -17,9 +17,11 @@ from fpga_ml.bridge.readers.registry import (
     type_of,
     unsupported,
 )
+from fpga_ml.bridge.tables import table_of
 from fpga_ml.errors import suggest
 from fpga_ml.layers import elementwise, tables
 from fpga_ml.layers.base import Layer
+from fpga_ml.layers.unary import Unary
 
 
 @reads("BatchNormalizationQuantizedTanh")
@@ -50,7 +52,9 @@ def _ternary_tanh(node: Any) -> Layer:
 
 @reads("Activation")
 def _activation(node: Any) -> Layer:
-    name, common = node.get_attr("activation").lower(), common_of(node)
+    name, common, table = node.get_attr("activation").lower(), common_of(node), table_of(node)
+    if table is not None:
+        return Unary(**common, table=table)
     simple: dict[str, Callable[[], Layer]] = {
         "linear": lambda: elementwise.Linear(**common),
         "relu": lambda: elementwise.Relu(**common),
@@ -95,6 +99,9 @@ def _parametrized(node: Any) -> Layer:
         return elementwise.Slope(**common, slope=np.full(size, value), slope_fraction=t.fraction)
     if kind == "thresholded_relu":
         return elementwise.Threshold(**common, threshold=value, fraction=t.fraction)
+    table = table_of(node)
+    if table is not None:
+        return Unary(**common, table=table)
     if kind == "elu":
         return _bent(node, "elu", value, t.fraction)
     raise unsupported(node, f"activation '{kind}' of layer '{node.name}' has no RTL yet", "")

@@ -17,6 +17,7 @@ from fpga_ml.numerics import FixedType, Overflow, Rounding
 MOST_ENTRIES = 1 << 14
 _MOST_EXACT = 1 << 12  # entries of a table with one for each value of the argument
 _MOST_STEPS = 1 << 10  # of a table without lines: as many as hls4ml's have
+_MOST_CORNERS = 64  # entries of a table of a function that is made of straight lines
 _ENUMERATED_BITS = 16
 _MOST_COST = 0.5  # in steps of the result
 _TAIL = 1 / 8  # what an end that is cut off may cost
@@ -30,7 +31,7 @@ _MOST_VALUE_BITS = 62
 def choose(f: Curve, given: FixedType, result: FixedType, reach: tuple[float, float]) -> UnaryTable:
     """The table of f from arguments of type `given` to values of type `result`; reach: the least and the greatest argument
     on the data, or infinities. Where no table of MOST_ENTRIES is good enough, the best; its `cost` is then above 1/2."""
-    exact = _every_value(f, given, result)
+    exact = _every_value(f, given, result) or _made_of_lines(f, given, result)
     if exact is not None:
         return exact
     low, high = _domain(f, given, result, reach)
@@ -74,15 +75,33 @@ def _every_value(f: Curve, given: FixedType, result: FixedType) -> UnaryTable | 
     )
 
 
-def _domain(f: Curve, given: FixedType, result: FixedType, reach: tuple[float, float]) -> tuple[float, float]:
-    """The arguments on the data and a margin, within the argument's type, without ends on which f hardly moves."""
+def _made_of_lines(f: Curve, given: FixedType, result: FixedType) -> UnaryTable | None:
+    """The function itself where it is straight between few places and constant beyond them, as hard_tanh is."""
+    low, high = _domain(f, given, result, (-math.inf, math.inf), 0.0)
+    for table in _lines(f, given, result, low, high, _MOST_CORNERS, given.fraction):
+        ends = (table.first, table.first + len(table.entries) - 1)
+        values = np.ldexp(np.array([table.entries[0], table.entries[-1]], np.float64), -table.fraction)
+        beyond = _within(f(np.array([given.min, given.max])), result)
+        places = np.ldexp(np.array(ends, np.float64), table.fine - table.place.fraction)
+        covered = np.array([places[0] <= given.min, places[1] >= given.max])
+        if table.cost == 0.0 and (covered | (values == beyond)).all():
+            return table
+    return None
+
+
+def _domain(
+    f: Curve, given: FixedType, result: FixedType, reach: tuple[float, float], tail: float = _TAIL
+) -> tuple[float, float]:
+    """The arguments on the data and a margin, within the argument's type, without ends on which f moves by no more than `tail`
+    steps of the result."""
     margin = _MARGIN * (reach[1] - reach[0]) if np.isfinite(reach).all() else 0.0
     low, high = max(given.min, reach[0] - margin), min(given.max, reach[1] + margin)
     ends = _within(f(np.array([low, high])), result)
     for _ in range(_ZOOMS):
         x = np.linspace(low, high, _GRID)
         y = _within(f(x), result)
-        low, high = x[_still(y - ends[0], result)], x[::-1][_still(y[::-1] - ends[1], result)]
+        far = tail * result.lsb
+        low, high = x[_still(y - ends[0], far)], x[::-1][_still(y[::-1] - ends[1], far)]
         if low >= high:
             return float(high), float(low)
     return float(low), float(high)
@@ -92,10 +111,10 @@ def _within(y: Array, result: FixedType) -> Array:
     return y.clip(result.min, result.max) if result.overflow is not Overflow.WRAP else y
 
 
-def _still(moved: Array, result: FixedType) -> int:
-    """The last place before something moves by more than an end may cost."""
-    far = np.flatnonzero(np.abs(moved) > _TAIL * result.lsb)
-    return max(int(far[0]) - 1, 0) if len(far) else len(moved) - 1
+def _still(moved: Array, far: float) -> int:
+    """The last place before something has moved too far."""
+    gone = np.flatnonzero(np.abs(moved) > far)
+    return max(int(gone[0]) - 1, 0) if len(gone) else len(moved) - 1
 
 
 def _grids(low: float, high: float, most: int) -> Iterator[tuple[int, int, int]]:
@@ -120,20 +139,24 @@ def _steps(f: Curve, result: FixedType, low: float, high: float) -> Iterator[Una
         yield UnaryTable(place, 0, first, entries, result.fraction, result, max(off / result.lsb, _TAIL))
 
 
-def _lines(f: Curve, given: FixedType, result: FixedType, low: float, high: float) -> Iterator[UnaryTable]:
+def _lines(
+    f: Curve, given: FixedType, result: FixedType, low: float, high: float, most: int = MOST_ENTRIES, finest: int = 0
+) -> Iterator[UnaryTable]:
+    """finest: fraction bits of the argument that count at least."""
     fraction = result.fraction + _GUARD_BITS
-    for bits, first, last in _grids(low, high, MOST_ENTRIES):
+    for bits, first, last in _grids(low, high, most):
         x = np.ldexp(np.arange(first, last + 1, dtype=np.float64), -bits)
         raw = np.rint(np.ldexp(_lifted(f, x), fraction))
         y = np.ldexp(raw, -fraction)
         off = max(float(np.abs(y[:-1] + t * np.diff(y) - f(x[:-1] + t * np.diff(x))).max(initial=0.0)) for t in _PARTS)
         slope = math.ldexp(float(np.abs(np.diff(y)).max(initial=0.0)), bits)
         counts = math.ceil(math.log2(slope / result.lsb)) + _GUARD_BITS + 1 if slope else bits  # bits of the argument
-        kept = max(min(counts, given.fraction), bits)
+        kept = max(min(max(counts, finest), given.fraction), bits)
         cut = math.ldexp(slope, -kept) if kept < given.fraction else 0.0
         fine = kept - bits
         place, entries = _place((first << fine, last << fine), kept, Rounding.TRN), _plain(raw)
-        tail = _TAIL + float(np.abs(y - f(x))[[0, -1]].max()) / result.lsb
+        end = float(np.abs(y - f(x))[[0, -1]].max()) / result.lsb
+        tail = end + (_TAIL if finest < given.fraction else 0.0)
         table = UnaryTable(place, fine, first, entries, fraction, result, max((off + cut) / result.lsb, tail))
         if _width(entries) + fine <= _MOST_VALUE_BITS:
             yield table

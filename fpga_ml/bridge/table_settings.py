@@ -62,7 +62,9 @@ def notes(graph: Any) -> list[str]:
     said = []
     for node in graph.get_layers():
         roles = [r for r in ROLES if node.get_attr(r)] if node.get_attr("recurrent_activation") else []
-        tables = {r: gate_table(node, r) for r in roles} or {"activation": table_of(node) if node.get_attr("activation") else None}
+        tables = {r: gate_table(node, r) for r in roles} or {
+            "activation": table_of(node) if node.get_attr("activation") else None
+        }
         for role, table in tables.items():
             if table is not None and table.cost > 0.5:
                 said.append(

@@ -52,7 +52,12 @@ def table_of(node: Any) -> UnaryTable | None:
     kinds = (FixedPrecisionType, IntegerPrecisionType)
     types = [v.type.precision for v in (node.get_input_variable(), node.get_output_variable())]
     function, reach = str(node.get_attr("activation")).lower(), _reach(node, "TableRange")
-    if reach is None or function not in CURVES or node.class_name not in _KINDS or not all(isinstance(t, kinds) for t in types):
+    if (
+        reach is None
+        or function not in CURVES
+        or node.class_name not in _KINDS
+        or not all(isinstance(t, kinds) for t in types)
+    ):
         return None
     given, result = (FixedType.parse(str(t)) for t in types)
     return _chosen(function, float(node.get_attr("activ_param", 1.0)), given, result, reach)

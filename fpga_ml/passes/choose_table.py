@@ -71,7 +71,13 @@ def _every_value(f: Curve, given: FixedType, result: FixedType) -> UnaryTable | 
         return None
     places = (int(raw[first]), int(raw[last]))
     return UnaryTable(
-        _place(places, given.fraction, Rounding.TRN), 0, places[0], _plain(entries[first : last + 1]), result.fraction, result, 0.0
+        _place(places, given.fraction, Rounding.TRN),
+        0,
+        places[0],
+        _plain(entries[first : last + 1]),
+        result.fraction,
+        result,
+        0.0,
     )
 
 
@@ -84,7 +90,7 @@ def _made_of_lines(f: Curve, given: FixedType, result: FixedType) -> UnaryTable 
         beyond = _within(f(np.array([given.min, given.max])), result)
         places = np.ldexp(np.array(ends, np.float64), table.fine - table.place.fraction)
         covered = np.array([places[0] <= given.min, places[1] >= given.max])
-        if table.cost == 0.0 and (covered | (values == beyond)).all():
+        if table.cost == 0.0 and (covered | (_within(values, result) == beyond)).all():
             return table
     return None
 
@@ -178,5 +184,3 @@ def _place(ends: tuple[int, int], fraction: int, rounding: Rounding) -> FixedTyp
 
 def _plain(raw: Array | np.ndarray) -> tuple[int, ...]:
     return tuple(int(v) for v in raw)
-
-

@@ -109,7 +109,7 @@ class Graph:
 
     inputs, outputs: (C++ name, type, shape); heads: the layers whose results are the outputs; notes: what hls4ml said
     while converting; signs: the layers whose results are bits, 0 for -1 and 1 for +1; stateful: those that keep a state from
-    sample to sample.
+    sample to sample; exact: those whose table is the function itself, rounded.
     """
 
     hls: Any
@@ -120,6 +120,7 @@ class Graph:
     notes: tuple[str, ...]
     signs: frozenset[str] = frozenset()
     stateful: tuple[str, ...] = ()
+    exact: frozenset[str] = frozenset()
 
     @property
     def ports(self) -> dict[str, str]:
@@ -231,13 +232,13 @@ def convert(source: Source, prepared: Prepared, config: Config, folder: Path) ->
     A Keras-2 model whose classes are gone goes through hls4ml's own JSON + h5 reader as it is.
     """
     with listening() as notes, _named(source.name), mended():
+        unary = table_settings.table_settings(prepared, config)
         if prepared.calibrated is None or prepared.reference is None:
             graph = _convert_legacy(source, config, folder)
         else:
             softmax = tables_for(prepared.reference, prepared.x, config)
-            unary = table_settings.table_settings(prepared, config)
             graph = _convert_keras(prepared.calibrated, softmax, unary, config, folder)
-    return _described(graph, [*notes, *table_settings.notes(graph)])
+    return _described(graph, [*notes, *table_settings.notes(graph, unary)])
 
 
 def _convert_keras(
@@ -425,7 +426,17 @@ def _described(graph: Any, notes: list[str]) -> Graph:
     notes += [
         f"layer '{name}' holds a frame in the HLS project: hls4ml has no stream of it (our RTL has)" for name in framed
     ]
-    return Graph(graph, tuple(nodes), ports[0], ports[1], heads, tuple(dict.fromkeys(notes)), signs, stateful)
+    return Graph(
+        graph,
+        tuple(nodes),
+        ports[0],
+        ports[1],
+        heads,
+        tuple(dict.fromkeys(notes)),
+        signs,
+        stateful,
+        table_settings.exact(graph),
+    )
 
 
 def _cpp(precision: Any) -> str:

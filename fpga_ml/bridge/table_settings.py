@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from fpga_ml.bridge.tables import ANY, BACKENDS, ROLES, Reach, gate_table, table_of
+from fpga_ml.bridge.readers.activations import read
+from fpga_ml.bridge.tables import ANY, BACKENDS, KINDS, ROLES, Reach, gate_table, table_of, types_of
 from fpga_ml.config import Config
 from fpga_ml.frontend.prepare import Prepared
 from fpga_ml.frontend.recurrent import gate_reaches, gate_types, inner, is_recurrent
 from fpga_ml.frontend.reference import Reference
-from fpga_ml.layers.unary import CURVES
+from fpga_ml.layers.base import Layer, Tensor
+from fpga_ml.layers.tables import FUNCTIONS, Table
+from fpga_ml.layers.unary import CURVES, Curve, curve
+from fpga_ml.numerics import FixedType
+from fpga_ml.passes.choose_table import MOST_COST
 
 Section = dict[str, Any]
+_POINTS = 4097
 
 
 def table_settings(prepared: Prepared, config: Config) -> dict[str, Section]:
-    """{layer: what its section gets} for every layer with functions that may have a table of ours; {} for backends whose C++
-    has none."""
-    if config.backend not in BACKENDS or prepared.calibrated is None or prepared.reference is None:
+    """{layer: what its section gets} for every layer with functions that may have a table of ours."""
+    if prepared.calibrated is None or prepared.reference is None:
         return {}
     found: dict[str, Section] = {
         name: {"TableRange": list(reach)} for name, reach in _reaches(prepared.reference, prepared.x).items()
@@ -41,14 +47,17 @@ def _reaches(reference: Reference, x: Any) -> dict[str, Reach]:
     asked = {key: reads[0] for key, reads in flow.order if flow.kinds[key] in CURVES and reads}
     values = reference.probe.select(list(asked.values()), x) if asked else {}
     found: dict[str, Reach] = {}
-    for key, read in asked.items():
+    for key, before in asked.items():
         name, (low, high) = key.split("#")[0], found.get(key.split("#")[0], (np.inf, -np.inf))
-        found[name] = (min(low, float(values[read].min())), max(high, float(values[read].max())))
+        found[name] = (min(low, float(values[before].min())), max(high, float(values[before].max())))
     return found
 
 
 def apply(sections: Mapping[str, Section], found: Mapping[str, Section], config: Config) -> None:
-    """Put the settings into hls4ml's sections; a layer for which the user chose a table keeps hls4ml's."""
+    """Put the settings into hls4ml's sections; a layer for which the user chose a table keeps hls4ml's, and so do backends whose
+    C++ is not ours."""
+    if config.backend not in BACKENDS:
+        return
     for name, section in sections.items():
         owners = [own for layer, own in config.layers.items() if name == layer or name.startswith(f"{layer}_")]
         if any(own.table_size is not None or "table" in own.precision for own in owners):
@@ -57,18 +66,66 @@ def apply(sections: Mapping[str, Section], found: Mapping[str, Section], config:
         section |= found.get(name, {"TableRange": list(ANY)} if has_table else {})
 
 
-def notes(graph: Any) -> list[str]:
-    """What tables cost that no table is good enough for."""
+def exact(graph: Any) -> frozenset[str]:
+    """Layers whose table is the function itself, rounded."""
+    made = {n.name: table_of(n) for n in graph.get_layers() if n.class_name in KINDS}
+    return frozenset(name for name, table in made.items() if table is not None and table.cost == 0)
+
+
+def notes(graph: Any, reaches: Mapping[str, Section]) -> list[str]:
+    """What tables cost that cost more than rounding: the best that there are of ours, and those of hls4ml that are kept."""
     said = []
     for node in graph.get_layers():
-        roles = [r for r in ROLES if node.get_attr(r)] if node.get_attr("recurrent_activation") else []
-        tables = {r: gate_table(node, r) for r in roles} or {
-            "activation": table_of(node) if node.get_attr("activation") else None
-        }
-        for role, table in tables.items():
-            if table is not None and table.cost > 0.5:
+        for role in ROLES:
+            found = _cost(node, role, reaches.get(node.name, {}))
+            if found is not None and found[0] > MOST_COST:
+                cost, result, remedy = found
                 said.append(
-                    f"layer '{node.name}': the table of {node.get_attr(role)} has {len(table.entries)} entries and costs up to "
-                    f"{table.cost:.2g} steps of {table.result.cpp()}, where rounding costs 0.5: give the layer fewer bits"
+                    f"layer '{node.name}': the table of {node.get_attr(role)} costs up to {cost:.2g} steps of {result.cpp()}, "
+                    f"where rounding costs 0.5: {remedy}"
                 )
     return said
+
+
+def _cost(node: Any, role: str, section: Section) -> tuple[float, FixedType, str] | None:
+    """(what the table of a layer adds to the rounding, its result, what to do); None where the layer has no such table."""
+    in_cell = node.get_attr("recurrent_activation") is not None or node.class_name in ("SimpleRNN", "LSTM", "GRU")
+    if not in_cell and (role != "activation" or node.class_name not in KINDS):
+        return None
+    table = gate_table(node, role) if in_cell else table_of(node)
+    if table is not None:
+        return table.cost, table.result, "give the layer fewer bits"
+    key, _ = ROLES[role]
+    function, reach = str(node.get_attr(role)).lower(), section.get(key)
+    known = function in CURVES and reach is not None and np.isfinite(reach).all() and "table_t" in node.types
+    types = (
+        _gate_types(node, section[key.replace("Range", "Result")])
+        if known and in_cell
+        else types_of(node)
+        if known
+        else None
+    )
+    if types is None or (in_cell and function not in FUNCTIONS):
+        return None
+    layer = _gate(node, function, types[1]) if in_cell else replace(read(node), shape=(1,))
+    f = curve(function, float(node.get_attr("activ_param", 1.0)))
+    ours = node.model.config.backend.name in BACKENDS
+    remedy = "leave out its table_size and table type" if ours else "use --backend Vitis, or a larger table_size"
+    return _measured(layer, f, *types, reach), types[1], remedy
+
+
+def _gate_types(node: Any, result: str) -> tuple[FixedType, FixedType]:
+    return FixedType.parse(str(node.types["accum_t"].precision)), FixedType.parse(result)
+
+
+def _gate(node: Any, function: str, result: FixedType) -> Layer:
+    """hls4ml's table of an activation inside a cell."""
+    size, table = int(node.get_attr("table_size")), FixedType.parse(str(node.types["table_t"].precision))
+    return Table(node.name, (), (1,), result, function, size, table)
+
+
+def _measured(layer: Layer, f: Curve, given: FixedType, result: FixedType, reach: Reach) -> float:
+    """How far a layer is from its function on the data's range, less the rounding, in steps of the result."""
+    x = given.raw(np.linspace(*reach, _POINTS))
+    got = result.real(layer.evaluate(Tensor(x[:, None], given)).raw[:, 0])
+    return float(np.abs(got - f(given.real(x)).clip(result.min, result.max)).max() / result.lsb) - 0.5

@@ -29,6 +29,7 @@ INCLUDE = f"nnet_utils/{HEADER.name}"
 BACKENDS = ("Vivado", "Vitis")
 Reach = tuple[float, float]
 ANY: Reach = (-np.inf, np.inf)
+KINDS = ("Activation", "ParametrizedActivation")  # of nodes
 # Of a recurrent layer's activations: the key of the configuration, and what hls4ml's templates add to the names of each.
 ROLES: Mapping[str, tuple[str, str]] = {
     "activation": ("TableRange", ""),
@@ -47,20 +48,21 @@ def _reach(node: Any, key: str) -> Reach | None:
     return None if found is None else (float(found[0]), float(found[1]))
 
 
+def types_of(node: Any) -> tuple[FixedType, FixedType] | None:
+    """Of what an activation reads and of its result; None where one of them is no fixed-point type."""
+    precisions = [v.type.precision for v in (node.get_input_variable(), node.get_output_variable())]
+    if not all(isinstance(p, (FixedPrecisionType, IntegerPrecisionType)) for p in precisions):
+        return None
+    return FixedType.parse(str(precisions[0])), FixedType.parse(str(precisions[1]))
+
+
 def table_of(node: Any) -> UnaryTable | None:
     """Of an activation that has one of ours."""
-    kinds = (FixedPrecisionType, IntegerPrecisionType)
-    types = [v.type.precision for v in (node.get_input_variable(), node.get_output_variable())]
     function, reach = str(node.get_attr("activation")).lower(), _reach(node, "TableRange")
-    if (
-        reach is None
-        or function not in CURVES
-        or node.class_name not in _KINDS
-        or not all(isinstance(t, kinds) for t in types)
-    ):
+    types = types_of(node) if node.class_name in KINDS and function in CURVES else None
+    if reach is None or types is None:
         return None
-    given, result = (FixedType.parse(str(t)) for t in types)
-    return _chosen(function, float(node.get_attr("activ_param", 1.0)), given, result, reach)
+    return _chosen(function, float(node.get_attr("activ_param", 1.0)), *types, reach)
 
 
 def gate_table(node: Any, role: str) -> UnaryTable | None:
@@ -147,7 +149,6 @@ class TableFunction(TableConfig):
         return changed
 
 
-_KINDS = ("Activation", "ParametrizedActivation")
 for _backend in ("vivado", "vitis"):  # Vitis has its own copies of Vivado's templates, OpenRTL takes Vivado's
     for _layers in ("activation_unarylut", "parametrizedactivation_prelu"):
         _key = f"{_backend}:{_layers}_config_template"

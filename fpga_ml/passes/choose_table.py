@@ -19,7 +19,7 @@ _MOST_EXACT = 1 << 12  # entries of a table with one for each value of the argum
 _MOST_STEPS = 1 << 10  # of a table without lines: as many as hls4ml's have
 _MOST_CORNERS = 64  # entries of a table of a function that is made of straight lines
 _ENUMERATED_BITS = 16
-_MOST_COST = 0.5  # in steps of the result
+MOST_COST = 0.5  # in steps of the result
 _TAIL = 1 / 8  # what an end that is cut off may cost
 _GUARD_BITS = 4  # that entries have below the result's, where lines join them
 _MARGIN = 0.25  # of the range on the data, beyond each of its ends
@@ -39,10 +39,10 @@ def choose(f: Curve, given: FixedType, result: FixedType, reach: tuple[float, fl
     for tables in (_steps(f, result, low, high), _lines(f, given, result, low, high)):
         tried: UnaryTable | None = None
         for tried in tables:
-            if tried.cost <= _MOST_COST:
+            if tried.cost <= MOST_COST:
                 break
         found += [] if tried is None else [tried]
-    good = [t for t in found if t.cost <= _MOST_COST]
+    good = [t for t in found if t.cost <= MOST_COST]
     return min(good, key=luts) if good else min(found, key=lambda t: t.cost)
 
 
@@ -173,7 +173,8 @@ def _lifted(f: Curve, x: Array) -> Array:
     y = f(x)
     sag = f((x[:-1] + x[1:]) / 2) - (y[:-1] + y[1:]) / 2
     around = np.concatenate([sag[:1], sag, sag[-1:]])
-    return y + (around[:-1] + around[1:]) / 4
+    lifted: Array = y + (around[:-1] + around[1:]) / 4
+    return lifted
 
 
 def _place(ends: tuple[int, int], fraction: int, rounding: Rounding) -> FixedType:

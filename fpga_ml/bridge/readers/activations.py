@@ -81,6 +81,11 @@ def _activation(node: Any) -> Layer:
     )
 
 
+def read(node: Any) -> Layer:
+    """An activation, with or without a parameter."""
+    return _parametrized(node) if node.class_name == "ParametrizedActivation" else _activation(node)
+
+
 @reads("HardActivation")
 def _hard(node: Any) -> Layer:
     slope_t, shift_t = (type_of(node.types[f"{n}_t"]) for n in ("slope", "shift"))

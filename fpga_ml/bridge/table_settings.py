@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from fpga_ml.bridge.readers.activations import read
+from fpga_ml.bridge.recurrent import function_name
 from fpga_ml.bridge.tables import ANY, BACKENDS, KINDS, ROLES, Reach, gate_table, table_of, types_of
 from fpga_ml.config import Config
+from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.prepare import Prepared
 from fpga_ml.frontend.recurrent import gate_reaches, gate_types, inner, is_recurrent
 from fpga_ml.frontend.reference import Reference
@@ -22,6 +24,7 @@ from fpga_ml.passes.choose_table import MOST_COST
 
 Section = dict[str, Any]
 _POINTS = 4097
+_ONLY_OURS = "TablesOnlyOurs"  # keys of a section whose functions hls4ml has no table of
 
 
 def table_settings(prepared: Prepared, config: Config) -> dict[str, Section]:
@@ -37,7 +40,9 @@ def table_settings(prepared: Prepared, config: Config) -> dict[str, Section]:
         for role, t in gate_types(inner(layer)).items():
             key, _ = ROLES[role]
             section[key] = list(seen.get(layer.name, {}).get(role, ANY))
-            section[key.replace("Range", "Result")] = t.cpp()
+            section[_result_key(key)] = t.cpp()
+            if function_name(inner(layer), role).startswith("hard_"):
+                section[_ONLY_OURS] = [*section.get(_ONLY_OURS, ()), key, _result_key(key)]
     return found
 
 
@@ -57,13 +62,29 @@ def apply(sections: Mapping[str, Section], found: Mapping[str, Section], config:
     """Put the settings into hls4ml's sections; a layer for which the user chose a table keeps hls4ml's, and so do backends whose
     C++ is not ours."""
     if config.backend not in BACKENDS:
+        _check_hard(found, config)
         return
     for name, section in sections.items():
         owners = [own for layer, own in config.layers.items() if name == layer or name.startswith(f"{layer}_")]
-        if any(own.table_size is not None or "table" in own.precision for own in owners):
-            continue
         has_table = "TableSize" in section and "ExpTableSize" not in section
-        section |= found.get(name, {"TableRange": list(ANY)} if has_table else {})
+        chosen = found.get(name, {"TableRange": list(ANY)} if has_table else {})
+        if any(own.table_size is not None or "table" in own.precision for own in owners):
+            chosen = {key: value for key, value in chosen.items() if key in chosen.get(_ONLY_OURS, ())}
+        section |= chosen
+
+
+def _check_hard(found: Mapping[str, Section], config: Config) -> None:
+    """Raises FpgaMlError for a recurrent layer with a hard activation, of which only our tables have one in a cell."""
+    for name in (n for n, section in found.items() if _ONLY_OURS in section):
+        raise FpgaMlError(
+            f"layer '{name}' has a hard (piecewise linear) activation, which {config.backend}'s C++ of a cell does not",
+            where=f"layer '{name}'",
+            do=f"use --backend {' or '.join(reversed(BACKENDS))}, or sigmoid and tanh",
+        )
+
+
+def _result_key(key: str) -> str:
+    return key.replace("Range", "Result")
 
 
 def exact(graph: Any) -> frozenset[str]:
@@ -96,22 +117,17 @@ def _cost(node: Any, role: str, section: Section) -> tuple[float, FixedType, str
     if table is not None:
         return table.cost, table.result, "give the layer fewer bits"
     key, _ = ROLES[role]
-    function, reach = str(node.get_attr(role)).lower(), section.get(key)
-    known = function in CURVES and reach is not None and np.isfinite(reach).all() and "table_t" in node.types
-    types = (
-        _gate_types(node, section[key.replace("Range", "Result")])
-        if known and in_cell
-        else types_of(node)
-        if known
-        else None
-    )
+    function, reach = str(node.get_attr(role)).lower(), tuple(section.get(key, ANY))
+    if function not in CURVES or not np.isfinite(reach).all() or "table_t" not in node.types:
+        return None
+    types = _gate_types(node, section[_result_key(key)]) if in_cell else types_of(node)
     if types is None or (in_cell and function not in FUNCTIONS):
         return None
     layer = _gate(node, function, types[1]) if in_cell else replace(read(node), shape=(1,))
     f = curve(function, float(node.get_attr("activ_param", 1.0)))
     ours = node.model.config.backend.name in BACKENDS
     remedy = "leave out its table_size and table type" if ours else "use --backend Vitis, or a larger table_size"
-    return _measured(layer, f, *types, reach), types[1], remedy
+    return _measured(layer, f, *types, (reach[0], reach[1])), types[1], remedy
 
 
 def _gate_types(node: Any, result: str) -> tuple[FixedType, FixedType]:

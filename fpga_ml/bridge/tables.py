@@ -67,7 +67,7 @@ def table_of(node: Any) -> UnaryTable | None:
 
 def gate_table(node: Any, role: str) -> UnaryTable | None:
     """Of an activation inside a recurrent cell, from the sums' type to the type that the configuration has for it."""
-    key, _ = ROLES[role]
+    key, _ = ROLES.get(role, ("", ""))  # a direction of hls4ml's Bidirectional keeps hls4ml's
     function, reach = str(node.get_attr(role)).lower(), _reach(node, key)
     if reach is None or function not in CURVES:
         return None

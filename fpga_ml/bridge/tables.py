@@ -78,7 +78,8 @@ def gate_table(node: Any, role: str) -> UnaryTable | None:
 
 def members(t: UnaryTable) -> str:
     """What a table's configuration has besides hls4ml's."""
-    bits = max(max(abs(v) for v in t.entries).bit_length() + 1, 1) + t.fine + 1
+    # ap_types stop at a value whose highest bit is below the last one that is rounded to: never so with these spare bits
+    bits = max(max(abs(v) for v in t.entries).bit_length(), 8) + t.fine + 2
     rise = max(abs(v) for v in t.rises).bit_length() + 1
     numbers = {"place_bits": t.place.width, "fine": t.fine, "value_bits": bits, "rise_bits": rise}
     types = {"place_t": t.place, "value_t": FixedType(True, bits, bits - t.value_fraction), "result_t": t.result}

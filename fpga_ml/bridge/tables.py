@@ -78,11 +78,9 @@ def gate_table(node: Any, role: str) -> UnaryTable | None:
 
 def members(t: UnaryTable) -> str:
     """What a table's configuration has besides hls4ml's."""
-    # ap_types stop at a value whose highest bit is below the last one that is rounded to: never so with these spare bits
-    bits = max(max(abs(v) for v in t.entries).bit_length(), 8) + t.fine + 2
     rise = max(abs(v) for v in t.rises).bit_length() + 1
-    numbers = {"place_bits": t.place.width, "fine": t.fine, "value_bits": bits, "rise_bits": rise}
-    types = {"place_t": t.place, "value_t": FixedType(True, bits, bits - t.value_fraction), "result_t": t.result}
+    numbers = {"place_bits": t.place.width, "fine": t.fine, "value_bits": t.value.width, "rise_bits": rise}
+    types = {"place_t": t.place, "value_t": t.value, "result_t": t.result}
     least, most = t.ends
     return (
         "".join(f"    typedef {kind.cpp()} {name};\n" for name, kind in types.items())

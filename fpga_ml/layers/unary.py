@@ -73,18 +73,19 @@ class UnaryTable:
         """The raw places of the first and of the last entry."""
         return self.first << self.fine, (self.first + len(self.entries) - 1) << self.fine
 
-    @property
-    def value_fraction(self) -> int:
-        """Fraction bits of a value before it is assigned to the result."""
-        return self.fraction + self.fine
+    @cached_property
+    def value(self) -> FixedType:
+        """Of a value before it is assigned to the result. (ap_types stop at a value whose highest bit lies below the last one that
+        is rounded to: with these spare bits none does.)"""
+        width = max(8, *(v.bit_length() for v in self.entries)) + self.fine + 2
+        return FixedType(True, width, width - self.fraction - self.fine)
 
     def evaluate(self, x: Tensor) -> Tensor:
         place = x.cast(self.place).raw.clip(*self.ends)
         number = (place >> self.fine) - self.first
         value = np.asarray(self.entries, np.int64)[number] << self.fine
         value += np.asarray(self.rises, np.int64)[number] * (place & (1 << self.fine) - 1)
-        exact = FixedType(True, 64, 64 - self.value_fraction)
-        return Tensor(value, exact).cast(self.result)
+        return Tensor(value, self.value).cast(self.result)
 
     def lower(self, b: Builder, x: int) -> int:
         low, high = (b.const(end, self.place.fraction) for end in self.ends)

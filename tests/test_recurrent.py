@@ -219,19 +219,21 @@ def test_layers_between(arch: str, tmp_path: Path) -> None:
     assert all(run["passed"] for run in report["cosim"]), [run["texts"] for run in report["cosim"]]
 
 
-REFUSED = {
-    "hard_sigmoid": (
-        lambda: L.LSTM(2, recurrent_activation="hard_sigmoid", name="r"),
-        "recurrent_activation 'hard_sigmoid'",
-    ),
-    "piecewise": (lambda: quantised(qkeras.QLSTM, activation=qkeras.quantized_tanh(6))(), "piecewise linear"),
+def piecewise() -> Any:
+    return quantised(qkeras.QLSTM, activation=qkeras.quantized_tanh(6))()
+
+
+REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
+    "softsign": (lambda: L.LSTM(2, recurrent_activation="softsign", name="r"), "Vitis", "recurrent_activation 'softsign'"),
+    "hard_sigmoid": (lambda: L.LSTM(2, recurrent_activation="hard_sigmoid", name="r"), "Quartus", "piecewise linear"),
+    "piecewise": (piecewise, "Quartus", "piecewise linear"),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_has_no_cpp_is_refused(name: str, tmp_path: Path) -> None:
-    build, says = REFUSED[name]
+    build, backend, says = REFUSED[name]
     inputs = keras.Input((STEPS, FEATURES), name="x")
     model = keras.Model(inputs, build()(inputs))
     with pytest.raises(FpgaMlError, match=re.escape(says)):
-        fpga_ml.compile(model, data=sequences(8), output=tmp_path / "p", config=Config(until="convert"))
+        fpga_ml.compile(model, data=sequences(8), output=tmp_path / "p", config=Config(backend=backend, until="convert"))

@@ -19,6 +19,7 @@ from hls4ml.model.graph import ModelGraph
 from hls4ml.model.types import XnorPrecisionType
 from hls4ml.utils.config import create_config
 
+from fpga_ml.bridge import table_settings
 from fpga_ml.bridge.mended import mended
 from fpga_ml.bridge.precision import MARKER, defaulted
 from fpga_ml.bridge.readers.registry import check_widths
@@ -112,7 +113,7 @@ class Graph:
 
     inputs, outputs: (C++ name, type, shape); heads: the layers whose results are the outputs; notes: what hls4ml said
     while converting; signs: the layers whose results are bits, 0 for -1 and 1 for +1; stateful: those that keep a state from
-    sample to sample.
+    sample to sample; exact: those whose table is the function itself, rounded.
     """
 
     hls: Any
@@ -123,6 +124,7 @@ class Graph:
     notes: tuple[str, ...]
     signs: frozenset[str] = frozenset()
     stateful: tuple[str, ...] = ()
+    exact: frozenset[str] = frozenset()
 
     @property
     def ports(self) -> dict[str, str]:
@@ -234,22 +236,30 @@ def convert(source: Source, prepared: Prepared, config: Config, folder: Path) ->
     A Keras-2 model whose classes are gone goes through hls4ml's own JSON + h5 reader as it is.
     """
     with listening() as notes, _named(source.name), mended():
+        unary = table_settings.table_settings(prepared, config)
         if prepared.calibrated is None or prepared.reference is None:
             graph = _convert_legacy(source, config, folder)
         else:
-            tables = tables_for(prepared.reference, prepared.x, config)
-            graph = _convert_keras(prepared.calibrated, tables, config, folder)
+            softmax = tables_for(prepared.reference, prepared.x, config)
+            graph = _convert_keras(prepared.calibrated, softmax, unary, config, folder)
     if prepared.calibrated is None:
         notes += _of_defaults(graph, prepared, FixedType.parse(_default(config)))
-    return _described(graph, notes)
+    return _described(graph, [*notes, *table_settings.notes(graph, unary)])
 
 
-def _convert_keras(calibrated: Calibrated, tables: Mapping[str, SoftmaxTables], config: Config, folder: Path) -> Any:
+def _convert_keras(
+    calibrated: Calibrated,
+    softmax: Mapping[str, SoftmaxTables],
+    unary: Mapping[str, table_settings.Section],
+    config: Config,
+    folder: Path,
+) -> Any:
     model = calibrated.model
     hls_config = hls4ml.utils.config_from_keras_model(
         model, granularity="name", backend=config.backend, default_precision=MARKER
     )
-    _settings(hls_config, config, calibrated, tables)
+    _settings(hls_config, config, calibrated, softmax)
+    table_settings.apply(hls_config["LayerName"], unary, config)
     graph = hls4ml.converters.convert_from_keras_model(
         model, output_dir=str(folder), hls_config=hls_config, allow_da_fallback=False, **_target(config)
     )
@@ -451,7 +461,17 @@ def _described(graph: Any, notes: list[str]) -> Graph:
     notes += [
         f"layer '{name}' holds a frame in the HLS project: hls4ml has no stream of it (our RTL has)" for name in framed
     ]
-    return Graph(graph, tuple(nodes), ports[0], ports[1], heads, tuple(dict.fromkeys(notes)), signs, stateful)
+    return Graph(
+        graph,
+        tuple(nodes),
+        ports[0],
+        ports[1],
+        heads,
+        tuple(dict.fromkeys(notes)),
+        signs,
+        stateful,
+        table_settings.exact(graph),
+    )
 
 
 def _cpp(precision: Any) -> str:

@@ -16,6 +16,7 @@ from hls4ml.model.optimizer.optimizer import optimizer_map
 
 from fpga_ml.bridge.own import add_source, is_padded, leaves_rows_out
 from fpga_ml.bridge.patches import MENDED
+from fpga_ml.bridge.tables import TableFunction
 
 FRAMED, STRIDED = (Path(__file__).parent / f"nnet_{name}.h" for name in ("framed", "strided"))
 
@@ -70,6 +71,8 @@ class Streamed(Template):  # type: ignore[misc]
 for _backend in ("vivado", "vitis"):  # Vitis has its own copies of Vivado's templates, OpenRTL takes Vivado's
     for _layers, (_header, _needed) in _OURS.items():
         _key = f"{_backend}:{_layers}_function_template"
-        MENDED.add(optimizer_map, _key, Streamed(optimizer_map[_key], _header, _needed))
+        _theirs = optimizer_map[_key]
+        _inner = TableFunction(_theirs) if _needed is _is_relu6 else _theirs  # an activation may have a table of ours
+        MENDED.add(optimizer_map, _key, Streamed(_inner, _header, _needed))
 add_source(FRAMED)
 add_source(STRIDED)

@@ -12,7 +12,8 @@ import fpga_ml.bridge.mends
 import fpga_ml.bridge.precision
 import fpga_ml.bridge.quantizers
 import fpga_ml.bridge.recurrent
-import fpga_ml.bridge.rounders  # noqa: F401  (each adds its patches)
+import fpga_ml.bridge.rounders
+import fpga_ml.bridge.tables  # noqa: F401  (each adds its patches)
 from fpga_ml.bridge.patches import ADDED, MENDED
 
 

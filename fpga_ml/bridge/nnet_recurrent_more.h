@@ -5,6 +5,7 @@
 #define NNET_RECURRENT_MORE_H_
 
 #include "nnet_recurrent.h"
+#include "nnet_table.h"
 
 namespace nnet {
 
@@ -272,8 +273,10 @@ template <class data_T, class res_T, typename CONFIG_T> void pick(hls::stream<da
         else if (CONFIG_T::n_steps_out > 1 || t == CONFIG_T::n_steps - 1)
             res.write(made);
     }
-    for (int t = CONFIG_T::n_steps - 1; CONFIG_T::reversed && t >= 0; t--)
+    for (int t = CONFIG_T::n_steps - 1; CONFIG_T::reversed && t >= 0; t--) {
+        #pragma HLS PIPELINE
         res.write(kept[t]);
+    }
 }
 
 } // namespace nnet

@@ -20,11 +20,12 @@ from hls4ml.model.layers import SimpleRNN
 from hls4ml.model.optimizer.optimizer import optimizer_map
 
 from fpga_ml.bridge.patches import ADDED, MENDED
+from fpga_ml.bridge.tables import with_gates
 from fpga_ml.bridge.walk import INCLUDES, CellConfig, CellFunction, call_of
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.walk import Pick
 
-ACTIVATIONS = frozenset(["relu", "sigmoid", "tanh", "linear"])
+ACTIVATIONS = frozenset(["relu", "sigmoid", "tanh", "linear", "hard_sigmoid", "hard_tanh"])
 
 
 def cell_config(layer: Any) -> dict[str, Any]:
@@ -37,6 +38,7 @@ def cell_config(layer: Any) -> dict[str, Any]:
         "bias_data": np.zeros(kernel.shape[-1], np.float32),
         "recurrent_bias_data": np.zeros(kernel.shape[-1], np.float32),
         "activation": function_name(layer, "activation"),
+        "activation_slope": _slope(layer, "activation"),
     }
     if cell.use_bias:
         bias = _weight(cell, "bias", "bias")
@@ -45,13 +47,15 @@ def cell_config(layer: Any) -> dict[str, Any]:
             config["recurrent_bias_data"] = bias[1]
     if hasattr(cell, "recurrent_activation"):
         config["recurrent_activation"] = function_name(layer, "recurrent_activation")
+        config["recurrent_activation_slope"] = _slope(layer, "recurrent_activation")
     if hasattr(cell, "reset_after"):
         config["apply_reset_gate"] = "after" if cell.reset_after else "before"
     return config
 
 
 def function_name(layer: Any, role: str) -> str:
-    """Of an activation inside the cell, a quantizer's by what it rounds. Raises FpgaMlError for what the C++ lacks."""
+    """Of an activation inside the cell, a quantizer's by what it rounds, a hard one's if that is made of straight lines. Raises
+    FpgaMlError for what the C++ lacks."""
     function, where = getattr(layer.cell, role), f"layer '{layer.name}'"
     own = str(function.__name__ if hasattr(function, "__name__") else type(function).__name__)
     name = "linear" if own == "quantized_bits" else own.removeprefix("quantized_")
@@ -61,13 +65,16 @@ def function_name(layer: Any, role: str) -> str:
             where=where,
             do=f"use {', '.join(sorted(ACTIVATIONS))}, or a quantizer of one",
         )
-    if own in ("quantized_tanh", "quantized_sigmoid") and not getattr(function, f"use_real_{name}"):
-        raise FpgaMlError(
-            f"{role} of layer '{layer.name}' is a {own} that is piecewise linear",
-            where=where,
-            do=f"give it use_real_{name}=True",
-        )
-    return name
+    is_hard = own in ("quantized_tanh", "quantized_sigmoid") and not getattr(function, f"use_real_{name}")
+    return f"hard_{name}" if is_hard else name
+
+
+def _slope(layer: Any, role: str) -> float:
+    """Of a hard activation in the middle, where QKeras and Keras differ; only our tables (bridge/tables.py) ask for it."""
+    if not function_name(layer, role).startswith("hard_"):
+        return 1.0
+    low, high = (float(getattr(layer.cell, role)(np.float32(x))) for x in (-0.25, 0.25))
+    return 2 * (high - low)
 
 
 def _weight(cell: Any, variable: str, role: str) -> np.ndarray:
@@ -178,8 +185,16 @@ class _Function(theirs.RecurrentFunctionTemplate):  # type: ignore[misc]
         return text
 
 
+class _Config(theirs.RecurrentConfigTemplate):  # type: ignore[misc]
+    """hls4ml's, with our tables."""
+
+    def format(self, node: Any) -> str:
+        return with_gates(node, super().format(node))
+
+
 for _backend in ("vivado", "vitis"):  # Vitis has its own copies of Vivado's templates, OpenRTL takes Vivado's
     MENDED.add(optimizer_map, f"{_backend}:lstm_gru_function_template", _Function())
+    MENDED.add(optimizer_map, f"{_backend}:lstm_gru_config_template", _Config())
     MENDED.add(optimizer_map, f"{_backend}:simplernn_config_template", CellConfig(SimpleRNN))
     MENDED.add(optimizer_map, f"{_backend}:simplernn_function_template", CellFunction(SimpleRNN))
 for _table, _handler, _kinds in (

@@ -13,6 +13,7 @@ from hls4ml.model.layers import Layer, register_layer
 from hls4ml.model.types import FixedPrecisionType
 
 from fpga_ml.bridge.own import BACKENDS, add_source, check_backend
+from fpga_ml.bridge.tables import with_gates
 
 HEADER = Path(__file__).parent / "nnet_recurrent_more.h"
 INCLUDES = [*theirs.recr_include_list, f"nnet_utils/{HEADER.name}"]
@@ -108,7 +109,8 @@ class CellConfig(LayerConfigTemplate):  # type: ignore[misc]
         act = theirs.activ_config_template.format(**{**params, "type": activation, "n_in": units})
         gates = {"type": gate, "n_in": max(_GATES[kind] - 1, 1) * units}
         recurrent = theirs.recr_activ_config_template.format(**{**params, **gates})
-        return "\n".join([*products, act, recurrent, theirs.recr_config_template.format(**{**params, **common})])
+        whole = [*products, act, recurrent, theirs.recr_config_template.format(**{**params, **common})]
+        return with_gates(node, "\n".join(whole))
 
 
 class CellFunction(FunctionCallTemplate):  # type: ignore[misc]

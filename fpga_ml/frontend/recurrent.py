@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from fpga_ml.numerics import FixedType, Overflow, Rounding
 
 TWINS = {"SimpleRNN": qkeras.QSimpleRNN, "LSTM": qkeras.QLSTM, "GRU": qkeras.QGRU}
 TWINS |= {twin.__name__: twin for twin in TWINS.values()}
+ROLES = ("activation", "recurrent_activation")
 # Keras variable -> (the quantizer's argument, what hls4ml calls it).
 VARIABLES = {
     "kernel": ("kernel_quantizer", ("weight",)),
@@ -60,7 +62,10 @@ def precision(layer: Any) -> dict[str, str]:
         if t is not None and (argument != "bias_quantizer" or layer.cell.use_bias):
             found |= dict.fromkeys(names, t.cpp())
     state = state_type(layer)
-    return found | ({"result": state.cpp(), "table": _table_type(layer, state).cpp()} if state is not None else {})
+    if state is None:
+        return found
+    finest = max(gate_types(layer).values(), key=lambda t: t.fraction)
+    return found | {"result": state.cpp(), "table": finest.cpp()}
 
 
 def state_type(layer: Any) -> FixedType | None:
@@ -68,25 +73,74 @@ def state_type(layer: Any) -> FixedType | None:
     return type_of(layer.cell.state_quantizer_internal)
 
 
-def _table_type(layer: Any, state: FixedType) -> FixedType:
-    """As fine as the quantizers of the activations ask, else one bit finer than a state within -1 and 1."""
-    functions: list[Any] = [getattr(layer.cell, role, None) for role in ("activation", "recurrent_activation")]
-    asked = [int(f.bits) - ("tanh" in type(f).__name__) for f in functions if hasattr(f, "bits")]
-    fraction = max(asked, default=state.width)
-    return FixedType(True, fraction + 1, 1, Rounding.RND_CONV, Overflow.SAT)
+def gate_types(layer: Any) -> dict[str, FixedType]:
+    """{role of an activation: the type of its values inside the cell}: a quantizer's own; else so fine that neither a product with
+    the largest state nor a sum with the smallest one shows the difference."""
+    state = state_type(layer)
+    if state is None:
+        return {}
+    functions = {role: getattr(layer.cell, role) for role in ROLES if hasattr(layer.cell, role)}
+    finest = max(state.width, state.fraction + 1)
+    return {role: _gate_type(function, finest) for role, function in functions.items()}
+
+
+def _gate_type(function: Any, fraction: int) -> FixedType:
+    overflow = Overflow.SAT_SYM if getattr(function, "symmetric", False) else Overflow.SAT
+    if hasattr(function, "bits"):
+        fraction = int(function.bits) - ("tanh" in type(function).__name__)
+    return FixedType(True, fraction + 1, 1, Rounding.RND_CONV, overflow)
+
+
+def gate_reaches(model: Any, x: Sequence[Array]) -> dict[str, dict[str, tuple[float, float]]]:
+    """{layer: {role: the least and the greatest argument of that activation on the data}}, of every recurrent layer that keeps
+    no state between samples."""
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for layer, walk, arguments in _walks(model, x):
+        if not walk.stateful:
+            seen = found.setdefault(layer.name, {})
+            with _watched(walk.cell, seen):
+                walk.states(*arguments)
+    return found
+
+
+@contextmanager
+def _watched(cell: Any, seen: dict[str, tuple[float, float]]) -> Iterator[None]:
+    """While the activations of a cell note what they are given."""
+    functions = {role: getattr(cell, role) for role in ROLES if hasattr(cell, role)}
+
+    def watch(role: str, function: Any) -> Any:
+        def applied(value: Any) -> Any:
+            given = keras.ops.convert_to_numpy(value)
+            low, high = seen.get(role, (np.inf, -np.inf))
+            seen[role] = (min(low, float(given.min())), max(high, float(given.max())))
+            return function(value)
+
+        return applied
+
+    for role, function in functions.items():
+        setattr(cell, role, watch(role, function))
+    try:
+        yield
+    finally:
+        for role, function in functions.items():
+            setattr(cell, role, function)
 
 
 def reaches(model: Any, x: Sequence[Array]) -> dict[str, float]:
     """{layer: the largest magnitude in its states on the data}, of every recurrent layer."""
+    found: dict[str, float] = {}
+    for layer, walk, arguments in _walks(model, x):
+        states = keras.ops.convert_to_numpy(walk.states(*arguments))
+        far = max(float(np.abs(a).max()) for a in (states, *arguments[1:]))
+        found[layer.name] = max(far, found.get(layer.name, 0.0))
+    return found
+
+
+def _walks(model: Any, x: Sequence[Array]) -> Iterator[tuple[Any, Walk, list[Any]]]:
+    """(layer, its walk, the sequence and, where it reads one, the first state) of every use of a recurrent layer."""
     every = [c for c in calls(model) if is_recurrent(c.layer)]
     makers = {id(t): c.key for c in calls(model) for t in c.outputs}
-    found: dict[str, float] = {}
-    if every:
-        tensors = Probe(model).select([makers[id(t)] for c in every for t in c.inputs], x)
-        for c in every:
-            series, *first = (tensors[makers[id(t)]] for t in c.inputs)
-            walk = Walk(inner(c.layer), stateful=isinstance(c.layer, Walk) and c.layer.stateful)
-            states = walk.states(*(keras.ops.cast(a, walk.layer.compute_dtype) for a in (series, *first)))
-            far = max(float(np.abs(a).max()) for a in (keras.ops.convert_to_numpy(states), *first))
-            found[c.layer.name] = max(far, found.get(c.layer.name, 0.0))
-    return found
+    tensors = Probe(model).select([makers[id(t)] for c in every for t in c.inputs], x) if every else {}
+    for c in every:
+        walk = Walk(inner(c.layer), stateful=isinstance(c.layer, Walk) and c.layer.stateful)
+        yield c.layer, walk, [keras.ops.cast(tensors[makers[id(t)]], walk.layer.compute_dtype) for t in c.inputs]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ class Flow:
 
     order: (key, keys read) of every call; kinds: {key: activation or layer class}; types: {key: C++ type} of tensors
     that a quantizer made; outputs: the model's; heads: the last tensor before the outputs' tables, one key an output
-    (logits); behind: tensors that a table made or reached.
+    (logits).
     """
 
     order: tuple[tuple[str, tuple[str, ...]], ...]
@@ -32,13 +32,26 @@ class Flow:
     types: dict[str, str]
     outputs: tuple[str, ...]
     heads: tuple[str, ...]
-    behind: frozenset[str]
+
+    @property
+    def behind(self) -> frozenset[str]:
+        """Tensors that a table made or reached."""
+        return self.behind_all_but(())
+
+    def behind_all_but(self, exact: Collection[str]) -> frozenset[str]:
+        """The same, where the tables that made the `exact` ones are the functions themselves, rounded."""
+        found: set[str] = set()
+        for key, reads in self.order:
+            if (self.kinds[key] in BY_TABLES and key not in exact) or found.intersection(reads):
+                found.add(key)
+        return frozenset(found)
 
     @property
     def compared(self) -> tuple[str, ...]:
         """The heads, and the last tensors before other tables: if these are right, all is right that no table reached."""
-        made = [reads for key, reads in self.order if key in self.behind]
-        last = {read for reads in made for read in reads if read not in self.behind}
+        behind = self.behind
+        made = [reads for key, reads in self.order if key in behind]
+        last = {read for reads in made for read in reads if read not in behind}
         return (*self.heads, *(key for key, reads in self.order if key in last and reads and key not in self.heads))
 
 
@@ -74,11 +87,7 @@ def flow(model: Any) -> Flow:
     for key, reads in order:
         if kinds[key] == "QActivation" and kinds[reads[0]] in BY_TABLES:
             kinds[key] = kinds[reads[0]]  # the rounding of a table's values
-    behind: set[str] = set()
-    for key, reads in order:
-        if kinds[key] in BY_TABLES or behind.intersection(reads):
-            behind.add(key)
-    return Flow(order, kinds, types, outputs, heads, frozenset(behind))
+    return Flow(order, kinds, types, outputs, heads)
 
 
 def _head(last: Call, maker: dict[int, Call]) -> str:

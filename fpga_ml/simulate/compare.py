@@ -99,9 +99,9 @@ def beyond_doubles(
 class Check:
     """C-simulation beside the two references, on all samples.
 
-    outputs: of C-simulation; raw: of those wider than 53 bits, as integers; exact: bit for bit equal at the `compared` tensors, None without a reference or where all
-    that differs lies behind tables of hls4ml's, which are not Keras' functions, or behind tensors wider than float64 holds; wide:
-    those of them that are not compared; layers and first: tensor by tensor on a
+    outputs: of C-simulation; raw: of those wider than 53 bits, as integers; exact: bit for bit equal at the `compared` tensors,
+    None without a reference or where all that differs lies behind tables, which are not quite Keras' functions, or behind tensors
+    wider than float64 holds; wide: those of them that are not compared; layers and first: tensor by tensor on a
     few samples; flips: decisions that differ, None where the model decides nothing.
     """
 
@@ -148,7 +148,12 @@ def check_csim(csim: CSim, graph: Graph, prepared: Prepared, *, decides: bool, j
     return Check(
         outputs,
         result.raw,
-        _verdict({key for key, samples in unlike.items() if samples.any()}, flow.behind | reached) if got else None,
+        _verdict(
+            {key for key, samples in unlike.items() if samples.any()},
+            flow.behind_all_but(_exact(flow, shown, graph)) | reached,
+        )
+        if got
+        else None,
         tuple(got),
         not_compared,
         tuple(layers),
@@ -164,6 +169,12 @@ def _unlike(want: Array, got: Array) -> npt.NDArray[np.bool_]:
     """Which samples differ anywhere."""
     found: npt.NDArray[np.bool_] = (got.reshape(len(got), -1) != want.reshape(len(got), -1)).any(1)
     return found
+
+
+def _exact(flow: Flow, shown: Mapping[str, str], graph: Graph) -> set[str]:
+    """Tensors that a table made which is the function itself, rounded as the quantised model rounds it; and what this rounds."""
+    rounded = {key: reads for key, reads in flow.order if shown.get(key) in graph.exact and key in flow.types}
+    return {*rounded, *(read for reads in rounded.values() for read in reads)}
 
 
 def _verdict(unlike: set[str], excused: frozenset[str]) -> bool | None:
@@ -210,7 +221,7 @@ def _values(traced: Array, graph: Graph, node: str) -> Array:
 
 def _cause(kind: str) -> str:
     if kind in BY_TABLES:
-        return f"{kind} goes through a table in hls4ml's C++, with its own range and size"
+        return f"{kind} goes through a table, whose values are another function's within what the table may cost"
     return "not a table: hls4ml's C++ rounds or overflows where the quantised model does not"
 
 

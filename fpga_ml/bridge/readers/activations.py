@@ -18,10 +18,12 @@ from fpga_ml.bridge.readers.registry import (
     unsupported,
 )
 from fpga_ml.bridge.rounders import thresholds_of
+from fpga_ml.bridge.tables import table_of
 from fpga_ml.errors import suggest
 from fpga_ml.frontend.layers import exact_type
 from fpga_ml.layers import elementwise, tables
 from fpga_ml.layers.base import Layer
+from fpga_ml.layers.unary import Unary
 
 
 @reads("BatchNormalizationQuantizedTanh")
@@ -78,7 +80,9 @@ def _bounded(node: Any) -> Layer:
 
 @reads("Activation")
 def _activation(node: Any) -> Layer:
-    name, common = node.get_attr("activation").lower(), common_of(node)
+    name, common, table = node.get_attr("activation").lower(), common_of(node), table_of(node)
+    if table is not None:
+        return Unary(**common, table=table)
     simple: dict[str, Callable[[], Layer]] = {
         "linear": lambda: elementwise.Linear(**common),
         "relu": lambda: elementwise.Relu(**common),
@@ -105,6 +109,11 @@ def _activation(node: Any) -> Layer:
     )
 
 
+def read(node: Any) -> Layer:
+    """An activation, with or without a parameter."""
+    return _parametrized(node) if node.class_name == "ParametrizedActivation" else _activation(node)
+
+
 @reads("HardActivation")
 def _hard(node: Any) -> Layer:
     slope_t, shift_t = (type_of(node.types[f"{n}_t"]) for n in ("slope", "shift"))
@@ -123,6 +132,9 @@ def _parametrized(node: Any) -> Layer:
         return elementwise.Slope(**common, slope=np.full(size, value), slope_fraction=t.fraction)
     if kind == "thresholded_relu":
         return elementwise.Threshold(**common, threshold=value, fraction=t.fraction)
+    table = table_of(node)
+    if table is not None:
+        return Unary(**common, table=table)
     if kind == "elu":
         return _bent(node, "elu", value, t.fraction)
     raise unsupported(node, f"activation '{kind}' of layer '{node.name}' has no RTL yet", "")

@@ -15,6 +15,7 @@ from fpga_ml.bridge.readers.registry import (
     type_of,
     unsupported,
 )
+from fpga_ml.bridge.tables import gate_table
 from fpga_ml.bridge.walk import kind_of
 from fpga_ml.ir.kernel import Wire
 from fpga_ml.ir.network.channel import holds
@@ -23,6 +24,7 @@ from fpga_ml.layers.base import Layer
 from fpga_ml.layers.gather import Gather
 from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.recurrent import Bidirectional, Cell, GruCell, LstmCell, Recurrent, SimpleCell
+from fpga_ml.layers.unary import Unary
 from fpga_ml.numerics import FixedType
 
 
@@ -115,6 +117,11 @@ def _activation(node: Any, role: str, accum: FixedType) -> Layer:
         return elementwise.Linear(**common)
     if function == "relu":
         return elementwise.Relu(**common)
+    own = gate_table(node, role)
+    if own is not None:
+        if holds(accum, Wire.of(own.result)):
+            common["result"] = own.result
+        return Unary(**common, table=own)
     if function in ("sigmoid", "tanh"):
         size, table = int(node.get_attr("table_size")), type_of(node.types["table_t"])
         if holds(accum, Wire.of(table)):

@@ -1,0 +1,112 @@
+"""Functions of one value through tables of ours: the functions, what such a table is, and the layer that reads it.
+
+C++: nnet_table.h, for which bridge/tables.py writes the same entries. hls4ml's own tables are in tables.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from fpga_ml.ir.kernel import Builder
+from fpga_ml.layers.base import Layer, Tensor
+from fpga_ml.numerics import FixedType, Overflow
+
+Array = npt.NDArray[np.float64]
+Curve = Callable[[Array], Array]
+
+_SELU, _SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
+
+def _elu(x: Array, alpha: float) -> Array:
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0)))
+
+
+# By hls4ml's names; the second argument is elu's alpha and the slope of a hard function in the middle.
+CURVES: dict[str, Callable[[Array, float], Array]] = {
+    "sigmoid": lambda x, _: np.exp(-np.logaddexp(0.0, -x)),
+    "tanh": lambda x, _: np.tanh(x),
+    "softplus": lambda x, _: np.logaddexp(0.0, x),
+    "softsign": lambda x, _: x / (1.0 + np.abs(x)),
+    "elu": _elu,
+    "selu": lambda x, _: _SELU * _elu(x, _SELU_ALPHA),
+    "hard_sigmoid": lambda x, slope: (slope * x + 0.5).clip(0.0, 1.0),
+    "hard_tanh": lambda x, slope: (slope * x).clip(-1.0, 1.0),
+    "exponential": lambda x, _: np.exp(np.minimum(x, 709.0)),
+}
+
+
+def curve(function: str, parameter: float = 1.0) -> Curve:
+    """The function in float64."""
+    return lambda x: CURVES[function](np.asarray(x, np.float64), parameter)
+
+
+@dataclass(frozen=True)
+class UnaryTable:
+    """A function by its values in equal steps, straight lines in between where `fine` is not 0.
+
+    place: the type that the argument is first assigned to; its raw value, less its `fine` lowest bits, is the number of a
+    step, and these bits say where in the step. first: the number of the first entry; arguments outside the table have the
+    value of its nearest end. entries: raw, with `fraction` fraction bits. result: the type that a value is assigned to.
+    cost: the most that the table adds to the rounding of the result, in the result's steps.
+    """
+
+    place: FixedType
+    fine: int
+    first: int
+    entries: tuple[int, ...]
+    fraction: int
+    result: FixedType
+    cost: float
+
+    @cached_property
+    def rises(self) -> tuple[int, ...]:
+        """From each entry to the next; none behind the last one."""
+        return (*(b - a for a, b in zip(self.entries, self.entries[1:], strict=False)), 0)
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The raw places of the first and of the last entry."""
+        return self.first << self.fine, (self.first + len(self.entries) - 1) << self.fine
+
+    @cached_property
+    def value(self) -> FixedType:
+        """Of a value before it is assigned to the result. (ap_types stop at a value whose highest bit lies below the last one that
+        is rounded to: with these spare bits none does.)"""
+        width = max(8, *(v.bit_length() for v in self.entries)) + self.fine + 2
+        return FixedType(True, width, width - self.fraction - self.fine)
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        place = x.cast(self.place).raw.clip(*self.ends)
+        number = (place >> self.fine) - self.first
+        value = np.asarray(self.entries, np.int64)[number] << self.fine
+        value += np.asarray(self.rises, np.int64)[number] * (place & (1 << self.fine) - 1)
+        return Tensor(value, self.value).cast(self.result)
+
+    def lower(self, b: Builder, x: int) -> int:
+        low, high = (b.const(end, self.place.fraction) for end in self.ends)
+        place = b.scale(b.min(b.max(b.cast(x, self.place), low), high), self.place.fraction - self.fine)
+        width = max(self.place.width - self.fine, 1) + 1
+        number = b.cast(place, FixedType(True, width, width))
+        value = b.lookup(number, self.entries, self.first, self.fraction)
+        if self.fine:
+            part = b.cast(place, FixedType(False, self.fine, 0, overflow=Overflow.WRAP))
+            value = b.add(value, b.mul(b.lookup(number, self.rises, self.first, self.fraction), part))
+        return b.cast(value, self.result)
+
+
+@dataclass(frozen=True)
+class Unary(Layer):
+    """A table of each element; its values are assigned to the table's result, and then to the layer's."""
+
+    table: UnaryTable
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        return self.table.evaluate(x[0]).cast(self.result)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        return [b.cast(self.table.lower(b, v), self.result) for v in x[0]]

@@ -3,9 +3,11 @@ float64 could not be asked."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -14,7 +16,9 @@ import pytest
 import qkeras
 
 import fpga_ml
+from fpga_ml.bridge.readers.registry import check_widths
 from fpga_ml.config import Config
+from fpga_ml.errors import FpgaMlError
 from fpga_ml.numerics import FixedType
 from fpga_ml.simulate.emulate import emulate_outputs
 from fpga_ml.simulate.prove import raw_inputs
@@ -72,7 +76,10 @@ def test_every_bit_of_a_wide_output(arch: str, steps: int, tmp_path: Path) -> No
     assert FixedType.parse(project.report["model"]["outputs"][0]["type"]).width > 70
     assert (csim["compared_at"], csim["wider_than_float64"]) == (["narrow"], ["second"])
     assert csim["bit_exact_vs_quantised_model"] is True
-    assert any(note.startswith("wider than the 53 bits of Keras' float64") for note in project.report["notes"])
+    assert any(
+        note.startswith("not compared with the quantised model, for values of more than the 53 bits")
+        for note in project.report["notes"]
+    )
     assert project.report["emulator"]["mismatches"] == 0
     assert (run["passed"], run["vectors"]) == (True, SAMPLES + 7)
     known = {layer.name: layer.result for layer in project.layers}
@@ -98,3 +105,33 @@ def check_testbench(folder: Path, program: Path) -> None:
     words[0] = str(float(words[0]) + (1 if int(float(words[0])) % 2 == 0 else -1))
     expected.write_text(" ".join(words))
     assert f"{SAMPLES} samples, 1 wrong values" in run()
+
+
+def test_a_width_beyond_names_layer_type_and_setting(tmp_path: Path) -> None:
+    """Products of six 24-bit numbers."""
+    t = x = keras.Input((2,), name="x")
+    t = qkeras.QActivation(quantizer(), name="rounded")(t)
+    for name in ("first", "second", "third", "fourth", "fifth"):
+        t = qkeras.QDense(2, kernel_quantizer=quantizer(), bias_quantizer=quantizer(), name=name)(t)
+    with pytest.raises(FpgaMlError) as caught:
+        fpga_ml.compile(
+            keras.Model(x, t), data=np.ones((4, 2)), config=Config(bits=24, until="convert"), output=tmp_path / "p"
+        )
+    assert re.fullmatch(
+        r"accum of layer 'fifth' is 1\d\d bits wide, more than 128\n"
+        r"  where: layer 'fifth', type accum = fixed<1\d\d,\d+,.*>\n"
+        r"  do:    set accum under \[layers\.fifth\.precision\] in fpga_ml\.toml, or give what it reads fewer bits",
+        str(caught.value),
+    ), str(caught.value)
+
+
+def test_in_the_plugin_the_setting_is_hls4mls() -> None:
+    precision = SimpleNamespace(width=160)
+    node = SimpleNamespace(
+        name="norm",
+        types={"result_t": SimpleNamespace(precision=precision)},
+        model=SimpleNamespace(config=SimpleNamespace(backend=SimpleNamespace(name="OpenRTL"))),
+    )
+    with pytest.raises(FpgaMlError) as caught:
+        check_widths(node)
+    assert caught.value.do == "set hls_config['LayerName']['norm']['Precision']['result'], or give what it reads fewer bits"

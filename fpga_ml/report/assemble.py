@@ -222,8 +222,8 @@ def _wide(build: Build) -> list[str]:
     if build.check is None or not build.check.wide:
         return []
     return [
-        f"wider than the 53 bits of Keras' float64 and not compared with it: {', '.join(build.check.wide)} "
-        "(C-simulation, emulator and RTL are, in every bit)"
+        f"not compared with the quantised model, for values of more than the 53 bits of its float64: "
+        f"{', '.join(build.check.wide)} (C-simulation, emulator and RTL are compared in every bit)"
     ]
 
 

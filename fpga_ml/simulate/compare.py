@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,15 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.bridge.convert import Graph
+from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.prepare import Prepared
 from fpga_ml.frontend.reference import BY_TABLES, Flow
+from fpga_ml.numerics import FixedType
 from fpga_ml.numerics.types import Raw
 from fpga_ml.simulate.csim import CSim, Progress
 from fpga_ml.simulate.words import DOUBLE_BITS
 
 Array = npt.NDArray[np.float64]
 _TRACED = 32
-_WIDTH = re.compile(r"<(\d+)")
 _BEYOND = "wider than the 53 bits of Keras' float64, which rounds there"
 
 
@@ -79,20 +79,28 @@ def visible(order: Sequence[tuple[str, tuple[str, ...]]], graph: Graph) -> dict[
     return shown
 
 
-def beyond_doubles(
-    order: Sequence[tuple[str, tuple[str, ...]]], shown: Mapping[str, str], graph: Graph
-) -> tuple[frozenset[str], frozenset[str]]:
-    """The tensors wider than the 53 bits of Keras' float64, and those with all that is made of them: there the reference may be
-    off in its last bits."""
-    wide: set[str] = set()
-    reached: set[str] = set()
+def beyond_doubles(values: Mapping[str, Array], shown: Mapping[str, str], graph: Graph) -> frozenset[str]:
+    """Of tensors in C-simulation those with values of more than the 53 bits of Keras' float64, which cannot tell their last ones."""
+    return frozenset(
+        key for key, v in values.items() if key in shown and _passes(v, graph.node(shown[key]).types.get("result", ""))
+    )
+
+
+def _passes(values: Array, spelled: str) -> bool:
+    try:
+        t = FixedType.parse(spelled)
+    except FpgaMlError:
+        return False  # signs and exponents
+    return t.width > DOUBLE_BITS and bool((np.abs(values) >= 2.0**DOUBLE_BITS * t.lsb).any())
+
+
+def made_of(some: frozenset[str], order: Sequence[tuple[str, tuple[str, ...]]]) -> frozenset[str]:
+    """Some tensors, and all that reads them or what is made of them."""
+    found = set(some)
     for key, reads in order:
-        found = _WIDTH.search(graph.node(shown[key]).types.get("result", "")) if key in shown else None
-        if found and int(found[1]) > DOUBLE_BITS:
-            wide.add(key)
-        if key in wide or reached.intersection(reads):
-            reached.add(key)
-    return frozenset(wide), frozenset(reached)
+        if found.intersection(reads):
+            found.add(key)
+    return frozenset(found)
 
 
 @dataclass(frozen=True)
@@ -132,8 +140,7 @@ def check_csim(csim: CSim, graph: Graph, prepared: Prepared, *, decides: bool, j
     ends = zip(flow.outputs, flow.heads, result.outputs, strict=True)
     got = {end: values for end, head, values in ends if head not in nodes}
     got |= {key: _values(result.layers[node], graph, node) for key, node in nodes.items()}
-    wide, reached = beyond_doubles(flow.order, shown, graph)
-    not_compared = tuple(key for key in got if key in wide)
+    wide = beyond_doubles(got, shown, graph)
     got = {key: values for key, values in got.items() if key not in wide}
     wanted = {**reference.compared, **dict(zip(flow.outputs, reference.quantised_outputs, strict=True))}
     unlike = {key: _unlike(wanted[key], values) for key, values in got.items()}
@@ -143,6 +150,8 @@ def check_csim(csim: CSim, graph: Graph, prepared: Prepared, *, decides: bool, j
         rows = np.arange(max([min(len(wrong), _TRACED), *(np.flatnonzero(wrong)[:1] + 1)]))  # with all that come before
     some = [a[rows] for a in x]
     trace = csim.run(some, tuple(csim.layers), jobs).layers
+    traced = {key: trace[node] for key, node in shown.items() if node in trace}
+    reached = made_of(wide | beyond_doubles(traced, shown, graph), flow.order)
     layers, first = _compare_layers(reference.probe.layers(some), trace, shown, graph, flow, reached, rows)
     floats, quantised, outputs = reference.float_outputs, reference.quantised_outputs, result.outputs
     return Check(
@@ -155,7 +164,7 @@ def check_csim(csim: CSim, graph: Graph, prepared: Prepared, *, decides: bool, j
         if got
         else None,
         tuple(got),
-        not_compared,
+        tuple(key for key, _ in flow.order if key in wide),
         tuple(layers),
         first,
         _max_abs_err(floats, outputs),

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -185,14 +186,14 @@ def test_pooling(t: FixedType, count: int) -> None:
     index, result = np.arange(count)[None], FixedType.parse(RESULTS[1])
     accum = FixedType(t.signed, t.width + 2, t.integer + 2)
     check(MaxPool("pool", ("x",), (1,), result, index, accum, 0, t.fraction), [(t, count)], lambda x: [max(x)])
-    down = FixedType(True, 200, 200 - t.fraction)  # a quotient is cut off at the accumulator's last bit
+    positive, accum = replace(t, signed=False), replace(accum, signed=False)
     mean = AveragePool("pool", ("x",), (1,), result, index, accum)
-    check(mean, [(t, count)], lambda x: [_floor(sum(x, Fraction(0)) / count, down.fraction)])
+    # A quotient is cut off at the accumulator's last bit.
+    check(mean, [(positive, count)], lambda x: [math.floor(sum(x) / count / unit(t)) * unit(t)])
 
 
-def _floor(exact: Fraction, fraction: int) -> Fraction:
-    scaled: Fraction = exact * Fraction(2) ** fraction
-    return Fraction(scaled.numerator // scaled.denominator) / Fraction(2) ** fraction
+def unit(t: FixedType) -> Fraction:
+    return value(1, t.fraction)
 
 
 @every

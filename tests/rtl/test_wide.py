@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,36 @@ def test_every_bit_in_icarus(arch: str, tmp_path: Path) -> None:
     found = simulated(tmp_path / "right", arch, ["norm", "mean"], [0, 1])
     assert found.texts() == []
     assert found.vectors == 30 + 7
+
+
+@pytest.mark.parametrize("reuse", [2, 8])
+def test_shared_hardware(reuse: int, tmp_path: Path) -> None:
+    """A dense layer in rounds: 40-bit weights in a ROM, 73-bit data, sums that wrap at 110 bits."""
+    t, accum = FixedType.parse("ap_fixed<73,41>"), FixedType.parse("ap_fixed<110,50>")
+    result = FixedType.parse("ap_fixed<90,40,AP_RND_CONV,AP_SAT>")
+    rng = random.Random(reuse)
+    weights = np.array([[rng.randint(-(1 << 39), (1 << 39) - 1) for _ in range(2)] for _ in range(4)])
+    given = Input("x", (), (4,), t)
+    dense = Linear(
+        "dense", ("x",), (2,), result, np.arange(4).reshape(1, 1, 4), weights[None], 28, BIAS, 20, accum, reuse=reuse
+    )
+    ports = {"x": "x", "dense": "dense"}
+    rtl = build_rtl([given, dense], ports, ["dense"], "shared", 5.0)
+    assert rtl.interval_cycles == reuse
+
+    def exact(raw: list[np.ndarray]) -> list[np.ndarray]:
+        out = []
+        for row in raw[0].tolist():
+            sums = [sum(v * int(w) for v, w in zip(row, column, strict=True)) for column in weights.T]
+            biased = [s + (int(b) << accum.fraction - 20) for s, b in zip(sums, BIAS, strict=True)]
+            out.append([cast_raw(cast_raw(s, t.fraction + 28, accum), accum.fraction, result) for s in biased])
+        return [np.array(out, object)]
+
+    (tmp_path / "rtl").mkdir()
+    rtl.write(tmp_path / "rtl")
+    bench = Bench(rtl, [given, dense], ["dense"], ports, simulators=("icarus",))
+    (found,) = bench.run(tmp_path, random_inputs([given], 30), exact)
+    assert found.texts() == []
 
 
 def test_one_wrong_bit_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

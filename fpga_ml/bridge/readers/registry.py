@@ -42,14 +42,13 @@ def check_widths(node: Any) -> None:
     for role, named in node.types.items():
         width, name = int(getattr(named.precision, "width", 1)), role.removesuffix("_t")
         if width > MAX_WIDTH_BITS:
-            own = node.model.config.backend.name == "OpenRTL"
-            setting = (
-                f"hls_config['LayerName']['{node.name}']['Precision']['{name}']" if own else f"layers.{node.name}.precision"
-            )
+            plugin = node.model.config.backend.name == "OpenRTL"
+            setting = f"hls_config['LayerName']['{node.name}']['Precision']['{name}']"
             raise FpgaMlError(
                 f"{name} of layer '{node.name}' is {width} bits wide, more than {MAX_WIDTH_BITS}",
                 where=f"layer '{node.name}', type {name} = {named.precision}",
-                do=f"set {setting}" + ("" if own else f" {name} in fpga_ml.toml") + ", or give what it reads fewer bits",
+                do=f"set {setting if plugin else f'{name} under [layers.{node.name}.precision] in fpga_ml.toml'}"
+                ", or give what it reads fewer bits",
             )
 
 

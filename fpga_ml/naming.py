@@ -76,7 +76,7 @@ _WORDS = """
     strndupa be16toh be32toh be64toh htobe16 htobe32 htobe64 htole16 htole32 htole64 le16toh le32toh le64toh
     sched_priority main std nnet hls sycl environ signgam timezone daylight tzname optarg optind opterr optopt
     program_invocation_name program_invocation_short_name defines parameters loaded_weights trace_enabled trace_outputs
-    trace_type_size trace_data nullptr in expected got log samples wrong line words values value file read_line
+    trace_type_size trace_data board fpga_ml_shell in expected got log samples wrong line words values value file read_line
 """
 _VARIABLES = frozenset(_WORDS.split())
 _VARIABLE_SHAPES = re.compile(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -97,6 +98,8 @@ def write_project(graph: Graph, folder: Path, target: Path, backend: str) -> Non
             ) from error
     _mend_headers(folder)
     _forget(folder, target)
+    if backend == "Quartus":
+        _mend_traces(graph, folder)
     if backend in _CHECKED:
         name = graph.hls.config.get_project_name()
         (folder / f"{name}_test.cpp").write_text(testbench(graph.hls))
@@ -122,6 +125,18 @@ def _mend_headers(folder: Path) -> None:
         for wrong in ("data_T, res_T", "data_T, typename CONFIG_T::accum_t"):
             text = text.replace(f"nnet::dense<{wrong}, typename CONFIG_T::{config}>(", right)
     header.write_text(text)
+
+
+def _mend_traces(graph: Graph, folder: Path) -> None:
+    """hls4ml's Quartus writer traces, in a stream, the last layer's values in the place of every layer's, from a stream that is
+    still empty: values of other samples, or a crash."""
+    top = folder / "firmware" / f"{graph.hls.config.get_project_name()}.cpp"
+    text = top.read_text()
+    for node in graph.hls.get_layers():
+        own = node.get_output_variable()
+        call = f'save_layer_output<{own.type.name}>({own.name}, "{node.name}", {own.size_cpp()})'
+        text = re.sub(rf'save_layer_output<\w+>\(\w+, "{re.escape(node.name)}", [^;]+\)', call, text)
+    top.write_text(text)
 
 
 def write_vectors(folder: Path, x: Sequence[Array], expected: Sequence[Array]) -> None:

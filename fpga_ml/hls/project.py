@@ -113,6 +113,18 @@ def _forget(folder: Path, target: Path) -> None:
             file.write_text(text.replace(str(folder), str(target.resolve())), errors="surrogateescape")
 
 
+def _mend_traces(graph: Graph, folder: Path) -> None:
+    """hls4ml's Quartus writer traces, in a stream, the last layer's values in the place of every layer's, from a stream that is
+    still empty: values of other samples, or a crash."""
+    top = folder / "firmware" / f"{graph.hls.config.get_project_name()}.cpp"
+    text = top.read_text()
+    for node in graph.hls.get_layers():
+        own = node.get_output_variable()
+        call = f'save_layer_output<{own.type.name}>({own.name}, "{node.name}", {own.size_cpp()})'
+        text = re.sub(rf'save_layer_output<\w+>\(\w+, "{re.escape(node.name)}", [^;]+\)', call, text)
+    top.write_text(text)
+
+
 def _mend_headers(folder: Path) -> None:
     """hls4ml 1.3.0's lstm and gru take the state for an input, and lstm gives its sums the type of its result: a network
     whose types differ there does not compile (hls4ml issue 1166)."""
@@ -125,18 +137,6 @@ def _mend_headers(folder: Path) -> None:
         for wrong in ("data_T, res_T", "data_T, typename CONFIG_T::accum_t"):
             text = text.replace(f"nnet::dense<{wrong}, typename CONFIG_T::{config}>(", right)
     header.write_text(text)
-
-
-def _mend_traces(graph: Graph, folder: Path) -> None:
-    """hls4ml's Quartus writer traces, in a stream, the last layer's values in the place of every layer's, from a stream that is
-    still empty: values of other samples, or a crash."""
-    top = folder / "firmware" / f"{graph.hls.config.get_project_name()}.cpp"
-    text = top.read_text()
-    for node in graph.hls.get_layers():
-        own = node.get_output_variable()
-        call = f'save_layer_output<{own.type.name}>({own.name}, "{node.name}", {own.size_cpp()})'
-        text = re.sub(rf'save_layer_output<\w+>\(\w+, "{re.escape(node.name)}", [^;]+\)', call, text)
-    top.write_text(text)
 
 
 def write_vectors(folder: Path, x: Sequence[Array], expected: Sequence[Array]) -> None:

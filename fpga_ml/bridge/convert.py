@@ -21,7 +21,7 @@ from hls4ml.utils.config import create_config
 
 from fpga_ml.bridge import table_settings
 from fpga_ml.bridge.mended import mended
-from fpga_ml.bridge.precision import MARKER, defaulted
+from fpga_ml.bridge.precision import MARKER, defaulted, drop_unused
 from fpga_ml.bridge.readers.registry import check_widths
 from fpga_ml.bridge.softmax import SoftmaxTables, tables_for
 from fpga_ml.config import Config
@@ -275,6 +275,7 @@ def _check_types(graph: Any) -> None:
             where=f"layer '{layer}'",
             do=f"set it in fpga_ml.toml ([layers.{layer}.precision], {role} = ...), or quantise the layer's inputs and weights",
         )
+    drop_unused(graph)
 
 
 def _convert_legacy(source: Source, config: Config, folder: Path) -> Any:

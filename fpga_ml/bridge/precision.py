@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from hls4ml.model.optimizer.optimizer import optimizer_map
 from hls4ml.model.optimizer.passes.bit_exact import minimal_kif
-from hls4ml.model.optimizer.passes.infer_precision import InferPrecisionTypes
+from hls4ml.model.optimizer.passes.infer_precision import InferPrecisionTypes, _get_precision_from_constant
 from hls4ml.model.types import (
     ExponentPrecisionType,
     FixedPrecisionType,
@@ -36,18 +36,22 @@ _PROBABILITY = FixedPrecisionType(18, 1, False, "RND", "SAT")
 
 
 def defaulted(graph: Any) -> Iterator[tuple[str, str]]:
-    """(layer, role) of the types that are still the MARKER and that the C++ of an hls4ml graph uses.
-
-    A type that the C++ only declares becomes that of the layer's result.
-    """
+    """(layer, role) of the types that are still the MARKER and that the C++ of an hls4ml graph uses."""
     for node in graph.get_layers():
         variables = {name: node.weights[name] for name in node.weights} | {"result": node.get_output_variable()}
         yield from ((node.name, name) for name, v in variables.items() if v.type.precision == _MARKER)
-        for role, named in node.types.items():
-            if named.precision == _MARKER and _is_used(node, named):
-                yield node.name, role.removesuffix("_t")
-            elif named.precision == _MARKER:
-                named.name, named.precision = f"{node.name}_{role}", node.get_output_variable().type.precision
+        yield from ((node.name, role.removesuffix("_t")) for role, named in _marked(node) if _is_used(node, named))
+
+
+def drop_unused(graph: Any) -> None:
+    """A MARKER that the C++ only declares becomes the type of the layer's result."""
+    for node in graph.get_layers():
+        for role, named in _marked(node):
+            named.name, named.precision = f"{node.name}_{role}", node.get_output_variable().type.precision
+
+
+def _marked(node: Any) -> list[tuple[str, Any]]:
+    return [(role, named) for role, named in node.types.items() if named.precision == _MARKER]
 
 
 def _is_used(node: Any, named: Any) -> bool:
@@ -129,8 +133,7 @@ class ExactPrecision(InferPrecisionTypes):  # type: ignore[misc]
             return []
         if node.get_attr("activation").lower() == "thresholdedrelu":
             return list(super()._infer_par_act_precision(node, types_to_infer))
-        exact = _constant_type(np.array(node.get_attr("activ_param")))
-        return _given(node, ["param_t"], exact) if exact is not None else []
+        return _given(node, ["param_t"], _get_precision_from_constant(node.get_attr("activ_param"), max_width=24))
 
     def _infer_rnn_precision(self, node: Any, types_to_infer: list[str]) -> list[str]:
         inferred: list[str] = super()._infer_rnn_precision(node, types_to_infer)

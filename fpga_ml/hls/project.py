@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -108,6 +109,8 @@ def write_project(graph: Graph, folder: Path, target: Path, backend: str) -> Non
         check_written(graph.hls, folder)
     _mend_headers(folder)
     _forget(folder, target)
+    if backend == "Quartus":
+        _mend_traces(graph, folder)
     if backend in _CHECKED:
         name = graph.hls.config.get_project_name()
         (folder / f"{name}_test.cpp").write_text(testbench(graph.hls))
@@ -122,6 +125,18 @@ def _forget(folder: Path, target: Path) -> None:
         text = file.read_text(errors="surrogateescape")
         if str(folder) in text:
             file.write_text(text.replace(str(folder), str(target.resolve())), errors="surrogateescape")
+
+
+def _mend_traces(graph: Graph, folder: Path) -> None:
+    """hls4ml's Quartus writer traces, in a stream, the last layer's values in the place of every layer's, from a stream that is
+    still empty: values of other samples, or a crash."""
+    top = folder / "firmware" / f"{graph.hls.config.get_project_name()}.cpp"
+    text = top.read_text()
+    for node in graph.hls.get_layers():
+        own = node.get_output_variable()
+        call = f'save_layer_output<{own.type.name}>({own.name}, "{node.name}", {own.size_cpp()})'
+        text = re.sub(rf'save_layer_output<\w+>\(\w+, "{re.escape(node.name)}", [^;]+\)', call, text)
+    top.write_text(text)
 
 
 def _mend_headers(folder: Path) -> None:

@@ -27,7 +27,7 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.quantizers import quantised, relu_quantizer, type_of
 from fpga_ml.numerics import FixedType, Overflow, Rounding
 
-FAST_CASES = 10
+FAST_CASES = 6
 
 
 def _agree(chosen: Sequence[Case], folder: Path) -> None:
@@ -46,7 +46,7 @@ def test_each_type_is_in_the_grid() -> None:
 
 def test_some_types_of_the_grid(tmp_path: Path) -> None:
     wrapping = random.Random(1).sample(list(grid.cases()), FAST_CASES)
-    _agree([*wrapping, *map(grid.exact, wrapping[:4])], tmp_path)
+    _agree([*wrapping, *map(grid.exact, wrapping[:2])], tmp_path)
 
 
 @pytest.mark.slow
@@ -98,9 +98,8 @@ def _built(cases: Sequence[Case], folder: Path, **settings: Any) -> None:
         assert all(run["passed"] for run in project.report["cosim"])
 
 
-@pytest.mark.parametrize("arch", ["parallel", "stream"])
-def test_branches_of_many_types_down_to_rtl(arch: str, tmp_path: Path) -> None:
-    _built(_chosen(8, seed=3), tmp_path / "p", arch=arch, until="cosim", simulators=("icarus",))
+def test_branches_of_many_types_down_to_rtl(tmp_path: Path) -> None:
+    _built(_chosen(8, seed=3), tmp_path / "p", arch="stream", until="cosim", simulators=("icarus",))
 
 
 @pytest.mark.slow
@@ -145,9 +144,10 @@ def _scaled(power: int, names: Sequence[str]) -> tuple[Any, list[np.ndarray]]:
     return model, [rng.normal(size=(40, 6, 2)) * 2.0**power for _ in names]
 
 
-@pytest.mark.parametrize(("power", "arch"), [(20, "parallel"), (-20, "stream")])
+@pytest.mark.parametrize(("power", "arch"), [(20, "parallel"), pytest.param(-20, "stream", marks=pytest.mark.slow)])
 def test_large_and_tiny_values_in_every_layer(power: int, arch: str, tmp_path: Path) -> None:
-    model, x = _scaled(power, [n for n in _LAYERS if arch == "parallel" or n not in ("threshold",)])
+    names = [name for name in _LAYERS if arch == "parallel" or name != "threshold"]
+    model, x = _scaled(power, names)
     config = Config(bits=8, arch=arch, cosim_vectors=10, simulators=("icarus",))
     project = fpga_ml.compile(model, data=x, output=tmp_path / "p", config=config)
     csim = project.report["csim"]
@@ -155,8 +155,9 @@ def test_large_and_tiny_values_in_every_layer(power: int, arch: str, tmp_path: P
     assert project.report["emulator"]["mismatches"] == 0
     assert project.agrees
     assert project.report["cosim"]
-    for found, right in zip(project.outputs["csim"], project.outputs["float"], strict=True):
-        assert np.abs(found - right).max() < 0.05 * np.abs(right).max()
+    for name, found, right in zip(names, project.outputs["csim"], project.outputs["float"], strict=True):
+        if name != "threshold":  # 6 is far below the last bit of 2**20 in 8 bits
+            assert np.abs(found - right).max() < 0.05 * np.abs(right).max()
 
 
 # No type is hls4ml's default.

@@ -80,6 +80,17 @@ class UnaryTable:
         width = max(8, *(v.bit_length() for v in self.entries)) + self.fine + 2
         return FixedType(True, width, width - self.fraction - self.fine)
 
+    @cached_property
+    def _padded(self) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+        """(first, entries, rises): up to the ends of the place's type, which saturates, so that no comparison is needed; as it is
+        where that would more than double the table."""
+        steps = 1 << max(self.place.width - self.fine, 0)
+        below, above = self.first + steps // 2, steps // 2 - self.first - len(self.entries)
+        if steps > 2 * len(self.entries) or min(below, above) < 0:
+            return self.first, self.entries, self.rises
+        entries = (*self.entries[:1] * below, *self.entries, *self.entries[-1:] * above)
+        return -steps // 2, entries, (*(0,) * below, *self.rises, *(0,) * above)
+
     def evaluate(self, x: Tensor) -> Tensor:
         place = x.cast(self.place).raw.clip(*self.ends)
         number = (place >> self.fine) - self.first
@@ -88,14 +99,18 @@ class UnaryTable:
         return Tensor(value, self.value).cast(self.result)
 
     def lower(self, b: Builder, x: int) -> int:
-        low, high = (b.const(end, self.place.fraction) for end in self.ends)
-        place = b.scale(b.min(b.max(b.cast(x, self.place), low), high), self.place.fraction - self.fine)
+        first, entries, rises = self._padded
+        low, high = (b.const(end << self.fine, self.place.fraction) for end in (first, first + len(entries) - 1))
+        place = b.cast(x, self.place)
+        if len(entries) << self.fine < 1 << self.place.width:
+            place = b.min(b.max(place, low), high)
+        place = b.scale(place, self.place.fraction - self.fine)
         width = max(self.place.width - self.fine, 1) + 1
         number = b.cast(place, FixedType(True, width, width))
-        value = b.lookup(number, self.entries, self.first, self.fraction)
+        value = b.lookup(number, entries, first, self.fraction)
         if self.fine:
             part = b.cast(place, FixedType(False, self.fine, 0, overflow=Overflow.WRAP))
-            value = b.add(value, b.mul(b.lookup(number, self.rises, self.first, self.fraction), part))
+            value = b.add(value, b.mul(b.lookup(number, rises, first, self.fraction), part))
         return b.cast(value, self.result)
 
 

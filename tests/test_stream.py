@@ -145,7 +145,7 @@ def test_windows(name: str, vectors: int, tmp_path: Path) -> None:
 def test_layers(name: str, vectors: int, tmp_path: Path) -> None:
     shape, build = {**EXACT, **TABLES}[name]
     # What works on a vector works on each pixel of a series.
-    shape = SERIES if shape == VECTOR and name not in ("softmax", "prelu", "qdense_scaled") else shape
+    shape = SERIES if shape == VECTOR and name not in ("softmax", "prelu") else shape
     model, x = weighted(_around(shape, build), vectors)
     prove(model, x, tmp_path, vectors)
 

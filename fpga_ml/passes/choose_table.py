@@ -21,7 +21,7 @@ _MOST_CORNERS = 64  # entries of a table of a function that is made of straight 
 _ENUMERATED_BITS = 16
 MOST_COST = 0.5  # in steps of the result
 _TAIL = 1 / 8  # what an end that is cut off may cost
-_GUARD_BITS = 4  # that entries have below the result's, where lines join them
+_GUARD_BITS = 4  # that entries have at most below the result's, where lines join them
 _MARGIN = 0.25  # of the range on the data, beyond each of its ends
 _GRID, _ZOOMS = 1025, 6
 _PARTS = [k / 8 for k in range(9)]
@@ -36,7 +36,8 @@ def choose(f: Curve, given: FixedType, result: FixedType, reach: tuple[float, fl
         return exact
     low, high = _domain(f, given, result, reach)
     found: list[UnaryTable] = []
-    for tables in (_steps(f, result, low, high), _lines(f, given, result, low, high)):
+    lines = (_lines(f, given, result, low, high, guard=bits) for bits in range(1, _GUARD_BITS + 1))
+    for tables in (_steps(f, result, low, high), *lines):
         tried: UnaryTable | None = None
         for tried in tables:
             if tried.cost <= MOST_COST:
@@ -146,17 +147,24 @@ def _steps(f: Curve, result: FixedType, low: float, high: float) -> Iterator[Una
 
 
 def _lines(
-    f: Curve, given: FixedType, result: FixedType, low: float, high: float, most: int = MOST_ENTRIES, finest: int = 0
+    f: Curve,
+    given: FixedType,
+    result: FixedType,
+    low: float,
+    high: float,
+    most: int = MOST_ENTRIES,
+    finest: int = 0,
+    guard: int = _GUARD_BITS,
 ) -> Iterator[UnaryTable]:
-    """finest: fraction bits of the argument that count at least."""
-    fraction = result.fraction + _GUARD_BITS
+    """finest: fraction bits of the argument that count at least; guard: bits of an entry below the result's."""
+    fraction = result.fraction + guard
     for bits, first, last in _grids(low, high, most):
         x = np.ldexp(np.arange(first, last + 1, dtype=np.float64), -bits)
         raw = np.rint(np.ldexp(_lifted(f, x), fraction))
         y = np.ldexp(raw, -fraction)
         off = max(float(np.abs(y[:-1] + t * np.diff(y) - f(x[:-1] + t * np.diff(x))).max(initial=0.0)) for t in _PARTS)
         slope = math.ldexp(float(np.abs(np.diff(y)).max(initial=0.0)), bits)
-        counts = math.ceil(math.log2(slope / result.lsb)) + _GUARD_BITS + 1 if slope else bits  # bits of the argument
+        counts = math.ceil(math.log2(slope / result.lsb)) + guard + 1 if slope else bits  # bits of the argument
         kept = max(min(max(counts, finest), given.fraction), bits)
         cut = math.ldexp(slope, -kept) if kept < given.fraction else 0.0
         fine = kept - bits

@@ -127,11 +127,12 @@ def test_the_lowered_kernel_is_the_layer(name: str, given: str, result: str) -> 
 
 
 def test_a_wrong_entry_is_seen() -> None:
-    """The test above, of a table with one entry that is a step too high."""
+    """The test above, of a table with one entry that is two steps too high."""
     result = FixedType(True, 8, 1, Rounding.RND_CONV, Overflow.SAT)
     table = choose(curve("tanh"), WIDE, result, (-4.0, 4.0))
     middle = len(table.entries) // 2 + 9
-    off = tuple(v + 2 * (k == middle) for k, v in enumerate(table.entries))
+    step = 1 << (table.fraction - result.fraction)
+    off = tuple(v + 2 * step * (k == middle) for k, v in enumerate(table.entries))
     wrong = UnaryTable(table.place, table.fine, table.first, off, table.fraction, result, table.cost)
     assert _off(wrong, WIDE, np.linspace(-4, 4, 20_001), TRUE["tanh"]).max() > 1
 

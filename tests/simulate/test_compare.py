@@ -90,6 +90,24 @@ def test_a_fault_on_either_side_of_a_table_fails(
     assert not project.agrees
 
 
+@pytest.mark.parametrize(("weights", "verdict"), [("", True), ("w4", False)])
+def test_behind_a_table_of_every_argument_bits_are_judged(
+    weights: str, verdict: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tanh of 8 bits is the function itself, rounded; so a fault behind it is one."""
+    keras.utils.set_random_seed(3)
+    bits = "quantized_bits(6, 0, alpha=1)"
+    x = keras.Input((6,), name="x")
+    dense = qkeras.QDense(3, kernel_quantizer=bits, bias_quantizer=bits, name="fc")
+    model = keras.Model(x, dense(keras.layers.Activation("tanh", name="t")(x)), name="behind")
+    if weights:
+        _sabotage(monkeypatch, weights)
+    config = quick().replace(input_type="ap_fixed<8,3>")
+    csim = fpga_ml.compile(model, data=samples(model), output=tmp_path / "p", config=config).report["csim"]
+    assert csim["bit_exact_vs_quantised_model"] is verdict
+    assert (csim["first_difference"] is None) is verdict
+
+
 def test_narrow_accumulator_is_named(tmp_path: Path) -> None:
     """The user's own accumulator type, too narrow: the report names the layer, both values and both types."""
     path = tmp_path / "fpga_ml.toml"

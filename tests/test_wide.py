@@ -25,6 +25,7 @@ from fpga_ml.simulate.prove import raw_inputs
 from fpga_ml.toolchain.gxx import build_testbench
 
 SAMPLES = 40
+INPUT = "ap_fixed<70,12>"
 
 
 def quantizer() -> Any:
@@ -70,7 +71,7 @@ def exact(model: keras.Model, raw: np.ndarray, t: FixedType) -> list[Fraction]:
 def test_every_bit_of_a_wide_output(arch: str, steps: int, tmp_path: Path) -> None:
     model = two_products(steps)
     x = np.random.default_rng(3).normal(size=(SAMPLES, *model.inputs[0].shape[1:]))
-    config = Config(bits=24, arch=arch, until="cosim", simulators=("icarus",), cosim_vectors=SAMPLES)
+    config = Config(bits=24, arch=arch, until="cosim", simulators=("icarus",), cosim_vectors=SAMPLES, input_type=INPUT)
     project = fpga_ml.compile(model, data=x, config=config, output=tmp_path / "p")
     csim, (run,) = project.report["csim"], project.report["cosim"]
     assert FixedType.parse(project.report["model"]["outputs"][0]["type"]).width > 70

@@ -35,6 +35,7 @@ from fpga_ml.frontend.rebuild import Call, calls
 from fpga_ml.numerics import FixedType
 
 BACKENDS = ("Vitis", "Vivado", "Quartus", "oneAPI", "Catapult", "Libero")
+_MOST_INPUT_BITS = 100  # hls4ml's bit_exact.py: FixInputPrecision
 _XILINX = re.compile(r"^x[aqc]\w+(-\w+){0,4}$", re.IGNORECASE)
 _PARTS = {
     "Vitis": (_XILINX, "a Xilinx part such as xcvu13p-flga2577-2-e"),
@@ -363,6 +364,13 @@ def _settings(
     hls_config["Model"]["ReuseFactor"] = config.reuse_factor
     layers = hls_config["LayerName"]
     for tensor, t in zip(calibrated.model.inputs, calibrated.input_types, strict=True):
+        if t.width > _MOST_INPUT_BITS:
+            raise FpgaMlError(
+                f"input '{tensor.name}' is {t.width} bits wide: hls4ml {hls4ml.__version__} takes a type of more than "
+                f"{_MOST_INPUT_BITS} for one that is still to be found",
+                where=f"input '{tensor.name}'",
+                do=f"choose an input_type of at most {_MOST_INPUT_BITS} bits",
+            )
         layers[tensor.name]["Precision"]["result"] = _spelled(t)
     passing = {layer.name for layer in calibrated.model.layers if _is_identity(layer)}
     for name, section in layers.items():

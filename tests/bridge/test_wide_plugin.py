@@ -93,7 +93,7 @@ SLOW = pytest.mark.slow
     ("name", "io_type"),
     [
         ("normalisation", "io_parallel"),
-        ("causal", "io_stream"),
+        pytest.param("causal", "io_stream", marks=SLOW),
         pytest.param("normalisation", "io_stream", marks=SLOW),
         pytest.param("causal", "io_parallel", marks=SLOW),
         pytest.param("pointwise", "io_parallel", marks=SLOW),

@@ -104,7 +104,7 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
 
         for graph in _graphs(model):
             graph.fpga_ml_layers = read_layers(graph)
-            warn_of_constants(graph.fpga_ml_layers)
+            warn_of_constants(graph.fpga_ml_layers, exact=bool(graph.config.config.get("Exact")))
         if _is_split(model):
             model._predict = MethodType(self.predict, model)
 
@@ -145,6 +145,7 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
         Returns {latency_cycles, interval_cycles, register_bits, files, cosim: [{simulator, passed, vectors, ...}]}.
         """
         from fpga_ml.rtl.build import build_rtl
+        from fpga_ml.rtl.names import identifier
         from fpga_ml.simulate.emulate import emulate_outputs
         from fpga_ml.simulate.prove import Bench, default_vectors, random_inputs, raw_inputs
         from fpga_ml.simulate.vectors import load_samples
@@ -170,7 +171,8 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
                 if vectors is None
                 else raw_inputs(layers, load_samples(vectors, _inputs(model), 0).x)
             )
-            runs = Bench(rtl, layers, heads, ports).run(folder, x, lambda a: emulate_outputs(layers, a, heads))
+            called = {layer: identifier(port) for layer, port in ports.items()}  # as the RTL calls them
+            runs = Bench(rtl, layers, heads, called).run(folder, x, lambda a: emulate_outputs(layers, a, heads))
             report["cosim"] = [
                 {"simulator": r.simulator, "passed": r.passed, "vectors": r.vectors, "mismatches": r.texts()} for r in runs
             ]
@@ -236,5 +238,6 @@ def _heads(model: Any) -> list[str]:
 
 
 def _ports(model: Any) -> dict[str, str]:
+    """{layer: hls4ml's name of the variable} of inputs and outputs."""
     named = {v.name: v.name for v in model.get_input_variables()}
     return named | {h: v.name for h, v in zip(_heads(model), model.get_output_variables(), strict=True)}

@@ -107,7 +107,7 @@ def check_faults(model: Any, *, exact: bool) -> None:
             )
 
 
-def warn_of_constants(layers: Sequence[Layer]) -> None:
+def warn_of_constants(layers: Sequence[Layer], *, exact: bool) -> None:
     """Warn of a softmax whose outputs a clear lead of one class does not change, as hls4ml's default types make some do: their
     tables are addressed by the highest bits of a wide type."""
     types = {layer.name: layer.result for layer in layers}
@@ -117,8 +117,9 @@ def warn_of_constants(layers: Sequence[Layer]) -> None:
         rows = np.tile(t.raw(np.concatenate([leads, 0 * leads[:1]])), layer.size // layer.shape[-1])
         results = layer.evaluate(Tensor(rows, t)).raw
         if (results == results[0]).all():
+            other = "fpga_ml.compile, which chooses its tables on data" if exact else "exact=True or fpga_ml.compile"
             warnings.warn(
                 f"softmax '{layer.name}' gives the same outputs whichever class leads by {_LEAD:g}: its input has the type "
-                f"{t.cpp()}. Set the layer's types and TableSize in hls_config, or convert with exact=True",
+                f"{t.cpp()}. Set the layer's types and TableSize in hls_config, or convert with {other}",
                 stacklevel=2,
             )

@@ -85,6 +85,16 @@ def test_several_graphs(tmp_path: Path) -> None:
     assert_array_equal(split.predict(x), expected)
 
 
+@pytest.mark.parametrize("name", ["in put", "reg"])
+def test_inputs_of_any_name_are_ports(name: str, tmp_path: Path) -> None:
+    inputs = keras.Input((3,), name=name)
+    model = keras.Model(inputs, L.Dense(2, name="o")(inputs))
+    config = hls4ml.utils.config_from_keras_model(model, backend="OpenRTL")
+    graph = hls4ml.converters.convert_from_keras_model(model, hls_config=config, backend="OpenRTL", output_dir=str(tmp_path))
+    report = graph.build(vectors=np.zeros((2, 3)))
+    assert all(run["passed"] for run in report["cosim"]), report
+
+
 @pytest.mark.parametrize("shape", [(40, 5), (5,), (40, 6, 2)])
 def test_a_wrong_width_is_one_error(shape: tuple[int, ...], tmp_path: Path) -> None:
     graph, _ = converted(STEPS, tmp_path)

@@ -377,7 +377,8 @@ def _settings(
         section["Trace"] = True
         if "ReuseFactor" in section:
             section["ReuseFactor"] = config.reuse_factor
-        _set_types(section, calibrated.quantised.precision.get(name, {}))
+        types = calibrated.quantised.precision.get(name, {})
+        _set_types(section, {**types, **_by_gate(types, config.backend)})
         if name in passing:
             section["Precision"]["result"] = "auto"
         if name in softmax:
@@ -388,6 +389,14 @@ def _settings(
         own = config.layers.get(max(owners, key=len, default=""))
         if own is not None:
             _apply_layer(section, own, is_main=node in calibrated.layers)
+
+
+def _by_gate(types: Mapping[str, str], backend: str) -> dict[str, str]:
+    """The types of an LSTM's weights for backends that keep them gate by gate, in variables of their own."""
+    if backend not in ("Quartus", "oneAPI") or "recurrent_weight" not in types:
+        return {}
+    kept = [name for name in ("weight", "recurrent_weight", "bias") if name in types]
+    return {f"{name}_{gate}": types[name] for name in kept for gate in "ifco"}
 
 
 def _is_identity(layer: Any) -> bool:

@@ -19,11 +19,11 @@ from scipy.special import xlogy
 from fpga_ml.celeste.evaluator import offsets
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.numerics import FixedType, Overflow, Rounding
-from fpga_ml.numerics.types import MAX_WIDTH_BITS
 
 Ints = npt.NDArray[np.int64]
 VALUE, MOMENTS, OVERFLOW = OUTPUTS = ("value", "moments", "overflow")
 _EXACT_BITS = 53  # of a double, through which C-simulation hands its results
+_WORD_BITS = 64  # in which the kernel is evaluated
 _DEVIANCE_FRACTION = 26  # sums of thousands of pixels then stay within 64 bits
 _GUARD_BITS = 2  # of the mantissa, below the last bit of one over it
 
@@ -100,9 +100,9 @@ class Design:
         quotient = self.rate_bits + self.residual_integer + self.reciprocal.fraction + 2
         term = self.rate_integer + self.residual_integer + 2 + max(self.product_fraction, self.deviance_fraction)
         power = self.exp.fraction + 1 + (1 << self.exponent_bits)
-        if max(quotient, term, power) > MAX_WIDTH_BITS:
+        if max(quotient, term, power) > _WORD_BITS:
             raise FpgaMlError(
-                f"its products need more than {MAX_WIDTH_BITS} bits",
+                f"its products need more than {_WORD_BITS} bits",
                 where="design of the Celeste kernel",
                 do="choose fewer bits for the rate, the residual or the tables",
             )
@@ -270,9 +270,9 @@ def _sum_type(integer: int, fraction: int, weight: int) -> FixedType:
     """Of a sum of values with so many integer bits, sign included, times weights that add up to `weight` in magnitude: all of
     its fraction that a double holds."""
     integer += math.ceil(math.log2(weight))
-    if integer + fraction > MAX_WIDTH_BITS:
+    if integer + fraction > _WORD_BITS:
         raise FpgaMlError(
-            f"sums over the patch need {integer + fraction} bits, more than {MAX_WIDTH_BITS}",
+            f"sums over the patch need {integer + fraction} bits, more than {_WORD_BITS}",
             where="design of the Celeste kernel",
             do="choose a smaller patch, or a design with fewer bits",
         )

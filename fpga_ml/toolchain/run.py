@@ -70,11 +70,12 @@ def run(
             _end(process)
 
         timer = threading.Timer(timeout_s or 0, give_up)
-        if timeout_s is not None:
-            timer.start()
+        timer.daemon = True  # an interrupted program does not wait for it
         lines = []
         with process:
             try:
+                if timeout_s is not None:
+                    timer.start()
                 for line in process.stdout or ():
                     lines.append(line)
                     if kept:

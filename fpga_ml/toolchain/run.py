@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from typing import IO
 
 from fpga_ml.errors import FpgaMlError
 
+_POLL_SECONDS = 0.02
 _TAIL_LINES = 25
 _KB_PER_MB = 1024
 
@@ -57,13 +59,7 @@ def run(
     """
     with tempfile.TemporaryFile("w+", errors="replace") as errors, ExitStack() as files:
         kept = None if log is None else files.enter_context(log.open("w"))
-        try:
-            process = _started(command, subprocess.STDOUT if together or log else errors)
-        except FileNotFoundError:
-            raise FpgaMlError(f"{what}: '{command.arguments[0]}' not found", do=do) from None
-        if running is not None:
-            running.append(process)
-        late = threading.Event()
+        late, lines = threading.Event(), []
 
         def give_up() -> None:
             late.set()
@@ -71,9 +67,14 @@ def run(
 
         timer = threading.Timer(timeout_s or 0, give_up)
         timer.daemon = True  # an interrupted program does not wait for it
-        lines = []
+        try:
+            process = _started(command, subprocess.STDOUT if together or log else errors)
+        except FileNotFoundError:
+            raise FpgaMlError(f"{what}: '{command.arguments[0]}' not found", do=do) from None
         with process:
             try:
+                if running is not None:
+                    running.append(process)
                 if timeout_s is not None:
                     timer.start()
                 for line in process.stdout or ():
@@ -153,6 +154,8 @@ def run_all(commands: Sequence[Command], *, what: str, do: str, timeout_s: float
             return [future.result().stdout for future in futures]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in running:
-                _end(process)
+            while not all(future.done() for future in futures):  # one may be about to start
+                for process in [*running]:
+                    _end(process)
+                time.sleep(_POLL_SECONDS)
             raise

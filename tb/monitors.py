@@ -29,10 +29,11 @@ class OutputMonitor:
     def present(self, cycle: int) -> None:
         """Nothing: a top with this interface cannot be held back at its outputs."""
 
-    def observe(self, cycle: int) -> None:
+    def observe(self, cycle: int) -> Sample | None:
+        """What is there in this cycle, which the scoreboard has got; None while nothing is checked."""
         if not self.armed:
-            return
-        self._high(self._ready, cycle)
+            return None
+        ready = self._high(self._ready, cycle)
         self.idle = self._high(self._idle, cycle)
         done = self._high(self._done, cycle)
         valid = tuple(
@@ -40,7 +41,9 @@ class OutputMonitor:
             for k, (data, flag) in enumerate(self._outputs)
             if (done if flag is None else self._high(flag, cycle))
         )
-        self._board.sample(Sample(cycle, valid, done, self.idle))
+        seen = Sample(cycle, valid, done, self.idle, ready)
+        self._board.sample(seen)
+        return seen
 
     def _high(self, signal: tuple[str, Any], cycle: int) -> bool:
         name, handle = signal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fpga_ml.simulate.cosim_types import Mode, ModeResult, Vectors
+from fpga_ml.simulate.cosim_types import Mode, ModeResult, Promise, Vectors
 from tb.drivers import StartDriver
 from tb.monitors import OutputMonitor
 from tb.ports import Parallel
@@ -14,9 +14,14 @@ from tb.scoreboard import Scoreboard
 class ParallelSide:
     """Vectors by ap_start, outputs by their valid ports."""
 
-    def __init__(self, dut: Any, ports: Parallel, vectors: Vectors, mode: Mode, seed: int, *, fixed_latency: bool) -> None:
-        self.board = Scoreboard(mode, vectors, ports.outputs, fixed_latency=fixed_latency)
-        self._driver = StartDriver(dut, ports, vectors, self.board, gaps=mode == "random_gaps", seed=seed)
+    def __init__(
+        self, dut: Any, ports: Parallel, vectors: Vectors, mode: Mode, seed: int, promise: Promise | None
+    ) -> None:
+        self.board = Scoreboard(mode, vectors, ports.outputs, promise)
+        noise = promise is not None and promise.latency_cycles > 0  # without registers, outputs answer a start in a reset
+        self._driver = StartDriver(
+            dut, ports, vectors, self.board, gaps=mode == "random_gaps", noise=noise, seed=seed
+        )
         self._monitor = OutputMonitor(dut, ports, self.board)
 
     @property
@@ -41,7 +46,7 @@ class ParallelSide:
 
     @property
     def unsent(self) -> int:
-        return len(self._driver.queue)
+        return self._driver.unsent
 
     def present(self, cycle: int) -> None:
         self._driver.present(cycle)
@@ -49,12 +54,15 @@ class ParallelSide:
 
     def observe(self, cycle: int) -> None:
         self._driver.observe(cycle)
-        self._monitor.observe(cycle)
+        seen = self._monitor.observe(cycle)
+        if seen and self.board.promise:
+            driver = self._driver
+            self.board.timing(seen, start=driver.start, complete=driver.complete, resetting=driver.paused)
 
     def reset(self) -> list[int]:
         """The vectors that are lost; they are sent again, after the others."""
         lost = self.board.reset()
-        self._driver.queue.extend(lost)
+        self._driver.again(lost)
         return lost
 
     def result(self, *, resets: int, discarded: int, cycles: int) -> ModeResult:

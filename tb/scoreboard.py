@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fpga_ml.simulate.cosim_types import Fault, Mismatch, Mode, ModeResult, Vectors
+from fpga_ml.simulate.cosim_types import Fault, Mismatch, Mode, ModeResult, Promise, Vectors
 from tb.ports import OutputPort
 
 _KEPT_MISMATCHES = 1000
@@ -29,12 +29,13 @@ class Flight:
 
 @dataclass(frozen=True)
 class Sample:
-    """What the monitor saw in one cycle: (index of the output port, its bits) for each valid one; ap_done; ap_idle."""
+    """What the monitor saw in one cycle: (index of the output port, its bits) for each valid one; ap_done; ap_idle; ap_ready."""
 
     cycle: int
     valid: tuple[tuple[int, str], ...]
     done: bool
     idle: bool
+    ready: bool
 
 
 class Mismatches:
@@ -46,6 +47,11 @@ class Mismatches:
         self._mismatches: list[Mismatch] = []
         self.count = 0
         self.x_values = 0
+
+    @property
+    def wrong(self) -> int:
+        """Differences and kinds of broken rules."""
+        return self.count + len(self._faults)
 
     def fault(self, signal: str, cycle: int, what: str) -> None:
         """A broken rule; the first of its kind is kept, the others are counted."""
@@ -69,11 +75,12 @@ class Mismatches:
 
 
 class Scoreboard:
-    """fixed_latency: the top promises that all outputs and ap_done come in one cycle, always as long after the start."""
+    """promise: the top's own timing, to the cycle: when ap_ready, ap_done and ap_idle are high, with all outputs in the cycle of
+    ap_done."""
 
-    def __init__(self, mode: Mode, vectors: Vectors, outputs: Sequence[OutputPort], *, fixed_latency: bool) -> None:
+    def __init__(self, mode: Mode, vectors: Vectors, outputs: Sequence[OutputPort], promise: Promise | None) -> None:
         self.mode: Mode = mode
-        self.fixed_latency = fixed_latency
+        self.promise = promise
         self.outputs, self.vectors = tuple(outputs), len(vectors)
         rows = {t.name: t.values for t in vectors.outputs}
         self._expected = [(rows[o.tensor], o.element) for o in outputs]
@@ -82,6 +89,7 @@ class Scoreboard:
         self.found = Mismatches(mode)
         self._first: Flight | None = None
         self._last_start: int | None = None
+        self._under_way: list[int] = []
         self._dones = 0
         self.completed = 0
         self.accepted = 0
@@ -96,12 +104,12 @@ class Scoreboard:
     def latency_cycles(self) -> int | None:
         """Of the first vector: from its start to its last output.
 
-        A top without fixed latency may accept a start at its end (Vitis HLS does for intervals above 1): there the
-        start is the first offer.
+        A top without a promise may accept a start at its end (Vitis HLS does for intervals above 1): there the start is
+        the first offer.
         """
         if self._first is None or self._first.completed is None or self._first.accepted is None:
             return None
-        return self._first.completed - (self._first.accepted if self.fixed_latency else self._first.offered)
+        return self._first.completed - (self._first.accepted if self.promise else self._first.offered)
 
     def offered(self, vector: int, cycle: int) -> None:
         self._flights.append(Flight(vector, cycle))
@@ -109,6 +117,7 @@ class Scoreboard:
     def accept(self, cycle: int) -> None:
         """The start of the vector offered last is taken."""
         self._flights[-1].accepted = cycle
+        self._under_way.append(cycle)
         self.accepted += 1
         if self._last_start is not None:
             self.interval_cycles = max(self.interval_cycles or 0, cycle - self._last_start)
@@ -119,14 +128,34 @@ class Scoreboard:
         for k, bits in seen.valid:
             self._output(k, bits, seen.cycle)
         self._dones += seen.done
-        if self.fixed_latency:
+        if self.promise:
             self._together(seen)
-        if seen.idle and any(
+        elif seen.idle and any(
             f.accepted is not None and f.accepted < seen.cycle and f.completed is None for f in self._flights
         ):
             self.found.fault("ap_idle", seen.cycle, "high while a vector is being processed")
         while self._flights and self._flights[0].completed is not None:
             self._retire()
+
+    def timing(self, seen: Sample, *, start: bool, complete: bool, resetting: bool) -> None:
+        """ap_ready, ap_done and ap_idle against the promise; start: the level of ap_start; complete: it and all valid signals are high.
+
+        A start in a reset is lost, and whether ap_ready answers it does not matter.
+        """
+        assert self.promise is not None
+        latency, interval = self.promise.latency_cycles, self.promise.interval_cycles
+        before = [c for c in self._under_way if c < seen.cycle]
+        free = not before or seen.cycle - before[-1] >= interval
+        done = seen.cycle - latency in self._under_way
+        if not resetting:
+            self._level("ap_ready", seen.ready, complete and free, seen.cycle)
+        self._level("ap_done", seen.done, done, seen.cycle)
+        self._level("ap_idle", seen.idle, not start and not any(c + latency >= seen.cycle for c in before), seen.cycle)
+        self._under_way = [c for c in self._under_way if seen.cycle - c < max(latency, interval)]
+
+    def _level(self, signal: str, got: bool, wanted: bool, cycle: int) -> None:
+        if got != wanted:
+            self.found.fault(signal, cycle, f"is {int(got)}, must be {int(wanted)} here")
 
     def reset(self) -> list[int]:
         """Forget what is in flight and give its vectors: nothing of them may come any more."""
@@ -134,6 +163,7 @@ class Scoreboard:
         self._flights.clear()
         self._next = [0] * len(self.outputs)
         self._last_start = None
+        self._under_way.clear()
         self._dones = self.completed
         return lost
 
@@ -144,7 +174,7 @@ class Scoreboard:
                 self._mismatch(k, flight.vector, cycle, "nothing")
         if unsent:
             self.found.fault("ap_ready", cycle, f"{unsent} vectors were never sent: no start is accepted any more")
-        if not self.fixed_latency and self._dones != self.completed and not self._flights:
+        if not self.promise and self._dones != self.completed and not self._flights:
             self.found.fault("ap_done", cycle, f"{self._dones} pulses for {self.completed} vectors")
 
     def result(self, *, stalls: int, resets: int, discarded: int, cycles: int) -> ModeResult:
@@ -181,16 +211,8 @@ class Scoreboard:
         assert flight.completed is not None
         if self._first is None:
             self._first = flight
-        if not self.fixed_latency:
-            return
-        if flight.accepted is None:
+        if self.promise and flight.accepted is None:
             self.found.fault("ap_done", flight.completed, "outputs before the start was accepted")
-            return
-        took, first = flight.completed - flight.accepted, self.latency_cycles
-        if first is not None and took != first:
-            self.found.fault(
-                "ap_done", flight.completed, f"outputs {took} cycles after the start, {first} for the first vector"
-            )
 
     def _retire(self) -> None:
         self._flights.pop(0)

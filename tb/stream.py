@@ -1,7 +1,9 @@
 """AXI4-Stream ports: sources that offer beats, sinks that take them, and what has to come out.
 
 Vectors are sent in order, each input at its own pace; outputs come in the order of the vectors. Rules checked: a valid beat
-stays as it is until it is taken, TVALID and TREADY are 0 or 1, and nothing comes that nothing asked for.
+stays as it is until it is taken and does not wait for TREADY, TVALID and TREADY are 0 or 1, and nothing comes that nothing asked
+for. Of RTL of our own, which makes a promise, besides: the padding of each element, ap_ready, ap_done and ap_idle in every
+cycle, no frame begins without ap_start, latency and interval.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import random
 from collections import deque
 from typing import Any
 
-from fpga_ml.simulate.cosim_types import Mode, ModeResult, Vectors
+from fpga_ml.simulate.cosim_types import Mode, ModeResult, Promise, Vectors
 from tb.drivers import pack
 from tb.ports import Beats, Stream
 from tb.scoreboard import Mismatches, raw_of
@@ -27,6 +29,10 @@ class _Pace:
     def __init__(self, seed: str, *, gaps: bool) -> None:
         self._random, self._gaps, self._left = random.Random(seed), gaps, 0
 
+    def shy(self) -> bool:
+        """Whether a sink waits for a valid beat before it is ready."""
+        return self._gaps and self._random.random() < 0.5
+
     def goes(self) -> bool:
         if not self._gaps:
             return True
@@ -39,8 +45,9 @@ class _Pace:
 class Board:
     """Which vectors are under way, and what has come of them at each output."""
 
-    def __init__(self, mode: Mode, vectors: Vectors, ports: Stream, seed: int) -> None:
+    def __init__(self, mode: Mode, vectors: Vectors, ports: Stream, seed: int, promise: Promise | None) -> None:
         self.mode: Mode = mode
+        self.promise = promise
         self._breaks = mode == "random_gaps" and ports.marked and not vectors.ordered
         self.ordered = vectors.ordered
         self._random = random.Random(seed)
@@ -51,11 +58,12 @@ class Board:
         self._outputs = ports.outputs
         self._sent: list[int] = []
         self._done = [0] * len(ports.outputs)
+        self._taken = [0] * len(ports.inputs)
         self._began: list[int] = []
         self._ended: list[int] = []
         self.completed = 0
         self.accepted = 0
-        self.dones = 0
+        self.dones = self.readies = 0
         self.latency_cycles: int | None = None
         self.interval_cycles: int | None = None
 
@@ -76,6 +84,30 @@ class Board:
             self._began.append(cycle)
             self.accepted += 1
 
+    def taken(self, k: int) -> None:
+        """The last beat of a frame is taken at input k."""
+        self._taken[k] += 1
+
+    @property
+    def under_way(self) -> int:
+        """Frames that have begun and of which ap_done has not told."""
+        return len(self._began) - self.dones
+
+    def timing(self, ready: bool, done: bool, cycle: int) -> None:
+        """ap_ready and ap_done, which tell of a frame in the cycle in which the last of all inputs has taken it, the last of all
+        outputs has given it. A frame of a wrong length is taken at another time."""
+        if not self._breaks:
+            self._level("ap_ready", ready, min(self._taken) > self.readies, cycle)
+        self._level("ap_done", done, min(self._done) > self.dones, cycle)
+        self.readies += ready
+
+    def idle(self, got: bool, wanted: bool, cycle: int) -> None:
+        self._level("ap_idle", got, wanted, cycle)
+
+    def _level(self, signal: str, got: bool, wanted: bool, cycle: int) -> None:
+        if got != wanted:
+            self.found.fault(signal, cycle, f"is {int(got)}, must be {int(wanted)} here")
+
     def beat(self, k: int, place: int, number: int, bits: str, cycle: int) -> None:
         """A beat of output k that was taken."""
         port = self._outputs[k]
@@ -86,9 +118,11 @@ class Board:
         for e in range(port.elements if vector != BROKEN else 0):
             row = self._expected[k][vector]
             top = len(bits) - e * port.slot_bits
-            own = bits[top - port.width_bits : top]
+            own, padding = bits[top - port.width_bits : top], bits[top - port.slot_bits : top - port.width_bits]
             got = raw_of(own, signed=port.signed)
             self.found.x_values += got is None
+            if self.promise and got is not None and padding.strip(own[0] if port.signed else "0"):
+                self.found.fault(port.port.data, cycle, f"padding of element {e} is {padding} before {own}")
             want = row[number * port.elements + e]
             if got != want:
                 told = f"{own} (bits)" if got is None else str(got)
@@ -110,8 +144,8 @@ class Board:
         """Forget what is under way and give its vectors, of a top that is to begin anew all: nothing of them may come."""
         lost = [v for v in self._sent[len(self._ended) :] if v != BROKEN]
         self._sent, self._began, self._ended = [], [], []
-        self._done = [0] * len(self._outputs)
-        self.dones = 0
+        self._done, self._taken = [0] * len(self._done), [0] * len(self._taken)
+        self.dones = self.readies = 0
         if self.ordered:
             self.queue, self.completed = deque(), 0
             return list(range(self.vectors))
@@ -138,6 +172,19 @@ class Board:
             self.found.fault("ap_ready", cycle, f"{len(self.queue)} vectors were never sent: no beat is taken any more")
         if self.dones != len(self._ended) and not self.pending:
             self.found.fault("ap_done", cycle, f"{self.dones} pulses for {len(self._ended)} frames")
+        if self.promise and self.readies != len(self._ended) and not self.pending:
+            self.found.fault("ap_ready", cycle, f"{self.readies} pulses for {len(self._ended)} frames")
+        if self.promise and self.mode == "back_to_back":
+            self._kept(self.promise, cycle)
+
+    def _kept(self, promise: Promise, cycle: int) -> None:
+        """Latency and interval, measured without any gap."""
+        if self.latency_cycles not in (None, promise.latency_cycles):
+            what = f"the first frame took {self.latency_cycles} cycles, promised are {promise.latency_cycles}"
+            self.found.fault("latency", cycle, what)
+        if (self.interval_cycles or 0) > promise.interval_cycles:
+            what = f"{self.interval_cycles} cycles between two frames, promised are {promise.interval_cycles}"
+            self.found.fault("interval", cycle, what)
 
     def _wrong(self, k: int, vector: int | None, element: int, cycle: int, expected: int | None, got: str) -> None:
         port = self._outputs[k].port
@@ -147,8 +194,10 @@ class Board:
 class Source:
     """Offers the beats of one input."""
 
-    def __init__(self, dut: Any, beats: Beats, rows: tuple[tuple[int, ...], ...], board: Board, pace: _Pace) -> None:
-        port = beats.port
+    def __init__(
+        self, dut: Any, k: int, beats: Beats, rows: tuple[tuple[int, ...], ...], board: Board, pace: _Pace
+    ) -> None:
+        self._k, port = k, beats.port
         self._data, self._valid, self._ready = (getattr(dut, n) for n in (port.data, port.valid, port.ready))
         self._last = getattr(dut, port.last) if port.last else None
         self._beats, self._rows, self._board, self._pace = beats, rows, board, pace
@@ -185,19 +234,21 @@ class Source:
         count = self._beats.count
         return int(self._random.choice([*range(1, count), count + 1, count + 2, count + 5]))
 
-    def observe(self, cycle: int) -> None:
-        if not self._holding:
-            return
+    def observe(self, cycle: int, *, start: bool) -> None:
+        """start: the level of ap_start."""
         level = str(self._ready.value)
-        if level not in "01":
+        if level not in "01" and (self._holding or self._board.promise):
             self._board.found.fault(self._name, cycle, f"is {level}")
-        if level == "1":
+        if level == "1" and self._board.promise and self._number == 0 and not start:
+            self._board.found.fault(self._name, cycle, "high at the beginning of a frame without ap_start")
+        if level == "1" and self._holding:
             if self._number == 0:
                 self._board.begins(self._place, cycle)
             self._holding = False
             self._number += 1
             if self._number == self._length:
                 self._place, self._number = self._place + 1, 0
+                self._board.taken(self._k)
 
 
 class Sink:
@@ -213,10 +264,11 @@ class Sink:
     def restart(self) -> None:
         self._place, self._number = 0, 0
         self._waiting: str | None = None
-        self._open = False
+        self._open, self._shy = False, self._pace.shy()
 
     def present(self, cycle: int, *, paused: bool) -> None:
-        self._open = not paused and self._pace.goes()
+        """A shy sink is ready only when it has seen a valid beat: then none may wait for TREADY."""
+        self._open = not paused and (not self._shy or self._waiting is not None) and self._pace.goes()
         self.stalls += not self._open and not paused
         self._ready.value = int(self._open)
 
@@ -236,7 +288,7 @@ class Sink:
             self._board.beat(self._k, self._place, self._number, bits, cycle)
             self._number += 1
             if self._number == self._beats.count:
-                self._place, self._number = self._place + 1, 0
+                self._place, self._number, self._shy = self._place + 1, 0, self._pace.shy()
 
 
 class Probe:
@@ -259,25 +311,36 @@ class Probe:
 
 
 class StreamSide:
-    """All of a stream top's interface: ap_start is high as long as there is something to send."""
+    """All of a stream top's interface. ap_start is high as long as there is something to send; with gaps and a promise it goes up
+    and down: a frame that has begun is taken to its end."""
 
     def __init__(
-        self, dut: Any, ports: Stream, vectors: Vectors, mode: Mode, seed: int, probes: dict[str, tuple[list[str], int]]
+        self,
+        dut: Any,
+        ports: Stream,
+        vectors: Vectors,
+        mode: Mode,
+        seed: int,
+        probes: dict[str, tuple[list[str], int]],
+        promise: Promise | None,
     ) -> None:
         gaps, control = mode == "random_gaps", ports.control
-        self.board = Board(mode, vectors, ports, seed)
+        self.board = Board(mode, vectors, ports, seed, promise)
         rows = {t.name: t.values for t in vectors.inputs}
         self._sources = [
-            Source(dut, b, rows[b.port.tensor], self.board, _Pace(f"{seed} {b.port.data}", gaps=gaps)) for b in ports.inputs
+            Source(dut, k, b, rows[b.port.tensor], self.board, _Pace(f"{seed} {b.port.data}", gaps=gaps))
+            for k, b in enumerate(ports.inputs)
         ]
         self._sinks = [
             Sink(dut, k, b, self.board, _Pace(f"{seed} {b.port.data}", gaps=gaps)) for k, b in enumerate(ports.outputs)
         ]
-        self._start, self._done, self._idle = (getattr(dut, n) for n in (control.start, control.done, control.idle))
-        self._names = control.done, control.idle
+        self._start, self._signals = getattr(dut, control.start), (control.ready, control.done, control.idle)
+        self._handles = [getattr(dut, n) for n in self._signals]
+        self._random, self._pace = random.Random(f"{seed} noise"), _Pace(f"{seed} start", gaps=gaps and promise is not None)
         self._error = getattr(dut, ports.frame_error) if ports.frame_error else None
         self._probes = {n: Probe(dut, *given) for n, given in probes.items()} if mode == "back_to_back" else {}
         self._begin: int | None = None
+        self._started = False
         self.paused = self.armed = self.idle = False
 
     @property
@@ -295,24 +358,38 @@ class StreamSide:
     def present(self, cycle: int) -> None:
         for end in self._ends:
             end.present(cycle, paused=self.paused)
-        self._start.value = int(not self.paused and (bool(self.board.queue) or self.board.pending))
+        if self.paused:
+            self._started = self.board.promise is not None and bool(self._random.getrandbits(1))
+        else:
+            self._started = (bool(self.board.queue) or self.board.pending) and self._pace.goes()
+        self._start.value = int(self._started)
 
     def observe(self, cycle: int) -> None:
         if not self.armed or self.paused:
             return
-        for end in self._ends:
-            end.observe(cycle)
+        under_way = self.board.under_way
+        for source in self._sources:
+            source.observe(cycle, start=self._started)
+        for sink in self._sinks:
+            sink.observe(cycle)
         if self._begin is None and self.board.accepted:
             self._begin = cycle
         for probe in self._probes.values():
             probe.observe(cycle)
-        levels = [str(h.value) for h in (self._done, self._idle)]
-        for name, level in zip(self._names, levels, strict=True):
+        self._control(cycle, under_way)
+
+    def _control(self, cycle: int, under_way: int) -> None:
+        """under_way: frames at the beginning of the cycle."""
+        levels = [str(h.value) for h in self._handles]
+        for name, level in zip(self._signals, levels, strict=True):
             if level not in "01":
                 self.board.found.fault(name, cycle, f"is {level}")
-        if levels[0] == "1":
+        ready, done, self.idle = (level == "1" for level in levels)
+        if self.board.promise:
+            self.board.timing(ready, done, cycle)
+            self.board.idle(self.idle, not self._started and not under_way, cycle)
+        if done:
             self.board.done(None if self._error is None else str(self._error.value), cycle)
-        self.idle = levels[1] == "1"
 
     def reset(self) -> list[int]:
         """The vectors that are lost; they are sent again, after the others."""

@@ -14,7 +14,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
 from fpga_ml.rtl.verilog import read_top
-from fpga_ml.simulate.cosim_types import Mode, ModeResult, Vectors, save_results
+from fpga_ml.simulate.cosim_types import Mode, ModeResult, Promise, Vectors, save_results
 from tb.drivers import ResetDriver
 from tb.parallel import ParallelSide
 from tb.ports import Stream, bind
@@ -22,7 +22,9 @@ from tb.stream import StreamSide
 
 _CLOCK_PERIOD_NS = 10
 _RESET_CYCLES = 5
-_RESETS = 3
+_RESETS = 3  # of a top without a promise; each lasts _RESET_CYCLES
+_PROMISED_RESETS = 8
+_SHORT = (1, 1, 1, 2, _RESET_CYCLES)  # cycles of a reset of a top with one: a register that it forgets is not cleared by those before it
 _DRAIN_CYCLES = 16
 _FEWER = 200  # vectors with gaps and with resets: enough for their order and timing, values are proven back to back
 _results: list[ModeResult] = []
@@ -37,8 +39,9 @@ class Settings:
     top: str
     results: Path
     seed: int
-    fixed_latency: bool
+    promise: Promise | None
     patience_cycles: int
+    stop_at: int
     probes: dict[str, tuple[list[str], int]]
 
     @classmethod
@@ -50,8 +53,9 @@ class Settings:
             given["COCOTB_TOPLEVEL"],
             Path(given.get("COSIM_RESULTS", "results.json")),
             int(given.get("COSIM_SEED", "1")),
-            given.get("COSIM_FIXED_LATENCY", "1") == "1",
+            Promise(*map(int, given["COSIM_PROMISE"].split(","))) if given.get("COSIM_PROMISE") else None,
             int(given.get("COSIM_PATIENCE_CYCLES", "10000")),
+            int(given.get("COSIM_STOP_AT", "0")),
             json.loads(given.get("COSIM_PROBES", "{}")),
         )
 
@@ -65,14 +69,14 @@ class Bench:
         self.clock = getattr(dut, ports.control.clock)
         self.side: ParallelSide | StreamSide
         if isinstance(ports, Stream):
-            self.side = StreamSide(dut, ports, vectors, mode, settings.seed, settings.probes)
+            self.side = StreamSide(dut, ports, vectors, mode, settings.seed, settings.probes, settings.promise)
         else:
-            self.side = ParallelSide(dut, ports, vectors, mode, settings.seed, fixed_latency=settings.fixed_latency)
+            self.side = ParallelSide(dut, ports, vectors, mode, settings.seed, settings.promise)
         self.board = self.side.board
         self.total = len(vectors)
         self.reset = ResetDriver(dut, ports.control)
         self.mode: Mode = mode
-        self.patience_cycles = settings.patience_cycles
+        self.patience_cycles, self.stop_at, self.promise = settings.patience_cycles, settings.stop_at, settings.promise
         self.cycle = 0
         self.resets = 0
         self.discarded = 0
@@ -86,21 +90,24 @@ class Bench:
         self.side.observe(self.cycle)
         self.cycle += 1
 
-    async def do_reset(self) -> None:
+    async def do_reset(self, cycles: int = _RESET_CYCLES) -> None:
         """What is valid in the first cycle of the reset still counts; after it, nothing may be."""
         self.side.paused = True
         await self.step(reset=True)
         lost = self.side.reset()
         self.side.armed = True
-        for _ in range(_RESET_CYCLES - 1):
+        for _ in range(cycles - 1):
             await self.step(reset=True)
         self.side.paused = False
         self.discarded += len(lost)
 
-    async def send(self, until_accepted: int | None = None) -> None:
-        """Until all vectors are through, or `until_accepted` starts; gives up after patience_cycles without progress."""
-        progress, since = self._progress(), self.cycle
+    async def send(self, until_accepted: int | None = None, cycles: int | None = None) -> None:
+        """Until all vectors are through, or `until_accepted` starts, or for a number of cycles; gives up after patience_cycles
+        without progress, and with the first `stop_at` differences."""
+        progress, since, began = self._progress(), self.cycle, self.cycle
         while self.side.unsent or self.board.pending:
+            if self.cycle - began == cycles or self.stopped:
+                return
             await self.step()
             if self._progress() != progress:
                 progress, since = self._progress(), self.cycle
@@ -109,21 +116,31 @@ class Bench:
             if until_accepted is not None and self.board.accepted >= until_accepted:
                 return
 
+    @property
+    def stopped(self) -> bool:
+        return 0 < self.stop_at <= self.board.found.wrong
+
     def _progress(self) -> tuple[int, int, int]:
         return self.board.accepted, self.board.completed, self.side.unsent
 
     async def reset_in_between(self, seed: int) -> None:
-        """Some resets at random places, each while vectors are in flight."""
+        """Some resets at random times, each while vectors are in flight."""
         chosen, count = random.Random(seed), self.total
-        for accepted in sorted(chosen.sample(range(1, count + 1), min(_RESETS, count))):
+        resets, longest = (_PROMISED_RESETS, self._flight()) if self.promise else (_RESETS, 2)
+        for accepted in sorted(chosen.sample(range(1, count + 1), min(resets, count))):
             await self.send(until_accepted=accepted)
-            for _ in range(chosen.randint(0, 2)):
-                await self.step()
-            await self.do_reset()
+            await self.send(cycles=chosen.randint(0, longest))
+            await self.do_reset(chosen.choice(_SHORT) if self.promise else _RESET_CYCLES)
             self.resets += 1
+
+    def _flight(self) -> int:
+        """Cycles in which a vector is under way, and the next one beside it."""
+        return self.promise.latency_cycles + self.promise.interval_cycles if self.promise else 0
 
     async def drain(self) -> None:
         """Long enough to see an output too many; then the top must be idle."""
+        if self.stopped:
+            return
         for _ in range(_DRAIN_CYCLES + 2 * (self.board.latency_cycles or 0)):
             await self.step()
         if not self.side.idle and not self.board.pending:

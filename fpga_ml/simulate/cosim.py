@@ -26,6 +26,7 @@ from fpga_ml.simulate.cosim_types import (
     Mismatch,
     Mode,
     ModeResult,
+    Promise,
     Simulator,
     Tensor,
     Vectors,
@@ -44,6 +45,7 @@ __all__ = [
     "Mismatch",
     "Mode",
     "ModeResult",
+    "Promise",
     "Simulator",
     "Tensor",
     "Vectors",
@@ -73,16 +75,17 @@ def cosim(
     modes: Sequence[Mode] = MODES,
     *,
     seed: int = 1,
-    fixed_latency: bool = True,
+    promise: Promise | None = None,
     patience_cycles: int = 10_000,
+    stop_at: int = 0,
     timeout_s: float = 3600,
     probes: Mapping[str, tuple[Sequence[str], int]] | None = None,
 ) -> CosimResult:
     """Drive `top` with every vector in each mode and compare every output, exactly.
 
-    workdir: receives WORKDIR/SIMULATOR/, builds and results; seed: of gaps, resets and start values; fixed_latency: the
-    top promises, as our own RTL does, that all outputs come with ap_done and always as many cycles after an accepted
-    start (False for a vendor's); patience_cycles: without any progress before a run is given up; timeout_s: of each run;
+    workdir: receives WORKDIR/SIMULATOR/, builds and results; seed: of gaps, resets and start values; promise: the timing of RTL
+    of our own, whose rules (tb/README.md) are checked besides; None for a vendor's; patience_cycles: without any progress
+    before a run is given up; stop_at: so many differences end a run, 0 for never; timeout_s: of each run;
     probes: {name: (signals of the top that are all high when a token is made, tokens of a vector)}, for a timeline, which
     Icarus alone can see.
 
@@ -107,8 +110,9 @@ def cosim(
         "COSIM_VECTORS": str(folder / "vectors.json"),
         "COSIM_RTL": json.dumps([str(s) for s in sources]),
         "COSIM_SEED": str(seed),
-        "COSIM_FIXED_LATENCY": str(int(fixed_latency)),
+        "COSIM_PROMISE": f"{promise.latency_cycles},{promise.interval_cycles}" if promise else "",
         "COSIM_PATIENCE_CYCLES": str(patience_cycles),
+        "COSIM_STOP_AT": str(stop_at),
         "COSIM_PROBES": json.dumps(probes or {} if simulator == "icarus" else {}),
     }
     if simulator == "verilator":

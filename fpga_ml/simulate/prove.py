@@ -15,7 +15,7 @@ from fpga_ml.layers.base import Input, Layer
 from fpga_ml.numerics import FixedType
 from fpga_ml.numerics.types import Raw
 from fpga_ml.rtl.network import Rtl
-from fpga_ml.simulate.cosim import CosimResult, Mismatch, Simulator, Tensor, Vectors, cosim
+from fpga_ml.simulate.cosim import CosimResult, Mismatch, Promise, Simulator, Tensor, Vectors, cosim
 
 Array = npt.NDArray[np.float64]
 Simulate = Callable[[list[Raw]], Sequence[Raw]]  # raw outputs of raw inputs
@@ -111,7 +111,7 @@ def prove(
 ) -> tuple[CosimResult, ...]:
     """Every simulator asked for, every mode: back to back, with random gaps, with resets in mid-run.
 
-    files: of `rtl`, or others in its place; ours: parallel RTL promises a fixed latency; a vendor's does not. Where samples
+    files: of `rtl`, or others in its place; ours: it keeps the timing that `rtl` promises, which is checked. Where samples
     are interleaved, vectors are whole groups; latency and interval are a group's.
     """
     patience = max(10_000, 4 * (rtl.latency_cycles + rtl.interval_cycles))
@@ -125,7 +125,7 @@ def prove(
             workdir,
             s,
             seed=seed,
-            fixed_latency=ours,
+            promise=Promise(rtl.latency_cycles, rtl.interval_cycles) if ours else None,
             patience_cycles=patience,
             probes=rtl.probes if ours else None,
         )

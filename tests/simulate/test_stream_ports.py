@@ -15,7 +15,7 @@ from fpga_ml.ir.kernel import Builder
 from fpga_ml.ir.network import Axis, Channel, Map, Network, Window
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.network import Rtl, emit_stream
-from fpga_ml.simulate.cosim import CosimResult, Tensor, Vectors, cosim
+from fpga_ml.simulate.cosim import CosimResult, Promise, Tensor, Vectors, cosim
 from fpga_ml.simulate.prove import SIMULATORS
 
 PIXEL = FixedType.parse("ap_fixed<5,5>")
@@ -45,7 +45,7 @@ def simulated(rtl: Rtl, folder: Path, *changes: tuple[str, str]) -> CosimResult:
         assert re.search(old, text), old
         text = re.sub(old, new, text)
     files = replace(rtl, files={**rtl.files, "sums.sv": text}).write(folder)
-    return cosim(files, "sums", vectors(), folder, "icarus")
+    return cosim(files, "sums", vectors(), folder, "icarus", promise=Promise(rtl.latency_cycles, rtl.interval_cycles))
 
 
 @pytest.mark.parametrize("names", [r"\1_\2", r"\1_V_\2", r"\1_V_V_\2", r"\1_V_data_V_\2"])
@@ -65,6 +65,15 @@ FAULTS = {
     "data change": (r"assign y_TDATA = ", "assign y_TDATA = {8{~y_TREADY}} ^ "),
     "done comes twice": (r"assign ap_done = ", "assign ap_done = y_TVALID | "),
     "never idle": (r"assign ap_idle = ", "assign ap_idle = 1'b0 & "),
+    "idle with ap_start": (r"assign ap_idle = ~ap_start & ", "assign ap_idle = "),
+    "idle under way": (r"assign ap_idle = ~ap_start & .*;", "assign ap_idle = ~ap_start;"),
+    "valid waits for ready": (r"assign y_TVALID = ", "assign y_TVALID = y_TREADY & "),
+    "taken without ap_start": (r"\| ap_start;", "| 1'b1;"),
+    "ready is early": (r"assign ap_ready = .*;", "assign ap_ready = x_begins & x_taken;"),
+    "ready is late": (r"assign ap_ready = (.*);", r"logic ar;\n always_ff @(posedge ap_clk) ar <= ap_rst_n & (\1);\n assign ap_ready = ar;"),
+    "zeros before a negative value": (r"assign y_TDATA = .*;", "assign y_TDATA = {2'b0, y_to_out_element_0};"),
+    "rarely taken": (r"assign x_TREADY = ", "logic lazy;\n always_ff @(posedge ap_clk) lazy <= ap_rst_n & ~lazy;\n assign x_TREADY = lazy & "),
+    "a FIFO of one place in place of two": (r"\.WIDTH\(5\), \.DEPTH\(2\)", ".WIDTH(5), .DEPTH(1)"),
 }
 
 

@@ -193,7 +193,7 @@ def _built(source: Source, samples: Samples, asked: Config, target: Path, given:
                 own = emit(network, config.clock_ns, config.arch, DEVICES[config.device], frame_last=config.frame_last)
                 own.write(_made(folder / "rtl"))
                 _tell(source.names, folder / "rtl" / f"{own.top}.sv")
-                bench = Bench(own, layers, graph.heads, graph.ports, config.seed, config.simulators, given)
+                bench = Bench(own, layers, graph.heads, graph.ports, config.seed, config.simulators, given, network)
         if bench is not None and check is not None and stages["cosim"] == "ran":
             with clock.stage("cosim"):
                 count = config.cosim_vectors or default_vectors(bench.rtl)

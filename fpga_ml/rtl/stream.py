@@ -314,7 +314,8 @@ class _Top:
         items: list[Item] = [Comment("frames")]
         ended = [self._ended(c, items) for c in self.network.inputs]
         done = [self._passed(c, items) for c in self.network.results]
-        begun = f"{self.taken[self.network.inputs[0].name]} & {self._own(self.network.inputs[0].name, 'begins')}"
+        first, *others = self.network.inputs
+        begun = f"{self.taken[first.name]} & {self._own(first.name, 'begins')}"
         flight, width = self.names.free("flight"), _FLIGHT_BITS
         change = f"{flight} + {width}'({begun}) - {width}'(ap_done)"
         return [
@@ -324,8 +325,12 @@ class _Top:
             *([Assign(ERROR, self._error())] if self.frame_last else []),
             Declare(flight, width, "logic"),
             Registers("ap_clk", (Register(flight, width, False, f"({change})", True),), self.reset),
-            Assign("ap_idle", f"~ap_start & ({flight} == {literal(0, width)})"),
+            Assign("ap_idle", " & ".join(["~ap_start", f"({flight} == {literal(0, width)})", *map(self._at_rest, others)])),
         ]
+
+    def _at_rest(self, c: Channel) -> str:
+        """Whether an input has taken nothing of a frame that the first input has not begun."""
+        return f"{self._own(c.name, 'begins')} & ({self._own(c.name, 'before')} == {literal(0, _FLIGHT_BITS)})"
 
     def _error(self) -> str:
         """Whether a frame that is done was not as long as it should be, at any input."""

@@ -10,16 +10,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from fpga_ml.ir.network import Network
 from fpga_ml.ir.network.channel import filled
 from fpga_ml.layers.base import Input, Layer
 from fpga_ml.numerics import FixedType
 from fpga_ml.numerics.types import Raw
 from fpga_ml.rtl.network import Rtl
 from fpga_ml.simulate.cosim import CosimResult, Mismatch, Promise, Simulator, Tensor, Vectors, cosim
+from fpga_ml.simulate.reach import reaching
 
 Array = npt.NDArray[np.float64]
 Simulate = Callable[[list[Raw]], Sequence[Raw]]  # raw outputs of raw inputs
 SIMULATORS: tuple[Simulator, ...] = ("verilator", "icarus")
+_OWN = 64  # vectors over the inputs' types, and as many that reach inner edges
+_OWN_CYCLES = 10_000  # of each kind, at most, but for four
 
 
 def corners(layers: Sequence[Layer]) -> list[Raw]:
@@ -76,18 +80,21 @@ def vectors_of(
     return Vectors(tensors(inputs, x), tensors(list(heads), y), ordered)
 
 
-def proof_vectors(
-    layers: Sequence[Layer],
-    heads: Sequence[str],
-    ports: Mapping[str, str],
-    x: Sequence[Raw],
-    outputs: Simulate,
-    interleave: int = 1,
-) -> Vectors:
-    """Raw inputs x, one array (N, ...) an input, and the corners of their types, with what `outputs` makes of them; filled up
-    with zeros to whole groups where samples are interleaved."""
-    given = [filled(np.concatenate([a, c]), interleave) for a, c in zip(x, corners(layers), strict=True)]
-    return vectors_of(layers, heads, ports, given, outputs(given))
+def proof_vectors(bench: Bench, x: Sequence[Raw], outputs: Simulate) -> Vectors:
+    """Raw inputs x, one array (N, ...) an input, with what `outputs` makes of them, and vectors of our own: the corners of the
+    inputs' types, some that reach what no sample does (simulate/reach.py), and some over the whole types. Filled up with zeros to whole
+    groups where samples are interleaved."""
+    layers, rtl = bench.layers, bench.rtl
+    own = max(4, min(_OWN, _OWN_CYCLES // rtl.interval_cycles))
+    uniform = random_inputs(layers, own, bench.seed)
+    known = [np.concatenate([a, *more]) for a, *more in zip(x, corners(layers), uniform, strict=True)]
+    inputs = [layer for layer in layers if isinstance(layer, Input)]
+    if bench.network is not None and rtl.interleave == 1 and not any(layer.ordered for layer in layers):
+        bounds = [_reach(layers, layer) for layer in inputs]
+        found = reaching(bench.network, known, bounds, own, bench.seed)
+        known = [np.concatenate([a, f.reshape(-1, *a.shape[1:])]) for a, f in zip(known, found, strict=True)]
+    given = [filled(a, rtl.interleave) for a in known]
+    return vectors_of(layers, bench.heads, bench.ports, given, outputs(given))
 
 
 def _tensor(name: str, t: FixedType, shape: tuple[int, ...], raw: Raw) -> Tensor:
@@ -136,8 +143,8 @@ def prove(
 
 @dataclass(frozen=True)
 class Bench:
-    """What simulates a project's RTL. ports: {layer: port name} of inputs and outputs; heads: the output layers; seed: of gaps and
-    resets; given: files from elsewhere in the place of ours."""
+    """What simulates a project's RTL. ports: {layer: port name} of inputs and outputs; heads: the output layers; seed: of gaps,
+    resets and vectors; given: files from elsewhere in the place of ours; network: what the RTL was written from."""
 
     rtl: Rtl
     layers: Sequence[Layer]
@@ -146,11 +153,12 @@ class Bench:
     seed: int = 1
     simulators: Sequence[str] = SIMULATORS
     given: tuple[Path, ...] = ()
+    network: Network | None = None
 
     def run(self, folder: Path, x: Sequence[Raw], outputs: Simulate) -> tuple[CosimResult, ...]:
-        """Every sample of x, one raw array (N, ...) an input, and the types' corners, against what `outputs` makes of them; folder:
+        """Every sample of x, one raw array (N, ...) an input, and vectors of our own, against what `outputs` makes of them; folder:
         the project's, with our files in rtl/."""
-        vectors = proof_vectors(self.layers, self.heads, self.ports, x, outputs, self.rtl.interleave)
+        vectors = proof_vectors(self, x, outputs)
         files = self.given or tuple(folder / "rtl" / name for name in self.rtl.files)
         return prove(files, self.rtl, vectors, folder / "sim", self.seed, self.simulators, ours=not self.given)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -63,7 +64,23 @@ class Kernel:
             else:
                 wires = tuple(self.values[k].wire for k in v.operands)
                 found.append(v.op.evaluate(wires, *(found[k] for k in v.operands)))
+        for see in _watchers:
+            see(self, found)
         return [found[k] for k in self.outputs]
+
+
+Watcher: TypeAlias = Callable[["Kernel", Sequence[Any]], None]
+_watchers: list[Watcher] = []
+
+
+@contextmanager
+def watching(see: Watcher) -> Iterator[None]:
+    """While it lasts, `see` is given each kernel that is evaluated with all of its values."""
+    _watchers.append(see)
+    try:
+        yield
+    finally:
+        _watchers.remove(see)
 
 
 def _reach(operands: tuple[Wire, ...], result: Wire) -> int:

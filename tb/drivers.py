@@ -56,10 +56,10 @@ class _Line:
             self._handle.value = level
         self._shown = shown
         for data, tensor, width_bits in self._inputs:
-            known = shown[1] is not None
-            data.value = (
-                pack(tensor.values[vector], width_bits) if known else self._random.getrandbits(tensor.elements * width_bits)
-            )
+            if vector is not None and level:
+                data.value = pack(tensor.values[vector], width_bits)
+            else:
+                data.value = self._random.getrandbits(tensor.elements * width_bits)
 
 
 class StartDriver:

@@ -194,9 +194,7 @@ class Board:
 class Source:
     """Offers the beats of one input."""
 
-    def __init__(
-        self, dut: Any, k: int, beats: Beats, rows: tuple[tuple[int, ...], ...], board: Board, pace: _Pace
-    ) -> None:
+    def __init__(self, dut: Any, k: int, beats: Beats, rows: tuple[tuple[int, ...], ...], board: Board, pace: _Pace) -> None:
         self._k, port = k, beats.port
         self._data, self._valid, self._ready = (getattr(dut, n) for n in (port.data, port.valid, port.ready))
         self._last = getattr(dut, port.last) if port.last else None

@@ -24,7 +24,13 @@ _CLOCK_PERIOD_NS = 10
 _RESET_CYCLES = 5
 _RESETS = 3  # of a top without a promise; each lasts _RESET_CYCLES
 _PROMISED_RESETS = 8
-_SHORT = (1, 1, 1, 2, _RESET_CYCLES)  # cycles of a reset of a top with one: a register that it forgets is not cleared by those before it
+_SHORT = (
+    1,
+    1,
+    1,
+    2,
+    _RESET_CYCLES,
+)  # cycles of a reset of a top with one: a register that it forgets is not cleared by those before it
 _DRAIN_CYCLES = 16
 _FEWER = 200  # vectors with gaps and with resets: enough for their order and timing, values are proven back to back
 _results: list[ModeResult] = []

@@ -189,6 +189,7 @@ def _cosim(run: CosimResult) -> dict[str, Any]:
         "stalls": run.stalls,
         "seconds": round(run.seconds, 2),
         "texts": run.texts(),
+        "not_asked": list(run.not_asked),
         "timeline": [{"channel": n, "first_cycle": a, "last_cycle": b} for n, (a, b) in run.timeline.items()],
     }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -122,7 +122,19 @@ class Vectors:
 
     def first(self, n: int) -> Vectors:
         """The first n of them, or all there are."""
-        inputs, outputs = (tuple(replace(t, values=t.values[:n]) for t in side) for side in (self.inputs, self.outputs))
+        return self._rows(range(min(n, len(self))))
+
+    def spread(self, n: int) -> Vectors:
+        """n of them from all over, the first and the last among them; the first n where they are ordered."""
+        if self.ordered or n >= len(self):
+            return self.first(n)
+        return self._rows([k * (len(self) - 1) // max(1, n - 1) for k in range(n)])
+
+    def _rows(self, chosen: Sequence[int]) -> Vectors:
+        sides = (
+            [replace(t, values=tuple(t.values[k] for k in chosen)) for t in side] for side in (self.inputs, self.outputs)
+        )
+        inputs, outputs = map(tuple, sides)
         return Vectors(inputs, outputs, self.ordered)
 
     def interleaved(self, sequences: int) -> Vectors:
@@ -240,7 +252,8 @@ class CosimResult:
 
     vectors: how many were given; back to back sends all of them, the other modes the first 200. latency_cycles: from an accepted start to valid
     outputs; interval_cycles: between two starts; stalls: cycles in which inputs were held back, over all modes;
-    build_seconds: compilation (0 when an earlier one was used again); seconds: compilation and all runs.
+    build_seconds: compilation (0 when an earlier one was used again); seconds: compilation and all runs; tables: entries in the
+    RTL's text that differ from the network's; not_asked: what this simulation leaves open, in words.
     """
 
     simulator: Simulator
@@ -257,15 +270,17 @@ class CosimResult:
     build_seconds: float
     seconds: float
     timeline: dict[str, tuple[int, int]] = field(default_factory=dict)
+    tables: tuple[str, ...] = ()
+    not_asked: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
         """No difference, no broken rule, and every vector compared in every mode."""
         complete = bool(self.modes) and all(m.completed == m.vectors for m in self.modes)
-        return complete and not self.mismatch_count and not self.faults
+        return complete and not self.mismatch_count and not self.faults and not self.tables
 
     def texts(self, limit: int = 10) -> list[str]:
         """What went wrong, the first `limit` of each kind; empty where all agreed."""
-        lines = [f.text for f in self.faults[:limit]] + [m.text for m in self.mismatches[:limit]]
-        hidden = len(self.faults) + self.mismatch_count - len(lines)
+        lines = [*self.tables[:limit], *(f.text for f in self.faults[:limit]), *(m.text for m in self.mismatches[:limit])]
+        hidden = len(self.tables) + len(self.faults) + self.mismatch_count - len(lines)
         return lines + [f"... and {hidden} more"] * bool(hidden)

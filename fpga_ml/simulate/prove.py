@@ -16,6 +16,7 @@ from fpga_ml.layers.base import Input, Layer
 from fpga_ml.numerics import FixedType
 from fpga_ml.numerics.types import Raw
 from fpga_ml.rtl.network import Rtl
+from fpga_ml.rtl.tables import table_faults
 from fpga_ml.simulate.cosim import CosimResult, Mismatch, Promise, Simulator, Tensor, Vectors, cosim
 from fpga_ml.simulate.reach import reaching
 
@@ -24,6 +25,8 @@ Simulate = Callable[[list[Raw]], Sequence[Raw]]  # raw outputs of raw inputs
 SIMULATORS: tuple[Simulator, ...] = ("verilator", "icarus")
 _OWN = 64  # vectors over the inputs' types, and as many that reach inner edges
 _OWN_CYCLES = 10_000  # of each kind, at most, but for four
+_MOST_LUT_CYCLES = {"verilator": 10_000_000_000, "icarus": 100_000_000}  # in a mode: about 20 s
+_LEAST_FRAMES = 6
 
 
 def corners(layers: Sequence[Layer]) -> list[Raw]:
@@ -115,30 +118,51 @@ def prove(
     simulators: Sequence[str] = SIMULATORS,
     *,
     ours: bool = True,
+    stop_at: int = 0,
 ) -> tuple[CosimResult, ...]:
     """Every simulator asked for, every mode: back to back, with random gaps, with resets in mid-run.
 
     files: of `rtl`, or others in its place; ours: it keeps the timing that `rtl` promises, which is checked. Where samples
-    are interleaved, vectors are whole groups; latency and interval are a group's.
+    are interleaved, vectors are whole groups; latency and interval are a group's. A simulator gets as many vectors as it can simulate in
+    its time, from all over; stop_at: so many differences end a run, 0 for never.
     """
     patience = max(10_000, 4 * (rtl.latency_cycles + rtl.interval_cycles))
-    asked = [s for s in SIMULATORS if s in simulators]
-    frames = vectors.interleaved(rtl.interleave)
-    found = (
-        cosim(
+    found = []
+    for simulator in (s for s in SIMULATORS if s in simulators):
+        own = _share(vectors, rtl, simulator)
+        run = cosim(
             files,
             rtl.top,
-            frames,
+            own.interleaved(rtl.interleave),
             workdir,
-            s,
+            simulator,
             seed=seed,
             promise=Promise(rtl.latency_cycles, rtl.interval_cycles) if ours else None,
             patience_cycles=patience,
+            stop_at=stop_at,
             probes=rtl.probes if ours else None,
         )
-        for s in asked
-    )
-    return tuple(_by_sample(run, vectors, rtl.interleave) for run in found)
+        found.append(replace(_by_sample(run, own, rtl.interleave), not_asked=tuple(_not_asked(own, vectors, ours))))
+    return tuple(found)
+
+
+def _share(vectors: Vectors, rtl: Rtl, simulator: Simulator) -> Vectors:
+    """Of the vectors those for which a simulator has the time: it grows with cycles and with LUTs."""
+    work = rtl.interval_cycles * max(1, rtl.area.luts)
+    frames = max(_LEAST_FRAMES, _MOST_LUT_CYCLES[simulator] // work)
+    return vectors if rtl.interleave > 1 else vectors.spread(frames)
+
+
+def _not_asked(own: Vectors, vectors: Vectors, ours: bool) -> list[str]:
+    """What a simulation leaves open."""
+    left = []
+    if len(own) < len(vectors):
+        left.append(f"{len(own)} of {len(vectors)} vectors, from all over: the others take too long here")
+    if not ours:
+        left.append(
+            "the padding bits of TDATA, latency and interval, ap_start in mid-run: RTL from elsewhere has rules of its own"
+        )
+    return left
 
 
 @dataclass(frozen=True)
@@ -155,12 +179,18 @@ class Bench:
     given: tuple[Path, ...] = ()
     network: Network | None = None
 
-    def run(self, folder: Path, x: Sequence[Raw], outputs: Simulate) -> tuple[CosimResult, ...]:
+    def run(self, folder: Path, x: Sequence[Raw], outputs: Simulate, *, stop_at: int = 0) -> tuple[CosimResult, ...]:
         """Every sample of x, one raw array (N, ...) an input, and vectors of our own, against what `outputs` makes of them; folder:
         the project's, with our files in rtl/."""
         vectors = proof_vectors(self, x, outputs)
         files = self.given or tuple(folder / "rtl" / name for name in self.rtl.files)
-        return prove(files, self.rtl, vectors, folder / "sim", self.seed, self.simulators, ours=not self.given)
+        found = prove(
+            files, self.rtl, vectors, folder / "sim", self.seed, self.simulators, ours=not self.given, stop_at=stop_at
+        )
+        if self.network is None or self.given:
+            return found
+        faults = tuple(table_faults({f.name: f.read_text() for f in files}, self.network))
+        return tuple(replace(run, tables=faults) for run in found)
 
 
 def _by_sample(run: CosimResult, vectors: Vectors, interleave: int) -> CosimResult:

@@ -25,7 +25,7 @@ Goals = Reals  # (goals, 2): least and greatest raw value
 _ROUNDS = 6
 _MOVED = 64  # elements that a slope is measured for, a round
 _MOST_CHILDREN = 2048  # vectors tried a round
-_MOST_WORK = 40_000_000  # values computed and compared in all; a larger network gets fewer vectors
+_MOST_WORK = 20_000_000  # values computed and compared in all; a larger network gets fewer vectors
 _MOST_BITS = 52
 
 
@@ -159,7 +159,8 @@ class _Search:
         low, high = watch.goals[goal]
         side = int(watch.distance[:, goal].argmin())
         if self.rng.random() < 0.5 and np.isfinite(watch.distance[side, goal]):
-            row, off = watch.nearest[side, goal].copy(), watch.distance[side, goal] + (high - low) / 2
+            row: Rows = watch.nearest[side, goal].copy()
+            off = watch.distance[side, goal] + (high - low) / 2
             off = -off if side else off
         else:
             row, off = self.centre.copy(), (low + high) / 2 - watch.at

@@ -70,9 +70,15 @@ FAULTS = {
     "valid waits for ready": (r"assign y_TVALID = ", "assign y_TVALID = y_TREADY & "),
     "taken without ap_start": (r"\| ap_start;", "| 1'b1;"),
     "ready is early": (r"assign ap_ready = .*;", "assign ap_ready = x_begins & x_taken;"),
-    "ready is late": (r"assign ap_ready = (.*);", r"logic ar;\n always_ff @(posedge ap_clk) ar <= ap_rst_n & (\1);\n assign ap_ready = ar;"),
+    "ready is late": (
+        r"assign ap_ready = (.*);",
+        r"logic ar;\n always_ff @(posedge ap_clk) ar <= ap_rst_n & (\1);\n assign ap_ready = ar;",
+    ),
     "zeros before a negative value": (r"assign y_TDATA = .*;", "assign y_TDATA = {2'b0, y_to_out_element_0};"),
-    "rarely taken": (r"assign x_TREADY = ", "logic lazy;\n always_ff @(posedge ap_clk) lazy <= ap_rst_n & ~lazy;\n assign x_TREADY = lazy & "),
+    "rarely taken": (
+        r"assign x_TREADY = ",
+        "logic lazy;\n always_ff @(posedge ap_clk) lazy <= ap_rst_n & ~lazy;\n assign x_TREADY = lazy & ",
+    ),
     "a FIFO of one place in place of two": (r"\.WIDTH\(5\), \.DEPTH\(2\)", ".WIDTH(5), .DEPTH(1)"),
 }
 

@@ -1,0 +1,85 @@
+"""The tables in the text of RTL against those of the network: every entry, whether a simulation reads it or not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from fpga_ml.ir.kernel.ops import Lookup
+from fpga_ml.ir.network import Network
+
+_CASE = re.compile(r"^\s*case \((\w+)\)\n(.*?)^\s*endcase", re.S | re.M)
+_ENTRY = re.compile(r"^\s*(default|\S+): (\w+) = (\S+);", re.M)
+_LITERAL = re.compile(r"\(?(-?)(\d+)'(s?)([dh])([0-9a-f]+)\)?")
+_ROUNDS = "rom"  # what a fold reads, an entry a round: each inference reads them all
+
+Function = Mapping[int, int]  # the content at each address that can be asked for
+
+
+@dataclass(frozen=True)
+class _Table:
+    """As the text has it. default: at all other addresses."""
+
+    name: str
+    contents: Function
+    default: int | None
+
+    def different(self, function: Function) -> list[str]:
+        """Where it is not this function."""
+        wrong = [
+            f"address {a} gives {self.contents.get(a, self.default)}, not {content}"
+            for a, content in function.items()
+            if self.contents.get(a, self.default) != content
+        ]
+        return wrong + [f"there is no address {a}" for a in self.contents if a not in function]
+
+
+def table_faults(texts: Mapping[str, str], network: Network) -> list[str]:
+    """Tables in RTL that no lookup of the network has, and lookups that no RTL has; texts: by file name."""
+    functions = list(_functions(network))
+    faults, found = [], set()
+    for file, text in texts.items():
+        for table in _tables(text):
+            compared = [(k, table.different(f)) for k, f in enumerate(functions)]
+            nearest, wrong = min(compared, key=lambda one: len(one[1]), default=(0, ["the network has no table"]))
+            found.add(nearest)
+            if wrong:
+                more = f" (and {len(wrong) - 1} more)" * (len(wrong) > 1)
+                faults.append(f"{file}, table '{table.name}': {wrong[0]}{more}")
+    missing = [f for k, f in enumerate(functions) if k not in found]
+    return faults + [f"no RTL has the table of {len(f)} entries from address {min(f)}" for f in missing]
+
+
+def _functions(network: Network) -> Iterator[Function]:
+    """What the lookups of the network are, each once."""
+    seen = set()
+    for kernel in (k for p in network.processes for k in p.kernels):
+        for number, value in enumerate(kernel.values):
+            if isinstance(value.op, Lookup):
+                (address,), op = kernel.wires(number), value.op
+                low, high = address.interval.low, address.interval.high
+                if low < high and (low, op) not in seen:
+                    seen.add((low, op))
+                    yield {raw: op.table[raw - op.low] for raw in range(low, high + 1)}
+
+
+def _tables(text: str) -> Iterable[_Table]:
+    for case in _CASE.finditer(text):
+        entries = _ENTRY.findall(case[2])
+        name = entries[0][1] if entries else case[1]
+        if name != _ROUNDS:
+            contents = {_value(address): _value(content) for address, _, content in entries if address != "default"}
+            yield _Table(name, contents, next((_value(c) for a, _, c in entries if a == "default"), None))
+
+
+def _value(literal: str) -> int:
+    """Of a sized constant, as rtl.sv.literal writes it."""
+    match = _LITERAL.fullmatch(literal)
+    if match is None:
+        raise ValueError(f"{literal} is no constant")
+    minus, width, signed, base, digits = match.groups()
+    value = int(digits, 16 if base == "h" else 10)
+    if signed and not minus and value >> (int(width) - 1):
+        value -= 1 << int(width)
+    return -value if minus else value

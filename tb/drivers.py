@@ -65,7 +65,7 @@ class _Line:
 class StartDriver:
     """Offers vectors by ap_start and the valid signals, and holds each until ap_ready.
 
-    With gaps, ap_start and each valid signal come at times of their own, in any order. Data are random until they are valid: a top
+    With gaps, nothing comes for some time, and then often ap_start and each valid signal at times of their own, in any order. Data are random until they are valid: a top
     that reads them before shows it. While `paused` (a reset) nothing is offered, but with `noise` the signals go up and down; a
     vector that was offered is then forgotten here, the scoreboard knows it.
     """
@@ -119,9 +119,10 @@ class StartDriver:
     def _approach(self, cycle: int) -> None:
         """Each signal of the next vector in its time; all are low where there is none."""
         if self._vector is None and self._waiting:
-            self._vector = self._waiting.popleft()
+            self._vector, pause = self._waiting.popleft(), self._delay()
+            apart = self._random.random() < 0.5
             for line in self._lines:
-                line.late = self._delay()
+                line.late = pause + (self._delay() if apart else 0)
         for line in self._lines:
             line.drive(int(self._vector is not None and line.late == 0), self._vector)
             line.late = max(0, line.late - 1)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -23,6 +23,9 @@ from fpga_ml.config import ARCHITECTURES, STAGES, Config
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.synthesise.result import EFFORTS, Effort
+
+if TYPE_CHECKING:
+    from fpga_ml.simulate.foreign import Foreign
 
 # TensorFlow greets on stderr unless told not to, before it is imported; there is no GPU to look for.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -169,7 +172,7 @@ def _build(
     config_path: Path | None,
     output: Path | None,
     as_json: bool,
-    rtl: Path | None = None,
+    rtl: Foreign | None = None,
     **settings: Any,
 ) -> None:
     with _muted():
@@ -222,9 +225,19 @@ def rtl(**options: Any) -> None:
 @main.command()
 @_build_options
 @click.option("--rtl", type=click.Path(path_type=Path), help="Verilog to simulate instead of ours (a vendor's syn/verilog).")
-def cosim(**options: Any) -> None:
+@click.option(
+    "--port", "ports", multiple=True, metavar="OURS=THEIRS", help="With --rtl: what it calls a port; one or several."
+)
+@click.option("--skip", multiple=True, type=click.Choice(("resets", "idle")), help="With --rtl: what is not asked of it.")
+@click.option("--flush", default=0, metavar="N", help="With --rtl: N vectors more, which push the last outputs out.")
+def cosim(rtl: Path | None, ports: tuple[str, ...], skip: tuple[str, ...], flush: int, **options: Any) -> None:
     """Build MODEL up to RTL simulation: Verilator and Icarus against C-simulation."""
-    _build(**options, until="cosim")
+    from fpga_ml.simulate.foreign import Foreign, ports_given
+
+    if rtl is None and (ports or skip or flush):
+        raise FpgaMlError("--port, --skip and --flush are for RTL from elsewhere", do="give its folder with --rtl")
+    foreign = None if rtl is None else Foreign.of(rtl, ports_given(ports), skip, flush)
+    _build(**options, until="cosim", rtl=foreign)
 
 
 @main.command()

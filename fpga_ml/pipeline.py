@@ -33,10 +33,11 @@ from fpga_ml.rtl.build import emit, lower, shortest_interval
 from fpga_ml.schedule.auto import soonest_clock_ns
 from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.simulate.compare import Check, check_csim
-from fpga_ml.simulate.cosim import CosimResult, rtl_files_of
+from fpga_ml.simulate.cosim import CosimResult
 from fpga_ml.simulate.csim import CSim
 from fpga_ml.simulate.emulate import check_emulator, emulate
-from fpga_ml.simulate.prove import Bench, default_vectors, raw_inputs
+from fpga_ml.simulate.foreign import Foreign
+from fpga_ml.simulate.prove import Bench, check_ports, default_vectors, raw_inputs
 from fpga_ml.simulate.vectors import Inputs, Samples, load_samples
 from fpga_ml.synthesise.project import synthesise
 from fpga_ml.synthesise.result import Effort, Synthesis
@@ -132,7 +133,7 @@ def compile(
     data: Any = None,
     config: Config | None = None,
     output: Path | str | None = None,
-    rtl: Path | str | None = None,
+    rtl: Path | str | Foreign | None = None,
     watcher: Watcher | None = None,
 ) -> Project:
     """A trained model as an HLS project with a C-simulation that is compared with the model bit for bit.
@@ -140,8 +141,8 @@ def compile(
     model: a Keras model, a path to one (.keras, .h5, .json with `weights`) or a folder under models/. data: samples to
     calibrate on and to simulate: an array (N, ...), a dict of arrays, a path to .npz; None for the folder's own, else
     random numbers. config: by default the folder's fpga_ml.toml. output: the project's folder, by default
-    hls_projects/NAME. rtl: a folder of Verilog, a vendor's `syn/verilog` say, to simulate in place of our own RTL. Raises
-    FpgaMlError; the folder then stays as it was.
+    hls_projects/NAME. rtl: a folder of Verilog, a vendor's `syn/verilog` say, to simulate in place of our own RTL; `Foreign.of`
+    (fpga_ml.simulate.foreign) for one with ports or habits of its own. Raises FpgaMlError; the folder then stays as it was.
     """
     clock = _Clock(watcher or _Silent())
     with clock.stage("load"):
@@ -149,7 +150,7 @@ def compile(
         config = config or (Config.read(source.config) if source.config else Config())
         check_target(config)
         _check_turns(config, rtl)
-        given = () if rtl is None else rtl_files_of(Path(rtl))
+        given = rtl if rtl is None or isinstance(rtl, Foreign) else Foreign.of(rtl)
         with source.names.errors():
             check_model(source.model)
         samples = load_samples(source.data if data is None else data, source.inputs, config.seed).first(config.vectors)
@@ -158,7 +159,7 @@ def compile(
         return _built(source, samples, config, target, given, clock)
 
 
-def _built(source: Source, samples: Samples, asked: Config, target: Path, given: tuple[Path, ...], clock: _Clock) -> Project:
+def _built(source: Source, samples: Samples, asked: Config, target: Path, given: Foreign | None, clock: _Clock) -> Project:
     """Under identifiers; asked: the configuration with the user's names; given: RTL in place of our own."""
     config = asked.identified(source.names, [name for name, _ in source.inputs])
     with clock.stage("quantise"):
@@ -170,6 +171,8 @@ def _built(source: Source, samples: Samples, asked: Config, target: Path, given:
         layers, emulation = _readable(graph, stages), None
         check_interleaved(layers, config.project_name, config.interleave if layers else 1)
         network = _lowered(layers, graph, config, stages)
+        if given is not None and network is not None:
+            check_ports(given, network.name, layers, graph.heads, graph.ports)
         if config.auto_clock:
             with clock.stage("clock"):
                 config = _clocked(network, graph, config, stages)
@@ -210,7 +213,7 @@ def _built(source: Source, samples: Samples, asked: Config, target: Path, given:
     return Project(target, report, source.inputs, simulator, layers, graph.heads, prepared.x, build.outputs, bench)
 
 
-def _check_turns(config: Config, rtl: Path | str | None) -> None:
+def _check_turns(config: Config, rtl: Path | str | Foreign | None) -> None:
     """Raise where sequences are to be interleaved and what simulates or runs them knows no turns."""
     if config.interleave == 1 or (config.arch == "stream" and rtl is None):
         return

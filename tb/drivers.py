@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 
 from fpga_ml.simulate.cosim_types import Tensor, Vectors
 from tb.ports import Control, Parallel
-from tb.scoreboard import Scoreboard
+from tb.scoreboard import FLUSH, Scoreboard
 
 # Cycles for which an input is late, in random gaps; 0 is a LONG delay, in which most pipelines drain.
 _LATE = (0, *[1] * 3, *[2] * 2, 3)
@@ -57,7 +57,7 @@ class _Line:
         self._shown = shown
         for data, tensor, width_bits in self._inputs:
             if vector is not None and level:
-                data.value = pack(tensor.values[vector], width_bits)
+                data.value = pack(tensor.values[0 if vector == FLUSH else vector], width_bits)
             else:
                 data.value = self._random.getrandbits(tensor.elements * width_bits)
 
@@ -71,7 +71,16 @@ class StartDriver:
     """
 
     def __init__(
-        self, dut: Any, ports: Parallel, vectors: Vectors, board: Scoreboard, *, gaps: bool, noise: bool, seed: int
+        self,
+        dut: Any,
+        ports: Parallel,
+        vectors: Vectors,
+        board: Scoreboard,
+        *,
+        gaps: bool,
+        noise: bool,
+        seed: int,
+        flush: int,
     ) -> None:
         rng = self._random = random.Random(seed)
         self._ready_name, self._ready = ports.control.ready, getattr(dut, ports.control.ready)
@@ -82,6 +91,7 @@ class StartDriver:
         self._lines = [self._start, *(_Line(getattr(dut, v), rng, [parts]) for v, parts in inputs if v is not None)]
         self._board, self._gaps, self._noise = board, gaps, noise
         self._waiting = deque(range(len(vectors)))
+        self._flush = self._flushes = flush
         self.paused = False
         self.stalls = 0
         self._vector: int | None = None
@@ -90,10 +100,11 @@ class StartDriver:
     @property
     def unsent(self) -> int:
         """Vectors that were never offered."""
-        return len(self._waiting) + (self._vector is not None and not self._offered)
+        return len(self._waiting) + (self._vector not in (None, FLUSH) and not self._offered)
 
     def again(self, vectors: Iterable[int]) -> None:
-        """To be sent once more, after the others."""
+        """To be sent once more, after the others, and what pushes them out."""
+        self._flushes = self._flush
         self._waiting.extend(vectors)
 
     @property
@@ -108,7 +119,7 @@ class StartDriver:
 
     def present(self, cycle: int) -> None:
         if self.paused:
-            if self._vector is not None and not self._offered:
+            if self._vector not in (None, FLUSH) and not self._offered:
                 self._waiting.appendleft(self._vector)
             self._vector, self._offered = None, False
             for line in self._lines:
@@ -118,8 +129,9 @@ class StartDriver:
 
     def _approach(self, cycle: int) -> None:
         """Each signal of the next vector in its time; all are low where there is none."""
-        if self._vector is None and self._waiting:
-            self._vector, pause = self._waiting.popleft(), self._delay()
+        if self._vector is None and (self._waiting or (self._flushes and self._board.pending)):
+            self._flushes -= not self._waiting
+            self._vector, pause = self._waiting.popleft() if self._waiting else FLUSH, self._delay()
             apart = self._random.random() < 0.5
             for line in self._lines:
                 line.late = pause + (self._delay() if apart else 0)

@@ -14,10 +14,14 @@ from tb.scoreboard import Scoreboard
 class ParallelSide:
     """Vectors by ap_start, outputs by their valid ports."""
 
-    def __init__(self, dut: Any, ports: Parallel, vectors: Vectors, mode: Mode, seed: int, promise: Promise | None) -> None:
+    def __init__(
+        self, dut: Any, ports: Parallel, vectors: Vectors, mode: Mode, seed: int, promise: Promise | None, flush: int
+    ) -> None:
         self.board = Scoreboard(mode, vectors, ports.outputs, promise)
         noise = promise is not None and promise.latency_cycles > 0  # without registers, outputs answer a start in a reset
-        self._driver = StartDriver(dut, ports, vectors, self.board, gaps=mode == "random_gaps", noise=noise, seed=seed)
+        self._driver = StartDriver(
+            dut, ports, vectors, self.board, gaps=mode == "random_gaps", noise=noise, seed=seed, flush=flush
+        )
         self._monitor = OutputMonitor(dut, ports, self.board)
 
     @property

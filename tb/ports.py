@@ -1,12 +1,13 @@
 """Which ports of a top are clock, handshake and data, and which tensor each data port carries.
 
-The names are those that Vitis HLS gives an hls4ml project, and those of Vivado HLS (`_V` after each name).
+The names are those that Vitis HLS gives an hls4ml project, and those of Vivado HLS (`_V` after each name, a stream an element).
+Tensors whose names no port has go to the ports that are left, in the order of the header.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -17,7 +18,9 @@ from fpga_ml.simulate.cosim_types import Tensor, Vectors
 Architecture: TypeAlias = Literal["parallel", "stream"]
 _HANDSHAKE = ("ap_start", "ap_done", "ap_ready", "ap_idle")
 _TIED_HIGH = ("ap_ce", "ap_continue")
-_STREAM = re.compile(r"^(?P<name>.+?)(?:_V)*_TDATA$")
+_STREAM = re.compile(r"^(?P<name>.+?)(?:_V_data_(?P<element>\d+))?(?:_V)*_TDATA$")
+_FIFO = re.compile(r"^(?P<name>.+?)_(?:dout|empty_n|din|full_n)$")
+_VALID = "_ap_vld"
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ class Parallel:
 
 @dataclass(frozen=True)
 class StreamPort:
-    """One AXI4-Stream port of an io_stream top; tensor: its name without Vivado HLS's `_V`; last: TLAST, if there is one."""
+    """One AXI4-Stream port of an io_stream top; tensor: its name without Vivado HLS's `_V`; element: of each beat, where it carries only
+    one; last: TLAST, if there is one."""
 
     tensor: str
     direction: Direction
@@ -86,19 +90,27 @@ class StreamPort:
     ready: str
     width_bits: int
     last: str | None = None
+    element: int | None = None
 
 
 @dataclass(frozen=True)
 class Beats:
     """How a tensor crosses a stream port: `count` beats a vector of `elements` each, every `slot_bits` one element, of which
-    the low `width_bits` matter."""
+    the low `width_bits` matter. first, apart: the number of the first element, and of those from one beat to the next."""
 
+    tensor: str
     port: StreamPort
     count: int
     elements: int
     slot_bits: int
     width_bits: int
     signed: bool
+    first: int
+    apart: int
+
+    def at(self, beat: int) -> int:
+        """The number in the tensor of a beat's first element."""
+        return self.first + beat * self.apart
 
 
 @dataclass(frozen=True)
@@ -138,7 +150,14 @@ def stream_ports(top: Top) -> tuple[StreamPort, ...]:
             last = top.find(port.name.removesuffix("DATA") + "LAST")
             found.append(
                 StreamPort(
-                    match["name"], port.direction, port.name, valid, ready, port.width_bits, last.name if last else None
+                    match["name"],
+                    port.direction,
+                    port.name,
+                    valid,
+                    ready,
+                    port.width_bits,
+                    last.name if last else None,
+                    None if match["element"] is None else int(match["element"]),
                 )
             )
     return tuple(found)
@@ -154,6 +173,7 @@ def control_of(top: Top) -> Control:
 
 def bind(top: Top, vectors: Vectors) -> Parallel | Stream:
     """Every tensor of the vectors to its ports; raises for what is missing, of another width, or not driven."""
+    _no_fifos(top)
     bound = _bind_stream(top, vectors) if architecture(top) == "stream" else _bind_parallel(top, vectors)
     undriven = [p.name for p in top.ports if p.direction != "output" and p.name not in bound.names]
     if undriven:
@@ -165,63 +185,117 @@ def bind(top: Top, vectors: Vectors) -> Parallel | Stream:
     return bound
 
 
-def _bind_stream(top: Top, vectors: Vectors) -> Stream:
-    known = {(p.tensor, p.direction): p for p in stream_ports(top)}
+def _no_fifos(top: Top) -> None:
+    found = next((p.name for p in top.ports if _FIFO.match(p.name)), None)
+    if found and not any(_STREAM.match(p.name) for p in top.ports):
+        raise FpgaMlError(
+            f"'{found}' is a FIFO's port: this is the core inside a wrapper, such as '{top.name}_axi', not a top",
+            where=f"module '{top.name}'",
+            do="simulate a top with AXI4-Stream ports: of the HLS project, whose top function has the streams as arguments",
+        )
 
-    def beats(tensor: Tensor, direction: Direction) -> Beats:
-        port = known.get((tensor.name, direction))
-        if port is None:
-            _need(top, f"{tensor.name}_TDATA", direction)
-            raise AssertionError("a port that is there was not recognised")
-        elements = tensor.shape[-1]
-        padded = -(-tensor.width_bits // 8) * 8
-        slot = next((s for s in (padded, tensor.width_bits) if s * elements == port.width_bits), None)
-        if slot is None:
-            raise FpgaMlError(
-                f"port '{port.data}' is {port.width_bits} bits wide, but a beat of tensor '{tensor.name}' has {elements} "
-                f"elements of {padded} bits ({tensor.width_bits} in whole bytes)",
-                where=f"module '{top.name}'",
-                do="give vectors of the types and the shape that the RTL was written for",
-            )
-        return Beats(port, tensor.elements // elements, elements, slot, tensor.width_bits, tensor.signed)
+
+def _bind_stream(top: Top, vectors: Vectors) -> Stream:
+    ports = stream_ports(top)
+
+    def side(tensors: tuple[Tensor, ...], direction: Direction) -> tuple[Beats, ...]:
+        groups: dict[str, list[StreamPort]] = {}
+        for port in (p for p in ports if p.direction == direction):
+            groups.setdefault(port.tensor, []).append(port)
+        named = _by_name_or_order(top, [t.name for t in tensors], list(groups), direction, "_TDATA")
+        return tuple(b for t, name in zip(tensors, named, strict=True) for b in _beats(top, t, groups[name]))
 
     return Stream(
         control_of(top),
-        tuple(beats(t, "input") for t in vectors.inputs),
-        tuple(beats(t, "output") for t in vectors.outputs),
+        side(vectors.inputs, "input"),
+        side(vectors.outputs, "output"),
         error.name if (error := top.find("ap_frame_error")) else None,
     )
 
 
+def _beats(top: Top, tensor: Tensor, ports: list[StreamPort]) -> tuple[Beats, ...]:
+    """Of one port for whole beats, or of a port an element."""
+    elements, padded = tensor.shape[-1], -(-tensor.width_bits // 8) * 8
+    apart = ports[0].element is not None
+    own = sorted(ports, key=lambda p: p.element or 0)
+    if apart and [p.element for p in own] != list(range(elements)):
+        raise FpgaMlError(
+            f"{len(own)} streams carry tensor '{tensor.name}', a beat of which has {elements} elements",
+            where=f"module '{top.name}'",
+            do="give vectors of the types and the shape that the RTL was written for",
+        )
+    each = 1 if apart else elements
+    found = []
+    for port in own:
+        slot = next((s for s in (padded, tensor.width_bits) if s * each == port.width_bits), None)
+        if slot is None:
+            raise FpgaMlError(
+                f"port '{port.data}' is {port.width_bits} bits wide, but a beat of tensor '{tensor.name}' has {each} "
+                f"elements of {padded} bits ({tensor.width_bits} in whole bytes)",
+                where=f"module '{top.name}'",
+                do="give vectors of the types and the shape that the RTL was written for",
+            )
+        found.append(
+            Beats(
+                tensor.name,
+                port,
+                tensor.elements // elements,
+                each,
+                slot,
+                tensor.width_bits,
+                tensor.signed,
+                port.element or 0,
+                elements,
+            )
+        )
+    return tuple(found)
+
+
+def _by_name_or_order(
+    top: Top, wanted: list[str], present: list[str], direction: Direction, end: str = ""
+) -> tuple[str, ...]:
+    """For each name wanted the one that is there: the same, or those that are left, in order, where there are as many."""
+    left = [name for name in present if name not in wanted]
+    missing = [name for name in wanted if name not in present]
+    if missing and len(missing) != len(left):
+        _need(top, missing[0] + end, direction)
+    in_order = dict(zip(missing, left, strict=True))
+    return tuple(in_order.get(name, name) for name in wanted)
+
+
 def _bind_parallel(top: Top, vectors: Vectors) -> Parallel:
-    inputs = tuple(_input(top, tensor) for tensor in vectors.inputs)
-    outputs = tuple(_output(top, tensor, k) for tensor in vectors.outputs for k in range(tensor.elements))
-    return Parallel(control_of(top), inputs, outputs)
+    control = control_of(top)
+    data = [p for p in top.ports if p.name not in control.names and not p.name.endswith(_VALID)]
+    stems = {p.name: re.sub(r"_V$", "", p.name) for p in data}
+    there = [stems[p.name] for p in data if p.direction == "input"]
+    known = _by_name_or_order(top, [t.name for t in vectors.inputs], there, "input")
+    ports = {stems[p.name]: p for p in data}
+    inputs = tuple(_input(top, t, ports[name]) for t, name in zip(vectors.inputs, known, strict=True))
+    outward = {stems[p.name]: p for p in data if p.direction == "output"}
+    wanted = [_element(t, k, outward) for t in vectors.outputs for k in range(t.elements)]
+    named = iter(_by_name_or_order(top, wanted, list(outward), "output"))
+    outputs = tuple(_output(top, t, k, outward[next(named)]) for t in vectors.outputs for k in range(t.elements))
+    return Parallel(control, inputs, outputs)
 
 
-def _input(top: Top, tensor: Tensor) -> InputPort:
-    data = _data(top, (tensor.name, f"{tensor.name}_V"), "input")
+def _element(tensor: Tensor, k: int, ports: Mapping[str, Port]) -> str:
+    """The name of an output element's port, which a lone element may have without its number."""
+    return tensor.name if tensor.elements == 1 and tensor.name in ports else f"{tensor.name}_{k}"
+
+
+def _input(top: Top, tensor: Tensor, data: Port) -> InputPort:
     _same_width(top, data, tensor, tensor.elements)
     return InputPort(tensor.name, data.name, _valid(top, data), tensor.width_bits)
 
 
-def _output(top: Top, tensor: Tensor, k: int) -> OutputPort:
-    names = [f"{tensor.name}_{k}", f"{tensor.name}_{k}_V"]
-    if tensor.elements == 1:
-        names += [tensor.name, f"{tensor.name}_V"]
-    data = _data(top, names, "output")
+def _output(top: Top, tensor: Tensor, k: int, data: Port) -> OutputPort:
     _same_width(top, data, tensor, 1)
     return OutputPort(tensor.name, k, data.name, _valid(top, data), tensor.width_bits, tensor.signed)
 
 
 def _valid(top: Top, data: Port) -> str | None:
-    valid = top.find(f"{data.name}_ap_vld")
+    valid = top.find(data.name + _VALID)
     return valid.name if valid else None
-
-
-def _data(top: Top, names: Iterable[str], direction: Direction) -> Port:
-    found = next((p for p in map(top.find, names) if p and p.direction == direction), None)
-    return found or _need(top, next(iter(names)), direction)
 
 
 def _need(top: Top, name: str, direction: Direction | None = None) -> Port:
@@ -231,7 +305,7 @@ def _need(top: Top, name: str, direction: Direction | None = None) -> Port:
         raise FpgaMlError(
             f"no {kind}port '{name}' ({suggest(name, (p.name for p in top.ports))})",
             where=f"module '{top.name}'",
-            do="the testbench drives the ports that Vitis HLS gives an hls4ml top: see tb/README.md",
+            do="name its port with --port OURS=THEIRS, or give a top with the ports that Vitis HLS makes: see docs/vendor.md",
         )
     return port
 
@@ -242,5 +316,5 @@ def _same_width(top: Top, port: Port, tensor: Tensor, elements: int) -> None:
         raise FpgaMlError(
             f"port '{port.name}' is {port.width_bits} bits wide, but tensor '{tensor.name}' needs {told}",
             where=f"module '{top.name}'",
-            do="give vectors of the types that the RTL was written for",
+            do="give vectors of the types that the RTL was written for, or name its port with --port OURS=THEIRS",
         )

@@ -14,6 +14,7 @@ from fpga_ml.simulate.cosim_types import Fault, Mismatch, Mode, ModeResult, Prom
 from tb.ports import OutputPort
 
 _KEPT_MISMATCHES = 1000
+FLUSH = -2  # in place of a vector: one more, which pushes those before it out, whose outputs do not matter
 
 
 @dataclass
@@ -98,7 +99,7 @@ class Scoreboard:
     @property
     def pending(self) -> bool:
         """Whether an offered vector still misses outputs."""
-        return any(flight.completed is None for flight in self._flights)
+        return any(flight.completed is None and flight.vector != FLUSH for flight in self._flights)
 
     @property
     def latency_cycles(self) -> int | None:
@@ -159,7 +160,7 @@ class Scoreboard:
 
     def reset(self) -> list[int]:
         """Forget what is in flight and give its vectors: nothing of them may come any more."""
-        lost = [flight.vector for flight in self._flights]
+        lost = [flight.vector for flight in self._flights if flight.vector != FLUSH]
         self._flights.clear()
         self._next = [0] * len(self.outputs)
         self._last_start = None
@@ -169,7 +170,7 @@ class Scoreboard:
 
     def finish(self, cycle: int, unsent: int) -> None:
         """The end: what still misses is a mismatch; unsent: vectors that were never offered."""
-        for index, flight in enumerate(self._flights):
+        for index, flight in enumerate(f for f in self._flights if f.vector != FLUSH):
             for k in (k for k, place in enumerate(self._next) if place <= index):
                 self._mismatch(k, flight.vector, cycle, "nothing")
         if unsent:
@@ -199,7 +200,7 @@ class Scoreboard:
         flight = self._flights[self._next[k]]
         self._next[k] += 1
         rows, element = self._expected[k]
-        if got != rows[flight.vector][element]:
+        if flight.vector != FLUSH and got != rows[flight.vector][element]:
             self._mismatch(k, flight.vector, cycle, told)
         flight.outputs += 1
         if flight.outputs == len(self.outputs):
@@ -207,7 +208,7 @@ class Scoreboard:
             self._complete(flight)
 
     def _complete(self, flight: Flight) -> None:
-        self.completed += 1
+        self.completed += flight.vector != FLUSH
         assert flight.completed is not None
         if self._first is None:
             self._first = flight

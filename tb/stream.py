@@ -15,7 +15,7 @@ from typing import Any
 from fpga_ml.simulate.cosim_types import Mode, ModeResult, Promise, Vectors
 from tb.drivers import pack
 from tb.ports import Beats, Stream
-from tb.scoreboard import Mismatches, raw_of
+from tb.scoreboard import FLUSH, Mismatches, raw_of
 
 # Cycles in a row in which an end holds back, in random gaps; LONG ones drain or fill most buffers.
 _GAPS = (1, 1, 1, 2, 2, 3)
@@ -45,16 +45,18 @@ class _Pace:
 class Board:
     """Which vectors are under way, and what has come of them at each output."""
 
-    def __init__(self, mode: Mode, vectors: Vectors, ports: Stream, seed: int, promise: Promise | None) -> None:
+    def __init__(self, mode: Mode, vectors: Vectors, ports: Stream, seed: int, promise: Promise | None, flush: int) -> None:
         self.mode: Mode = mode
         self.promise = promise
+        self._flush, self._flushes = flush, flush
         self._breaks = mode == "random_gaps" and ports.marked and not vectors.ordered
         self.ordered = vectors.ordered
         self._random = random.Random(seed)
         self.vectors = len(vectors)
         self.queue = deque(range(len(vectors)))
         self.found = Mismatches(mode)
-        self._expected = [t.values for t in vectors.outputs]
+        rows = {t.name: t.values for t in vectors.outputs}
+        self._expected = [rows[b.tensor] for b in ports.outputs]
         self._outputs = ports.outputs
         self._sent: list[int] = []
         self._done = [0] * len(ports.outputs)
@@ -69,13 +71,16 @@ class Board:
 
     @property
     def pending(self) -> bool:
-        return len(self._ended) < len(self._sent)
+        return any(v != FLUSH for v in self._sent[len(self._ended) :])
 
     def vector(self, place: int) -> int | None:
-        """What is sent as number `place` since the last reset: a vector or a broken frame; None if there is no more."""
+        """What is sent as number `place` since the last reset: a vector, or a frame in its place; None if there is no more."""
         if place == len(self._sent) and self.queue:
             broken = self._breaks and self._random.random() < 0.3
             self._sent.append(BROKEN if broken else self.queue.popleft())
+        elif place == len(self._sent) and self._flushes:
+            self._flushes -= 1
+            self._sent.append(FLUSH)
         return self._sent[place] if place < len(self._sent) else None
 
     def begins(self, place: int, cycle: int) -> None:
@@ -112,10 +117,10 @@ class Board:
         """A beat of output k that was taken."""
         port = self._outputs[k]
         if place >= len(self._began):
-            self._wrong(k, None, number * port.elements, cycle, None, f"{bits} (bits)")
+            self._wrong(k, None, port.at(number), cycle, None, f"{bits} (bits)")
             return
         vector = self._sent[place]
-        for e in range(port.elements if vector != BROKEN else 0):
+        for e in range(port.elements if vector >= 0 else 0):
             row = self._expected[k][vector]
             top = len(bits) - e * port.slot_bits
             own, padding = bits[top - port.width_bits : top], bits[top - port.slot_bits : top - port.width_bits]
@@ -123,17 +128,17 @@ class Board:
             self.found.x_values += got is None
             if self.promise and got is not None and padding.strip(own[0] if port.signed else "0"):
                 self.found.fault(port.port.data, cycle, f"padding of element {e} is {padding} before {own}")
-            want = row[number * port.elements + e]
+            want = row[port.at(number) + e]
             if got != want:
                 told = f"{own} (bits)" if got is None else str(got)
-                self._wrong(k, vector, number * port.elements + e, cycle, want, told)
+                self._wrong(k, vector, port.at(number) + e, cycle, want, told)
         if number == port.count - 1:
             self._done[k] = place + 1
             if min(self._done) > len(self._ended):
                 self._completes(place, cycle)
 
     def _completes(self, place: int, cycle: int) -> None:
-        self.completed += self._sent[place] != BROKEN
+        self.completed += self._sent[place] >= 0
         if self.latency_cycles is None:
             self.latency_cycles = cycle - self._began[place]
         if self._ended:
@@ -142,7 +147,8 @@ class Board:
 
     def reset(self) -> list[int]:
         """Forget what is under way and give its vectors, of a top that is to begin anew all: nothing of them may come."""
-        lost = [v for v in self._sent[len(self._ended) :] if v != BROKEN]
+        lost = [v for v in self._sent[len(self._ended) :] if v >= 0]
+        self._flushes = self._flush
         self._sent, self._began, self._ended = [], [], []
         self._done, self._taken = [0] * len(self._done), [0] * len(self._taken)
         self.dones = self.readies = 0
@@ -163,14 +169,15 @@ class Board:
     def finish(self, cycle: int) -> None:
         """The end: what still misses is a mismatch."""
         for place in range(len(self._ended), len(self._sent)):
+            vector = self._sent[place]
             for k, done in enumerate(self._done):
-                if done <= place:
-                    vector = self._sent[place]
-                    expected = None if vector == BROKEN else self._expected[k][vector][0]
-                    self._wrong(k, vector, 0, cycle, expected, "nothing")
+                if done <= place and vector != FLUSH:
+                    first = self._outputs[k].first
+                    expected = None if vector == BROKEN else self._expected[k][vector][first]
+                    self._wrong(k, vector, first, cycle, expected, "nothing")
         if self.queue:
             self.found.fault("ap_ready", cycle, f"{len(self.queue)} vectors were never sent: no beat is taken any more")
-        if self.dones != len(self._ended) and not self.pending:
+        if self.dones != len(self._ended) and not self.pending and not self._flush:
             self.found.fault("ap_done", cycle, f"{self.dones} pulses for {len(self._ended)} frames")
         if self.promise and self.readies != len(self._ended) and not self.pending:
             self.found.fault("ap_ready", cycle, f"{self.readies} pulses for {len(self._ended)} frames")
@@ -187,8 +194,8 @@ class Board:
             self.found.fault("interval", cycle, what)
 
     def _wrong(self, k: int, vector: int | None, element: int, cycle: int, expected: int | None, got: str) -> None:
-        port = self._outputs[k].port
-        self.found.add(vector, port.tensor, element, port.data, cycle, expected, got)
+        port = self._outputs[k]
+        self.found.add(vector, port.tensor, element, port.port.data, cycle, expected, got)
 
 
 class Source:
@@ -221,8 +228,9 @@ class Source:
         if vector == BROKEN:
             self._data.value = self._random.getrandbits(self._beats.port.width_bits)
         else:
-            begin = self._number * self._beats.elements
-            self._data.value = pack(self._rows[vector][begin : begin + self._beats.elements], self._beats.slot_bits)
+            begin = self._beats.at(self._number)
+            row = self._rows[0 if vector == FLUSH else vector]
+            self._data.value = pack(row[begin : begin + self._beats.elements], self._beats.slot_bits)
         if self._last is not None:
             self._last.value = int(self._number == self._length - 1)
         self._valid.value = 1
@@ -321,12 +329,13 @@ class StreamSide:
         seed: int,
         probes: dict[str, tuple[list[str], int]],
         promise: Promise | None,
+        flush: int,
     ) -> None:
         gaps, control = mode == "random_gaps", ports.control
-        self.board = Board(mode, vectors, ports, seed, promise)
+        self.board = Board(mode, vectors, ports, seed, promise, flush)
         rows = {t.name: t.values for t in vectors.inputs}
         self._sources = [
-            Source(dut, k, b, rows[b.port.tensor], self.board, _Pace(f"{seed} {b.port.data}", gaps=gaps))
+            Source(dut, k, b, rows[b.tensor], self.board, _Pace(f"{seed} {b.port.data}", gaps=gaps))
             for k, b in enumerate(ports.inputs)
         ]
         self._sinks = [

@@ -48,6 +48,8 @@ class Settings:
     promise: Promise | None
     patience_cycles: int
     stop_at: int
+    idle: bool
+    flush: int
     probes: dict[str, tuple[list[str], int]]
 
     @classmethod
@@ -62,6 +64,8 @@ class Settings:
             Promise(*map(int, given["COSIM_PROMISE"].split(","))) if given.get("COSIM_PROMISE") else None,
             int(given.get("COSIM_PATIENCE_CYCLES", "10000")),
             int(given.get("COSIM_STOP_AT", "0")),
+            given.get("COSIM_IDLE", "1") == "1",
+            int(given.get("COSIM_FLUSH", "0")),
             json.loads(given.get("COSIM_PROBES", "{}")),
         )
 
@@ -75,14 +79,17 @@ class Bench:
         self.clock = getattr(dut, ports.control.clock)
         self.side: ParallelSide | StreamSide
         if isinstance(ports, Stream):
-            self.side = StreamSide(dut, ports, vectors, mode, settings.seed, settings.probes, settings.promise)
+            self.side = StreamSide(
+                dut, ports, vectors, mode, settings.seed, settings.probes, settings.promise, settings.flush
+            )
         else:
-            self.side = ParallelSide(dut, ports, vectors, mode, settings.seed, settings.promise)
+            self.side = ParallelSide(dut, ports, vectors, mode, settings.seed, settings.promise, settings.flush)
         self.board = self.side.board
         self.total = len(vectors)
         self.reset = ResetDriver(dut, ports.control)
         self.mode: Mode = mode
         self.patience_cycles, self.stop_at, self.promise = settings.patience_cycles, settings.stop_at, settings.promise
+        self.idle = settings.idle and not settings.flush
         self.cycle = 0
         self.resets = 0
         self.discarded = 0
@@ -149,7 +156,7 @@ class Bench:
             return
         for _ in range(_DRAIN_CYCLES + 2 * (self.board.latency_cycles or 0)):
             await self.step()
-        if not self.side.idle and not self.board.pending:
+        if self.idle and not self.side.idle and not self.board.pending:
             self.board.found.fault("ap_idle", self.cycle, "low although every vector is through")
 
     def result(self) -> ModeResult:

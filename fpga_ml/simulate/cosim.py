@@ -50,6 +50,7 @@ __all__ = [
     "Tensor",
     "Vectors",
     "bench_folder",
+    "bound",
     "cosim",
     "rtl_files_of",
 ]
@@ -78,6 +79,8 @@ def cosim(
     promise: Promise | None = None,
     patience_cycles: int = 10_000,
     stop_at: int = 0,
+    idle: bool = True,
+    flush: int = 0,
     timeout_s: float = 3600,
     probes: Mapping[str, tuple[Sequence[str], int]] | None = None,
 ) -> CosimResult:
@@ -85,7 +88,8 @@ def cosim(
 
     workdir: receives WORKDIR/SIMULATOR/, builds and results; seed: of gaps, resets and start values; promise: the timing of RTL
     of our own, whose rules (tb/README.md) are checked besides; None for a vendor's; patience_cycles: without any progress
-    before a run is given up; stop_at: so many differences end a run, 0 for never; timeout_s: of each run;
+    before a run is given up; stop_at: so many differences end a run, 0 for never; idle: ap_idle has to be high when all is
+    through; flush: vectors that are sent after the last, to push it out; timeout_s: of each run;
     probes: {name: (signals of the top that are all high when a token is made, tokens of a vector)}, for a timeline, which
     Icarus alone can see.
 
@@ -94,7 +98,7 @@ def cosim(
     """
     began = time.perf_counter()
     sources = [Path(f).resolve() for f in rtl_files]
-    ports = _bind(sources, top, vectors)
+    ports = bound(sources, top, vectors)
     cocotb = cocotb_setup.find()
     engine = _engine(simulator, sources, top, ports, cocotb, seed)
     folder = workdir.resolve() / simulator
@@ -113,6 +117,8 @@ def cosim(
         "COSIM_PROMISE": f"{promise.latency_cycles},{promise.interval_cycles}" if promise else "",
         "COSIM_PATIENCE_CYCLES": str(patience_cycles),
         "COSIM_STOP_AT": str(stop_at),
+        "COSIM_IDLE": str(int(idle)),
+        "COSIM_FLUSH": str(flush),
         "COSIM_PROBES": json.dumps(probes or {} if simulator == "icarus" else {}),
     }
     if simulator == "verilator":
@@ -139,8 +145,8 @@ def bench_folder() -> Path:
     return folder
 
 
-def _bind(sources: Sequence[Path], top: str, vectors: Vectors) -> Parallel | Stream:
-    """The ports that the testbench will use; raises where they do not fit."""
+def bound(sources: Sequence[Path], top: str, vectors: Vectors) -> Parallel | Stream:
+    """The ports that the testbench will use; raises FpgaMlError where they do not fit."""
     bench_folder()
     from tb import ports
 

@@ -17,7 +17,8 @@ from fpga_ml.numerics import FixedType
 from fpga_ml.numerics.types import Raw
 from fpga_ml.rtl.network import Rtl
 from fpga_ml.rtl.tables import table_faults
-from fpga_ml.simulate.cosim import CosimResult, Mismatch, Promise, Simulator, Tensor, Vectors, cosim
+from fpga_ml.simulate.cosim import MODES, CosimResult, Mismatch, Mode, Promise, Simulator, Tensor, Vectors, bound, cosim
+from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.reach import reaching
 
 Array = npt.NDArray[np.float64]
@@ -97,7 +98,7 @@ def proof_vectors(bench: Bench, x: Sequence[Raw], outputs: Simulate) -> Vectors:
         found = reaching(bench.network, known, bounds, own, bench.seed)
         known = [np.concatenate([a, f.reshape(-1, *a.shape[1:])]) for a, f in zip(known, found, strict=True)]
     given = [filled(a, rtl.interleave) for a in known]
-    return vectors_of(layers, bench.heads, bench.ports, given, outputs(given))
+    return vectors_of(layers, bench.heads, bench.called, given, outputs(given))
 
 
 def _tensor(name: str, t: FixedType, shape: tuple[int, ...], raw: Raw) -> Tensor:
@@ -117,32 +118,37 @@ def prove(
     seed: int,
     simulators: Sequence[str] = SIMULATORS,
     *,
-    ours: bool = True,
+    foreign: Foreign | None = None,
     stop_at: int = 0,
 ) -> tuple[CosimResult, ...]:
     """Every simulator asked for, every mode: back to back, with random gaps, with resets in mid-run.
 
-    files: of `rtl`, or others in its place; ours: it keeps the timing that `rtl` promises, which is checked. Where samples
+    files: of `rtl`, which keeps the timing that it promises; foreign: what stands in its place and promises nothing. Where samples
     are interleaved, vectors are whole groups; latency and interval are a group's. A simulator gets as many vectors as it can simulate in
     its time, from all over; stop_at: so many differences end a run, 0 for never.
     """
     patience = max(10_000, 4 * (rtl.latency_cycles + rtl.interval_cycles))
-    found = []
+    found, given = [], foreign or Foreign(tuple(files))
+    modes: list[Mode] = [m for m in MODES if m != "reset_mid_run" or "resets" not in given.skip]
     for simulator in (s for s in SIMULATORS if s in simulators):
         own = _share(vectors, rtl, simulator)
         run = cosim(
-            files,
+            given.files,
             rtl.top,
             own.interleaved(rtl.interleave),
             workdir,
             simulator,
+            modes,
             seed=seed,
-            promise=Promise(rtl.latency_cycles, rtl.interval_cycles) if ours else None,
+            promise=None if foreign else Promise(rtl.latency_cycles, rtl.interval_cycles),
             patience_cycles=patience,
             stop_at=stop_at,
-            probes=rtl.probes if ours else None,
+            idle="idle" not in given.skip,
+            flush=given.flush,
+            probes=None if foreign else rtl.probes,
         )
-        found.append(replace(_by_sample(run, own, rtl.interleave), not_asked=tuple(_not_asked(own, vectors, ours))))
+        left = (*_left_out(own, vectors), *(foreign.not_asked if foreign else ()))
+        found.append(replace(_by_sample(run, own, rtl.interleave), not_asked=left))
     return tuple(found)
 
 
@@ -153,22 +159,16 @@ def _share(vectors: Vectors, rtl: Rtl, simulator: Simulator) -> Vectors:
     return vectors if rtl.interleave > 1 else vectors.spread(frames)
 
 
-def _not_asked(own: Vectors, vectors: Vectors, ours: bool) -> list[str]:
-    """What a simulation leaves open."""
-    left = []
-    if len(own) < len(vectors):
-        left.append(f"{len(own)} of {len(vectors)} vectors, from all over: the others take too long here")
-    if not ours:
-        left.append(
-            "the padding bits of TDATA, latency and interval, ap_start in mid-run: RTL from elsewhere has rules of its own"
-        )
-    return left
+def _left_out(own: Vectors, vectors: Vectors) -> list[str]:
+    if len(own) == len(vectors):
+        return []
+    return [f"{len(vectors) - len(own)} of {len(vectors)} vectors, taken from all over: they take too long here"]
 
 
 @dataclass(frozen=True)
 class Bench:
     """What simulates a project's RTL. ports: {layer: port name} of inputs and outputs; heads: the output layers; seed: of gaps,
-    resets and vectors; given: files from elsewhere in the place of ours; network: what the RTL was written from."""
+    resets and vectors; given: RTL from elsewhere in the place of ours; network: what the RTL was written from."""
 
     rtl: Rtl
     layers: Sequence[Layer]
@@ -176,21 +176,33 @@ class Bench:
     ports: Mapping[str, str]
     seed: int = 1
     simulators: Sequence[str] = SIMULATORS
-    given: tuple[Path, ...] = ()
+    given: Foreign | None = None
     network: Network | None = None
 
     def run(self, folder: Path, x: Sequence[Raw], outputs: Simulate, *, stop_at: int = 0) -> tuple[CosimResult, ...]:
         """Every sample of x, one raw array (N, ...) an input, and vectors of our own, against what `outputs` makes of them; folder:
         the project's, with our files in rtl/."""
         vectors = proof_vectors(self, x, outputs)
-        files = self.given or tuple(folder / "rtl" / name for name in self.rtl.files)
-        found = prove(
-            files, self.rtl, vectors, folder / "sim", self.seed, self.simulators, ours=not self.given, stop_at=stop_at
-        )
+        files = tuple(folder / "rtl" / name for name in self.rtl.files)
+        sim = folder / "sim"
+        found = prove(files, self.rtl, vectors, sim, self.seed, self.simulators, foreign=self.given, stop_at=stop_at)
         if self.network is None or self.given:
             return found
         faults = tuple(table_faults({f.name: f.read_text() for f in files}, self.network))
         return tuple(replace(run, tables=faults) for run in found)
+
+    @property
+    def called(self) -> Mapping[str, str]:
+        """{layer: port name} as the top that is simulated calls them."""
+        return self.given.names(self.ports) if self.given else self.ports
+
+
+def check_ports(foreign: Foreign, top: str, layers: Sequence[Layer], heads: Sequence[str], ports: Mapping[str, str]) -> None:
+    """Raise FpgaMlError where RTL from elsewhere has not the ports that the tensors need. ports: {layer: port name} of ours."""
+    nothing = {layer.name: np.zeros((1, *layer.shape), np.int64) for layer in layers}
+    inputs = [layer.name for layer in layers if isinstance(layer, Input)]
+    x, y = ([nothing[name] for name in names] for names in (inputs, heads))
+    bound(foreign.files, top, vectors_of(layers, heads, foreign.names(ports), x, y))
 
 
 def _by_sample(run: CosimResult, vectors: Vectors, interleave: int) -> CosimResult:

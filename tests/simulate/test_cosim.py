@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import importlib.metadata
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.rtl import verilog
-from fpga_ml.simulate.cosim import MODES, CosimResult, Promise, Simulator, Tensor, Vectors, bench_folder, cosim, rtl_files_of
+from fpga_ml.simulate.cosim import (
+    MODES,
+    CosimResult,
+    Mode,
+    Promise,
+    Simulator,
+    Tensor,
+    Vectors,
+    bench_folder,
+    cosim,
+    rtl_files_of,
+)
 from fpga_ml.toolchain import icarus, verilator
 
 bench_folder()
@@ -50,10 +62,15 @@ def changed(folder: Path, *edits: tuple[str, str]) -> list[Path]:
 
 
 def run_changed(
-    folder: Path, simulator: Simulator, *edits: tuple[str, str], count: int = 50, promise: Promise = TINY
+    folder: Path,
+    simulator: Simulator,
+    *edits: tuple[str, str],
+    count: int = 50,
+    promise: Promise = TINY,
+    modes: Sequence[Mode] = MODES,
 ) -> CosimResult:
     files = changed(folder, *edits)
-    return cosim(files, "tiny", vectors(count), folder, simulator, promise=promise, patience_cycles=200)
+    return cosim(files, "tiny", vectors(count), folder, simulator, modes, promise=promise, patience_cycles=200)
 
 
 @both
@@ -184,14 +201,15 @@ BROKEN_RULES = {  # what is broken: the edits, and in which signal it shows
 @pytest.mark.parametrize("broken", BROKEN_RULES)
 def test_a_broken_promise_is_caught(tmp_path: Path, broken: str) -> None:
     edits, signal = BROKEN_RULES[broken]
-    result = run_changed(tmp_path, "icarus", *edits)
+    mode: Mode = "reset_mid_run" if "reset" in broken else "random_gaps"
+    result = run_changed(tmp_path, "icarus", *edits, modes=[mode])
     assert not result.passed
     assert signal in {f.signal for f in result.faults}
 
 
 def test_ap_ready_that_is_early_is_caught(tmp_path: Path) -> None:
     """It answers in every cycle, though the top promises an interval of two; values would be right."""
-    result = run_changed(tmp_path, "icarus", promise=Promise(3, 2))
+    result = run_changed(tmp_path, "icarus", promise=Promise(3, 2), modes=["back_to_back"])
     assert {f.signal for f in result.faults} == {"ap_ready"}
     assert not result.mismatches
 

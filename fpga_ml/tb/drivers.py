@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from fpga_ml.simulate.cosim_types import Vectors
-from tb.ports import Control, Parallel
-from tb.scoreboard import Scoreboard
+from .cosim_types import Vectors
+from .ports import Control, Parallel
+from .scoreboard import Scoreboard
 
 # Cycles between two starts in random gaps; 0 is a LONG gap, in which most pipelines drain.
 _GAPS = (0, *[1] * 3, *[2] * 2, 3)

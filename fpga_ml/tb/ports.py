@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from fpga_ml.errors import FpgaMlError, suggest
-from fpga_ml.rtl.verilog import Direction, Port, Top
-from fpga_ml.simulate.cosim_types import Tensor, Vectors
+from .cosim_types import Tensor, Vectors
+from .errors import FpgaMlError, suggest
+from .verilog import Direction, Port, Top
 
 Architecture: TypeAlias = Literal["parallel", "stream"]
 _HANDSHAKE = ("ap_start", "ap_done", "ap_ready", "ap_idle")
@@ -231,7 +231,7 @@ def _need(top: Top, name: str, direction: Direction | None = None) -> Port:
         raise FpgaMlError(
             f"no {kind}port '{name}' ({suggest(name, (p.name for p in top.ports))})",
             where=f"module '{top.name}'",
-            do="the testbench drives the ports that Vitis HLS gives an hls4ml top: see tb/README.md",
+            do="the testbench drives the ports that Vitis HLS gives an hls4ml top: see fpga_ml/tb/README.md",
         )
     return port
 

@@ -21,10 +21,10 @@ from fpga_ml.ir.kernel import Builder, Kernel, Wire
 from fpga_ml.ir.network import Channel, Map, Network
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl import emit_network
-from fpga_ml.rtl.verilog import read_top
 from fpga_ml.schedule.fit import Measurement, fit, period_ns, rounded
 from fpga_ml.synthesise.parts import PARTS, Part
 from fpga_ml.synthesise.shell import NAME, shell_module
+from fpga_ml.tb.verilog import read_top
 from fpga_ml.toolchain.nextpnr import place_and_route
 from fpga_ml.toolchain.yosys import netlist
 

@@ -1,7 +1,7 @@
 """RTL co-simulation: a top with Vitis HLS ports, under Verilator or Icarus, against expected raw integers.
 
-The testbench is tb/, driven by cocotb inside the simulator's process. One process a mode; builds are kept beside it and
-used again while sources, tools and options are the same.
+The testbench is fpga_ml/tb/, driven by cocotb inside the simulator's process. One process a mode; builds are kept beside it
+and used again while sources, tools and options are the same.
 """
 
 from __future__ import annotations
@@ -9,17 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.rtl.verilog import read_top
-from fpga_ml.simulate.cosim_types import (
+from fpga_ml.tb.cosim_types import (
     MODES,
     CosimResult,
     Fault,
@@ -32,11 +29,10 @@ from fpga_ml.simulate.cosim_types import (
     Vectors,
     load_results,
 )
+from fpga_ml.tb.ports import Parallel, Stream, bind
+from fpga_ml.tb.verilog import read_top
 from fpga_ml.toolchain import cocotb_setup, icarus, verilator
 from fpga_ml.toolchain.run import Command, run_all
-
-if TYPE_CHECKING:
-    from tb.ports import Parallel, Stream
 
 __all__ = [
     "MODES",
@@ -49,7 +45,6 @@ __all__ = [
     "Simulator",
     "Tensor",
     "Vectors",
-    "bench_folder",
     "bound",
     "cosim",
     "rtl_files_of",
@@ -87,7 +82,7 @@ def cosim(
     """Drive `top` with every vector in each mode and compare every output, exactly.
 
     workdir: receives WORKDIR/SIMULATOR/, builds and results; seed: of gaps, resets and start values; promise: the timing of RTL
-    of our own, whose rules (tb/README.md) are checked besides; None for a vendor's; patience_cycles: without any progress
+    of our own, whose rules (fpga_ml/tb/README.md) are checked besides; None for a vendor's; patience_cycles: without any progress
     before a run is given up; stop_at: so many differences end a run, 0 for never; idle: ap_idle has to be high when all is
     through; flush: vectors that are sent after the last, to push it out; timeout_s: of each run;
     probes: {name: (signals of the top that are all high when a token is made, tokens of a vector)}, for a timeline, which
@@ -110,7 +105,7 @@ def cosim(
     environment = {
         **dict(cocotb.environment),
         "COCOTB_TOPLEVEL": top,
-        "COCOTB_TEST_MODULES": "tb.test_top",
+        "COCOTB_TEST_MODULES": "fpga_ml.tb.test_top",
         "COSIM_VECTORS": str(folder / "vectors.json"),
         "COSIM_RTL": json.dumps([str(s) for s in sources]),
         "COSIM_SEED": str(seed),
@@ -135,22 +130,9 @@ def rtl_files_of(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(files, key=lambda f: "endpackage" not in f.read_text(errors="replace")))
 
 
-def bench_folder() -> Path:
-    """The folder tb/, importable from now on as `tb`, here and in the simulators; raises where it is not there."""
-    folder = Path(__file__).resolve().parents[2] / "tb"
-    if not (folder / "test_top.py").exists():
-        raise FpgaMlError("the testbench is not there", where=str(folder), do="run from a checkout of the project")
-    if str(folder.parent) not in sys.path:
-        sys.path.append(str(folder.parent))
-    return folder
-
-
 def bound(sources: Sequence[Path], top: str, vectors: Vectors) -> Parallel | Stream:
     """The ports that the testbench will use; raises FpgaMlError where they do not fit."""
-    bench_folder()
-    from tb import ports
-
-    return ports.bind(read_top(sources, top), vectors)
+    return bind(read_top(sources, top), vectors)
 
 
 def _engine(

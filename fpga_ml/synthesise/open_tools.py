@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from fpga_ml.errors import FpgaMlError, suggest
-from fpga_ml.rtl.verilog import read_top
 from fpga_ml.synthesise import shell
 from fpga_ml.synthesise.naming import Owners
 from fpga_ml.synthesise.parts import PARTS, Device, Part
 from fpga_ml.synthesise.result import Cells, Effort, Job, Step, Synthesis, Timing
+from fpga_ml.tb.verilog import read_top
 from fpga_ml.toolchain import nextpnr, yosys
 from fpga_ml.toolchain.nextpnr import Placed
 from fpga_ml.toolchain.yosys import Netlist

@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import accumulate
 
 from fpga_ml.rtl.sv import Assign, Declare, Instance, Item, Module, Port, Register, Registers
-from fpga_ml.rtl.verilog import Top
+from fpga_ml.tb.verilog import Top
 
 NAME = "fpga_ml_shell"
 DESIGN = "design_"

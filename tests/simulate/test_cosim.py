@@ -10,23 +10,9 @@ from pathlib import Path
 import pytest
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.rtl import verilog
-from fpga_ml.simulate.cosim import (
-    MODES,
-    CosimResult,
-    Mode,
-    Promise,
-    Simulator,
-    Tensor,
-    Vectors,
-    bench_folder,
-    cosim,
-    rtl_files_of,
-)
+from fpga_ml.simulate.cosim import MODES, CosimResult, Mode, Promise, Simulator, Tensor, Vectors, cosim, rtl_files_of
+from fpga_ml.tb import ports, verilog
 from fpga_ml.toolchain import icarus, verilator
-
-bench_folder()
-from tb import ports  # noqa: E402
 
 RTL = Path(__file__).parent / "rtl"
 SIMULATORS: tuple[Simulator, ...] = ("verilator", "icarus")

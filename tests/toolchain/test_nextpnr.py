@@ -13,9 +13,9 @@ from fpga_ml.layers.elementwise import Relu
 from fpga_ml.layers.linear import Linear
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.build import build_rtl
-from fpga_ml.rtl.verilog import read_top
 from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.synthesise.shell import NAME, shell_module
+from fpga_ml.tb.verilog import read_top
 from fpga_ml.toolchain.nextpnr import place_and_route
 from fpga_ml.toolchain.yosys import netlist
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tb.ports import Parallel
-from tb.scoreboard import Sample, Scoreboard
+from .ports import Parallel
+from .scoreboard import Sample, Scoreboard
 
 
 class OutputMonitor:

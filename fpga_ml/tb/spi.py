@@ -13,7 +13,8 @@ from cocotb.triggers import Timer
 from cocotb.utils import get_sim_time
 
 from fpga_ml.board.links import SpiLink
-from tb.uart import CLOCK_NS
+
+from .uart import CLOCK_NS
 
 
 class Master:

@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from fpga_ml.simulate.cosim_types import Tensor, Vectors
-from tb.ports import Control, Parallel
-from tb.scoreboard import FLUSH, Scoreboard
+from .cosim_types import Tensor, Vectors
+from .ports import Control, Parallel
+from .scoreboard import FLUSH, Scoreboard
 
 # Cycles for which an input is late, in random gaps; 0 is a LONG delay, in which most pipelines drain.
 _LATE = (0, *[1] * 3, *[2] * 2, 3)

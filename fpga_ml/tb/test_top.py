@@ -13,12 +13,12 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
-from fpga_ml.rtl.verilog import read_top
-from fpga_ml.simulate.cosim_types import Mode, ModeResult, Promise, Vectors, save_results
-from tb.drivers import ResetDriver
-from tb.parallel import ParallelSide
-from tb.ports import Stream, bind
-from tb.stream import StreamSide
+from .cosim_types import Mode, ModeResult, Promise, Vectors, save_results
+from .drivers import ResetDriver
+from .parallel import ParallelSide
+from .ports import Stream, bind
+from .stream import StreamSide
+from .verilog import read_top
 
 _CLOCK_PERIOD_NS = 10
 _RESET_CYCLES = 5

@@ -22,8 +22,9 @@ from cocotb.triggers import Timer
 from fpga_ml.board import Board
 from fpga_ml.board.frames import ANSWER, HEAD_BYTES, SUM_BYTES, Answer, Kind, Status, answer, receive, request
 from fpga_ml.board.interface import Interface
-from tb.spi import Master
-from tb.uart import CLOCK_NS, Line
+
+from .spi import Master
+from .uart import CLOCK_NS, Line
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from fpga_ml.errors import FpgaMlError, suggest
-from fpga_ml.rtl.verilog import Direction, Port, Top
-from fpga_ml.simulate.cosim_types import Tensor, Vectors
+from .cosim_types import Tensor, Vectors
+from .errors import FpgaMlError, suggest
+from .verilog import Direction, Port, Top
 
 Architecture: TypeAlias = Literal["parallel", "stream"]
 _HANDSHAKE = ("ap_start", "ap_done", "ap_ready", "ap_idle")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
-from fpga_ml.errors import FpgaMlError, suggest
+from .errors import FpgaMlError, suggest
 
 Direction: TypeAlias = Literal["input", "output", "inout"]
 _NOISE = re.compile(r"//[^\n]*|/\*.*?\*/|\(\*(?!\s*\)).*?\*\)|^[ \t]*`[^\n]*", re.S | re.M)

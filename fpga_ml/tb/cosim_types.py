@@ -1,6 +1,6 @@
 """What goes into an RTL co-simulation and what comes out: raw integers in, differences out.
 
-The testbench in tb/ runs inside the simulator's process and reads and writes these as JSON: Python integers, so that no
+The testbench runs inside the simulator's process and reads and writes these as JSON: Python integers, so that no
 width is too wide. Nothing here needs NumPy.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from fpga_ml.errors import FpgaMlError
+from .errors import FpgaMlError
 
 Simulator: TypeAlias = Literal["verilator", "icarus"]
 Mode: TypeAlias = Literal["back_to_back", "random_gaps", "reset_mid_run"]

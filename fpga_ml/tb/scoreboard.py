@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fpga_ml.simulate.cosim_types import Fault, Mismatch, Mode, ModeResult, Promise, Vectors
-from tb.ports import OutputPort
+from .cosim_types import Fault, Mismatch, Mode, ModeResult, Promise, Vectors
+from .ports import OutputPort
 
 _KEPT_MISMATCHES = 1000
 FLUSH = -2  # in place of a vector: one more, which pushes those before it out, whose outputs do not matter

@@ -12,10 +12,10 @@ import random
 from collections import deque
 from typing import Any
 
-from fpga_ml.simulate.cosim_types import Mode, ModeResult, Promise, Vectors
-from tb.drivers import pack
-from tb.ports import Beats, Stream
-from tb.scoreboard import FLUSH, Mismatches, raw_of
+from .cosim_types import Mode, ModeResult, Promise, Vectors
+from .drivers import pack
+from .ports import Beats, Stream
+from .scoreboard import FLUSH, Mismatches, raw_of
 
 # Cycles in a row in which an end holds back, in random gaps; LONG ones drain or fill most buffers.
 _GAPS = (1, 1, 1, 2, 2, 3)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from fpga_ml.simulate.cosim_types import Mode, ModeResult, Promise, Vectors
-from tb.drivers import StartDriver
-from tb.monitors import OutputMonitor
-from tb.ports import Parallel
-from tb.scoreboard import Scoreboard
+from .cosim_types import Mode, ModeResult, Promise, Vectors
+from .drivers import StartDriver
+from .monitors import OutputMonitor
+from .ports import Parallel
+from .scoreboard import Scoreboard
 
 
 class ParallelSide:

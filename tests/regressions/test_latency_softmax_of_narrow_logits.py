@@ -7,12 +7,14 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 from fuzzing import built
 from keras import layers as L
 
 from fpga_ml.config import Config, LayerConfig
 
 
+@pytest.mark.slow
 def test_the_table_has_an_entry_for_each_value(tmp_path: Path) -> None:
     keras.utils.set_random_seed(1)
     inputs = keras.Input((4,), name="x")

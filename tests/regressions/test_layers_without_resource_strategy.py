@@ -21,9 +21,8 @@ LAYERS: dict[str, tuple[tuple[int, ...], Callable[[], Any]]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", ["depthwise1d", *(pytest.param(n, marks=pytest.mark.slow) for n in ("separable2d", "einsum"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LAYERS)
 def test_they_take_the_latency_strategy(name: str, tmp_path: Path) -> None:
     keras.utils.set_random_seed(1)
     shape, layer = LAYERS[name]

@@ -15,7 +15,8 @@ from numpy.testing import assert_equal
 from fpga_ml.config import Config
 
 
-@pytest.mark.parametrize("arch", ["parallel", pytest.param("stream", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("arch", ["parallel", "stream"])
 def test_both_come_out(arch: str, tmp_path: Path) -> None:
     inputs = keras.Input((4,), name="x")
     held = L.Activation("relu6", name="held")(inputs)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 import qkeras
 from fuzzing import built
 from numpy.testing import assert_equal
@@ -13,6 +14,7 @@ from numpy.testing import assert_equal
 from fpga_ml.config import Config
 
 
+@pytest.mark.slow
 def test_the_kernel_is_on_its_grid(tmp_path: Path) -> None:
     quantizer = qkeras.quantized_linear(6, 1, alpha=1)
     model = keras.Sequential([keras.Input((4,), name="x"), qkeras.QDense(3, kernel_quantizer=quantizer, name="fc")])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 from fuzzing import built
 from keras import layers as L
 from numpy.testing import assert_equal
@@ -13,6 +14,7 @@ from numpy.testing import assert_equal
 from fpga_ml.config import Config
 
 
+@pytest.mark.slow
 def test_both_readers_have_the_values(tmp_path: Path) -> None:
     inputs = keras.Input((6,), name="x")
     shaped = L.Reshape((6, 1), name="shaped")(L.ReLU(name="positive")(inputs))

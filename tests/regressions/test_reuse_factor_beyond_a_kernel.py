@@ -17,7 +17,8 @@ from fpga_ml.config import Config
 LAYERS = {"pointwise": lambda: L.Conv1D(4, 1), "dense": lambda: L.Dense(4), "convolution": lambda: L.Conv1D(4, 2)}
 
 
-@pytest.mark.parametrize("name", ["pointwise", *(pytest.param(n, marks=pytest.mark.slow) for n in ("dense", "convolution"))])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LAYERS)
 def test_it_is_that_of_all_inputs(name: str, tmp_path: Path) -> None:
     keras.utils.set_random_seed(1)
     layer: Any = LAYERS[name]()

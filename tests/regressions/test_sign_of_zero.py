@@ -14,7 +14,8 @@ from numpy.testing import assert_equal
 from fpga_ml.config import Config
 
 
-@pytest.mark.parametrize("arch", ["parallel", pytest.param("stream", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("arch", ["parallel", "stream"])
 def test_quartus(arch: str, tmp_path: Path) -> None:
     inputs = keras.Input((3,), name="x")
     model = keras.Model(inputs, qkeras.QActivation(qkeras.binary(alpha=1), name="sign")(inputs))

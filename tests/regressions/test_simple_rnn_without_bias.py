@@ -6,12 +6,14 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 from fuzzing import built
 from keras import layers as L
 
 from fpga_ml.config import Config
 
 
+@pytest.mark.slow
 def test_it_builds(tmp_path: Path) -> None:
     keras.utils.set_random_seed(1)
     layer = L.SimpleRNN(2, use_bias=False, activation="relu")

@@ -16,7 +16,7 @@ from fpga_ml.config import Config
 
 CASES = [
     pytest.param("parallel", (8, 2), 1, id="parallel"),
-    pytest.param("stream", (4, 3), 2, id="last"),
+    pytest.param("stream", (4, 3), 2, id="last", marks=pytest.mark.slow),
     pytest.param("stream", (4, 1), 1, id="before_one", marks=pytest.mark.slow),
     pytest.param("stream", (8, 2), 1, id="stream", marks=pytest.mark.slow),
 ]

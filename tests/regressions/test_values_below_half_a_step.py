@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 import qkeras
 from fuzzing import built
 from keras import layers as L
@@ -14,6 +15,7 @@ from numpy.testing import assert_equal
 from fpga_ml.config import Config
 
 
+@pytest.mark.slow
 def test_it_rounds_to_zero(tmp_path: Path) -> None:
     inputs = keras.Input((4,), name="x")
     fine = qkeras.QActivation(qkeras.quantized_bits(8, -12, alpha=1), name="fine")(inputs)

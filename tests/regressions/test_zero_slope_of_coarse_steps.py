@@ -23,7 +23,8 @@ def test_zero_has_no_more_fraction_bits_than_asked_for() -> None:
     assert [builder.wire(builder.const(0, f)).fraction for f in (-3, 0, 5)] == [-3, 0, 0]
 
 
-@pytest.mark.parametrize("until", ["rtl", pytest.param("cosim", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("until", ["rtl", "cosim"])
 def test_prelu(until: str, tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((3,), name="x"), L.PReLU(name="leaky")])
     model.get_layer("leaky").alpha.assign(SLOPES)

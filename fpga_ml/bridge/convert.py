@@ -79,6 +79,13 @@ QUANTIZERS = frozenset(
 )
 _ATTRIBUTE_TYPES = ("table", "exp_table", "inv_table", "inv_inp", "inp_norm")
 _OWN = frozenset(["Affine", "Bounded", "Pick", "Steps", "Walk"])  # our own layers, that a user's layers become
+# Layers whose C++ a backend lacks, or has wrong, in an architecture.
+_DEPTHWISE = ("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D")
+_WITHOUT_CPP: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("Quartus", "parallel"): _DEPTHWISE,
+    ("Quartus", "stream"): _DEPTHWISE,
+    ("Catapult", "parallel"): (*_DEPTHWISE, "EinsumDense"),
+}
 # Registered with hls4ml, but refused or broken under Keras 3.
 _UNUSABLE = frozenset(
     [
@@ -241,7 +248,7 @@ def convert(source: Source, prepared: Prepared, config: Config, folder: Path) ->
         if prepared.calibrated is None or prepared.reference is None:
             graph = _convert_legacy(source, config, folder)
         else:
-            softmax = tables_for(prepared.reference, prepared.x, config)
+            softmax = tables_for(prepared.calibrated.model, prepared.reference, prepared.x, config)
             graph = _convert_keras(prepared.calibrated, softmax, unary, config, folder)
     if prepared.calibrated is None:
         notes += _of_defaults(graph, prepared, FixedType.parse(_default(config)))
@@ -264,8 +271,34 @@ def _convert_keras(
     graph = hls4ml.converters.convert_from_keras_model(
         model, output_dir=str(folder), hls_config=hls_config, allow_da_fallback=False, **_target(config)
     )
+    _check_ends(graph)
+    _check_cpp(graph, config)
     _check_types(graph)
     return graph
+
+
+def _check_ends(graph: Any) -> None:
+    """Raises FpgaMlError for an output that is an input, or another output: hls4ml gives both one variable."""
+    for k, name in enumerate(graph.outputs):
+        if name in graph.inputs or name in graph.outputs[:k]:
+            other = f"its input '{name}'" if name in graph.inputs else "another output"
+            raise FpgaMlError(
+                f"output {k + 1} of the model is {other}, with nothing that computes in between",
+                where=f"model '{graph.config.get_project_name()}'",
+                do="leave one of them out",
+            )
+
+
+def _check_cpp(graph: Any, config: Config) -> None:
+    """Raises FpgaMlError for the first layer of which the backend has no right C++."""
+    for node in graph.get_layers():
+        if node.class_name in _WITHOUT_CPP.get((config.backend, config.arch), ()):
+            raise FpgaMlError(
+                f"hls4ml {hls4ml.__version__} has no C++ of a {node.class_name} for {config.backend} that works in "
+                f"{config.arch} projects",
+                where=f"layer '{node.name}'",
+                do="use another kind of layer, or --backend Vivado or Vitis",
+            )
 
 
 def _check_types(graph: Any) -> None:

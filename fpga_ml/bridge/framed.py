@@ -28,7 +28,7 @@ def _other_windows(node: Any) -> bool:
 
 
 def _other_axis(node: Any) -> bool:
-    return bool(node.get_attr("n_inner", 1) > 1)
+    return bool(node.get_attr("n_inner", 1) > 1 or node.get_attr("axis", -1) != -1)
 
 
 def _is_relu6(node: Any) -> bool:

@@ -22,7 +22,7 @@ from hls4ml.converters.keras.qkeras import (
     parse_qsepconv_layer,
 )
 from hls4ml.converters.keras_v3._base import KerasV3LayerHandler, registry
-from hls4ml.converters.keras_v3.core import ActivationHandler
+from hls4ml.converters.keras_v3.core import ActivationHandler, SoftmaxHandler
 from hls4ml.model.quantizers import QKerasQuantizer
 from hls4ml.model.types import FixedPrecisionType
 
@@ -131,6 +131,14 @@ class HardActivationHandler(ActivationHandler):  # type: ignore[misc]
         return ({**config, "class_name": "HardActivation", "slope": slope, "shift": 0.5, "slope_prec": kind},)
 
 
+class SoftmaxAxisHandler(SoftmaxHandler):  # type: ignore[misc]
+    """hls4ml's streams demand -1 for the last axis; its handler finds that out and hands the layer's own number on."""
+
+    def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
+        (config,) = super().handle(layer, in_tensors, out_tensors)
+        return ({**config, "axis": -1 if layer.axis == len(in_tensors[0].shape) - 1 else layer.axis},)
+
+
 class AffineHandler(KerasV3LayerHandler):  # type: ignore[misc]
     """Our frozen batch normalisation is hls4ml's ApplyAlpha: scale and bias with their own quantizers."""
 
@@ -168,3 +176,5 @@ for _handler, _kinds in _ADDED:
         ADDED.add(registry, _kind, _handler)
 for _kind in ActivationHandler.handles:
     MENDED.add(registry, _kind, HardActivationHandler())
+for _kind in SoftmaxHandler.handles:
+    MENDED.add(registry, _kind, SoftmaxAxisHandler())

@@ -9,10 +9,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from hls4ml.backends.fpga.fpga_backend import FPGABackend
+from hls4ml.backends.fpga.passes.repack_stream import ReshapeStream
 from hls4ml.backends.vivado.passes.bn_quant import MergeBatchNormAndQuantizedTanh, QuantizeDenseOutput
 from hls4ml.backends.vivado.passes.conv_same_pad import InsertZeroPaddingBeforeConv1D
+from hls4ml.backends.vivado.passes.core_templates import SoftmaxConfigTemplate
+from hls4ml.backends.vivado.passes.pointwise import OptimizePointwiseConv
 from hls4ml.converters.keras_v3_to_hls import KerasV3HandlerDispatcher
 from hls4ml.model.flow import get_flow
+from hls4ml.model.graph import HLSConfig
 from hls4ml.model.optimizer import OptimizerPass
 from hls4ml.model.optimizer.optimizer import optimizer_map
 from hls4ml.model.optimizer.passes.linear import MergeLinearActivation
@@ -52,10 +57,11 @@ class KeepQuantizers(ReplaceMultidimensionalDenseWithConv):  # type: ignore[misc
 class KeepRounding(MergeLinearActivation):  # type: ignore[misc]
     """hls4ml merges a linear activation into the layer before it when that layer's type is 'auto'; the activation's own
     type, all that a quantized_bits activation is, gets lost with it, and so does the rounding. Here it moves along; and
-    a layer that something else reads as well keeps its type."""
+    a layer that something else reads as well, or that is an output, keeps its type."""
 
     def match(self, node: Any) -> bool:
-        return bool(super().match(node)) and len(node.get_input_node().get_output_nodes()) == 1
+        read = node.get_input_node()
+        return bool(super().match(node)) and len(read.get_output_nodes()) == 1 and read.outputs[0] not in node.model.outputs
 
     def transform(self, model: Any, node: Any) -> bool:
         own = node.get_output_variable().type.precision
@@ -174,6 +180,28 @@ class OwnPadding(InsertZeroPaddingBeforeConv1D):  # type: ignore[misc]
         return changed
 
 
+class SameReuse(OptimizePointwiseConv):  # type: ignore[misc]
+    """hls4ml gives a convolution that becomes a pointwise one the reuse factor of the configuration again, not the nearest that its
+    C++ knows."""
+
+    def transform(self, model: Any, node: Any) -> bool:
+        changed: bool = super().transform(model, node)
+        model.graph[node.name].set_attr("reuse_factor", node.get_attr("reuse_factor"))
+        return changed
+
+
+class TypedRepack(ReshapeStream):  # type: ignore[misc]
+    """hls4ml gives the values of a reshape in a stream their type, but not the layer, of which a copy for a second reader
+    takes it: the model's default type."""
+
+    def transform(self, model: Any, node: Any) -> bool:
+        changed: bool = super().transform(model, node)
+        if changed:
+            made = model.graph[f"repack_{node.name}"]
+            made.set_attr("result_t", made.get_output_variable().type)
+        return changed
+
+
 def _convert_named(self: Any, layer: Any, in_tensors: Any, out_tensors: Any) -> Any:
     """hls4ml's handlers raise bare exceptions; say which layer they speak of."""
     try:
@@ -211,6 +239,34 @@ def _iterate_exponents(self: Any) -> Any:
     return self
 
 
+def _strategy_with_cpp(self: Any, layer: Any) -> str:
+    """Where the resource strategy is asked for, hls4ml writes a depthwise convolution in parallel that stops at an assertion, and
+    converts no EinsumDense: of both there is the latency strategy only."""
+    asked: str = _strategy(self, layer)
+    whole = layer.class_name in ("DepthwiseConv1D", "DepthwiseConv2D") and self.get_config_value("IOType") == "io_parallel"
+    return "Latency" if asked.lower().startswith("resource") and (whole or layer.class_name == "EinsumDense") else asked
+
+
+def _reuse_factor_with_cpp(self: Any, layer: Any, n_in: int, *rest: Any, **options: Any) -> None:
+    """hls4ml takes a reuse factor beyond the inputs of a kernel for a convolution in parallel too, whose C++ stops at an assertion."""
+    if "Conv" in layer.class_name and layer.model.config.get_config_value("IOType") == "io_parallel":
+        layer.set_attr("reuse_factor", min(layer.get_attr("reuse_factor"), n_in))
+    _closest_reuse_factor(self, layer, n_in, *rest, **options)
+
+
+def _softmax_with_entries(self: Any, node: Any) -> str:
+    """hls4ml takes no more entries of the exponential than the logits have values, but asks for the logits' type before they were
+    rounded; what it reads beyond a narrow value is undefined."""
+    if node.get_attr("implementation") == "latency":
+        size = int(node.get_attr("exp_table_size") or node.get_attr("table_size"))
+        node.set_attr("exp_table_size", min(size, 1 << node.get_input_variable().type.precision.width))
+    config: str = _softmax_config(self, node)
+    return config
+
+
+_softmax_config = SoftmaxConfigTemplate.format
+_closest_reuse_factor = FPGABackend.set_closest_reuse_factor
+_strategy = HLSConfig.get_strategy
 _libero_scripts = LiberoWriter.write_build_script
 _convert = KerasV3HandlerDispatcher.__call__
 _quantization = get_flow("vivado:quantization")
@@ -219,12 +275,18 @@ for _owner, _key, _mend in (
     (_quantization, "_optimizers", [*_quantization.optimizers, "signed_padding"]),
     (optimizer_map, "vivado:insert_zero_padding_before_conv1d", OwnPadding()),
     (optimizer_map, "vivado:merge_batch_norm_quantized_tanh", ExactThreshold()),
+    (optimizer_map, "vivado:optimize_pointwise_conv", SameReuse()),
     (optimizer_map, "vivado:quantize_dense_output", WholeThreshold()),
     (optimizer_map, "replace_multidimensional_dense_with_conv", KeepQuantizers()),
     (optimizer_map, "merge_linear_activation", KeepRounding()),
+    (HLSConfig, "get_strategy", _strategy_with_cpp),
+    (SoftmaxConfigTemplate, "format", _softmax_with_entries),
+    (FPGABackend, "set_closest_reuse_factor", _reuse_factor_with_cpp),
     (LiberoWriter, "write_build_script", _write_libero_scripts),
     (KerasV3HandlerDispatcher, "__call__", _convert_named),
     (ExponentWeightVariable, "_format", _signs_and_exponents),
     (ExponentWeightVariable, "__iter__", _iterate_exponents),
 ):
     MENDED.add(_owner, _key, _mend)
+for _key in [k for k in optimizer_map if k.endswith(":reshape_stream")]:
+    MENDED.add(optimizer_map, _key, TypedRepack())

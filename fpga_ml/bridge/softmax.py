@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,8 +46,10 @@ class SoftmaxTables:
         return 1 << self.inverse_bits
 
 
-def tables_for(reference: Reference, x: Sequence[npt.NDArray[np.float64]], config: Config) -> dict[str, SoftmaxTables]:
-    """{layer: tables} for every softmax whose settings the user left to us, from what it sees on the data x.
+def tables_for(
+    model: Any, reference: Reference, x: Sequence[npt.NDArray[np.float64]], config: Config
+) -> dict[str, SoftmaxTables]:
+    """{layer: tables} for every softmax of a Keras model whose settings the user left to us, from what it sees on the data x.
 
     Only hls4ml's AMD backends take the types of tables one by one.
     """
@@ -57,10 +60,12 @@ def tables_for(reference: Reference, x: Sequence[npt.NDArray[np.float64]], confi
     if not free:
         return {}
     logits = reference.probe.select(list(free.values()), x)
-    return {
-        key.split("#")[0]: choose(logits[r].reshape(-1, logits[r].shape[-1]), config.softmax_table_bits)
-        for key, r in free.items()
-    }
+    found = {}
+    for key, r in free.items():
+        layer = model.get_layer(key.split("#")[0])
+        rows = np.moveaxis(logits[r], getattr(layer, "axis", -1), -1)
+        found[layer.name] = choose(rows.reshape(-1, rows.shape[-1]), config.softmax_table_bits)
+    return found
 
 
 def choose(logits: npt.NDArray[np.float64], table_bits: int) -> SoftmaxTables:

@@ -158,10 +158,19 @@ def float64() -> Iterator[None]:
 
 def copy_layer(layer: Any, dtype: str | None = None, changes: Mapping[str, Any] | None = None) -> Any:
     """A new layer of the same configuration, without weights, in the given float type, with some arguments changed."""
-    config = {**layer.get_config(), **(changes or {})}
+    config = {**{k: _initializer(v) for k, v in layer.get_config().items()}, **(changes or {})}
     copy = type(layer).from_config(_with_dtype(config, dtype) if dtype else config)
     copy.name = layer.name  # the recurrent layers of qkeras-v3 forget it
     return copy
+
+
+def _initializer(setting: Any) -> Any:
+    """QKeras' initializers hold the quantizer that a layer came with, of which some do not compute in float64: what is in them."""
+    return (
+        setting["config"]["initializer"]
+        if isinstance(setting, dict) and setting.get("class_name") == "QInitializer"
+        else setting
+    )
 
 
 def _with_dtype(config: Any, dtype: str) -> Any:

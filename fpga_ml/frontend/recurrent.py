@@ -18,6 +18,7 @@ from fpga_ml.numerics import FixedType, Overflow, Rounding
 TWINS = {"SimpleRNN": qkeras.QSimpleRNN, "LSTM": qkeras.QLSTM, "GRU": qkeras.QGRU}
 TWINS |= {twin.__name__: twin for twin in TWINS.values()}
 ROLES = ("activation", "recurrent_activation")
+_ZERO = FixedType(False, 1, 1)  # of a bias that is not there
 # Keras variable -> (the quantizer's argument, what hls4ml calls it).
 VARIABLES = {
     "kernel": ("kernel_quantizer", ("weight",)),
@@ -58,8 +59,9 @@ def precision(layer: Any) -> dict[str, str]:
     """hls4ml's types of a QKeras layer: {variable: type}. What no fixed-point type expresses is left out."""
     found: dict[str, str] = {}
     for argument, names in VARIABLES.values():
-        t = type_of(getattr(layer.cell, f"{argument}_internal"))
-        if t is not None and (argument != "bias_quantizer" or layer.cell.use_bias):
+        has_values = argument != "bias_quantizer" or layer.cell.use_bias
+        t = type_of(getattr(layer.cell, f"{argument}_internal")) if has_values else _ZERO
+        if t is not None:
             found |= dict.fromkeys(names, t.cpp())
     state = state_type(layer)
     if state is None:

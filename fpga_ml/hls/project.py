@@ -139,18 +139,32 @@ def _mend_traces(graph: Graph, folder: Path) -> None:
     top.write_text(text)
 
 
-def _mend_headers(folder: Path) -> None:
-    """hls4ml 1.3.0's lstm and gru take the state for an input, and lstm gives its sums the type of its result: a network
-    whose types differ there does not compile (hls4ml issue 1166)."""
-    header = folder / "firmware" / "nnet_utils" / "nnet_recurrent.h"
-    if not header.exists():
-        return
-    text = header.read_text()
+def _header_mends() -> Iterator[tuple[str, str, str]]:
+    """(header, what hls4ml 1.3.0 has there, what is right)."""
+    # lstm and gru take the state for an input, and lstm gives its sums the type of its result: a network whose types differ there
+    # does not compile (hls4ml issue 1166).
     for given, config in (("data_T", "mult_config1"), ("res_T", "mult_config2")):
         right = f"nnet::dense<{given}, typename CONFIG_T::accum_t, typename CONFIG_T::{config}>("
         for wrong in ("data_T, res_T", "data_T, typename CONFIG_T::accum_t"):
-            text = text.replace(f"nnet::dense<{wrong}, typename CONFIG_T::{config}>(", right)
-    header.write_text(text)
+            yield "nnet_utils/nnet_recurrent.h", f"nnet::dense<{wrong}, typename CONFIG_T::{config}>(", right
+    # ap_types look at a bit above the highest one of a value that lies wholly below the half of the last bit that it is rounded
+    # to, and stop; they do not need that bit.
+    bit = "_AP_ROOT_op_get_bit(op.V, F2 - _AP_F - 1);"
+    yield "ap_types/ap_fixed_base.h", f"bool qbit = {bit}", f"bool qbit = F2 - _AP_F <= _AP_W2 && {bit}"
+    # Quartus' sign of zero is -1; everybody else's is 1.
+    for header, value, one in (
+        ("nnet_activation", "datareg", "            cache = 1;"),
+        ("nnet_activation_stream", "in_data[j]", "                out_data[j] = (typename res_T::value_type)1;"),
+    ):
+        yield f"nnet_utils/{header}.h", f"if ({value} > 0)\n{one}", f"if ({value} >= 0)\n{one}"
+
+
+def _mend_headers(folder: Path) -> None:
+    """In the project's copies of hls4ml's headers, where it has them."""
+    for name, wrong, right in _header_mends():
+        header = folder / "firmware" / name
+        if header.exists():
+            header.write_text(header.read_text().replace(wrong, right))
 
 
 def write_vectors(folder: Path, graph: Graph, x: Sequence[Array], expected: Sequence[Array | Raw]) -> None:

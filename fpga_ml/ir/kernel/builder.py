@@ -33,7 +33,7 @@ class Builder:
     def const(self, raw: int, fraction: int) -> int:
         while raw and raw % 2 == 0:
             raw, fraction = raw // 2, fraction - 1
-        return self._make(Const(raw, fraction if raw else 0))
+        return self._make(Const(raw, fraction if raw else min(fraction, 0)))
 
     def add(self, a: int, b: int) -> int:
         if self._is(a, 0):

@@ -144,7 +144,7 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
 
         Returns {latency_cycles, interval_cycles, register_bits, files, cosim: [{simulator, passed, vectors, ...}]}.
         """
-        from fpga_ml.rtl.build import build_rtl
+        from fpga_ml.rtl.build import emit, lower
         from fpga_ml.rtl.names import identifier
         from fpga_ml.simulate.emulate import emulate_outputs
         from fpga_ml.simulate.prove import Bench, default_vectors, random_inputs, raw_inputs
@@ -155,7 +155,8 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
         layers, heads, ports = model.fpga_ml_layers, _heads(model), _ports(model)
         top, folder = model.config.get_project_name(), Path(model.config.get_output_dir())
         clock_ns = float(model.config.get_config_value("ClockPeriod"))
-        rtl = build_rtl(layers, ports, heads, top, clock_ns, arch=_arch(model))
+        network = lower(layers, ports, heads, top, _arch(model))
+        rtl = emit(network, clock_ns, _arch(model))
         (folder / "rtl").mkdir(parents=True, exist_ok=True)
         files = rtl.write(folder / "rtl")
         report: dict[str, Any] = {
@@ -172,7 +173,8 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
                 else raw_inputs(layers, load_samples(vectors, _inputs(model), 0).x)
             )
             called = {layer: identifier(port) for layer, port in ports.items()}  # as the RTL calls them
-            runs = Bench(rtl, layers, heads, called).run(folder, x, lambda a: emulate_outputs(layers, a, heads))
+            bench = Bench(rtl, layers, heads, called, network=network)
+            runs = bench.run(folder, x, lambda a: emulate_outputs(layers, a, heads))
             report["cosim"] = [
                 {"simulator": r.simulator, "passed": r.passed, "vectors": r.vectors, "mismatches": r.texts()} for r in runs
             ]

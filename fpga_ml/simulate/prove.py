@@ -16,7 +16,7 @@ from fpga_ml.layers.base import Input, Layer
 from fpga_ml.numerics import FixedType
 from fpga_ml.numerics.types import Raw
 from fpga_ml.rtl.network import Rtl
-from fpga_ml.rtl.tables import table_faults
+from fpga_ml.rtl.text import fifo_faults, table_faults
 from fpga_ml.simulate.cosim import MODES, CosimResult, Mismatch, Mode, Promise, Simulator, Tensor, Vectors, bound, cosim
 from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.reach import reaching
@@ -188,8 +188,10 @@ class Bench:
         found = prove(files, self.rtl, vectors, sim, self.seed, self.simulators, foreign=self.given, stop_at=stop_at)
         if self.network is None or self.given:
             return found
-        faults = tuple(table_faults({f.name: f.read_text() for f in files}, self.network))
-        return tuple(replace(run, tables=faults) for run in found)
+        texts = {f.name: f.read_text() for f in files}
+        faults = table_faults(texts, self.network)
+        faults += fifo_faults(texts[f"{self.rtl.top}.sv"], [(b.width_bits, b.depth) for b in self.rtl.buffers])
+        return tuple(replace(run, text_faults=tuple(faults)) for run in found)
 
     @property
     def called(self) -> Mapping[str, str]:

@@ -252,8 +252,8 @@ class CosimResult:
 
     vectors: how many were given; back to back sends all of them, the other modes the first 200. latency_cycles: from an accepted start to valid
     outputs; interval_cycles: between two starts; stalls: cycles in which inputs were held back, over all modes;
-    build_seconds: compilation (0 when an earlier one was used again); seconds: compilation and all runs; tables: entries in the
-    RTL's text that differ from the network's; not_asked: what this simulation leaves open, in words.
+    build_seconds: compilation (0 when an earlier one was used again); seconds: compilation and all runs; text_faults: tables and
+    FIFOs in the RTL's text that are not the network's; not_asked: what this simulation leaves open, in words.
     """
 
     simulator: Simulator
@@ -270,17 +270,21 @@ class CosimResult:
     build_seconds: float
     seconds: float
     timeline: dict[str, tuple[int, int]] = field(default_factory=dict)
-    tables: tuple[str, ...] = ()
+    text_faults: tuple[str, ...] = ()
     not_asked: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
         """No difference, no broken rule, and every vector compared in every mode."""
         complete = bool(self.modes) and all(m.completed == m.vectors for m in self.modes)
-        return complete and not self.mismatch_count and not self.faults and not self.tables
+        return complete and not self.mismatch_count and not self.faults and not self.text_faults
 
     def texts(self, limit: int = 10) -> list[str]:
         """What went wrong, the first `limit` of each kind; empty where all agreed."""
-        lines = [*self.tables[:limit], *(f.text for f in self.faults[:limit]), *(m.text for m in self.mismatches[:limit])]
-        hidden = len(self.tables) + len(self.faults) + self.mismatch_count - len(lines)
+        lines = [
+            *self.text_faults[:limit],
+            *(f.text for f in self.faults[:limit]),
+            *(m.text for m in self.mismatches[:limit]),
+        ]
+        hidden = len(self.text_faults) + len(self.faults) + self.mismatch_count - len(lines)
         return lines + [f"... and {hidden} more"] * bool(hidden)

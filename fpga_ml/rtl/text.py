@@ -1,8 +1,10 @@
-"""The tables in the text of RTL against those of the network: every entry, whether a simulation reads it or not."""
+"""The text of RTL against what it was written from: every entry of every table, whether a simulation reads it or not, and the size
+of every FIFO, where a smaller one may show in rare traffic only."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,9 +14,10 @@ from fpga_ml.ir.network import Network
 _CASE = re.compile(r"^\s*case \((\w+)\)\n(.*?)^\s*endcase", re.S | re.M)
 _ENTRY = re.compile(r"^\s*(default|\S+): (\w+) = (\S+);", re.M)
 _LITERAL = re.compile(r"\(?(-?)(\d+)'(s?)([dh])([0-9a-f]+)\)?")
+_FIFO = re.compile(r"#\(\.WIDTH\((\d+)\), \.DEPTH\((\d+)\)\)")
 _ROUNDS = "rom"  # what a fold reads, an entry a round: each inference reads them all
 
-Function = Mapping[int, int]  # the content at each address that can be asked for
+Function = Mapping[int, int | None]  # the content at each address that can be asked for
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,13 @@ def table_faults(texts: Mapping[str, str], network: Network) -> list[str]:
     return faults + [f"no RTL has the table of {len(f)} entries from address {min(f)}" for f in missing]
 
 
+def fifo_faults(top: str, sizes: Iterable[tuple[int, int]]) -> list[str]:
+    """FIFOs that the text of the top should have and has not; sizes: (width in bits, depth) of each."""
+    there = Counter((int(width), int(depth)) for width, depth in _FIFO.findall(top))
+    missing = Counter(sizes) - there
+    return [f"{n} FIFOs of {width} bits and {depth} places are not in the top" for (width, depth), n in missing.items()]
+
+
 def _functions(network: Network) -> Iterator[Function]:
     """What the lookups of the network are, each once."""
     seen = set()
@@ -69,15 +79,17 @@ def _tables(text: str) -> Iterable[_Table]:
         entries = _ENTRY.findall(case[2])
         name = entries[0][1] if entries else case[1]
         if name != _ROUNDS:
-            contents = {_value(address): _value(content) for address, _, content in entries if address != "default"}
-            yield _Table(name, contents, next((_value(c) for a, _, c in entries if a == "default"), None))
+            read = {address: _value(content) for address, _, content in entries}
+            default = read.pop("default", None)
+            known = ((_value(address), content) for address, content in read.items())
+            yield _Table(name, {a: content for a, content in known if a is not None}, default)
 
 
-def _value(literal: str) -> int:
-    """Of a sized constant, as rtl.sv.literal writes it."""
+def _value(literal: str) -> int | None:
+    """Of a sized constant, as rtl.sv.literal writes it; None of anything else."""
     match = _LITERAL.fullmatch(literal)
     if match is None:
-        raise ValueError(f"{literal} is no constant")
+        return None
     minus, width, signed, base, digits = match.groups()
     value = int(digits, 16 if base == "h" else 10)
     if signed and not minus and value >> (int(width) - 1):

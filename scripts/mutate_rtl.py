@@ -22,12 +22,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from mutation.campaign import Trial, campaign, keep, kept  # noqa: E402
 from mutation.designs import DESIGNS, built  # noqa: E402
 
-HEAD = ("design", "faults", "Icarus", "Verilator", "equivalent", "reason", "survived", "s a fault")
+HEAD = ("design", "faults", "text", "Icarus", "Verilator", "equivalent", "reason", "survived", "s a fault")
 
 
 def row(name: str, trials: list[Trial]) -> str:
     told = Counter(t.outcome for t in trials)
-    counts = [told[o] for o in ("icarus", "verilator", "equivalent", "reason", "survived")]
+    counts = [told[o] for o in ("text", "icarus", "verilator", "equivalent", "reason", "survived")]
     seconds = sum(t.seconds for t in trials) / max(1, len(trials))
     return f"| {name} | {len(trials)} | {' | '.join(map(str, counts))} | {seconds:.1f} |"
 

@@ -179,19 +179,25 @@ class Bench:
     given: Foreign | None = None
     network: Network | None = None
 
-    def run(self, folder: Path, x: Sequence[Raw], outputs: Simulate, *, stop_at: int = 0) -> tuple[CosimResult, ...]:
+    def run(self, folder: Path, x: Sequence[Raw], outputs: Simulate) -> tuple[CosimResult, ...]:
         """Every sample of x, one raw array (N, ...) an input, and vectors of our own, against what `outputs` makes of them; folder:
         the project's, with our files in rtl/."""
-        vectors = proof_vectors(self, x, outputs)
+        return self.simulate(folder, proof_vectors(self, x, outputs))
+
+    def simulate(self, folder: Path, vectors: Vectors, *, stop_at: int = 0) -> tuple[CosimResult, ...]:
+        """All that is asked of the RTL in folder/rtl. stop_at: so many differences end a simulation, 0 for never."""
         files = tuple(folder / "rtl" / name for name in self.rtl.files)
-        sim = folder / "sim"
+        sim, faults = folder / "sim", tuple(self.text_faults(folder))
         found = prove(files, self.rtl, vectors, sim, self.seed, self.simulators, foreign=self.given, stop_at=stop_at)
+        return tuple(replace(run, text_faults=faults) for run in found)
+
+    def text_faults(self, folder: Path) -> list[str]:
+        """Tables and FIFOs in the RTL of folder/rtl that are not the network's; none of RTL from elsewhere."""
         if self.network is None or self.given:
-            return found
-        texts = {f.name: f.read_text() for f in files}
-        faults = table_faults(texts, self.network)
-        faults += fifo_faults(texts[f"{self.rtl.top}.sv"], [(b.width_bits, b.depth) for b in self.rtl.buffers])
-        return tuple(replace(run, text_faults=tuple(faults)) for run in found)
+            return []
+        texts = {name: (folder / "rtl" / name).read_text() for name in self.rtl.files}
+        sizes = [(b.width_bits, b.depth) for b in self.rtl.buffers]
+        return [*table_faults(texts, self.network), *fifo_faults(texts[f"{self.rtl.top}.sv"], sizes)]
 
     @property
     def called(self) -> Mapping[str, str]:

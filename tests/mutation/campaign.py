@@ -20,22 +20,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.simulate.cosim import CosimResult, Simulator, Vectors, cosim
-from fpga_ml.simulate.emulate import emulate_outputs
+from fpga_ml.simulate.cosim import CosimResult, Mode, Promise, Simulator, Vectors, cosim
 from fpga_ml.simulate.prove import SIMULATORS
 from mutation.designs import Design
 from mutation.equivalence import same_behind, same_step
 from mutation.faults import Fault, drawn
 
-
-Outcome = Literal["icarus", "verilator", "equivalent", "reason", "survived", "broken"]
+Outcome = Literal["text", "icarus", "verilator", "equivalent", "reason", "survived", "broken"]
 REASONS = Path(__file__).parent / "reasons.toml"
 _LIMIT_S = 300
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of a fault. place: file:line; before, after: that line; outcome: which simulator saw it; 'equivalent': Yosys proved that it
+    """What became of a fault. place: file:line; before, after: that line; outcome: what saw it, the comparison of the text or a simulator; 'equivalent': Yosys proved that it
     changes nothing; 'reason': a person says so; 'broken': it does not compile; told: what was seen, or how it was proved."""
 
     design: str
@@ -90,6 +88,8 @@ def _tried(design: Design, begun: Trial, name: str, text: str, work: Path) -> Tr
 def _outcome(design: Design, folder: Path, name: str) -> tuple[Outcome, str]:
     gold, gate, rtl = design.files, [folder / "rtl" / f.name for f in design.files], design.bench.rtl
     try:
+        if told := design.bench.text_faults(folder):
+            return "text", told[0]
         if told := _quick(design, folder):
             return "icarus", told
         if same_step(gold, gate, Path(name).stem):
@@ -134,24 +134,15 @@ def _late(*_: Any) -> None:
 
 
 def _quick(design: Design, folder: Path) -> str:
-    """Back to back under Icarus, as the complete co-simulation begins."""
+    """Back to back under Icarus, as the complete co-simulation begins, up to the first difference."""
     rtl, bench = design.bench.rtl, design.bench
     vectors = Vectors.load(design.folder / "sim" / "icarus" / "vectors.json")
     files = [folder / "rtl" / name for name in rtl.files]
-    patience = max(10_000, 4 * (rtl.latency_cycles + rtl.interval_cycles))
+    promise = Promise(rtl.latency_cycles, rtl.interval_cycles)
+    modes: list[Mode] = ["back_to_back"]
     with _seen() as said:
-        said += _texts(
-            cosim(
-                files,
-                rtl.top,
-                vectors,
-                folder / "sim",
-                "icarus",
-                ["back_to_back"],
-                seed=bench.seed,
-                patience_cycles=patience,
-            )
-        )
+        run = cosim(files, rtl.top, vectors, folder / "sim", "icarus", modes, seed=bench.seed, promise=promise, stop_at=1)
+        said += _texts(run)
     return said[0] if said else ""
 
 
@@ -159,7 +150,7 @@ def _complete(design: Design, folder: Path, simulator: Simulator) -> str:
     """All that a build does with one simulator."""
     bench = replace(design.bench, simulators=(simulator,))
     with _seen() as said:
-        for run in bench.run(folder, design.x, lambda x: emulate_outputs(bench.layers, x, bench.heads)):
+        for run in bench.simulate(folder, design.vectors, stop_at=1):
             said += _texts(run)
     return said[0] if said else ""
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fpga_ml.numerics.types import Raw
+from fpga_ml.simulate.cosim import Vectors
 from fpga_ml.simulate.prove import Bench
 
 ROOT = Path(__file__).parents[2]
@@ -24,12 +24,12 @@ VECTORS = 200
 
 @dataclass(frozen=True)
 class Design:
-    """A proven build. folder: the project's; x: the raw inputs of its co-simulation, besides corners, (N, ...) an input."""
+    """A proven build. folder: the project's; vectors: of its co-simulation."""
 
     name: str
     folder: Path
     bench: Bench
-    x: tuple[Raw, ...]
+    vectors: Vectors
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -53,16 +53,18 @@ def built(name: str, work: Path) -> Design:
 def _compiled(name: str, folder: Path) -> Design:
     import fpga_ml
     from fpga_ml.config import Config
-    from fpga_ml.simulate.prove import default_vectors, raw_inputs
+    from fpga_ml.simulate.emulate import emulate_outputs
+    from fpga_ml.simulate.prove import default_vectors, proof_vectors, raw_inputs
 
     model, data, settings = DESIGNS[name](folder)
     config = Config(vectors=VECTORS, **settings) if data is not None else None
     project = fpga_ml.compile(model, data=data, config=config, output=folder / "project")
     assert project.agrees
-    assert project.bench is not None
-    count = project.report["cosim"][0]["vectors"] if config is None else default_vectors(project.bench.rtl)
-    x = raw_inputs(project.layers, [a[:count] for a in project.x])
-    return Design(name, project.folder.resolve(), project.bench, tuple(x))
+    bench = project.bench
+    assert bench is not None
+    x = raw_inputs(project.layers, [a[: default_vectors(bench.rtl)] for a in project.x])
+    vectors = proof_vectors(bench, x, lambda raw: emulate_outputs(bench.layers, raw, bench.heads))
+    return Design(name, project.folder.resolve(), bench, vectors)
 
 
 Recipe = Callable[[Path], tuple[Any, Any, Mapping[str, Any]]]  # model, data, settings of the build; given a folder

@@ -37,14 +37,16 @@ def _proved(gold: Sequence[Path], gate: Sequence[Path], top: str, how: str, limi
             (place / name).mkdir()
         with linked(gold, place / "gold") as one, linked(gate, place / "gate") as other:
             read = [
-                f'read_verilog -sv {" ".join(f"{name}/{f}" for f in links.files)}; hierarchy -check -top {top}; '
+                f"read_verilog -sv {' '.join(f'{name}/{f}' for f in links.files)}; hierarchy -check -top {top}; "
                 + _READ.format(top=top, name=name)
                 for name, links in (("gold", one), ("gate", other))
             ]
             commands = "; ".join([*read, _JOINED, how])
             try:
                 run(
-                    Command([sys.executable, "-m", "fpga_ml.toolchain.yosys_child", commands], place, {"TMPDIR": str(place)}),
+                    Command(
+                        [sys.executable, "-m", "fpga_ml.toolchain.yosys_child", commands], place, {"TMPDIR": str(place)}
+                    ),
                     what=f"proving '{top}' with Yosys",
                     do="see its message",
                     timeout_s=3 * limit_s,

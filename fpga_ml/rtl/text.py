@@ -40,13 +40,13 @@ class _Table:
 
 def table_faults(texts: Mapping[str, str], network: Network) -> list[str]:
     """Tables in RTL that no lookup of the network has, and lookups that no RTL has; texts: by file name."""
-    functions = list(_functions(network))
+    functions = _functions(network)
     faults, found = [], set()
     for file, text in texts.items():
         for table in _tables(text):
             compared = [(k, table.different(f)) for k, f in enumerate(functions)]
             nearest, wrong = min(compared, key=lambda one: len(one[1]), default=(0, ["the network has no table"]))
-            found.add(nearest)
+            found |= {nearest, *(k for k, differences in compared if not differences)}
             if wrong:
                 more = f" (and {len(wrong) - 1} more)" * (len(wrong) > 1)
                 faults.append(f"{file}, table '{table.name}': {wrong[0]}{more}")
@@ -61,17 +61,18 @@ def fifo_faults(top: str, sizes: Iterable[tuple[int, int]]) -> list[str]:
     return [f"{n} FIFOs of {width} bits and {depth} places are not in the top" for (width, depth), n in missing.items()]
 
 
-def _functions(network: Network) -> Iterator[Function]:
+def _functions(network: Network) -> list[Function]:
     """What the lookups of the network are, each once."""
-    seen = set()
+    found: list[Function] = []
     for kernel in (k for p in network.processes for k in p.kernels):
         for number, value in enumerate(kernel.values):
             if isinstance(value.op, Lookup):
                 (address,), op = kernel.wires(number), value.op
-                low, high = address.interval.low, address.interval.high
-                if low < high and (low, op) not in seen:
-                    seen.add((low, op))
-                    yield {raw: op.table[raw - op.low] for raw in range(low, high + 1)}
+                reach = range(address.interval.low, address.interval.high + 1)
+                function = {raw: op.table[raw - op.low] for raw in reach}
+                if len(reach) > 1 and function not in found:
+                    found.append(function)
+    return found
 
 
 def _tables(text: str) -> Iterable[_Table]:

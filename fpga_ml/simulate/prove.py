@@ -99,6 +99,11 @@ def default_vectors(rtl: Rtl) -> int:
     return max(3, min(100, 5000 // rtl.interval_cycles)) * rtl.interleave
 
 
+def patience_cycles(rtl: Rtl) -> int:
+    """Without any progress before a run is given up."""
+    return max(10_000, 4 * (rtl.latency_cycles + rtl.interval_cycles))
+
+
 def prove(
     files: Sequence[Path],
     rtl: Rtl,
@@ -114,7 +119,6 @@ def prove(
     files: of `rtl`, or others in its place; ours: parallel RTL promises a fixed latency; a vendor's does not. Where samples
     are interleaved, vectors are whole groups; latency and interval are a group's.
     """
-    patience = max(10_000, 4 * (rtl.latency_cycles + rtl.interval_cycles))
     asked = [s for s in SIMULATORS if s in simulators]
     frames = vectors.interleaved(rtl.interleave)
     found = (
@@ -126,7 +130,7 @@ def prove(
             s,
             seed=seed,
             fixed_latency=ours,
-            patience_cycles=patience,
+            patience_cycles=patience_cycles(rtl),
             probes=rtl.probes if ours else None,
         )
         for s in asked

@@ -107,7 +107,7 @@ def _given() -> tuple[Program, Vectors]:
 
 
 def _run(command: list[str]) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *(p for p in sys.path if p)])}
     done = subprocess.run(command, cwd=TESTS.parent, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise FpgaMlError(f"{command[0]} ended with {done.returncode}:\n{done.stdout}{done.stderr}", where=str(TESTS.parent))

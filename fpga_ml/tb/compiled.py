@@ -9,7 +9,6 @@ import ctypes
 import json
 import math
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .cosim_types import Tensor, Vectors
-from .errors import FpgaMlError
+from .tools import python_path, run
 
 TESTS = Path(__file__).resolve().parents[1]
 _WORD_BITS = 32
@@ -72,8 +71,9 @@ def differences(folder: Path) -> list[str]:
     library, results = (folder.resolve() / name for name in ("csim.so", "csim.json"))
     includes = [f"-I{path}" for path in program.includes]
     sources = [f"firmware/{program.name}.cpp", f"{program.name}_bridge.cpp"]
-    _run([os.environ.get("CXX", "g++"), *_FLAGS, *includes, *sources, "-o", str(library)])
-    _run([sys.executable, "-m", "tb.compiled", str(library), str(results)])
+    run([os.environ.get("CXX", "g++"), *_FLAGS, *includes, *sources, "-o", str(library)], TESTS.parent)
+    again = [sys.executable, "-m", "tb.compiled", str(library), str(results)]
+    run(again, TESTS.parent, {"PYTHONPATH": python_path()})
     wrong = []
     for tensor, rows in zip(vectors.outputs, json.loads(results.read_text()), strict=True):
         for sample, (want, got) in enumerate(zip(tensor.values, rows, strict=True)):
@@ -104,13 +104,6 @@ def main(library: Path, results: Path) -> None:
 def _given() -> tuple[Program, Vectors]:
     told = json.loads((TESTS / "project.json").read_text())
     return Program.of(told["csim"]), Vectors.load(TESTS / "vectors.json")
-
-
-def _run(command: list[str]) -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *(p for p in sys.path if p)])}
-    done = subprocess.run(command, cwd=TESTS.parent, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise FpgaMlError(f"{command[0]} ended with {done.returncode}:\n{done.stdout}{done.stderr}", where=str(TESTS.parent))
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ from fpga_ml.simulate.csim import CSim
 from fpga_ml.simulate.emulate import check_emulator, emulate
 from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.prove import Bench, check_ports, default_vectors, raw_inputs
+from fpga_ml.simulate.travel import write_tests
 from fpga_ml.simulate.vectors import Inputs, Samples, load_samples
 from fpga_ml.synthesise.project import synthesise
 from fpga_ml.synthesise.result import Effort, Synthesis
@@ -197,12 +198,15 @@ def _built(source: Source, samples: Samples, asked: Config, target: Path, given:
                 own.write(_made(folder / "rtl"))
                 _tell(source.names, folder / "rtl" / f"{own.top}.sv")
                 bench = Bench(own, layers, graph.heads, graph.ports, config.seed, config.simulators, given, network)
+        made = None if bench is None else bench.rtl
+        if check is not None:
+            with clock.stage("tests"):
+                write_tests(folder, config.project_name, config.backend, graph, csim, prepared.x, layers, made)
         if bench is not None and check is not None and stages["cosim"] == "ran":
             with clock.stage("cosim"):
                 count = config.cosim_vectors or default_vectors(bench.rtl)
                 x = raw_inputs(layers, [a[:count] for a in prepared.x])
                 runs = bench.run(folder, x, lambda a: csim.run_raw(a, jobs=config.jobs))
-        made = None if bench is None else bench.rtl
         asked = asked.replace(clock_ns=config.clock_ns)
         build = Build(source, samples, prepared, graph, check, emulation, made, runs, asked, stages, dict(clock.timings_s))
         report = assemble(build)

@@ -110,6 +110,11 @@ def default_vectors(rtl: Rtl) -> int:
     return max(3, min(100, 5000 // rtl.interval_cycles)) * rtl.interleave
 
 
+def patience_cycles(rtl: Rtl) -> int:
+    """Without any progress before a run is given up."""
+    return max(10_000, 4 * (rtl.latency_cycles + rtl.interval_cycles))
+
+
 def prove(
     files: Sequence[Path],
     rtl: Rtl,
@@ -127,7 +132,6 @@ def prove(
     are interleaved, vectors are whole groups; latency and interval are a group's. A simulator gets as many vectors as it can simulate in
     its time, from all over; stop_at: so many differences end a run, 0 for never.
     """
-    patience = max(10_000, 4 * (rtl.latency_cycles + rtl.interval_cycles))
     found, given = [], foreign or Foreign(tuple(files))
     modes: list[Mode] = [m for m in MODES if m != "reset_mid_run" or "resets" not in given.skip]
     for simulator in (s for s in SIMULATORS if s in simulators):
@@ -141,7 +145,7 @@ def prove(
             modes,
             seed=seed,
             promise=None if foreign else Promise(rtl.latency_cycles, rtl.interval_cycles),
-            patience_cycles=patience,
+            patience_cycles=patience_cycles(rtl),
             stop_at=stop_at,
             idle="idle" not in given.skip,
             flush=given.flush,

@@ -6,13 +6,13 @@ The simulators are run by our own commands, not by cocotb's runner: a failure th
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.tb.tools import cocotb_environment
 from fpga_ml.toolchain.run import Command, run
 
 _OLDEST = (2, 1)
@@ -40,19 +40,12 @@ def find() -> Cocotb:
         raise FpgaMlError(f"cocotb {version} is older than {'.'.join(map(str, _OLDEST))}", do=_GET)
     from cocotb_tools import config
 
-    environment = {
-        "GPI_USERS": f"{_libpython()};{config.pygpi_entry_point()}",
-        "PYGPI_PYTHON_BIN": sys.executable,
-        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
-        "TOPLEVEL_LANG": "verilog",
-        "COCOTB_ANSI_OUTPUT": "0",
-    }
     return Cocotb(
         version,
         config.libs_dir,
         config.lib_entry("vpi", "icarus"),
         config.share_dir / "lib" / "verilator" / "verilator.cpp",
-        tuple(environment.items()),
+        tuple(cocotb_environment(_libpython()).items()),
     )
 
 

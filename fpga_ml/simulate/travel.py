@@ -1,0 +1,94 @@
+"""PROJECT/tests/: tests of the C++ and the RTL that need neither fpga_ml nor NumPy, and so travel with the project."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fpga_ml import errors, tb
+from fpga_ml.bridge.convert import Graph
+from fpga_ml.ir.network.channel import filled
+from fpga_ml.layers.base import Layer
+from fpga_ml.numerics.types import Raw
+from fpga_ml.rtl.network import Rtl
+from fpga_ml.simulate.csim import CSim
+from fpga_ml.simulate.prove import corners, default_vectors, patience_cycles
+from fpga_ml.simulate.words import DOUBLE_BITS, Port
+from fpga_ml.tb import compiled, simulated
+from fpga_ml.tb.cosim_types import Tensor, Vectors
+from fpga_ml.toolchain.gxx import includes_of
+
+Array = npt.NDArray[np.float64]
+_BENCH = Path(tb.__file__).parent
+_STAYS = ("errors", "test_board", "uart", "spi")  # the first is copied from elsewhere, the others are of boards
+_CSIM_VECTORS = 100
+_MOST_BYTES = 200_000  # of vectors.json, but for one group of samples, which is always there
+
+
+def write_tests(
+    folder: Path,
+    name: str,
+    backend: str,
+    graph: Graph,
+    csim: CSim,
+    x: Sequence[Array],
+    layers: Sequence[Layer],
+    rtl: Rtl | None,
+) -> None:
+    """x: samples (N, ...), one array an input; layers: those of the emulator, () without one; rtl: None where there is none.
+
+    Writes nothing where a port's values cross into the C++ neither exactly as doubles nor as words: of a type that is not
+    fixed-point, or wider than 53 bits in another vendor's types.
+    """
+    ports = (*csim.inputs, *csim.outputs)
+    if any(p.type is None or (p.type.width > DOUBLE_BITS and not p.wide) for p in ports):
+        return
+    tests, interleave = folder / "tests", 1 if rtl is None else rtl.interleave
+    given = _inputs(csim, x, layers, _CSIM_VECTORS if rtl is None else default_vectors(rtl), interleave)
+    inputs = _tensors(graph.inputs, csim.inputs, given)
+    vectors = Vectors(inputs, _tensors(graph.outputs, csim.outputs, csim.run_raw(given, jobs=1)), csim.ordered)
+    program = compiled.Program(name, csim.function, includes_of(backend), *map(_crossing, (csim.inputs, csim.outputs)))
+    told = {"csim": asdict(program), "rtl": None if rtl is None else asdict(_design(rtl))}
+    shutil.copytree(_BENCH / "project", tests, ignore=shutil.ignore_patterns("__pycache__"))
+    vectors.save(tests / "vectors.json")
+    (tests / "project.json").write_text(json.dumps(told, indent=1) + "\n")
+    if rtl is None:
+        (tests / "test_rtl.py").unlink()
+    (tests / "tb").mkdir()
+    for file in [f for f in _BENCH.glob("*.py") if f.stem not in _STAYS] + [Path(errors.__file__)]:
+        shutil.copy(file, tests / "tb")
+
+
+def _inputs(csim: CSim, x: Sequence[Array], layers: Sequence[Layer], most: int, interleave: int) -> list[Raw]:
+    """Raw samples and, where there are layers, corners of the types, (N, ...): whole groups, no more than fit into the file."""
+    digits = sum(int(np.prod(p.shape)) * (p.fixed.width // 3 + 4) for p in (*csim.inputs, *csim.outputs))
+    fitting = max(_MOST_BYTES // (digits * interleave), 1) * interleave
+    ends = corners(layers) if layers else [np.zeros((0, *p.shape), np.int64) for p in csim.inputs]
+    count = max(min(most, fitting - len(ends[0])), 1)
+    raw = [p.fixed.raw(a[:count]).reshape(-1, *p.shape) for p, a in zip(csim.inputs, x, strict=True)]
+    return [filled(np.concatenate([a, e])[:fitting], interleave) for a, e in zip(raw, ends, strict=True)]
+
+
+def _tensors(
+    named: Sequence[tuple[str, str, tuple[int, ...]]], ports: Sequence[Port], raw: Sequence[Raw]
+) -> tuple[Tensor, ...]:
+    """At the ports; Quartus' are members of a structure."""
+    return tuple(
+        Tensor.of(n.rpartition(".")[2], a.reshape(-1, *p.shape), width_bits=p.fixed.width, signed=p.fixed.signed)
+        for (n, _, _), p, a in zip(named, ports, raw, strict=True)
+    )
+
+
+def _crossing(ports: Sequence[Port]) -> tuple[compiled.Port, ...]:
+    return tuple(compiled.Port(p.fixed.fraction, p.words) for p in ports)
+
+
+def _design(rtl: Rtl) -> simulated.Design:
+    files, promise = tuple(f"rtl/{name}" for name in rtl.files), (rtl.latency_cycles, rtl.interval_cycles)
+    return simulated.Design(rtl.top, files, rtl.interleave, *promise, patience_cycles(rtl))

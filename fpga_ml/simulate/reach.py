@@ -169,7 +169,8 @@ class _Search:
         moved = np.flatnonzero(watch.slope)
         moved = moved[self.rng.random(len(moved)) < 0.8]
         for j in moved[np.argsort(-np.abs(watch.slope[moved]))]:
-            step = int(np.clip(int(off / watch.slope[j]), self.low[j] - row[j], self.high[j] - row[j]))
+            whole = int(np.floor(off / watch.slope[j] + self.rng.random()))  # one more at random: the rest may then fit
+            step = int(np.clip(whole, self.low[j] - row[j], self.high[j] - row[j]))
             row[j] += step
             off -= step * watch.slope[j]
         return row

@@ -231,7 +231,7 @@ def _need(top: Top, name: str, direction: Direction | None = None) -> Port:
         raise FpgaMlError(
             f"no {kind}port '{name}' ({suggest(name, (p.name for p in top.ports))})",
             where=f"module '{top.name}'",
-            do="the testbench drives the ports that Vitis HLS gives an hls4ml top: see fpga_ml/tb/README.md",
+            do="the testbench drives the ports that Vitis HLS gives an hls4ml top: see tb/README.md",
         )
     return port
 

@@ -23,7 +23,7 @@ from .verilog import read_top
 _CLOCK_PERIOD_NS = 10
 _RESET_CYCLES = 5
 _RESETS = 3  # of a top without a promise; each lasts _RESET_CYCLES
-_PROMISED_RESETS = 8
+_LEAST_RESETS, _MOST_RESETS, _RESET_WORK = 6, 32, 4000  # of a top with one, in as many cycles
 _SHORT = (
     1,
     1,
@@ -138,17 +138,15 @@ class Bench:
 
     async def reset_in_between(self, seed: int) -> None:
         """Some resets at random times, each while vectors are in flight."""
-        chosen, count = random.Random(seed), self.total
-        resets, longest = (_PROMISED_RESETS, self._flight()) if self.promise else (_RESETS, 2)
-        for accepted in sorted(chosen.sample(range(1, count + 1), min(resets, count))):
+        chosen, resets, longest = random.Random(seed), _RESETS, 2
+        if self.promise:
+            longest = self.promise.latency_cycles + self.promise.interval_cycles
+            resets = max(_LEAST_RESETS, min(_MOST_RESETS, _RESET_WORK // longest))
+        for accepted in sorted(chosen.choices(range(1, self.total + 1), k=resets)):
             await self.send(until_accepted=accepted)
             await self.send(cycles=chosen.randint(0, longest))
             await self.do_reset(chosen.choice(_SHORT) if self.promise else _RESET_CYCLES)
             self.resets += 1
-
-    def _flight(self) -> int:
-        """Cycles in which a vector is under way, and the next one beside it."""
-        return self.promise.latency_cycles + self.promise.interval_cycles if self.promise else 0
 
     async def drain(self) -> None:
         """Long enough to see an output too many; then the top must be idle."""

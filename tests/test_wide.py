@@ -82,7 +82,8 @@ def test_every_bit_of_a_wide_output(arch: str, steps: int, tmp_path: Path) -> No
         for note in project.report["notes"]
     )
     assert project.report["emulator"]["mismatches"] == 0
-    assert (run["passed"], run["vectors"]) == (True, SAMPLES + 7)
+    assert run["passed"], run["texts"]
+    assert run["vectors"] > SAMPLES + 7
     known = {layer.name: layer.result for layer in project.layers}
     raw = raw_inputs(project.layers, [x])
     want = exact(model, raw[0], known["x"])

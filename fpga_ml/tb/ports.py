@@ -259,7 +259,7 @@ def _by_name_or_order(
     missing = [name for name in wanted if name not in present]
     if missing and len(missing) != len(left):
         _need(top, missing[0] + end, direction)
-    in_order = dict(zip(missing, left, strict=True))
+    in_order = dict(zip(missing, left, strict=False))
     return tuple(in_order.get(name, name) for name in wanted)
 
 

@@ -74,7 +74,7 @@ np.save(folder + "/" + backend, graph.predict(x))
 if backend == "OpenRTL":
     report = graph.build(vectors=x[:20])
     assert [run["passed"] for run in report["cosim"]] == [True, True], report
-    assert [run["vectors"] for run in report["cosim"]] == [27, 27], report  # and the corners of the input's type
+    assert all(run["vectors"] > 20 + 7 for run in report["cosim"]), report  # corners, and vectors over the whole type
     assert report["latency_cycles"] > 0
     pixels = x[0, ..., 0].size  # a beat each
     assert report["interval_cycles"] == (1 if io_type == "io_parallel" else pixels), report

@@ -128,6 +128,13 @@ def test_other_names_of_another_width(tmp_path: Path) -> None:
     assert "--port OURS=THEIRS" in str(error.value)
 
 
+def test_more_outputs_than_ports(tmp_path: Path) -> None:
+    vectors = tiny_vectors("input_1", "layer9_out")
+    three = Tensor.of("layer9_out", [[0, 0, 0]] * len(vectors), width_bits=7, signed=True)
+    with pytest.raises(FpgaMlError, match=r"no output port 'layer9_out_0' \(did you mean 'layer2_out_0'\?\)"):
+        simulated(TINY, tmp_path, Vectors(vectors.inputs, (three,)))
+
+
 def test_fifo_ports_of_a_wrapped_core(tmp_path: Path) -> None:
     ports = "input [7:0] x_V_data_0_V_dout, input x_V_data_0_V_empty_n, output x_V_data_0_V_read"
     text = f"module core (input ap_clk, input ap_rst, input ap_start, output ap_done, {ports});\nendmodule\n"

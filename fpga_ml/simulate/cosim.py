@@ -7,7 +7,6 @@ and used again while sources, tools and options are the same.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import tempfile
 import time
@@ -30,6 +29,7 @@ from fpga_ml.tb.cosim_types import (
     load_results,
 )
 from fpga_ml.tb.ports import Parallel, Stream, bind
+from fpga_ml.tb.settings import Settings
 from fpga_ml.tb.verilog import read_top
 from fpga_ml.toolchain import cocotb_setup, icarus, verilator
 from fpga_ml.toolchain.run import Command, run_all
@@ -101,21 +101,20 @@ def cosim(
     built = folder / "build"
     _build(built, _key(sources, top, ports, engine.version, cocotb.version), engine.build)
     build_seconds = time.perf_counter() - began
-    vectors.save(folder / "vectors.json")
-    environment = {
-        **dict(cocotb.environment),
-        "COCOTB_TOPLEVEL": top,
-        "COCOTB_TEST_MODULES": "fpga_ml.tb.test_top",
-        "COSIM_VECTORS": str(folder / "vectors.json"),
-        "COSIM_RTL": json.dumps([str(s) for s in sources]),
-        "COSIM_SEED": str(seed),
-        "COSIM_PROMISE": f"{promise.latency_cycles},{promise.interval_cycles}" if promise else "",
-        "COSIM_PATIENCE_CYCLES": str(patience_cycles),
-        "COSIM_STOP_AT": str(stop_at),
-        "COSIM_IDLE": str(int(idle)),
-        "COSIM_FLUSH": str(flush),
-        "COSIM_PROBES": json.dumps(probes or {} if simulator == "icarus" else {}),
-    }
+    settings = Settings(
+        folder / "vectors.json",
+        tuple(sources),
+        top,
+        seed,
+        promise,
+        patience_cycles,
+        stop_at,
+        idle,
+        flush,
+        probes or {} if simulator == "icarus" else {},
+    )
+    vectors.save(settings.vectors)
+    environment = {**dict(cocotb.environment), **settings.environment, "COCOTB_TEST_MODULES": "fpga_ml.tb.test_top"}
     if simulator == "verilator":
         environment["COCOTB_TRUST_INERTIAL_WRITES"] = "1"
     results = _run(folder, engine.command(built), environment, sources, modes, timeout_s)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -131,10 +131,10 @@ class Vectors:
         return self._rows([k * (len(self) - 1) // max(1, n - 1) for k in range(n)])
 
     def _rows(self, chosen: Sequence[int]) -> Vectors:
-        sides = (
-            [replace(t, values=tuple(t.values[k] for k in chosen)) for t in side] for side in (self.inputs, self.outputs)
-        )
-        inputs, outputs = map(tuple, sides)
+        return self._each(lambda t: replace(t, values=tuple(t.values[k] for k in chosen)))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Vectors:
+        inputs, outputs = (tuple(map(change, side)) for side in (self.inputs, self.outputs))
         return Vectors(inputs, outputs, self.ordered)
 
     def interleaved(self, sequences: int) -> Vectors:
@@ -143,8 +143,7 @@ class Vectors:
             raise FpgaMlError(
                 f"{len(self)} samples are no groups of {sequences}", do="fill them up with zeros, or leave some out"
             )
-        inputs, outputs = (tuple(t.interleaved(sequences) for t in side) for side in (self.inputs, self.outputs))
-        return Vectors(inputs, outputs, self.ordered)
+        return self._each(lambda t: t.interleaved(sequences))
 
     def save(self, path: Path) -> None:
         """As JSON."""

@@ -61,6 +61,11 @@ class Mismatches:
             replace(known, count=known.count + 1) if known else Fault(self.mode, signal, cycle, what, 1)
         )
 
+    def level(self, signal: str, got: bool, wanted: bool, cycle: int) -> None:
+        """A signal that has one right level in this cycle."""
+        if got != wanted:
+            self.fault(signal, cycle, f"is {int(got)}, must be {int(wanted)} here")
+
     def add(
         self, vector: int | None, output: str, element: int, port: str, cycle: int, expected: int | None, got: str
     ) -> None:
@@ -149,14 +154,10 @@ class Scoreboard:
         free = not before or seen.cycle - before[-1] >= interval
         done = seen.cycle - latency in self._under_way
         if not resetting:
-            self._level("ap_ready", seen.ready, complete and free, seen.cycle)
-        self._level("ap_done", seen.done, done, seen.cycle)
-        self._level("ap_idle", seen.idle, not start and not any(c + latency >= seen.cycle for c in before), seen.cycle)
+            self.found.level("ap_ready", seen.ready, complete and free, seen.cycle)
+        self.found.level("ap_done", seen.done, done, seen.cycle)
+        self.found.level("ap_idle", seen.idle, not start and not any(c + latency >= seen.cycle for c in before), seen.cycle)
         self._under_way = [c for c in self._under_way if seen.cycle - c < max(latency, interval)]
-
-    def _level(self, signal: str, got: bool, wanted: bool, cycle: int) -> None:
-        if got != wanted:
-            self.found.fault(signal, cycle, f"is {int(got)}, must be {int(wanted)} here")
 
     def reset(self) -> list[int]:
         """Forget what is in flight and give its vectors: nothing of them may come any more."""

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from .cosim_types import Mode, Simulator, Vectors, load_results
+from .cosim_types import Mode, Promise, Simulator, Vectors, load_results
 from .errors import FpgaMlError, suggest
 from .ports import bind
+from .settings import Settings
 from .tools import VERILATE, cocotb_environment, find_verilator, linking, public, run
 from .verilog import read_top
 
@@ -66,22 +67,21 @@ def build(simulator: Simulator, folder: Path) -> Built:
     design = Design(**(told | {"files": tuple(told["files"])}))
     files = [shutil.copy(TESTS.parent / name, folder) for name in design.files]
     vectors = Vectors.load(TESTS / "vectors.json").interleaved(design.interleave)
-    vectors.save(folder / "vectors.json")
+    saved = folder / "vectors.json"
+    vectors.save(saved)
     names = [Path(file).name for file in files]
     if simulator == "icarus":
         command = _icarus(folder, design.top, names)
     else:
         ports = bind(read_top(map(Path, files), design.top), vectors).names
         command = _verilator(folder, design.top, names, ports)
+    promise = Promise(design.latency_cycles, design.interval_cycles)
+    settings = Settings(saved, tuple(map(Path, files)), design.top, promise=promise, patience_cycles=design.patience_cycles)
     environment = {
         **cocotb_environment(find_libpython.find_libpython()),
-        "COCOTB_TOPLEVEL": design.top,
+        **settings.environment,
         "COCOTB_TEST_MODULES": "tb.test_top",
         "COCOTB_TRUST_INERTIAL_WRITES": str(int(simulator == "verilator")),
-        "COSIM_VECTORS": str(folder / "vectors.json"),
-        "COSIM_RTL": json.dumps(list(map(str, files))),
-        "COSIM_PROMISE": f"{design.latency_cycles},{design.interval_cycles}",
-        "COSIM_PATIENCE_CYCLES": str(design.patience_cycles),
     }
     return Built(simulator, folder, command, environment)
 

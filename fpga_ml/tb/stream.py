@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .cosim_types import Mode, ModeResult, Promise, Vectors
@@ -102,16 +103,9 @@ class Board:
         """ap_ready and ap_done, which tell of a frame in the cycle in which the last of all inputs has taken it, the last of all
         outputs has given it. A frame of a wrong length is taken at another time."""
         if not self._breaks:
-            self._level("ap_ready", ready, min(self._taken) > self.readies, cycle)
-        self._level("ap_done", done, min(self._done) > self.dones, cycle)
+            self.found.level("ap_ready", ready, min(self._taken) > self.readies, cycle)
+        self.found.level("ap_done", done, min(self._done) > self.dones, cycle)
         self.readies += ready
-
-    def idle(self, got: bool, wanted: bool, cycle: int) -> None:
-        self._level("ap_idle", got, wanted, cycle)
-
-    def _level(self, signal: str, got: bool, wanted: bool, cycle: int) -> None:
-        if got != wanted:
-            self.found.fault(signal, cycle, f"is {int(got)}, must be {int(wanted)} here")
 
     def beat(self, k: int, place: int, number: int, bits: str, cycle: int) -> None:
         """A beat of output k that was taken."""
@@ -300,7 +294,7 @@ class Sink:
 class Probe:
     """When the first vector's tokens of an inner channel are made: a channel's signals are then all high."""
 
-    def __init__(self, dut: Any, signals: list[str], tokens: int) -> None:
+    def __init__(self, dut: Any, signals: Sequence[str], tokens: int) -> None:
         self._signals = [getattr(dut, name) for name in signals]
         self._tokens, self.first, self.last = tokens, -1, -1
         self._seen = 0
@@ -327,7 +321,7 @@ class StreamSide:
         vectors: Vectors,
         mode: Mode,
         seed: int,
-        probes: dict[str, tuple[list[str], int]],
+        probes: Mapping[str, tuple[Sequence[str], int]],
         promise: Promise | None,
         flush: int,
     ) -> None:
@@ -394,7 +388,7 @@ class StreamSide:
         ready, done, self.idle = (level == "1" for level in levels)
         if self.board.promise:
             self.board.timing(ready, done, cycle)
-            self.board.idle(self.idle, not self._started and not under_way, cycle)
+            self.board.found.level("ap_idle", self.idle, not self._started and not under_way, cycle)
         if done:
             self.board.done(None if self._error is None else str(self._error.value), cycle)
 

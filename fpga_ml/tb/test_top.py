@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,11 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
-from .cosim_types import Mode, ModeResult, Promise, Vectors, save_results
+from .cosim_types import Mode, ModeResult, Vectors, save_results
 from .drivers import ResetDriver
 from .parallel import ParallelSide
 from .ports import Stream, bind
+from .settings import Settings
 from .stream import StreamSide
 from .verilog import read_top
 
@@ -31,45 +30,12 @@ _FEWER = 200  # vectors with gaps and with resets: enough for their order and ti
 _results: list[ModeResult] = []
 
 
-@dataclass(frozen=True)
-class Settings:
-    """From the environment: see README.md."""
-
-    vectors: Vectors
-    rtl: tuple[Path, ...]
-    top: str
-    results: Path
-    seed: int
-    promise: Promise | None
-    patience_cycles: int
-    stop_at: int
-    idle: bool
-    flush: int
-    probes: dict[str, tuple[list[str], int]]
-
-    @classmethod
-    def read(cls) -> Settings:
-        given = os.environ
-        return cls(
-            Vectors.load(Path(given["COSIM_VECTORS"])),
-            tuple(map(Path, json.loads(given["COSIM_RTL"]))),
-            given["COCOTB_TOPLEVEL"],
-            Path(given.get("COSIM_RESULTS", "results.json")),
-            int(given.get("COSIM_SEED", "1")),
-            Promise(*map(int, given["COSIM_PROMISE"].split(","))) if given.get("COSIM_PROMISE") else None,
-            int(given.get("COSIM_PATIENCE_CYCLES", "10000")),
-            int(given.get("COSIM_STOP_AT", "0")),
-            given.get("COSIM_IDLE", "1") == "1",
-            int(given.get("COSIM_FLUSH", "0")),
-            json.loads(given.get("COSIM_PROBES", "{}")),
-        )
-
-
 class Bench:
     """The interface of one run, and the cycles in which it acts."""
 
     def __init__(self, dut: Any, mode: Mode, settings: Settings) -> None:
-        vectors = settings.vectors if mode == "back_to_back" else settings.vectors.first(_FEWER)
+        given = Vectors.load(settings.vectors)
+        vectors = given if mode == "back_to_back" else given.first(_FEWER)
         ports = bind(read_top(settings.rtl, settings.top), vectors)
         self.clock = getattr(dut, ports.control.clock)
         self.side: ParallelSide | StreamSide
@@ -166,7 +132,7 @@ async def _run(dut: Any, mode: Mode) -> None:
     await bench.send()
     await bench.drain()
     _results.append(bench.result())
-    save_results(_results, settings.results)
+    save_results(_results, Path(os.environ.get("COSIM_RESULTS", "results.json")))
     wrong = [f.text for f in _results[-1].faults] + [m.text for m in _results[-1].mismatches[:10]]
     assert not wrong, "\n".join(wrong)
 

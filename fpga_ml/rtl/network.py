@@ -93,7 +93,7 @@ def emit_network(network: Network, clock_ns: float, model: DelayModel = GENERIC)
     placed = plan(verified(network), clock_ns, model)
     names = Names(network.name)
     top = names.port(network.name)
-    modules = segment_modules(names.free(f"{top}_pipeline"), placed, top, names)
+    modules = segment_modules(names.free(f"{top}_pipeline"), placed, top, names, busy=True)
     modules.append(parallel_module(network, modules[-1].name))
     return Rtl(
         {f"{m.name}.sv": m.text for m in modules},
@@ -177,7 +177,8 @@ def _stages(planned: StreamPlan, unit: Unit) -> list[Stage]:
     return [Stage(p.name, p.kind, trace.first[written], span, p.interval_cycles, area_of(p)) for p in processes]
 
 
-def segment_modules(name: str, placed: Plan, top: str, names: Names) -> list[Module]:
+def segment_modules(name: str, placed: Plan, top: str, names: Names, *, busy: bool = False) -> list[Module]:
     """Of all processes of a segment, and then its own."""
     modules = [modules_of(p, top, names) for p in placed.placed]
-    return [*(m for of_one in modules for m in of_one), segment_module(name, placed, [m[-1].name for m in modules])]
+    own = segment_module(name, placed, [m[-1].name for m in modules], busy=busy)
+    return [*(m for of_one in modules for m in of_one), own]

@@ -1,8 +1,8 @@
 """A network that never waits, as one module: processes at their stages, registers for what is read later than it is made.
 
-Packed channels in and out. `start` comes with the inputs, `done` with the outputs; `busy` is high while anything is on its
-way. Valid bits are all that a reset clears. A short wait is a register a stage; in a long one no second input follows for many
-cycles, so that one register holds the value and a counter stands for the valid bits.
+Packed channels in and out. `start` comes with the inputs, `done` with the outputs; `busy`, where it is asked for, is high
+while anything is on its way. Valid bits are all that a reset clears. A short wait is a register a stage; in a long one no
+second input follows for many cycles, so that one register holds the value and a counter stands for the valid bits.
 """
 
 from __future__ import annotations
@@ -15,22 +15,24 @@ from fpga_ml.rtl.processes import control_ports, data_ports, needs_start
 from fpga_ml.rtl.sv import Assign, Comment, Declare, Instance, Item, Module, Port, Register, Registers, literal
 from fpga_ml.schedule.parallel import Placed, Plan
 
-CONTROL = ("clk", "rst", "start", "done", "busy")
+CONTROL = ("clk", "rst", "start", "done")
+BUSY = "busy"
 _LONG = 32  # stages; what waits longer is held, and the wait counted
 
 
-def segment_module(name: str, plan: Plan, modules: Sequence[str]) -> Module:
-    """modules: the name of each process's module, in order."""
-    return _Segment(name, plan, modules).module()
+def segment_module(name: str, plan: Plan, modules: Sequence[str], *, busy: bool) -> Module:
+    """modules: the name of each process's module, in order; busy: with the output BUSY."""
+    return _Segment(name, plan, modules, busy=busy).module()
 
 
 class _Segment:
-    def __init__(self, name: str, plan: Plan, modules: Sequence[str]) -> None:
+    def __init__(self, name: str, plan: Plan, modules: Sequence[str], *, busy: bool) -> None:
         network = plan.network
         self.name, self.plan, self.modules, self.latency = name, plan, modules, plan.latency_cycles
         self.inputs, self.outputs, self.lives = network.inputs, network.results, plan.lives()
         self.names = Names(name)
-        for port in CONTROL:
+        self.control = (*CONTROL, BUSY) if busy else CONTROL
+        for port in self.control:
             self.names.port(port)
         self.ports = {c.name: self.names.port(c.name) for c in self.inputs}
         self.out_ports = {c.name: self.names.port(f"{c.name}_out") for c in self.outputs}
@@ -50,7 +52,7 @@ class _Segment:
         return Module(self.name, self._ports(), items, f"A pipeline of {latency} that can start every {often}.")
 
     def _ports(self) -> tuple[Port, ...]:
-        ports = [Port("input" if p in ("clk", "rst", "start") else "output", p) for p in CONTROL]
+        ports = [Port("input" if p in ("clk", "rst", "start") else "output", p) for p in self.control]
         ports += [Port("input", self.ports[c.name], c.width_bits) for c in self.inputs]
         return (*ports, *(Port("output", self.out_ports[c.name], c.width_bits) for c in self.outputs))
 
@@ -75,7 +77,7 @@ class _Segment:
             Comment("control"),
             *([Registers("clk", tuple(registers), "rst")] if registers else []),
             Assign("done", self.valid[self.latency]),
-            Assign("busy", " | ".join(busy) or "1'b0"),
+            *([Assign(BUSY, " | ".join(busy) or "1'b0")] if BUSY in self.control else []),
         ]
 
     def _bit(self, before: str, stage: int, _wait: int) -> tuple[Register, str, str]:

@@ -103,7 +103,7 @@ class _Top:
             name = self.units[u.name]
             match u:
                 case Segment():
-                    ends: tuple[str, ...] = ("start", "done", "busy")
+                    ends: tuple[str, ...] = ("start", "done")
                 case Looped():
                     ends = ("reserve", "push")
                 case _:
@@ -240,13 +240,8 @@ class _Top:
                 Registers("ap_clk", (Register(wait, width, False, left, True),), self.reset),
             ]
             start = f"{start} & ({wait} == {zero})"
-        ports = list(
-            zip(
-                SEGMENT_CONTROL,
-                ("ap_clk", self.reset, *(self._own(name, e) for e in ("start", "done", "busy"))),
-                strict=True,
-            )
-        )
+        control = ("ap_clk", self.reset, self._own(name, "start"), self._own(name, "done"))
+        ports = list(zip(SEGMENT_CONTROL, control, strict=True))
         ports += [(identifier(c.name), token) for c, _, token in reads]
         ports += [(identifier(f"{c.name}_out"), self._made(unit, c)) for c in unit.writes]
         items.append(Assign(self._own(name, "start"), start))
@@ -339,46 +334,40 @@ class _Top:
 
     def _ended(self, c: Channel, items: list[Item]) -> str:
         """Whether the input has taken a frame that is not yet counted, with this cycle's token or before."""
-        width, bits, taken = max((c.tokens - 1).bit_length(), 1), _FLIGHT_BITS, self.taken[c.name]
-        number, before, begins, ends = (self._own(c.name, end) for end in ("count", "before", "begins", "ends"))
+        width, taken = max((c.tokens - 1).bit_length(), 1), self.taken[c.name]
+        number, begins, ends = (self._own(c.name, end) for end in ("count", "begins", "ends"))
         zero, one, last = literal(0, width), literal(1, width), f"({number} == {literal(c.tokens - 1, width)})"
         count = f"({taken} ? ({last} ? {zero} : {number} + {one}) : {number})"
         items += [
             *([] if self.frame_last else [Declare(number, width, "logic")]),
-            Declare(before, bits, "logic"),
             Net(begins, None, False, f"{number} == {zero}"),
             Net(ends, None, False, f"{taken} & {last}"),
             Assign(self._own(c.name, "open"), f"~{begins} | ap_start"),
-            Registers(
-                "ap_clk",
-                (
-                    Register(number, width, False, count, True),
-                    Register(before, bits, False, f"({before} + {bits}'({ends}) - {bits}'(ap_ready))", True),
-                ),
-                self.reset,
-            ),
+            Registers("ap_clk", (Register(number, width, False, count, True),), self.reset),
         ]
-        return f"({ends} | ({before} != {literal(0, bits)}))"
+        return ends if len(self.network.inputs) == 1 else self._waiting(ends, self._own(c.name, "before"), "ap_ready", items)
 
     def _passed(self, c: Channel, items: list[Item]) -> str:
         """Whether the output has given a frame that is not yet counted, with this cycle's token or before."""
-        width, bits = max((c.tokens - 1).bit_length(), 1), _FLIGHT_BITS
-        number, ahead, ends = (self._own(c.name, end) for end in ("given_count", "ahead", "given_ends"))
+        width = max((c.tokens - 1).bit_length(), 1)
+        number, ends = (self._own(c.name, end) for end in ("given_count", "given_ends"))
         _, valid, ready = self.axis[c.name]
         end = f"{number} == {literal(c.tokens - 1, width)}"
         count = f"(({valid} & {ready}) ? (({end}) ? {literal(0, width)} : {number} + {literal(1, width)}) : {number})"
         items += [
             Declare(number, width, "logic"),
-            Declare(ahead, bits, "logic"),
             Net(ends, None, False, f"{valid} & {ready} & ({end})"),
-            Registers(
-                "ap_clk",
-                (
-                    Register(number, width, False, count, True),
-                    Register(ahead, bits, False, f"({ahead} + {bits}'({ends}) - {bits}'(ap_done))", True),
-                ),
-                self.reset,
-            ),
+            Registers("ap_clk", (Register(number, width, False, count, True),), self.reset),
         ]
         items += [Assign(self.last[c.name], end)] if self.frame_last else []
-        return f"({ends} | ({ahead} != {literal(0, bits)}))"
+        return ends if len(self.network.results) == 1 else self._waiting(ends, self._own(c.name, "ahead"), "ap_done", items)
+
+    def _waiting(self, ends: str, count: str, told: str, items: list[Item]) -> str:
+        """Whether one of several ports has come to the end of a frame, now or before, that waits for the other ports."""
+        bits = _FLIGHT_BITS
+        value = f"({count} + {bits}'({ends}) - {bits}'({told}))"
+        items += [
+            Declare(count, bits, "logic"),
+            Registers("ap_clk", (Register(count, bits, False, value, True),), self.reset),
+        ]
+        return f"({ends} | ({count} != {literal(0, bits)}))"

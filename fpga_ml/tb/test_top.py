@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ class Bench:
         self.mode: Mode = mode
         self.patience_cycles, self.stop_at, self.promise = settings.patience_cycles, settings.stop_at, settings.promise
         self.idle = settings.idle and not settings.flush
+        self.stuck = False
         self.cycle = 0
         self.resets = 0
         self.discarded = 0
@@ -75,39 +77,42 @@ class Bench:
         self.side.paused = False
         self.discarded += len(lost)
 
-    async def send(self, until_accepted: int | None = None, cycles: int | None = None) -> None:
-        """Until all vectors are through, or `until_accepted` starts, or for a number of cycles; gives up after patience_cycles
-        without progress, and with the first `stop_at` differences."""
-        progress, since, began = self._progress(), self.cycle, self.cycle
-        while self.side.unsent or self.board.pending:
-            if self.cycle - began == cycles or self.stopped:
-                return
+    async def send(self, until: Callable[[], bool] = lambda: False) -> None:
+        """As long as vectors are not through; gives up after patience_cycles without progress, and with the first `stop_at`
+        differences."""
+        progress, since = self._progress(), self.cycle
+        while (self.side.unsent or self.board.pending) and not self.stopped and not until():
             await self.step()
             if self._progress() != progress:
                 progress, since = self._progress(), self.cycle
-            elif self.cycle - since > self.patience_cycles:
-                return
-            if until_accepted is not None and self.board.accepted >= until_accepted:
-                return
+            self.stuck = self.cycle - since > self.patience_cycles
 
     @property
     def stopped(self) -> bool:
-        return 0 < self.stop_at <= self.board.found.wrong
+        """What is under way then counts as missing; no reset may clear it."""
+        return self.stuck or 0 < self.stop_at <= self.board.found.wrong
 
     def _progress(self) -> tuple[int, int, int]:
         return self.board.accepted, self.board.completed, self.side.unsent
 
     async def reset_in_between(self, seed: int) -> None:
-        """Some resets at random times, each while vectors are in flight."""
+        """Some resets at random times, while vectors are in flight; after half of them a vector has to come through."""
         chosen, resets, longest = random.Random(seed), _RESETS, 2
         if self.promise:
             longest = self.promise.latency_cycles + self.promise.interval_cycles
             resets = max(_LEAST_RESETS, min(_MOST_RESETS, _RESET_WORK // longest))
         for accepted in sorted(chosen.choices(range(1, self.total + 1), k=resets)):
-            await self.send(until_accepted=accepted)
-            await self.send(cycles=chosen.randint(0, longest))
+            await self._sent(accepted, self.board.completed + chosen.getrandbits(1), chosen.randint(0, longest))
+            if self.stopped:
+                return
             await self.do_reset(chosen.choice(_SHORT) if self.promise else _RESET_CYCLES)
             self.resets += 1
+
+    async def _sent(self, accepted: int, completed: int, later: int) -> None:
+        """Until so many vectors were accepted and have come through, and `later` cycles more."""
+        await self.send(lambda: self.board.accepted >= accepted and self.board.completed >= completed)
+        end = self.cycle + later
+        await self.send(lambda: self.cycle >= end)
 
     async def drain(self) -> None:
         """Long enough to see an output too many; then the top must be idle."""

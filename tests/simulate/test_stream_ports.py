@@ -77,15 +77,21 @@ FAULTS = {
         "logic lazy;\n always_ff @(posedge ap_clk) lazy <= ap_rst_n & ~lazy;\n assign x_TREADY = lazy & ",
     ),
     "a FIFO of one place in place of two": (r"\.WIDTH\(5\), \.DEPTH\(2\)", ".WIDTH(5), .DEPTH(1)"),
+    "stuck from one reset to the next": (
+        r"assign x_TREADY = ([\s\S]*)endmodule",
+        r"logic stuck;\n assign x_TREADY = ~stuck & \1 always_ff @(posedge ap_clk) stuck <= rst ? flight != 0 : stuck;\nendmodule",
+    ),
+}
+IN_MODE: dict[str, Mode] = {
+    "rarely taken": "back_to_back",
+    "a FIFO of one place in place of two": "back_to_back",
+    "stuck from one reset to the next": "reset_mid_run",
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_broken_rules_are_found(fault: str, tmp_path: Path) -> None:
-    modes: list[Mode] = [
-        "back_to_back" if fault in ("rarely taken", "a FIFO of one place in place of two") else "random_gaps"
-    ]
-    assert not simulated(sums(), tmp_path, FAULTS[fault], modes=modes).passed
+    assert not simulated(sums(), tmp_path, FAULTS[fault], modes=[IN_MODE.get(fault, "random_gaps")]).passed
 
 
 def test_a_port_of_another_width(tmp_path: Path) -> None:

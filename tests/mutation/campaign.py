@@ -2,7 +2,7 @@
 
 A fault is put into a copy of the RTL. What does not compile is no fault; another is drawn. The build's own co-simulation then has it: first
 Icarus back to back, which sees most, then all modes of Icarus, then of Verilator. What none of them sees may be no fault: Yosys is
-asked for a proof, of the module already before the slow runs.
+asked for a proof, of the module's next step already before the slow runs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.simulate.cosim import CosimResult, Mode, Promise, Simulator, Vectors, cosim
 from fpga_ml.simulate.prove import SIMULATORS
 from mutation.designs import Design
-from mutation.equivalence import same_behind, same_step
+from mutation.equivalence import same_always, same_step
 from mutation.faults import Fault, drawn
 
 Outcome = Literal["text", "icarus", "verilator", "equivalent", "reason", "survived", "broken"]
@@ -99,10 +99,9 @@ def _outcome(design: Design, folder: Path, name: str) -> tuple[Outcome, str]:
                 return simulator, told
     except _Broken as error:
         return "broken", str(error)
-    if same_step(gold, gate, rtl.top):
-        return "equivalent", "the design's next step is the same"
-    if rtl.interval_cycles == 1 and same_behind(gold, gate, rtl.top, rtl.latency_cycles):
-        return "equivalent", f"the outputs are the same after {rtl.latency_cycles} cycles"
+    for top in (Path(name).stem, rtl.top):
+        if same_always(gold, gate, top):
+            return "equivalent", f"the outputs of '{top}' are the same in every cycle"
     return "survived", ""
 
 

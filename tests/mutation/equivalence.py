@@ -1,56 +1,99 @@
-"""Whether a changed module does the same as the one before, as Yosys proves it."""
+"""Whether a changed module does the same as the one before, as Yosys and its ABC prove it."""
 
 from __future__ import annotations
 
+import importlib.util
+import re
+import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.toolchain.links import linked, plain_folder
 from fpga_ml.toolchain.run import Command, run
 
+_READ = (
+    "read_verilog -sv {files}; hierarchy -check -top {top}; proc; flatten; memory_map; opt_expr -fine; opt_clean;"
+    " rename {top} {name}; design -stash {name}"
+)
+_BOTH = "design -copy-from gold gold; design -copy-from gate gate"
+_MITER = "hierarchy -top miter; opt -fine -share_all"
 # Registers of the same name hold the same: then outputs and what the registers hold next are the same.
-_READ = "proc; flatten; memory_map; opt_expr -fine; opt_clean; rename {top} {name}; design -stash {name}"
-_JOINED = "design -copy-from gold gold; design -copy-from gate gate"
-_CUT = "expose -evert-dff -shared gold gate"
-_MITER = "miter -equiv -flatten -make_assert gold gate miter; hierarchy -top miter; opt -fine -share_all"
-_STEP = "sat -verify -prove-asserts -enable_undef -set-def-inputs -timeout {limit} miter"
-_FLUSH = "sat -verify -prove-asserts -enable_undef -set-def-inputs -set-init-def -seq {steps} -prove-skip {skip} -timeout {limit} miter"
+_STEP = (
+    "expose -evert-dff -shared gold gate; miter -equiv -flatten -make_assert gold gate miter; {miter};"
+    " sat -verify -prove-asserts -enable_undef -set-def-inputs -timeout {limit} miter"
+)
+_GATES = (
+    "miter -equiv -flatten gold gate miter; setundef -undriven -init -zero miter; {miter}; opt -fine; dffunmap;"
+    " alumacc; maccmap -unmap; techmap; simplemap; opt_clean; setundef -zero; aigmap; opt_clean; write_aiger -zinit miter.aig"
+)
+_PROVE = "read_aiger miter.aig; strash; scorr; dprove; pdr -T {limit}; print_status"
+_PORT = re.compile(r"^ +(input|output) +logic( signed)? *(\[\d+:0\])? *(\w+)", re.M)
+# A value beside its valid signal, of an input or output of a top.
+_VALUES = ((re.compile(r"(\w+)_TDATA"), r"\1_TVALID"), (re.compile(r"(\w+)"), r"\1_ap_vld"))
 
 
 def same_step(gold: Sequence[Path], gate: Sequence[Path], top: str, limit_s: int = 60) -> bool:
     """Whether the two modules, with all that is in them, compute the same outputs and the same next state from the same inputs and
     the same state. False: not the same, or not proved in time."""
-    return _proved(gold, gate, top, f"{_CUT}; {_MITER}; {_STEP.format(limit=limit_s)}", limit_s)
-
-
-def same_behind(gold: Sequence[Path], gate: Sequence[Path], top: str, cycles: int, limit_s: int = 60) -> bool:
-    """Whether the outputs are the same after so many cycles from any state of either: of pipelines, which keep nothing longer."""
-    prove = _FLUSH.format(steps=cycles + 1, skip=cycles, limit=limit_s)
-    return _proved(gold, gate, top, f"{_MITER}; {prove}", limit_s)
-
-
-def _proved(gold: Sequence[Path], gate: Sequence[Path], top: str, how: str, limit_s: int) -> bool:
     with plain_folder() as place:
-        for name in ("gold", "gate"):
-            (place / name).mkdir()
-        with linked(gold, place / "gold") as one, linked(gate, place / "gate") as other:
-            read = [
-                f"read_verilog -sv {' '.join(f'{name}/{f}' for f in links.files)}; hierarchy -check -top {top}; "
-                + _READ.format(top=top, name=name)
-                for name, links in (("gold", one), ("gate", other))
-            ]
-            commands = "; ".join([*read, _JOINED, how])
-            try:
-                run(
-                    Command(
-                        [sys.executable, "-m", "fpga_ml.toolchain.yosys_child", commands], place, {"TMPDIR": str(place)}
-                    ),
-                    what=f"proving '{top}' with Yosys",
-                    do="see its message",
-                    timeout_s=3 * limit_s,
-                )
-            except FpgaMlError:
-                return False
+        try:
+            _yosys(place, gold, gate, top, _STEP.format(miter=_MITER, limit=limit_s), 3 * limit_s)
+        except FpgaMlError:
+            return False
     return True
+
+
+def same_always(gold: Sequence[Path], gate: Sequence[Path], top: str, limit_s: int = 120) -> bool:
+    """Whether the two modules give the same in every cycle, whatever their inputs are, from registers at zero, as they are after
+    configuration. A value counts while its valid signal is high. False: not the same, or not proved in time."""
+    with plain_folder() as place:
+        seen = place / "seen.sv"
+        seen.write_text(_seen(gold[[f.stem for f in gold].index(top)].read_text(), top))
+        try:
+            _yosys(place, [*gold, seen], [*gate, seen], "seen", _GATES.format(miter=_MITER), 3 * limit_s)
+            said = _abc(place, _PROVE.format(limit=limit_s), 3 * limit_s)
+        except (FpgaMlError, subprocess.TimeoutExpired):
+            return False
+    return re.search(r"^Status = 1\b", said, re.M) is not None
+
+
+def _seen(text: str, top: str) -> str:
+    """A module around the top in which a value is zero as long as its valid signal is low."""
+    ports = {name: (way, size or "") for way, _, size, name in _PORT.findall(text)}
+    inside, around, shown = [], [], []
+    for name, (way, size) in ports.items():
+        valid = next((v for form, to in _VALUES if (m := form.fullmatch(name)) and (v := m.expand(to)) in ports), None)
+        around.append(f"{way} logic {size} {name}")
+        if way == "output":
+            inside.append(f"  wire {size} own_{name};")
+            shown.append(f"  assign {name} = {f'own_{valid} ? own_{name} : 0' if valid else f'own_{name}'};")
+    own = ", ".join(f".{n}({'own_' if way == 'output' else ''}{n})" for n, (way, _) in ports.items())
+    return "\n".join([f"module seen ({', '.join(around)});", *inside, f"  {top} top ({own});", *shown, "endmodule\n"])
+
+
+def _yosys(place: Path, gold: Sequence[Path], gate: Sequence[Path], top: str, how: str, limit_s: int) -> None:
+    with _read(place, "gold", gold, top) as one, _read(place, "gate", gate, top) as other:
+        commands = "; ".join([one, other, _BOTH, how])
+        child = [sys.executable, "-m", "fpga_ml.toolchain.yosys_child", commands]
+        what, do = f"proving '{top}' with Yosys", "see its message"
+        run(Command(child, place, {"TMPDIR": str(place)}), what=what, do=do, timeout_s=limit_s)
+
+
+@contextmanager
+def _read(place: Path, name: str, files: Sequence[Path], top: str) -> Iterator[str]:
+    """Commands that read a design and keep it by its name."""
+    (place / name).mkdir()
+    with linked(files, place / name) as links:
+        yield _READ.format(files=" ".join(f"{name}/{f}" for f in links.files), top=top, name=name)
+
+
+def _abc(place: Path, commands: str, limit_s: int) -> str:
+    """What ABC says, which comes with Yosys."""
+    found = importlib.util.find_spec("pyosys")
+    assert found is not None
+    assert found.origin is not None
+    command = [Path(found.origin).parent / "yosys-abc", "-c", commands]
+    return subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=limit_s, check=True).stdout

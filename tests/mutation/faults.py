@@ -225,7 +225,8 @@ def _dimension(source: _Source, node: Node) -> Iterator[Fault]:
     if _is(node.parent, "Declarator"):
         yield source.fault("depth", node, f"[{left}:{right}-1]")
     elif left != right:
-        yield source.fault("width", node, f"[{left}-1:{right}]")
+        less = f"{left}-1" if left.isdigit() else f"({left} > {right} ? {left}-1 : {left})"  # a parameter may leave one bit
+        yield source.fault("width", node, f"[{less}:{right}]")
 
 
 def _cast(source: _Source, node: Node) -> Iterator[Fault]:

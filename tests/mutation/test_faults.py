@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mutation.campaign import Trial, keep, kept
-from mutation.equivalence import same_step
+from mutation.equivalence import same_always, same_step
 from mutation.faults import KINDS, drawn, faults_of
 
 TEXT = """module small (
@@ -89,6 +89,44 @@ def test_a_proof_tells_equal_from_unequal(tmp_path: Path, other: str, equal: boo
         files.append(tmp_path / name / "sum.sv")
         files[-1].write_text(SUM.format(expression) if "{" not in expression else SUM.replace("{}", expression))
     assert same_step(files[:1], files[1:], "sum") is equal
+
+
+COUNT = """module count (
+  input  logic clk,
+  input  logic rst,
+  input  logic start,
+  output logic x_ap_vld,
+  output logic [1:0] x
+);
+  logic [1:0] left;
+  logic busy;
+  assign x_ap_vld = {valid};
+  assign x = left;
+  always_ff @(posedge clk) begin
+    busy <= rst ? 1'b0 : start & ~busy;
+    left <= {next};
+  end
+endmodule
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "equal"),
+    [
+        ({"next": "busy ? 2'd0 : 2'd1"}, True),  # another state, but not while it is valid
+        ({"next": "busy ? 2'd0 : 2'd3"}, False),
+        ({"valid": "1'b1"}, False),
+    ],
+)
+def test_a_proof_looks_at_what_is_valid_in_all_cycles(tmp_path: Path, changed: dict[str, str], equal: bool) -> None:
+    parts = {"valid": "busy", "next": "start ? 2'd1 : 2'd0"}
+    files = []
+    for name, own in (("gold", parts), ("gate", parts | changed)):
+        (tmp_path / name).mkdir()
+        files.append(tmp_path / name / "count.sv")
+        files[-1].write_text(COUNT.replace("{valid}", own["valid"]).replace("{next}", own["next"]))
+    assert not same_step(files[:1], files[1:], "count")
+    assert same_always(files[:1], files[1:], "count") is equal
 
 
 def test_trials_are_kept_but_for_a_line_cut_short(tmp_path: Path) -> None:

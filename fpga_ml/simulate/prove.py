@@ -160,7 +160,7 @@ def _share(vectors: Vectors, rtl: Rtl, simulator: Simulator) -> Vectors:
     """Of the vectors those for which a simulator has the time: it grows with cycles and with LUTs."""
     work = rtl.interval_cycles * max(1, rtl.area.luts)
     frames = max(_LEAST_FRAMES, _MOST_LUT_CYCLES[simulator] // work)
-    return vectors if rtl.interleave > 1 else vectors.spread(frames)
+    return vectors.spread(frames, rtl.interleave)
 
 
 def _left_out(own: Vectors, vectors: Vectors) -> list[str]:

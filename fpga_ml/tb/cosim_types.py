@@ -124,11 +124,13 @@ class Vectors:
         """The first n of them, or all there are."""
         return self._rows(range(min(n, len(self))))
 
-    def spread(self, n: int) -> Vectors:
-        """n of them from all over, the first and the last among them; the first n where they are ordered."""
-        if self.ordered or n >= len(self):
-            return self.first(n)
-        return self._rows([k * (len(self) - 1) // max(1, n - 1) for k in range(n)])
+    def spread(self, n: int, group: int = 1) -> Vectors:
+        """n groups of so many of them, from all over, the first and the last among them; the first ones where they are ordered."""
+        groups = len(self) // group
+        if self.ordered or n >= groups:
+            return self.first(n * group)
+        firsts = [k * (groups - 1) // max(1, n - 1) * group for k in range(n)]
+        return self._rows([first + place for first in firsts for place in range(group)])
 
     def _rows(self, chosen: Sequence[int]) -> Vectors:
         return self._each(lambda t: replace(t, values=tuple(t.values[k] for k in chosen)))

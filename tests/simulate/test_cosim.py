@@ -364,6 +364,23 @@ def test_vectors_survive_a_file(tmp_path: Path) -> None:
     assert wide.shape == (1, 2)
 
 
+@pytest.mark.parametrize(
+    ("count", "group", "ordered", "rows"),
+    [
+        (3, 1, False, [0, 5, 11]),
+        (2, 3, False, [0, 1, 2, 9, 10, 11]),
+        (2, 3, True, [0, 1, 2, 3, 4, 5]),
+        (1, 4, False, [0, 1, 2, 3]),
+        (4, 3, False, [*range(12)]),
+        (9, 3, False, [*range(12)]),
+    ],
+)
+def test_a_share_of_the_vectors_in_whole_groups(count: int, group: int, ordered: bool, rows: list[int]) -> None:
+    tensor = Tensor.of("t", [[k] for k in range(12)], width_bits=4, signed=False)
+    share = Vectors((tensor,), (tensor,), ordered).spread(count, group)
+    assert [row for (row,) in share.inputs[0].values] == rows
+
+
 def test_old_style_ports_as_vitis_writes_them() -> None:
     top = verilog.read_top([RTL / "tiny.sv", RTL / "vitis_style.v"], "vitis_style")
     assert [(p.name, p.direction, p.width_bits) for p in top.ports[-6:]] == [

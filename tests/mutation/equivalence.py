@@ -29,7 +29,7 @@ _GATES = (
     "miter -equiv -flatten gold gate miter; setundef -undriven -init -zero miter; {miter}; opt -fine; dffunmap;"
     " alumacc; maccmap -unmap; techmap; simplemap; opt_clean; setundef -zero; aigmap; opt_clean; write_aiger -zinit miter.aig"
 )
-_PROVE = "read_aiger miter.aig; strash; scorr; dprove; pdr -T {limit}; print_status"
+_PROVE = "read_aiger miter.aig; strash; scorr; pdr -T {limit}; print_status"
 _PORT = re.compile(r"^ +(input|output) +logic( signed)? *(\[\d+:0\])? *(\w+)", re.M)
 # A value beside its valid signal, of an input or output of a top.
 _VALUES = ((re.compile(r"(\w+)_TDATA"), r"\1_TVALID"), (re.compile(r"(\w+)"), r"\1_ap_vld"))
@@ -54,7 +54,7 @@ def same_always(gold: Sequence[Path], gate: Sequence[Path], top: str, limit_s: i
         seen.write_text(_seen(gold[[f.stem for f in gold].index(top)].read_text(), top))
         try:
             _yosys(place, [*gold, seen], [*gate, seen], "seen", _GATES.format(miter=_MITER), 3 * limit_s)
-            said = _abc(place, _PROVE.format(limit=limit_s), 3 * limit_s)
+            said = _abc(place, _PROVE.format(limit=limit_s), 2 * limit_s)
         except (FpgaMlError, subprocess.TimeoutExpired):
             return False
     return re.search(r"^Status = 1\b", said, re.M) is not None

@@ -29,7 +29,8 @@ _GATES = (
     "miter -equiv -flatten gold gate miter; setundef -undriven -init -zero miter; {miter}; opt -fine; dffunmap;"
     " alumacc; maccmap -unmap; techmap; simplemap; opt_clean; setundef -zero; aigmap; opt_clean; write_aiger -zinit miter.aig"
 )
-_PROVE = "read_aiger miter.aig; strash; scorr; pdr -T {limit}; print_status"
+# dprove with all of it switched off but the proof of what scorr left without registers; pdr proves the rest.
+_PROVE = "read_aiger miter.aig; strash; scorr; dprove -brmfijp; pdr -T {limit}; print_status"
 _PORT = re.compile(r"^ +(input|output) +logic( signed)? *(\[\d+:0\])? *(\w+)", re.M)
 # A value beside its valid signal, of an input or output of a top.
 _VALUES = ((re.compile(r"(\w+)_TDATA"), r"\1_TVALID"), (re.compile(r"(\w+)"), r"\1_ap_vld"))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from hls4ml.model.types import FixedPrecisionType, IntegerPrecisionType
+from hls4ml.model.types import FixedPrecisionType, InplaceTensorVariable, IntegerPrecisionType
 
 from fpga_ml.bridge.own import is_padded, leaves_rows_out
 from fpga_ml.errors import FpgaMlError
@@ -64,6 +64,16 @@ def _broadcasts(node: Any) -> bool:
     )
 
 
+def _is_gathered_by_others(node: Any) -> bool:
+    readers = [r.class_name for r in node.get_output_nodes()]
+    return isinstance(node.get_output_variable(), InplaceTensorVariable) and readers != ["Dense"]
+
+
+def _drops_values(node: Any) -> bool:
+    short, long = sorted(int(v.shape[-1]) for v in (node.get_input_variable(), node.get_output_variable()))
+    return long % short > 0
+
+
 _KNOWN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "SimpleRNN": (lambda node: True, "has no C++ of a SimpleRNN"),
     "GRU": (_resets_before, "computes reset_after=True in place of reset_after=False"),
@@ -81,6 +91,8 @@ _STREAMED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "Conv1D": (_is_padded_beside_others, "pads another layer that reads the same tensor in place of a convolution"),
     "Conv2D": (leaves_rows_out, "computes every row of a convolution that is to leave rows out"),
     "DepthwiseConv2D": (leaves_rows_out, "computes every row of a convolution that is to leave rows out"),
+    "Reshape": (_is_gathered_by_others, "takes the first beat of a flattened tensor for all of it"),
+    "Repack": (_drops_values, "drops values of a reshape to beats that are no multiple or part of those before"),
 }
 # Those that fpga_ml.compile rewrites in the Keras model; a graph that hls4ml has made already is past help.
 _REWRITTEN: Mapping[str, tuple[Callable[[Any], bool], str]] = {

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 from hls4ml.backends.fpga.fpga_backend import FPGABackend
-from hls4ml.backends.fpga.passes.repack_stream import ReshapeStream
 from hls4ml.backends.vivado.passes.bn_quant import MergeBatchNormAndQuantizedTanh, QuantizeDenseOutput
 from hls4ml.backends.vivado.passes.conv_same_pad import InsertZeroPaddingBeforeConv1D
 from hls4ml.backends.vivado.passes.core_templates import SoftmaxConfigTemplate
-from hls4ml.backends.vivado.passes.pointwise import OptimizePointwiseConv
+from hls4ml.converters.keras_v3.pooling import PoolingHandler
 from hls4ml.converters.keras_v3_to_hls import KerasV3HandlerDispatcher
 from hls4ml.model.flow import get_flow
 from hls4ml.model.graph import HLSConfig
+from hls4ml.model.layers import GlobalPooling1D, GlobalPooling2D
 from hls4ml.model.optimizer import OptimizerPass
 from hls4ml.model.optimizer.optimizer import optimizer_map
 from hls4ml.model.optimizer.passes.linear import MergeLinearActivation
@@ -180,25 +180,20 @@ class OwnPadding(InsertZeroPaddingBeforeConv1D):  # type: ignore[misc]
         return changed
 
 
-class SameReuse(OptimizePointwiseConv):  # type: ignore[misc]
+class SameReuse(OptimizerPass):  # type: ignore[misc]
     """hls4ml gives a convolution that becomes a pointwise one the reuse factor of the configuration again, not the nearest that its
     C++ knows."""
 
+    def __init__(self, theirs: Any) -> None:
+        self.theirs = theirs
+        super().__init__()
+
+    def match(self, node: Any) -> bool:
+        return bool(self.theirs.match(node))
+
     def transform(self, model: Any, node: Any) -> bool:
-        changed: bool = super().transform(model, node)
+        changed: bool = self.theirs.transform(model, node)
         model.graph[node.name].set_attr("reuse_factor", node.get_attr("reuse_factor"))
-        return changed
-
-
-class TypedRepack(ReshapeStream):  # type: ignore[misc]
-    """hls4ml gives the values of a reshape in a stream their type, but not the layer, of which a copy for a second reader
-    takes it: the model's default type."""
-
-    def transform(self, model: Any, node: Any) -> bool:
-        changed: bool = super().transform(model, node)
-        if changed:
-            made = model.graph[f"repack_{node.name}"]
-            made.set_attr("result_t", made.get_output_variable().type)
         return changed
 
 
@@ -264,6 +259,23 @@ def _softmax_with_entries(self: Any, node: Any) -> str:
     return config
 
 
+def _with_keepdims(self: Any, layer: Any, in_tensors: Any, out_tensors: Any) -> dict[str, Any]:
+    """hls4ml does not read whether a global pooling keeps its axes."""
+    return {**_pooling(self, layer, in_tensors, out_tensors), "keepdims": getattr(layer, "keepdims", False)}
+
+
+def _of_kept_axes(initialize: Any, axes: int) -> Any:
+    """A global pooling's result loses its axes in any case: a convolution that reads it stops. axes: those that are pooled."""
+
+    def mended(self: Any) -> None:
+        initialize(self)
+        if self.get_attr("keepdims"):
+            self.add_output_variable([1] * axes + [self.get_attr("n_filt")])
+
+    return mended
+
+
+_pooling = PoolingHandler.handle
 _softmax_config = SoftmaxConfigTemplate.format
 _closest_reuse_factor = FPGABackend.set_closest_reuse_factor
 _strategy = HLSConfig.get_strategy
@@ -273,12 +285,13 @@ _quantization = get_flow("vivado:quantization")
 for _owner, _key, _mend in (
     (optimizer_map, "signed_padding", SignedPadding()),
     (_quantization, "_optimizers", [*_quantization.optimizers, "signed_padding"]),
-    (optimizer_map, "vivado:insert_zero_padding_before_conv1d", OwnPadding()),
     (optimizer_map, "vivado:merge_batch_norm_quantized_tanh", ExactThreshold()),
-    (optimizer_map, "vivado:optimize_pointwise_conv", SameReuse()),
     (optimizer_map, "vivado:quantize_dense_output", WholeThreshold()),
     (optimizer_map, "replace_multidimensional_dense_with_conv", KeepQuantizers()),
     (optimizer_map, "merge_linear_activation", KeepRounding()),
+    (PoolingHandler, "handle", _with_keepdims),
+    (GlobalPooling1D, "initialize", _of_kept_axes(GlobalPooling1D.initialize, 1)),
+    (GlobalPooling2D, "initialize", _of_kept_axes(GlobalPooling2D.initialize, 2)),
     (HLSConfig, "get_strategy", _strategy_with_cpp),
     (SoftmaxConfigTemplate, "format", _softmax_with_entries),
     (FPGABackend, "set_closest_reuse_factor", _reuse_factor_with_cpp),
@@ -288,5 +301,8 @@ for _owner, _key, _mend in (
     (ExponentWeightVariable, "__iter__", _iterate_exponents),
 ):
     MENDED.add(_owner, _key, _mend)
-for _key in [k for k in optimizer_map if k.endswith(":reshape_stream")]:
-    MENDED.add(optimizer_map, _key, TypedRepack())
+for _key, _theirs in list(optimizer_map.items()):
+    if _key.endswith(":optimize_pointwise_conv"):
+        MENDED.add(optimizer_map, _key, SameReuse(_theirs))
+    elif _key.endswith(":insert_zero_padding_before_conv1d"):
+        MENDED.add(optimizer_map, _key, OwnPadding())

@@ -111,6 +111,8 @@ def write_project(graph: Graph, folder: Path, target: Path, backend: str) -> Non
     _forget(folder, target)
     if backend == "Quartus":
         _mend_traces(graph, folder)
+    if backend == "Catapult":
+        _mend_names(graph, folder)
     if backend in _CHECKED:
         name = graph.hls.config.get_project_name()
         (folder / f"{name}_test.cpp").write_text(testbench(graph.hls))
@@ -130,13 +132,23 @@ def _forget(folder: Path, target: Path) -> None:
 def _mend_traces(graph: Graph, folder: Path) -> None:
     """hls4ml's Quartus writer traces, in a stream, the last layer's values in the place of every layer's, from a stream that is
     still empty: values of other samples, or a crash."""
-    top = folder / "firmware" / f"{graph.hls.config.get_project_name()}.cpp"
+    top = _top(graph, folder)
     text = top.read_text()
     for node in graph.hls.get_layers():
         own = node.get_output_variable()
         call = f'save_layer_output<{own.type.name}>({own.name}, "{node.name}", {own.size_cpp()})'
         text = re.sub(rf'save_layer_output<\w+>\(\w+, "{re.escape(node.name)}", [^;]+\)', call, text)
     top.write_text(text)
+
+
+def _mend_names(graph: Graph, folder: Path) -> None:
+    """hls4ml's Catapult writer makes a second name of a stream static: that of an argument stays the first call's, which is gone."""
+    top = _top(graph, folder)
+    top.write_text(top.read_text().replace("static auto& ", "auto& "))
+
+
+def _top(graph: Graph, folder: Path) -> Path:
+    return folder / "firmware" / f"{graph.hls.config.get_project_name()}.cpp"
 
 
 def _header_mends() -> Iterator[tuple[str, str, str]]:
@@ -151,6 +163,8 @@ def _header_mends() -> Iterator[tuple[str, str, str]]:
     # to, and stop; they do not need that bit.
     bit = "_AP_ROOT_op_get_bit(op.V, F2 - _AP_F - 1);"
     yield "ap_types/ap_fixed_base.h", f"bool qbit = {bit}", f"bool qbit = F2 - _AP_F <= _AP_W2 && {bit}"
+    # A type that does not hold the half by which Catapult multiplies a sum of two in parallel: all means were zero.
+    yield "nnet_utils/nnet_merge.h", "ac_fixed<1, -1, false>(0.5)", "ac_fixed<1, 0, false>(0.5)"
     # Quartus' sign of zero is -1; everybody else's is 1.
     for header, value, one in (
         ("nnet_activation", "datareg", "            cache = 1;"),

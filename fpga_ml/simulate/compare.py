@@ -137,9 +137,9 @@ def check_csim(csim: CSim, graph: Graph, prepared: Prepared, *, decides: bool, j
     shown = visible(flow.order, graph)
     nodes = {key: shown[key] for key in flow.compared if shown.get(key) in csim.layers}
     result = csim.run(x, tuple(nodes.values()), jobs, progress)
-    ends = zip(flow.outputs, flow.heads, result.outputs, strict=True)
-    got = {end: values for end, head, values in ends if head not in nodes}
-    got |= {key: _values(result.layers[node], graph, node) for key, node in nodes.items()}
+    got = {key: _values(result.layers[node], graph, node) for key, node in nodes.items()}
+    ends = zip(flow.outputs, flow.heads, graph.heads, result.outputs, strict=True)
+    got |= {end: _values(values, graph, node) for end, head, node, values in ends if end == head or head not in nodes}
     wide = beyond_doubles(got, shown, graph)
     got = {key: values for key, values in got.items() if key not in wide}
     wanted = {**reference.compared, **dict(zip(flow.outputs, reference.quantised_outputs, strict=True))}

@@ -404,8 +404,9 @@ class _Growth:
         return self.merge(*self.draw.one((flow, branch), (branch, flow)))
 
     def merge(self, *flows: Flow) -> Flow:
-        """Two of one shape in one; Catapult's streams of a Maximum or Minimum of two types do not compile, and Concatenate is wrong."""
-        names = MERGES if _crops(self.config) else [m for m in MERGES if m not in ("Maximum", "Minimum", "Concatenate")]
+        """Two of one shape in one; Catapult's streams have no Concatenate of vectors."""
+        joins = _crops(self.config) or len(flows[0].shape) > 1
+        names = [m for m in MERGES if joins or m != "Concatenate"]
         name = self.draw.one(*names)
         return self.apply(name, getattr(L, name)(), *flows)
 

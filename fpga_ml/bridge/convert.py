@@ -20,7 +20,9 @@ from hls4ml.model.types import XnorPrecisionType
 from hls4ml.utils.config import create_config
 
 from fpga_ml.bridge import table_settings
+from fpga_ml.bridge.lacks import check_cpp
 from fpga_ml.bridge.mended import mended
+from fpga_ml.bridge.mends import own_factors
 from fpga_ml.bridge.precision import MARKER, defaulted, drop_unused
 from fpga_ml.bridge.readers.registry import check_widths
 from fpga_ml.bridge.softmax import SoftmaxTables, tables_for
@@ -79,13 +81,6 @@ QUANTIZERS = frozenset(
 )
 _ATTRIBUTE_TYPES = ("table", "exp_table", "inv_table", "inv_inp", "inp_norm")
 _OWN = frozenset(["Affine", "Bounded", "Pick", "Steps", "Walk"])  # our own layers, that a user's layers become
-# Layers whose C++ a backend lacks, or has wrong, in an architecture.
-_DEPTHWISE = ("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D")
-_WITHOUT_CPP: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("Quartus", "parallel"): _DEPTHWISE,
-    ("Quartus", "stream"): _DEPTHWISE,
-    ("Catapult", "parallel"): (*_DEPTHWISE, "EinsumDense"),
-}
 # Registered with hls4ml, but refused or broken under Keras 3.
 _UNUSABLE = frozenset(
     [
@@ -272,7 +267,7 @@ def _convert_keras(
         model, output_dir=str(folder), hls_config=hls_config, allow_da_fallback=False, **_target(config)
     )
     _check_ends(graph)
-    _check_cpp(graph, config)
+    check_cpp(graph, config)
     _check_types(graph)
     return graph
 
@@ -286,18 +281,6 @@ def _check_ends(graph: Any) -> None:
                 f"output {k + 1} of the model is {other}, with nothing that computes in between",
                 where=f"model '{graph.config.get_project_name()}'",
                 do="leave one of them out",
-            )
-
-
-def _check_cpp(graph: Any, config: Config) -> None:
-    """Raises FpgaMlError for the first layer of which the backend has no right C++."""
-    for node in graph.get_layers():
-        if node.class_name in _WITHOUT_CPP.get((config.backend, config.arch), ()):
-            raise FpgaMlError(
-                f"hls4ml {hls4ml.__version__} has no C++ of a {node.class_name} for {config.backend} that works in "
-                f"{config.arch} projects",
-                where=f"layer '{node.name}'",
-                do="use another kind of layer, or --backend Vivado or Vitis",
             )
 
 
@@ -512,6 +495,7 @@ def _described(graph: Any, notes: list[str]) -> Graph:
     notes += [
         f"layer '{name}' holds a frame in the HLS project: hls4ml has no stream of it (our RTL has)" for name in framed
     ]
+    notes += list(own_factors(graph))
     return Graph(
         graph,
         tuple(nodes),

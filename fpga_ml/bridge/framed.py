@@ -14,17 +14,11 @@ from typing import Any
 from hls4ml.backends.template import Template
 from hls4ml.model.optimizer.optimizer import optimizer_map
 
-from fpga_ml.bridge.own import add_source, is_padded, leaves_rows_out
+from fpga_ml.bridge.own import add_source, leaves_rows_out, other_windows
 from fpga_ml.bridge.patches import MENDED
 from fpga_ml.bridge.tables import TableFunction
 
 FRAMED, STRIDED = (Path(__file__).parent / f"nnet_{name}.h" for name in ("framed", "strided"))
-
-
-def _other_windows(node: Any) -> bool:
-    sides = [s for s in ("height", "width") if node.get_attr(f"pool_{s}") is not None]
-    apart = any(node.get_attr(f"pool_{s}") != node.get_attr(f"stride_{s}") for s in sides)
-    return node.class_name in ("Pooling1D", "Pooling2D") and (apart or is_padded(node))
 
 
 def _other_axis(node: Any) -> bool:
@@ -41,7 +35,7 @@ def _is_dot(node: Any) -> bool:
 
 # By the layers of a template: the header whose function is taken, and when.
 _OURS: Mapping[str, tuple[Path, Callable[[Any], bool]]] = {
-    "pooling1d_pooling2d_globalpooling1d_globalpooling2d": (FRAMED, _other_windows),
+    "pooling1d_pooling2d_globalpooling1d_globalpooling2d": (FRAMED, other_windows),
     "softmax": (FRAMED, _other_axis),
     "activation_hardactivation": (FRAMED, _is_relu6),
     "merge_concatenate_dot": (FRAMED, _is_dot),

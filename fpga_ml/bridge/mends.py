@@ -5,6 +5,7 @@ Each mend names the fault and how it shows. None changes the meaning of a projec
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -239,14 +240,32 @@ def _strategy_with_cpp(self: Any, layer: Any) -> str:
     converts no EinsumDense: of both there is the latency strategy only."""
     asked: str = _strategy(self, layer)
     whole = layer.class_name in ("DepthwiseConv1D", "DepthwiseConv2D") and self.get_config_value("IOType") == "io_parallel"
-    return "Latency" if asked.lower().startswith("resource") and (whole or layer.class_name == "EinsumDense") else asked
+    if not asked.lower().startswith("resource") or not (whole or layer.class_name == "EinsumDense"):
+        return asked
+    layer.set_attr("without_resource", True)
+    return "Latency"
 
 
 def _reuse_factor_with_cpp(self: Any, layer: Any, n_in: int, *rest: Any, **options: Any) -> None:
     """hls4ml takes a reuse factor beyond the inputs of a kernel for a convolution in parallel too, whose C++ stops at an assertion."""
     if "Conv" in layer.class_name and layer.model.config.get_config_value("IOType") == "io_parallel":
-        layer.set_attr("reuse_factor", min(layer.get_attr("reuse_factor"), n_in))
+        asked = layer.get_attr("reuse_factor")
+        if asked > n_in:
+            layer.set_attr("reuse_asked", asked)
+            layer.set_attr("reuse_factor", n_in)
     _closest_reuse_factor(self, layer, n_in, *rest, **options)
+
+
+def own_factors(graph: Any) -> Iterator[str]:
+    """Which layers have another strategy or reuse factor than was asked for, for the report."""
+    for node in graph.get_layers():
+        if node.get_attr("without_resource"):
+            yield f"layer '{node.name}' takes the latency strategy: hls4ml has no C++ of the resource strategy for it"
+        if node.get_attr("reuse_asked"):
+            yield (
+                f"layer '{node.name}' has a reuse factor of {node.get_attr('reuse_factor')} in place of "
+                f"{node.get_attr('reuse_asked')}: a kernel in parallel is used at most as often as it has inputs"
+            )
 
 
 def _softmax_with_entries(self: Any, node: Any) -> str:
@@ -281,10 +300,8 @@ _closest_reuse_factor = FPGABackend.set_closest_reuse_factor
 _strategy = HLSConfig.get_strategy
 _libero_scripts = LiberoWriter.write_build_script
 _convert = KerasV3HandlerDispatcher.__call__
-_quantization = get_flow("vivado:quantization")
 for _owner, _key, _mend in (
     (optimizer_map, "signed_padding", SignedPadding()),
-    (_quantization, "_optimizers", [*_quantization.optimizers, "signed_padding"]),
     (optimizer_map, "vivado:merge_batch_norm_quantized_tanh", ExactThreshold()),
     (optimizer_map, "vivado:quantize_dense_output", WholeThreshold()),
     (optimizer_map, "replace_multidimensional_dense_with_conv", KeepQuantizers()),
@@ -301,6 +318,8 @@ for _owner, _key, _mend in (
     (ExponentWeightVariable, "__iter__", _iterate_exponents),
 ):
     MENDED.add(_owner, _key, _mend)
+for _flow in (get_flow(f"{name}:quantization") for name in ("vivado", "quartus", "catapult")):
+    MENDED.add(_flow, "_optimizers", [*_flow.optimizers, "signed_padding"])
 for _key, _theirs in list(optimizer_map.items()):
     if _key.endswith(":optimize_pointwise_conv"):
         MENDED.add(optimizer_map, _key, SameReuse(_theirs))

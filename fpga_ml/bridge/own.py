@@ -30,6 +30,13 @@ def is_padded(node: Any) -> bool:
     return any(node.get_attr(f"pad_{side}", 0) for side in ("top", "bottom", "left", "right"))
 
 
+def other_windows(node: Any) -> bool:
+    """Whether the windows of a pooling overlap, leave pixels out or reach beyond the image."""
+    sides = [s for s in ("height", "width") if node.get_attr(f"pool_{s}") is not None]
+    apart = any(node.get_attr(f"pool_{s}") != node.get_attr(f"stride_{s}") for s in sides)
+    return node.class_name in ("Pooling1D", "Pooling2D") and (apart or is_padded(node))
+
+
 def leaves_rows_out(node: Any) -> bool:
     """Whether the kernel of a convolution is one row high and does not see every row."""
     return bool(node.get_attr("filt_height") == 1 and node.get_attr("stride_height", 1) > 1)

@@ -165,6 +165,10 @@ def _header_mends() -> Iterator[tuple[str, str, str]]:
     yield "ap_types/ap_fixed_base.h", f"bool qbit = {bit}", f"bool qbit = F2 - _AP_F <= _AP_W2 && {bit}"
     # A type that does not hold the half by which Catapult multiplies a sum of two in parallel: all means were zero.
     yield "nnet_utils/nnet_merge.h", "ac_fixed<1, -1, false>(0.5)", "ac_fixed<1, 0, false>(0.5)"
+    # Catapult's sums of depthwise convolutions in parallel have the type of their result, and its streams take a beat for a value.
+    yield "nnet_utils/nnet_sepconv2d.h", "res_T sum = depth", "typename CONFIG_T::accum_t sum = depth"
+    for k in (1, 2):
+        yield "nnet_utils/nnet_merge_stream.h", f"static_cast<res_T>(in_data{k}", f"static_cast<typename res_T::value_type>(in_data{k}"
     # Quartus' sign of zero is -1; everybody else's is 1.
     for header, value, one in (
         ("nnet_activation", "datareg", "            cache = 1;"),

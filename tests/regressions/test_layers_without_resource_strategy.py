@@ -31,3 +31,4 @@ def test_they_take_the_latency_strategy(name: str, tmp_path: Path) -> None:
     project, differences = built(model, x, Config(strategy="resource", reuse_factor=2, until="emulate"), tmp_path / "p")
     assert differences == ""
     assert project.report["csim"]["bit_exact_vs_quantised_model"] is True
+    assert [n for n in project.report["notes"] if "takes the latency strategy" in n]

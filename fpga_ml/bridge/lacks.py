@@ -1,0 +1,61 @@
+"""Layers of which hls4ml 1.3.0's C++ for a backend stops, does not compile or computes something else, refused before a compiler starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import hls4ml
+
+from fpga_ml.bridge.own import is_padded, other_windows
+from fpga_ml.config import Config
+from fpga_ml.errors import FpgaMlError
+
+
+@dataclass(frozen=True)
+class Lack:
+    """kinds: hls4ml's classes; when: whether a node of them is meant; what: after the class, in the message."""
+
+    kinds: tuple[str, ...]
+    what: str = ""
+    when: Callable[[Any], bool] = lambda node: True
+
+
+def _averages(node: Any) -> bool:
+    return str(node.get_attr("pool_op")) == "Average"
+
+
+def _steps(node: Any) -> bool:
+    return is_padded(node) or any(node.get_attr(f"stride_{side}", 1) > 1 for side in ("height", "width"))
+
+
+def _is_vector(node: Any) -> bool:
+    return len(node.get_output_variable().shape) == 1
+
+
+_DEPTHWISE = Lack(("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"))
+_STEPPED = Lack(("DepthwiseConv2D",), " with strides or padding", _steps)
+_POOLED = Lack(("Pooling1D", "Pooling2D"), " whose windows overlap, leave values out or are padded", other_windows)
+_MEANS = Lack(("Pooling1D", "Pooling2D", "GlobalPooling1D", "GlobalPooling2D"), " of means", _averages)
+_VECTORS = Lack(("Concatenate",), " of vectors", _is_vector)
+_LACKS: Mapping[tuple[str, str], tuple[Lack, ...]] = {
+    ("Quartus", "parallel"): (_DEPTHWISE, _MEANS),
+    ("Quartus", "stream"): (_DEPTHWISE, _MEANS, _POOLED),
+    ("Catapult", "parallel"): (_STEPPED, _MEANS, Lack(("DepthwiseConv1D", "EinsumDense"))),
+    ("Catapult", "stream"): (_MEANS, _POOLED, _VECTORS, Lack(("Cropping1D", "Cropping2D"))),
+}
+
+
+def check_cpp(graph: Any, config: Config) -> None:
+    """Raises FpgaMlError for the first layer of an hls4ml graph of which the backend has no right C++."""
+    for node in graph.get_layers():
+        for lack in _LACKS.get((config.backend, config.arch), ()):
+            if node.class_name in lack.kinds and lack.when(node):
+                kind = node.get_attr("class_name", node.class_name)
+                raise FpgaMlError(
+                    f"hls4ml {hls4ml.__version__} has no C++ of a {kind}{lack.what} for {config.backend} that works in "
+                    f"{config.arch} projects",
+                    where=f"layer '{node.name}'",
+                    do="use another kind of layer, or --backend Vivado or Vitis",
+                )

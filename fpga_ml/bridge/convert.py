@@ -266,20 +266,20 @@ def _convert_keras(
     graph = hls4ml.converters.convert_from_keras_model(
         model, output_dir=str(folder), hls_config=hls_config, allow_da_fallback=False, **_target(config)
     )
-    _check_ends(graph)
+    _check_ends(graph, model.name)
     check_cpp(graph, config)
     _check_types(graph)
     return graph
 
 
-def _check_ends(graph: Any) -> None:
+def _check_ends(graph: Any, model: str) -> None:
     """Raises FpgaMlError for an output that is an input, or another output: hls4ml gives both one variable."""
     for k, name in enumerate(graph.outputs):
         if name in graph.inputs or name in graph.outputs[:k]:
             other = f"its input '{name}'" if name in graph.inputs else "another output"
             raise FpgaMlError(
                 f"output {k + 1} of the model is {other}, with nothing that computes in between",
-                where=f"model '{graph.config.get_project_name()}'",
+                where=f"model '{model}'",
                 do="leave one of them out",
             )
 

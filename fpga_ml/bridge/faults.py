@@ -69,6 +69,10 @@ def _is_gathered_by_others(node: Any) -> bool:
     return isinstance(node.get_output_variable(), InplaceTensorVariable) and readers != ["Dense"]
 
 
+def _leaves_two_axes(node: Any) -> bool:
+    return [int(k) for k in node.get_attr("perm")] == [0, 1]
+
+
 def _drops_values(node: Any) -> bool:
     short, long = sorted(int(v.shape[-1]) for v in (node.get_input_variable(), node.get_output_variable()))
     return long % short > 0
@@ -91,6 +95,7 @@ _STREAMED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "Conv1D": (_is_padded_beside_others, "pads another layer that reads the same tensor in place of a convolution"),
     "Conv2D": (leaves_rows_out, "computes every row of a convolution that is to leave rows out"),
     "DepthwiseConv2D": (leaves_rows_out, "computes every row of a convolution that is to leave rows out"),
+    "Transpose": (_leaves_two_axes, "swaps two axes that a Permute leaves in place"),
     "Reshape": (_is_gathered_by_others, "takes the first beat of a flattened tensor for all of it"),
     "Repack": (_drops_values, "drops values of a reshape to beats that are no multiple or part of those before"),
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 import hls4ml
 
-from fpga_ml.bridge.own import is_padded, other_windows
+from fpga_ml.bridge.own import is_padded, leaves_rows_out, other_windows
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
 
@@ -30,6 +30,10 @@ def _steps(node: Any) -> bool:
     return is_padded(node) or any(node.get_attr(f"stride_{side}", 1) > 1 for side in ("height", "width"))
 
 
+def _has_three_axes(node: Any) -> bool:
+    return len(node.get_output_variable().shape) > 2
+
+
 def _is_vector(node: Any) -> bool:
     return len(node.get_output_variable().shape) == 1
 
@@ -37,14 +41,21 @@ def _is_vector(node: Any) -> bool:
 _DEPTHWISE = Lack(("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"))
 _STEPPED = Lack(("DepthwiseConv2D",), " with strides or padding", _steps)
 _POOLED = Lack(("Pooling1D", "Pooling2D"), " whose windows overlap, leave values out or are padded", other_windows)
-_MEANS = Lack(("Pooling1D", "Pooling2D", "GlobalPooling1D", "GlobalPooling2D"), " of means", _averages)
+_MEANS = Lack(("Pooling1D", "Pooling2D", "GlobalPooling1D", "GlobalPooling2D"), when=_averages)
 _VECTORS = Lack(("Concatenate",), " of vectors", _is_vector)
+_ROWS = Lack(("Conv2D", "DepthwiseConv2D"), " that leaves rows out", leaves_rows_out)
 _LACKS: Mapping[tuple[str, str], tuple[Lack, ...]] = {
     ("Quartus", "parallel"): (_DEPTHWISE, _MEANS),
-    ("Quartus", "stream"): (_DEPTHWISE, _MEANS, _POOLED),
+    ("Quartus", "stream"): (_DEPTHWISE, _MEANS, _POOLED, Lack(("Transpose",), " of three axes", _has_three_axes)),
     ("Catapult", "parallel"): (_STEPPED, _MEANS, Lack(("DepthwiseConv1D", "EinsumDense"))),
-    ("Catapult", "stream"): (_MEANS, _POOLED, _VECTORS, Lack(("Cropping1D", "Cropping2D"))),
+    ("Catapult", "stream"): (_MEANS, _POOLED, _ROWS, _VECTORS, Lack(("Cropping1D", "Cropping2D", "Transpose"))),
 }
+
+
+def _as_written(node: Any) -> str:
+    """The kind of a layer by its Keras name."""
+    kind = str(node.class_name)
+    return str(node.get_attr("class_name")) if "Pooling" in kind else {"Transpose": "Permute"}.get(kind, kind)
 
 
 def check_cpp(graph: Any, config: Config) -> None:
@@ -52,9 +63,8 @@ def check_cpp(graph: Any, config: Config) -> None:
     for node in graph.get_layers():
         for lack in _LACKS.get((config.backend, config.arch), ()):
             if node.class_name in lack.kinds and lack.when(node):
-                kind = node.get_attr("class_name", node.class_name)
                 raise FpgaMlError(
-                    f"hls4ml {hls4ml.__version__} has no C++ of a {kind}{lack.what} for {config.backend} that works in "
+                    f"hls4ml {hls4ml.__version__} has no C++ of a {_as_written(node)}{lack.what} for {config.backend} that works in "
                     f"{config.arch} projects",
                     where=f"layer '{node.name}'",
                     do="use another kind of layer, or --backend Vivado or Vitis",

@@ -6,14 +6,18 @@ Each mend names the fault and how it shows. None changes the meaning of a projec
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from functools import partial
 from typing import Any
 
 import numpy as np
+from hls4ml.backends.catapult.catapult_backend import CatapultBackend
 from hls4ml.backends.fpga.fpga_backend import FPGABackend
+from hls4ml.backends.fpga.passes.final_reshape import RemoveFinalReshape
 from hls4ml.backends.vivado.passes.bn_quant import MergeBatchNormAndQuantizedTanh, QuantizeDenseOutput
 from hls4ml.backends.vivado.passes.conv_same_pad import InsertZeroPaddingBeforeConv1D
 from hls4ml.backends.vivado.passes.core_templates import SoftmaxConfigTemplate
+from hls4ml.converters.keras_v3.core import PermuteHandler
 from hls4ml.converters.keras_v3.pooling import PoolingHandler
 from hls4ml.converters.keras_v3_to_hls import KerasV3HandlerDispatcher
 from hls4ml.model.flow import get_flow
@@ -181,6 +185,21 @@ class OwnPadding(InsertZeroPaddingBeforeConv1D):  # type: ignore[misc]
         return changed
 
 
+class OwnOutputs(RemoveFinalReshape):  # type: ignore[misc]
+    """In parallel a Reshape at the end of a model is left out; hls4ml stops where what it reads is an output as well."""
+
+    def match(self, node: Any) -> bool:
+        found = bool(super().match(node))
+        parallel = node.model.config.get_config_value("IOType") == "io_parallel"
+        if found and parallel and node.inputs[0] in node.model.outputs:
+            raise FpgaMlError(
+                f"the output of layer '{node.name}' is another output of the model, with nothing that computes in between",
+                where=f"layer '{node.name}'",
+                do="leave one of them out",
+            )
+        return found
+
+
 class SameReuse(OptimizerPass):  # type: ignore[misc]
     """hls4ml gives a convolution that becomes a pointwise one the reuse factor of the configuration again, not the nearest that its
     C++ knows."""
@@ -256,6 +275,12 @@ def _reuse_factor_with_cpp(self: Any, layer: Any, n_in: int, *rest: Any, **optio
     _closest_reuse_factor(self, layer, n_in, *rest, **options)
 
 
+def _of_its_own(self: Any, layer: Any, pool_size: int) -> None:
+    """Catapult's backend widens the sums of a pooling in place: the type of the layer before, where that is the same object, too."""
+    layer.get_attr("accum_t").precision = copy(layer.get_attr("accum_t").precision)
+    _widen_sums(self, layer, pool_size)
+
+
 def own_factors(graph: Any) -> Iterator[str]:
     """Which layers have another strategy or reuse factor than was asked for, for the report."""
     for node in graph.get_layers():
@@ -283,6 +308,13 @@ def _with_keepdims(self: Any, layer: Any, in_tensors: Any, out_tensors: Any) -> 
     return {**_pooling(self, layer, in_tensors, out_tensors), "keepdims": getattr(layer, "keepdims", False)}
 
 
+def _moved(self: Any, layer: Any, in_tensors: Any, out_tensors: Any) -> dict[str, Any]:
+    """hls4ml's C++ swaps two axes in streams, and other backends' C++ in parallel, where a Permute leaves them in place too."""
+    config: dict[str, Any] = _permuted(self, layer, in_tensors, out_tensors)
+    in_place = config["perm"] == sorted(config["perm"])
+    return {"class_name": "Reshape", "target_shape": list(out_tensors[0].shape[1:])} if in_place else config
+
+
 def _of_kept_axes(initialize: Any, axes: int) -> Any:
     """A global pooling's result loses its axes in any case: a convolution that reads it stops. axes: those that are pooled."""
 
@@ -294,6 +326,8 @@ def _of_kept_axes(initialize: Any, axes: int) -> Any:
     return mended
 
 
+_widen_sums = CatapultBackend._set_pooling_accum_t
+_permuted = PermuteHandler.handle
 _pooling = PoolingHandler.handle
 _softmax_config = SoftmaxConfigTemplate.format
 _closest_reuse_factor = FPGABackend.set_closest_reuse_factor
@@ -306,6 +340,8 @@ for _owner, _key, _mend in (
     (optimizer_map, "vivado:quantize_dense_output", WholeThreshold()),
     (optimizer_map, "replace_multidimensional_dense_with_conv", KeepQuantizers()),
     (optimizer_map, "merge_linear_activation", KeepRounding()),
+    (CatapultBackend, "_set_pooling_accum_t", _of_its_own),
+    (PermuteHandler, "handle", _moved),
     (PoolingHandler, "handle", _with_keepdims),
     (GlobalPooling1D, "initialize", _of_kept_axes(GlobalPooling1D.initialize, 1)),
     (GlobalPooling2D, "initialize", _of_kept_axes(GlobalPooling2D.initialize, 2)),
@@ -323,5 +359,7 @@ for _flow in (get_flow(f"{name}:quantization") for name in ("vivado", "quartus",
 for _key, _theirs in list(optimizer_map.items()):
     if _key.endswith(":optimize_pointwise_conv"):
         MENDED.add(optimizer_map, _key, SameReuse(_theirs))
+    elif _key.endswith(":remove_final_reshape"):
+        MENDED.add(optimizer_map, _key, OwnOutputs())
     elif _key.endswith(":insert_zero_padding_before_conv1d"):
         MENDED.add(optimizer_map, _key, OwnPadding())

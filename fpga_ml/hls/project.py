@@ -168,7 +168,11 @@ def _header_mends() -> Iterator[tuple[str, str, str]]:
     # Catapult's sums of depthwise convolutions in parallel have the type of their result, and its streams take a beat for a value.
     yield "nnet_utils/nnet_sepconv2d.h", "res_T sum = depth", "typename CONFIG_T::accum_t sum = depth"
     for k in (1, 2):
-        yield "nnet_utils/nnet_merge_stream.h", f"static_cast<res_T>(in_data{k}", f"static_cast<typename res_T::value_type>(in_data{k}"
+        yield (
+            "nnet_utils/nnet_merge_stream.h",
+            f"static_cast<res_T>(in_data{k}",
+            f"static_cast<typename res_T::value_type>(in_data{k}",
+        )
     # Quartus' sign of zero is -1; everybody else's is 1.
     for header, value, one in (
         ("nnet_activation", "datareg", "            cache = 1;"),

@@ -37,6 +37,7 @@ FAULTS: dict[str, tuple[str, Any, str, bool]] = {  # stream or not, model, what 
     "leaky": ("io_parallel", ((4,), lambda x: qkeras.QActivation("quantized_relu(6,2,0,0.25)")(x)), "leaky", True),
     "merge": ("io_parallel", ((4, 3), lambda x: L.Add()([x, L.Dense(1)(x)])), "repeats", False),
     "rows": ("io_stream", ((5, 5, 1), L.Conv2D(2, (1, 2), strides=2)), "every row", True),
+    "in_place": ("io_stream", ((2, 3), lambda x: L.ReLU()(L.Permute((1, 2))(x))), "leaves in place", True),
     "flattened": ("io_stream", ((2, 3), lambda x: L.ReLU()(L.Flatten()(x))), "first beat", True),
     "reshaped": ("io_stream", ((2, 6), lambda x: L.ReLU()(L.Reshape((3, 4))(x))), "drops values", True),
     "padded": ("io_stream", ((6, 2), beside), "pads another layer", True),

@@ -36,6 +36,27 @@ CASES: dict[str, tuple[Callable[[Any], Any], dict[str, str], str]] = {
         {"backend": "Catapult"},
         "hls4ml 1.3.0 has no C++ of a EinsumDense for Catapult that works in parallel projects",
     ),
+    "moved_output_twice": (
+        lambda x: [y := L.ReLU(name="positive")(x), L.Flatten(name="flat")(y)],
+        {},
+        "the output of layer 'flat' is another output of the model, with nothing that computes in between",
+    ),
+    "catapult_windows": (
+        lambda x: L.MaxPooling1D(2, strides=1, name="pool")(x),
+        {"backend": "Catapult", "arch": "stream"},
+        "hls4ml 1.3.0 has no C++ of a MaxPooling1D whose windows overlap, leave values out or are padded for Catapult that "
+        "works in stream projects",
+    ),
+    "quartus_means": (
+        lambda x: L.GlobalAveragePooling1D(name="mean")(x),
+        {"backend": "Quartus"},
+        "hls4ml 1.3.0 has no C++ of a GlobalAveragePooling1D for Quartus that works in parallel projects",
+    ),
+    "catapult_permute": (
+        lambda x: L.Permute((2, 1), name="swapped")(x),
+        {"backend": "Catapult", "arch": "stream"},
+        "hls4ml 1.3.0 has no C++ of a Permute for Catapult that works in stream projects",
+    ),
 }
 
 

@@ -77,13 +77,6 @@ CASES: dict[str, tuple[str, str, tuple[int, ...], Callable[[Any], Any], Callable
         pooled,
     ),
     "padding_quartus": ("Quartus", "parallel", (5, 2), lambda x: L.MaxPooling1D(2, padding="same")(positive(x)), pooled),
-    "types": (
-        "Catapult",
-        "stream",
-        (5, 1),
-        lambda x: L.GlobalMaxPooling1D()(L.Multiply()([x, x])),
-        lambda x: (x * x).max(1),
-    ),
     "padded_beside": ("Catapult", "stream", SERIES, padded_beside, lambda x: (x, sums_of_three(x))),
 }
 
@@ -111,3 +104,13 @@ def test_reuse_factor_of_a_pointwise_convolution(tmp_path: Path) -> None:
     project, differences = built(model, x, Config(backend="Quartus", reuse_factor=3, bits=20, until="csim"), tmp_path / "p")
     assert differences == ""
     assert_equal(project.csim(x)[0], x @ kernel[0])
+
+
+@pytest.mark.slow
+def test_the_type_before_a_pooling_stays(tmp_path: Path) -> None:
+    inputs = keras.Input((5, 1), name="x")
+    model = keras.Model(inputs, L.GlobalMaxPooling1D()(L.Multiply()([inputs, halved(inputs)])))
+    x = np.random.default_rng(1).integers(-40, 40, (30, 5, 1)) / 8
+    project, differences = built(model, x, Config(backend="Catapult", bits=10, until="csim"), tmp_path / "p")
+    assert differences == ""
+    assert_equal(project.csim(x)[0], (np.rint(x * leaked(x) * 16) / 16).max(1))

@@ -33,7 +33,7 @@ _GATES = (
 _PROVE = "read_aiger miter.aig; strash; scorr; dprove -brmfijp; pdr -T {limit}; print_status"
 _PORT = re.compile(r"^ +(input|output) +logic( signed)? *(\[\d+:0\])? *(\w+)", re.M)
 # A value beside its valid signal, of an input or output of a top.
-_VALUES = ((re.compile(r"(\w+)_TDATA"), r"\1_TVALID"), (re.compile(r"(\w+)"), r"\1_ap_vld"))
+_VALUES = ((re.compile(r"(\w+)_TDATA"), r"\1_TVALID"), *((re.compile(r"(\w+)"), to) for to in (r"\1_ap_vld", r"\1_valid")))
 
 
 def same_step(gold: Sequence[Path], gate: Sequence[Path], top: str, limit_s: int = 60) -> bool:

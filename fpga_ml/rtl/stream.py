@@ -309,7 +309,7 @@ class _Top:
         items: list[Item] = [Comment("frames")]
         ended = [self._ended(c, items) for c in self.network.inputs]
         done = [self._passed(c, items) for c in self.network.results]
-        first, *others = self.network.inputs
+        first = self.network.inputs[0]
         begun = f"{self.taken[first.name]} & {self._own(first.name, 'begins')}"
         flight, width = self.names.free("flight"), _FLIGHT_BITS
         change = f"{flight} + {width}'({begun}) - {width}'(ap_done)"
@@ -320,12 +320,17 @@ class _Top:
             *([Assign(ERROR, self._error())] if self.frame_last else []),
             Declare(flight, width, "logic"),
             Registers("ap_clk", (Register(flight, width, False, f"({change})", True),), self.reset),
-            Assign("ap_idle", " & ".join(["~ap_start", f"({flight} == {literal(0, width)})", *map(self._at_rest, others)])),
+            Assign(
+                "ap_idle",
+                " & ".join(["~ap_start", f"({flight} == {literal(0, width)})", *map(self._at_rest, self.network.inputs)]),
+            ),
         ]
 
     def _at_rest(self, c: Channel) -> str:
-        """Whether an input has taken nothing of a frame that the first input has not begun."""
-        return f"{self._own(c.name, 'begins')} & ({self._own(c.name, 'before')} == {literal(0, _FLIGHT_BITS)})"
+        """Whether an input has taken nothing of a frame that the other inputs have not ended. A frame's outputs may all be given before
+        its inputs end, where a layer does not read the last ones."""
+        ahead = f" & ({self._own(c.name, 'before')} == {literal(0, _FLIGHT_BITS)})" * (len(self.network.inputs) > 1)
+        return self._own(c.name, "begins") + ahead
 
     def _error(self) -> str:
         """Whether a frame that is done was not as long as it should be, at any input."""

@@ -243,7 +243,10 @@ class _Looping(_Pipe):
 
 
 class _Holder:
-    """A unit that offers a token until it is taken, and goes on with its input only then."""
+    """A unit that offers a token until it is taken, and goes on with its input only then. takes: whether a token was there at the
+    beginning of the cycle; one that comes in it is taken later."""
+
+    takes = False
 
     def __init__(self, run: _Run, unit: Holder) -> None:
         self.run, self.unit = run, unit
@@ -261,8 +264,9 @@ class _Holder:
         return self.fifo.ready > 0 if self.fifo else False
 
     def can_step(self, fired: Sequence[_Pipe]) -> bool:
+        self.takes = self._there()
         free = not self.port.offered or self._taken(fired)
-        return free and (self._there() or self.can_flush())
+        return free and (self.takes or self.can_flush())
 
     def can_flush(self) -> bool:
         return False
@@ -347,7 +351,7 @@ class _Line(_Holder):
 
     def step(self, cycle: int) -> None:
         w = self.window
-        if self._there():
+        if self.takes:
             assert self.fifo is not None
             self.fifo.pop()
             if self.count == w.lag:

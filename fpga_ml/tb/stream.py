@@ -96,8 +96,13 @@ class Board:
 
     @property
     def under_way(self) -> int:
-        """Frames that have begun and of which ap_done has not told."""
-        return len(self._began) - self.dones
+        """Frames that have begun and that an input has not ended, or of which ap_done has not told."""
+        return max(self.unended, len(self._began) - self.dones)
+
+    @property
+    def unended(self) -> int:
+        """Frames that have begun and that an input has not ended; their outputs may be complete."""
+        return len(self._began) - min(self._taken)
 
     def timing(self, ready: bool, done: bool, cycle: int) -> None:
         """ap_ready and ap_done, which tell of a frame in the cycle in which the last of all inputs has taken it, the last of all
@@ -354,7 +359,7 @@ class StreamSide:
 
     @property
     def unsent(self) -> int:
-        return len(self.board.queue)
+        return len(self.board.queue) + self.board.unended
 
     def present(self, cycle: int) -> None:
         for end in self._ends:

@@ -106,7 +106,9 @@ class _Run:
     def _cycle(self, cycle: int, taken: list[int]) -> bool:
         arriving = [f for f in self.sinks if f.ready]
         fired = [p for p in self.pipes if p.can_fire(cycle)]
-        stepped = [h for h in self.holders if h.can_step(fired)]
+        for holder in self.holders:
+            holder.look(fired)
+        stepped = [h for h in self.holders if h.can_step()]
         given = [s for s in self.sources if s.left and s.port.room]
         for k, f in enumerate(self.sinks):
             if f in arriving:
@@ -116,7 +118,7 @@ class _Run:
             pipe.fire(cycle)
         loaded = [loop for loop in self.loops if loop.load(cycle)]
         for holder in self.holders:
-            holder.hand_over(fired, cycle)
+            holder.hand_over(cycle)
         for holder in stepped:
             holder.step(cycle)
         for source in given:
@@ -243,36 +245,32 @@ class _Looping(_Pipe):
 
 
 class _Holder:
-    """A unit that offers a token until it is taken, and goes on with its input only then. takes: whether a token was there at the
-    beginning of the cycle; one that comes in it is taken later."""
+    """A unit that offers a token until it is taken, and goes on with its input only then.
 
-    takes = False
+    there, taken: in a cycle, whether an input token is there and whether the offered one is taken, as registers say it at its
+    beginning; what comes or gets room in the cycle counts in the next one.
+    """
+
+    there = taken = False
 
     def __init__(self, run: _Run, unit: Holder) -> None:
         self.run, self.unit = run, unit
         self.fifo = run.before.get((unit.reads[0].name, unit.name))
         self.read, self.port = run.ports[unit.reads[0].name], run.ports[unit.writes[0].name]
 
-    def _taken(self, fired: Sequence[_Pipe]) -> bool:
-        if not self.port.offered:
-            return False
-        if self.port.fifos:
-            return self.port.room
-        return any(port is self.port for pipe in fired for fifo, port in pipe.reads if fifo is None)
+    def look(self, fired: Sequence[_Pipe]) -> None:
+        self.there = self.fifo.ready > 0 if self.fifo else False
+        reader = any(port is self.port for pipe in fired for fifo, port in pipe.reads if fifo is None)
+        self.taken = self.port.offered and (self.port.room if self.port.fifos else reader)
 
-    def _there(self) -> bool:
-        return self.fifo.ready > 0 if self.fifo else False
-
-    def can_step(self, fired: Sequence[_Pipe]) -> bool:
-        self.takes = self._there()
-        free = not self.port.offered or self._taken(fired)
-        return free and (self.takes or self.can_flush())
+    def can_step(self) -> bool:
+        return (not self.port.offered or self.taken) and (self.there or self.can_flush())
 
     def can_flush(self) -> bool:
         return False
 
-    def hand_over(self, fired: Sequence[_Pipe], cycle: int) -> None:
-        if self._taken(fired):
+    def hand_over(self, cycle: int) -> None:
+        if self.taken:
             self.port.offered = False
             for fifo in self.port.fifos:
                 fifo.reserve()
@@ -304,8 +302,8 @@ class _Summing(_Gathering):
 
     due = False
 
-    def hand_over(self, fired: Sequence[_Pipe], cycle: int) -> None:
-        super().hand_over(fired, cycle)
+    def hand_over(self, cycle: int) -> None:
+        super().hand_over(cycle)
         self.port.offered |= self.due
         self.due = False
 
@@ -320,8 +318,8 @@ class _Splitting(_Holder):
         super().__init__(run, unit)
         self.tokens, self.left = unit.interval_cycles, 0
 
-    def can_step(self, fired: Sequence[_Pipe]) -> bool:
-        return self._taken(fired) if self.left > 1 else super().can_step(fired)
+    def can_step(self) -> bool:
+        return self.taken if self.left > 1 else super().can_step()
 
     def step(self, cycle: int) -> None:
         if self.left > 1:
@@ -332,10 +330,10 @@ class _Splitting(_Holder):
             self.left = self.tokens
         self._offer()
 
-    def hand_over(self, fired: Sequence[_Pipe], cycle: int) -> None:
-        if self._taken(fired) and self.left == 1:
+    def hand_over(self, cycle: int) -> None:
+        if self.taken and self.left == 1:
             self.left = 0
-        super().hand_over(fired, cycle)
+        super().hand_over(cycle)
 
 
 class _Line(_Holder):
@@ -351,7 +349,7 @@ class _Line(_Holder):
 
     def step(self, cycle: int) -> None:
         w = self.window
-        if self.takes:
+        if self.there:
             assert self.fifo is not None
             self.fifo.pop()
             if self.count == w.lag:

@@ -17,6 +17,7 @@ from fpga_ml.config import Config
 NETWORKS = {
     "flush": ((4, 2, 1), [L.Cropping2D(((0, 1), (0, 0))), L.Conv2D(1, 2, padding="same"), L.Conv2D(1, (2, 1))]),
     "rows_left_over": ((5, 4, 1), [L.MaxPooling2D(2)]),
+    "two_tokens_of_one": ((8, 1), [L.Conv1D(1, 4, strides=4), L.UpSampling1D(2)]),
 }
 
 

@@ -181,6 +181,11 @@ def _averages(config: Config) -> bool:
     return _xilinx(config)
 
 
+def _averages_all(config: Config) -> bool:
+    """In streams not so over all positions."""
+    return _xilinx(config) or config.arch == "stream"
+
+
 def _crops(config: Config) -> bool:
     """Catapult's streams of a cropping stop."""
     return (config.backend, config.arch) != ("Catapult", "stream")
@@ -276,7 +281,7 @@ LAYERS: dict[str, Kind] = {
     "GlobalAveragePooling": Kind(
         lambda d, s: _by_rank(L.GlobalAveragePooling1D, L.GlobalAveragePooling2D, s, keepdims=d.chance(0.2)),
         _SPACE,
-        fits=_averages,
+        fits=_averages_all,
     ),
     "BatchNormalization": Kind(lambda d, s: L.BatchNormalization(center=d.chance(0.8), scale=d.chance(0.8)), keeps=True),
     "QBatchNormalization": Kind(lambda d, s: qkeras.QBatchNormalization(), keeps=True),

@@ -41,14 +41,15 @@ def _is_vector(node: Any) -> bool:
 _DEPTHWISE = Lack(("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"))
 _STEPPED = Lack(("DepthwiseConv2D",), " with strides or padding", _steps)
 _POOLED = Lack(("Pooling1D", "Pooling2D"), " whose windows overlap, leave values out or are padded", other_windows)
+_POOLED_MEANS = Lack(("Pooling1D", "Pooling2D"), when=_averages)
 _MEANS = Lack(("Pooling1D", "Pooling2D", "GlobalPooling1D", "GlobalPooling2D"), when=_averages)
 _VECTORS = Lack(("Concatenate",), " of vectors", _is_vector)
 _ROWS = Lack(("Conv2D", "DepthwiseConv2D"), " that leaves rows out", leaves_rows_out)
 _LACKS: Mapping[tuple[str, str], tuple[Lack, ...]] = {
     ("Quartus", "parallel"): (_DEPTHWISE, _MEANS),
-    ("Quartus", "stream"): (_DEPTHWISE, _MEANS, _POOLED, Lack(("Transpose",), " of three axes", _has_three_axes)),
+    ("Quartus", "stream"): (_DEPTHWISE, _POOLED_MEANS, _POOLED, Lack(("Transpose",), " of three axes", _has_three_axes)),
     ("Catapult", "parallel"): (_STEPPED, _MEANS, Lack(("DepthwiseConv1D", "EinsumDense"))),
-    ("Catapult", "stream"): (_MEANS, _POOLED, _ROWS, _VECTORS, Lack(("Cropping1D", "Cropping2D", "Transpose"))),
+    ("Catapult", "stream"): (_POOLED_MEANS, _POOLED, _ROWS, _VECTORS, Lack(("Cropping1D", "Cropping2D", "Transpose"))),
 }
 
 

@@ -77,6 +77,7 @@ CASES: dict[str, tuple[str, str, tuple[int, ...], Callable[[Any], Any], Callable
         pooled,
     ),
     "padding_quartus": ("Quartus", "parallel", (5, 2), lambda x: L.MaxPooling1D(2, padding="same")(positive(x)), pooled),
+    "mean": ("Quartus", "stream", SERIES, lambda x: L.GlobalAveragePooling1D()(x), lambda x: x.mean(1)),
     "padded_beside": ("Catapult", "stream", SERIES, padded_beside, lambda x: (x, sums_of_three(x))),
 }
 

@@ -66,7 +66,7 @@ CASES: dict[str, Build] = {
     "frame_last": of_zoo("conv1d_6bit", arch="stream", frame_last=True),
     "two_inputs_two_heads": of_zoo("two_inputs_two_heads_float", backend="Vivado"),
     "Quartus": of_zoo("skip_6bit", backend="Quartus"),
-    "Quartus_stream": of_zoo("conv1d_6bit", backend="Quartus", arch="stream"),
+    "Quartus_stream": of_zoo("skip_6bit", backend="Quartus", arch="stream"),
     "Catapult": of_zoo("skip_6bit", backend="Catapult"),
     "lstm": recurrent("qlstm", settings("stream")),
     "interleaved": recurrent("qgru", interleaved("stream").replace(interleave=3)),

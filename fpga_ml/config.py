@@ -1,4 +1,4 @@
-"""What a user can set: typed, frozen, read from fpga_ml.toml."""
+"""What a user can set: typed, frozen, checked when it is made, read from fpga_ml.toml."""
 
 from __future__ import annotations
 
@@ -6,26 +6,61 @@ import dataclasses
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from fpga_ml.errors import FpgaMlError, suggest
+from pydantic import AfterValidator, Field, Strict
+
+from fpga_ml.errors import FpgaMlError
 from fpga_ml.naming import Naming, top_name
 from fpga_ml.numerics import FixedType
 from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.synthesise.parts import PARTS
 from fpga_ml.synthesise.result import EFFORTS
+from fpga_ml.validation import SettingError, checked, one_of, refusal
 
 ARCHITECTURES = {"parallel": "io_parallel", "stream": "io_stream"}
 STRATEGIES = ("latency", "resource", "resource_unrolled", "distributed_arithmetic")
 STAGES = ("convert", "csim", "emulate", "rtl", "cosim", "synth")
 SIMULATORS = ("verilator", "icarus")
-_TYPE_NAMES = ("result", "weight", "bias", "accum", "table", "exp_table", "inv_table", "inv_inp", "inp_norm")
+SOFTMAX = ("stable", "latency", "legacy", "argmax")
+_MOST_NS = 1e6
 
 
-@dataclass(frozen=True)
+def check_bits(bits: int, where: str | None) -> None:
+    """Raise for a width of weights or activations that QKeras does not hold."""
+    if not 2 <= bits <= 24:
+        raise FpgaMlError(_BITS.format(bits), where=where, do=_BITS_DO)
+
+
+_BITS = "bits = {} is outside 2..24: QKeras rounds in float32, which holds 24 bits"
+_BITS_DO = "choose 2 to 24 bits; sums are kept in full whatever their width"
+
+
+def _bits(value: int) -> int:
+    if not 2 <= value <= 24:
+        raise refusal(_BITS.format(value), _BITS_DO)
+    return value
+
+
+def _fixed(text: str) -> str:
+    try:
+        FixedType.parse(text)
+    except FpgaMlError as error:
+        raise refusal(error.what, error.do or "write a type such as fixed<16,6>") from None
+    return text
+
+
+Bits = Annotated[int, AfterValidator(_bits)]
+Count = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, Field(ge=0)]
+Fixed = Annotated[str, AfterValidator(_fixed)]
+Named = Annotated[str, Field(min_length=1)]
+
+
+@checked
 class LayerConfig:
     """Settings of one layer; None means the model's own.
 
@@ -34,19 +69,19 @@ class LayerConfig:
     accum, table, ... or the Keras variable's name).
     """
 
-    bits: int | None = None
-    reuse_factor: int | None = None
-    strategy: str | None = None
-    parallelization_factor: int | None = None
-    table_size: int | None = None
+    bits: Bits | None = None
+    reuse_factor: Count | None = None
+    strategy: Annotated[str, one_of("strategy", STRATEGIES)] | None = None
+    parallelization_factor: Count | None = None
+    table_size: Count | None = None
     static: bool | None = None
-    softmax: str | None = None
-    precision: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    softmax: Annotated[str, one_of("softmax", SOFTMAX)] | None = None
+    precision: Mapping[str, Fixed] = field(default_factory=lambda: MappingProxyType({}))
 
 
-@dataclass(frozen=True)
+@checked
 class Config:
-    """The whole configuration. Units are in the names; widths in bits.
+    """The whole configuration. Units are in the names; widths in bits. Raises FpgaMlError for a value that is not allowed.
 
     backend: hls4ml's; part: None for the backend's default; auto_clock: in place of clock_ns the period with which the RTL answers soonest;
     device: whose delays our own RTL is pipelined for; bits: width of calibrated tensors (weight_bits for
@@ -54,33 +89,35 @@ class Config:
     simulators: of RTL; interval_cycles: between two inferences of our RTL, for which layers share hardware (None: reuse_factor says); max_luts, max_dsps: by estimate, for which the shortest interval is found; interleave: sequences that take turns in a stream, to fill the pipelines of recurrent layers; frame_last: our streams have TLAST, and frames of a wrong length are flagged; synth_devices: that the RTL is synthesised for (none: `device`), effort: how far, time_limit_s: for each; jobs: threads of C-simulation, 0 for one a core.
     """
 
-    backend: str = "Vitis"
-    part: str | None = None
-    clock_ns: float = 5.0
+    backend: Named = "Vitis"
+    part: Named | None = None
+    clock_ns: Annotated[float, Field(ge=0.1, le=_MOST_NS, allow_inf_nan=False)] = 5.0
     auto_clock: bool = False
-    device: str = "generic-16nm"
-    arch: str = "parallel"
-    strategy: str = "latency"
-    reuse_factor: int = 1
-    bits: int = 16
-    weight_bits: int | None = None
-    input_type: str | None = None
-    softmax_table_bits: int = 12
-    vectors: int = 2000
-    jobs: int = 0
-    cosim_vectors: int | None = None
-    simulators: tuple[str, ...] = SIMULATORS
-    interval_cycles: int | None = None
-    interleave: int = 1
+    device: Annotated[str, one_of("device", DEVICES)] = "generic-16nm"
+    arch: Annotated[str, one_of("arch", ARCHITECTURES)] = "parallel"
+    strategy: Annotated[str, one_of("strategy", STRATEGIES)] = "latency"
+    reuse_factor: Count = 1
+    bits: Bits = 16
+    weight_bits: Bits | None = None
+    input_type: Fixed | None = None
+    softmax_table_bits: Annotated[int, Field(ge=4)] = 12
+    vectors: Count = 2000
+    jobs: Whole = 0
+    cosim_vectors: Count | None = None
+    simulators: Annotated[
+        tuple[Annotated[str, one_of("simulators", SIMULATORS)], ...], Strict(False), Field(min_length=1)
+    ] = SIMULATORS
+    interval_cycles: Count | None = None
+    interleave: Count = 1
     frame_last: bool = False
-    max_luts: int | None = None
-    max_dsps: int | None = None
-    until: str = "cosim"
-    synth_devices: tuple[str, ...] = ()
-    effort: str = "estimate"
-    time_limit_s: float | None = None
-    seed: int = 1
-    project_name: str = "myproject"
+    max_luts: Whole | None = None
+    max_dsps: Whole | None = None
+    until: Annotated[str, one_of("until", STAGES)] = "cosim"
+    synth_devices: Annotated[tuple[Annotated[str, one_of("synth_devices", PARTS)], ...], Strict(False)] = ()
+    effort: Annotated[str, one_of("effort", EFFORTS)] = "estimate"
+    time_limit_s: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
+    seed: Whole = 1
+    project_name: Named = "myproject"
     layers: Mapping[str, LayerConfig] = field(default_factory=lambda: MappingProxyType({}))
     source: Path | None = None
 
@@ -97,7 +134,7 @@ class Config:
 
     def replace(self, **changes: Any) -> Config:
         """A copy with the given settings; None leaves a setting as it is."""
-        return _checked(dataclasses.replace(self, **{k: v for k, v in changes.items() if v is not None}))
+        return dataclasses.replace(self, **{k: v for k, v in changes.items() if v is not None})
 
     def identified(self, names: Naming, inputs: Iterable[str]) -> Config:
         """With identifiers in the place of the user's names: of layers, and of the project; inputs: the model's, as the user calls them."""
@@ -108,121 +145,47 @@ class Config:
     @classmethod
     def read(cls, path: Path) -> Config:
         """From a TOML file: keys are the fields above; [layers.NAME] holds a layer's."""
-        try:
-            with path.open("rb") as file:
-                table = tomllib.load(file)
-        except FileNotFoundError:
-            raise FpgaMlError(f"configuration file '{path}' not found", do="check --config") from None
-        except tomllib.TOMLDecodeError as error:
-            raise FpgaMlError(f"not valid TOML: {error}", where=str(path), do="mend the file") from None
-        layers = {name: _layer(name, section, path) for name, section in table.pop("layers", {}).items()}
-        values = _fields(cls, table, path, hidden=("layers", "source"))
-        return _checked(cls(**values, layers=MappingProxyType(layers), source=path))
+        table = _read(path)
+        sections = table.pop("layers", {})
+        if not isinstance(sections, dict):
+            raise FpgaMlError("layers is not a section", where=_locate(path, "layers"), do="write [layers.NAME]")
+        layers = {name: _layer(name, section, path) for name, section in sections.items()}
+        if "source" in table:
+            raise FpgaMlError("unknown setting 'source'", where=_locate(path, "source"), do="leave it out")
+        return _made(cls, table | {"layers": MappingProxyType(layers), "source": path}, path)
+
+
+Section = TypeVar("Section", Config, LayerConfig)
+
+
+def _made(cls: type[Section], values: Mapping[str, Any], path: Path) -> Section:
+    """Of the values of a section of a file."""
+    try:
+        return cls(**values)
+    except SettingError as error:
+        raise error.at(_locate(path, error.key)) from None
 
 
 def _layer(name: str, section: Any, path: Path) -> LayerConfig:
     if not isinstance(section, dict):
         raise FpgaMlError(f"layers.{name} is not a section", where=_locate(path, name), do=f"write [layers.{name}]")
-    precision = section.pop("precision", {})
-    for key, text in precision.items():
-        try:
-            FixedType.parse(text)
-        except FpgaMlError as error:
-            raise FpgaMlError(error.what, where=_locate(path, key), do=error.do) from None
-    return LayerConfig(**_fields(LayerConfig, section, path, hidden=("precision",)), precision=MappingProxyType(precision))
+    return _made(LayerConfig, section, path)
 
 
-def _fields(cls: Any, table: Mapping[str, Any], path: Path, hidden: tuple[str, ...]) -> dict[str, Any]:
-    """Keys of a TOML table as arguments of a dataclass; an unknown key or a wrong type is an error."""
-    known = {f.name: str(f.type) for f in dataclasses.fields(cls) if f.name not in hidden}
-    for key, value in table.items():
-        where = _locate(path, key)
-        if key not in known:
-            extra = ("layers", "precision") if isinstance(value, dict) else ()
-            raise FpgaMlError(f"unknown setting '{key}'", where=where, do=suggest(key, [*known, *extra]))
-        wanted = known[key].removesuffix(" | None")
-        fits = {
-            "int": type(value) is int,
-            "float": type(value) in (int, float),
-            "str": isinstance(value, str),
-            "bool": isinstance(value, bool),
-            "tuple[str, ...]": isinstance(value, list) and all(isinstance(v, str) for v in value),
-        }
-        if not fits[wanted]:
-            raise FpgaMlError(f"{key} = {value!r} is not {_A[wanted]}", where=where, do=f"write {_A[wanted]}")
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-
-
-_A = {
-    "int": "a whole number",
-    "float": "a number",
-    "str": "a string",
-    "bool": "true or false",
-    "tuple[str, ...]": "a list of strings",
-}
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FpgaMlError(f"configuration file '{path}' not found", do="check --config") from None
+    except OSError as error:
+        raise FpgaMlError(f"configuration file '{path}' cannot be read: {error.strerror}", do="check --config") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise FpgaMlError(f"not valid TOML: {error}", where=str(path), do="mend the file") from None
 
 
 def _locate(path: Path, key: str) -> str:
     pattern = re.compile(rf"^\s*(\[.*(?<!\w){re.escape(key)}(?!\w).*\]|\"?{re.escape(key)}\"?\s*=)")
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if pattern.match(line):
             return f"{path}:{number}"
     return str(path)
-
-
-def check_bits(bits: int, where: str | None) -> None:
-    """Raise for a width of weights or activations that QKeras does not hold."""
-    if not 2 <= bits <= 24:
-        raise FpgaMlError(
-            f"bits = {bits} is outside 2..24: QKeras rounds in float32, which holds 24 bits",
-            where=where,
-            do="choose 2 to 24 bits; sums are kept in full whatever their width",
-        )
-
-
-def _checked(config: Config) -> Config:
-    """The settings that a type cannot express."""
-
-    def one_of(key: str, value: str | None, known: tuple[str, ...]) -> None:
-        if value is not None and value not in known:
-            raise FpgaMlError(f"unknown {key} '{value}'", where=config.where(key), do=suggest(value, known))
-
-    def at_least(key: str, value: float | None, lowest: float) -> None:
-        if value is not None and value < lowest:
-            raise FpgaMlError(f"{key} = {value} is below {lowest}", where=config.where(key), do=f"use {lowest} or more")
-
-    one_of("device", config.device, tuple(DEVICES))
-    one_of("arch", config.arch, tuple(ARCHITECTURES))
-    one_of("strategy", config.strategy, STRATEGIES)
-    one_of("until", config.until, STAGES)
-    one_of("effort", config.effort, EFFORTS)
-    for simulator in config.simulators:
-        one_of("simulators", simulator, SIMULATORS)
-    for device in config.synth_devices:
-        one_of("synth_devices", device, tuple(PARTS))
-    for key, lowest in (
-        ("clock_ns", 0.1),
-        ("reuse_factor", 1),
-        ("vectors", 1),
-        ("jobs", 0),
-        ("cosim_vectors", 1),
-        ("interval_cycles", 1),
-        ("interleave", 1),
-        ("max_luts", 0),
-        ("max_dsps", 0),
-        ("softmax_table_bits", 4),
-        ("time_limit_s", 1),
-    ):
-        at_least(key, getattr(config, key), lowest)
-    for bits in (config.bits, config.weight_bits, *(c.bits for c in config.layers.values())):
-        if bits is not None:
-            check_bits(bits, config.where("bits"))
-    for name, layer in config.layers.items():
-        one_of("strategy", layer.strategy, STRATEGIES)
-        one_of("softmax", layer.softmax, ("stable", "latency", "legacy", "argmax"))
-        at_least(f"layers.{name}.reuse_factor", layer.reuse_factor, 1)
-    if config.input_type:
-        FixedType.parse(config.input_type)
-    if not config.project_name:
-        raise FpgaMlError("project_name is empty", where=config.where("project_name"), do="give the project a name")
-    return config

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+from itertools import takewhile
 
 
 class FpgaMlError(Exception):
@@ -23,7 +23,16 @@ class FpgaMlError(Exception):
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """'did you mean ...?' for a misspelt word, or the list of what is known."""
+    """'did you mean ...?' for a word with one slip of the pen (a letter more, less, other, or two exchanged), case aside; otherwise the list
+    of what is known."""
     names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    close = [name for name in names if _one_slip(word.lower(), name.lower())]
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}"
+
+
+def _one_slip(a: str, b: str) -> bool:
+    """Whether two words are equal, or differ by one edit."""
+    for _ in range(2):
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
+        a, b = a[same:][::-1], b[same:][::-1]
+    return max(len(a), len(b)) <= 1 or (len(a) == 2 and a == b[::-1])

@@ -164,7 +164,7 @@ def check_model(model: Any | None) -> None:
             raise FpgaMlError(
                 f"layer '{layer.name}' is a {name}, which hls4ml {hls4ml.__version__} does not convert",
                 where=where,
-                do=f"replace it ({suggest(name, known)})",
+                do="replace it by layers that convert: `fpga-ml doctor --layers` lists them",
             )
         _check_options(call, where)
         for attribute in ("activation", "recurrent_activation"):
@@ -177,7 +177,7 @@ def check_model(model: Any | None) -> None:
                 raise FpgaMlError(
                     f"activation '{used}' of layer '{layer.name}' is not one that hls4ml computes",
                     where=where,
-                    do=f"use another ({suggest(used, allowed)})",
+                    do=f"use one of {', '.join(sorted(allowed))}",
                 )
 
 

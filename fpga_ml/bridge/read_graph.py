@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from fpga_ml.bridge.readers import activations, celeste, linear, pooling, recurrent, shapes, softmax  # noqa: F401
 from fpga_ml.bridge.readers.registry import READERS, check_widths, unsupported
-from fpga_ml.errors import suggest
 from fpga_ml.layers.base import Layer
 
 if TYPE_CHECKING:
@@ -34,5 +33,5 @@ def _read(node: Any) -> Layer:
     check_widths(node)
     reader = READERS.get(node.class_name)
     if reader is None:
-        raise unsupported(node, f"layer '{node.name}' ({node.class_name}) has no RTL yet", suggest(node.class_name, READERS))
+        raise unsupported(node, f"layer '{node.name}' ({node.class_name}) has no RTL yet", "")
     return reader(node)

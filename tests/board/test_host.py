@@ -311,8 +311,8 @@ def test_sources_and_pins(project: Path) -> None:
         assert found == set(re.findall(r"^ *(?:input|output) +logic(?: \[.*\])? (\w+)", top, re.MULTILINE))
         assert found == ports | {"clk", "led", "wifi_gpio0"}
         assert set(re.findall(r'IOBUF PORT "(\w+)" PULLMODE=UP', pins)) == ports
-    with pytest.raises(FpgaMlError, match=r"unknown board 'ulx3s'\n  where: --board\n  do:    did you mean 'ulx3s-85f'"):
-        write_sources(project, "ulx3s")
+    with pytest.raises(FpgaMlError, match=r"unknown board 'ulx3s-85'\n  where: --board\n  do:    did you mean 'ulx3s-85f'"):
+        write_sources(project, "ulx3s-85")
     with pytest.raises(FpgaMlError, match=r"ulx3s-85f has no line 'spy'\n  where: --line\n  do:    did you mean 'spi'"):
         write_sources(project, "ulx3s-85f", line="spy")
 

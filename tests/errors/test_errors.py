@@ -78,7 +78,7 @@ def test_unsupported_layer() -> None:
     assert message(lambda: fpga_ml.compile(model, config=quick())) == (
         "layer 'volume' is a Conv3D, which hls4ml 1.3.0 does not convert\n"
         "  where: layer 'volume' of model 'net'\n"
-        "  do:    replace it (did you mean 'Conv2D'?)"
+        "  do:    replace it by layers that convert: `fpga-ml doctor --layers` lists them"
     )
 
 
@@ -315,10 +315,14 @@ def test_crash_in_generated_code_is_an_error(tmp_path: Path) -> None:
     ("toml", "expected"),
     [
         ("reuse_facto = 2\n", "unknown setting 'reuse_facto'\n  where: {path}:1\n  do:    did you mean 'reuse_factor'?"),
-        ("arch = 'serial'\n", "unknown arch 'serial'\n  where: {path}:1\n  do:    did you mean 'stream'?"),
+        ("arch = 'serial'\n", "unknown arch 'serial'\n  where: {path}:1\n  do:    known: parallel, stream"),
+        ("arch = 'Steam'\n", "unknown arch 'Steam'\n  where: {path}:1\n  do:    did you mean 'stream'?"),
         ("\nclock_ns = 'fast'\n", "clock_ns = 'fast' is not a number\n  where: {path}:2\n  do:    write a number"),
         ("bits = 40\n", "bits = 40 is outside 2..24"),
-        ("[layers.fc]\nreuse = 2\n", "unknown setting 'reuse'\n  where: {path}:2\n  do:    did you mean 'reuse_factor'?"),
+        (
+            "[layers.fc]\nreuse = 2\n",
+            "unknown setting 'reuse'\n  where: {path}:2\n  do:    known: bits, parallelization_factor,",
+        ),
         ("[layers.fc.precision]\nresult = 'float'\n", "'float' is not a fixed-point type\n  where: {path}:2"),
         ("bits = \n", "not valid TOML"),
     ],

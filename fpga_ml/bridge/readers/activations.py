@@ -19,7 +19,6 @@ from fpga_ml.bridge.readers.registry import (
 )
 from fpga_ml.bridge.rounders import thresholds_of
 from fpga_ml.bridge.tables import table_of
-from fpga_ml.errors import suggest
 from fpga_ml.frontend.layers import exact_type
 from fpga_ml.layers import elementwise, tables
 from fpga_ml.layers.base import Layer
@@ -104,9 +103,8 @@ def _activation(node: Any) -> Layer:
         return tables.Table(
             **common, function=name, table_size=int(node.get_attr("table_size")), table=type_of(node.types["table_t"])
         )
-    raise unsupported(
-        node, f"activation '{name}' of layer '{node.name}' has no RTL yet", suggest(name, [*simple, *tables.FUNCTIONS])
-    )
+    others = ", ".join(sorted((*simple, *tables.FUNCTIONS)))
+    raise unsupported(node, f"activation '{name}' of layer '{node.name}' has no RTL yet", f"or use one of {others}")
 
 
 def read(node: Any) -> Layer:

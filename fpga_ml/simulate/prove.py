@@ -24,7 +24,8 @@ from fpga_ml.simulate.reach import reaching
 Array = npt.NDArray[np.float64]
 Simulate = Callable[[list[Raw]], Sequence[Raw]]  # raw outputs of raw inputs
 SIMULATORS: tuple[Simulator, ...] = ("verilator", "icarus")
-_OWN = 64  # vectors over the inputs' types, and as many that reach inner edges
+_OWN = 64  # vectors over the inputs' types
+_REACHING = 512  # that meet inner edges
 _OWN_CYCLES = 10_000  # of each kind, at most, but for four
 _MOST_LUT_CYCLES = {"verilator": 10_000_000_000, "icarus": 100_000_000}  # in a mode: about 20 s
 _LEAST_FRAMES = 6
@@ -89,13 +90,13 @@ def proof_vectors(bench: Bench, x: Sequence[Raw], outputs: Simulate) -> Vectors:
     inputs' types, some that reach what no sample does (simulate/reach.py), and some over the whole types. Filled up with zeros to whole
     groups where samples are interleaved."""
     layers, rtl = bench.layers, bench.rtl
-    own = max(4, min(_OWN, _OWN_CYCLES // rtl.interval_cycles))
-    uniform = random_inputs(layers, own, bench.seed)
+    affordable = max(4, _OWN_CYCLES // rtl.interval_cycles)
+    uniform = random_inputs(layers, min(_OWN, affordable), bench.seed)
     known = [np.concatenate([a, *more]) for a, *more in zip(x, corners(layers), uniform, strict=True)]
     inputs = [layer for layer in layers if isinstance(layer, Input)]
     if bench.network is not None and rtl.interleave == 1 and not any(layer.ordered for layer in layers):
         bounds = [_reach(layers, layer) for layer in inputs]
-        found = reaching(bench.network, known, bounds, own, bench.seed)
+        found = reaching(bench.network, known, bounds, min(_REACHING, affordable), bench.seed)
         known = [np.concatenate([a, f.reshape(-1, *a.shape[1:])]) for a, f in zip(known, found, strict=True)]
     given = [filled(a, rtl.interleave) for a in known]
     return vectors_of(layers, bench.heads, bench.called, given, outputs(given))

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, Field, Strict
+from pydantic import Field, Strict
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.naming import Naming, top_name
@@ -19,7 +19,7 @@ from fpga_ml.numerics import FixedType
 from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.synthesise.parts import PARTS
 from fpga_ml.synthesise.result import EFFORTS
-from fpga_ml.validation import SettingError, checked, one_of, refusal
+from fpga_ml.validation import SettingError, checked, one_of, passes
 
 ARCHITECTURES = {"parallel": "io_parallel", "stream": "io_stream"}
 STRATEGIES = ("latency", "resource", "resource_unrolled", "distributed_arithmetic")
@@ -29,34 +29,20 @@ SOFTMAX = ("stable", "latency", "legacy", "argmax")
 _MOST_NS = 1e6
 
 
-def check_bits(bits: int, where: str | None) -> None:
+def check_bits(bits: int, where: str | None = None) -> None:
     """Raise for a width of weights or activations that QKeras does not hold."""
     if not 2 <= bits <= 24:
-        raise FpgaMlError(_BITS.format(bits), where=where, do=_BITS_DO)
+        raise FpgaMlError(
+            f"bits = {bits} is outside 2..24: QKeras rounds in float32, which holds 24 bits",
+            where=where,
+            do="choose 2 to 24 bits; sums are kept in full whatever their width",
+        )
 
 
-_BITS = "bits = {} is outside 2..24: QKeras rounds in float32, which holds 24 bits"
-_BITS_DO = "choose 2 to 24 bits; sums are kept in full whatever their width"
-
-
-def _bits(value: int) -> int:
-    if not 2 <= value <= 24:
-        raise refusal(_BITS.format(value), _BITS_DO)
-    return value
-
-
-def _fixed(text: str) -> str:
-    try:
-        FixedType.parse(text)
-    except FpgaMlError as error:
-        raise refusal(error.what, error.do or "write a type such as fixed<16,6>") from None
-    return text
-
-
-Bits = Annotated[int, AfterValidator(_bits)]
+Bits = Annotated[int, passes(check_bits)]
 Count = Annotated[int, Field(ge=1)]
 Whole = Annotated[int, Field(ge=0)]
-Fixed = Annotated[str, AfterValidator(_fixed)]
+Fixed = Annotated[str, passes(FixedType.parse)]
 Named = Annotated[str, Field(min_length=1)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from typing import Any, TypeVar, dataclass_transform
 
@@ -14,7 +14,6 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from fpga_ml.errors import FpgaMlError, suggest
 
 Made = TypeVar("Made")
-_OURS = "ours"
 # By the beginnings of pydantic's names for a type that does not fit.
 _A = {
     **{
@@ -58,21 +57,28 @@ def checked(cls: type[Made]) -> type[Made]:
     return found
 
 
+def passes(check: Callable[[Any], object]) -> AfterValidator:
+    """A value of which a check raises no FpgaMlError."""
+
+    def checked_value(value: Any) -> Any:
+        try:
+            check(value)
+        except FpgaMlError as error:
+            raise PydanticCustomError("ours", "{what}", {"what": error.what, "do": error.do or ""}) from None
+        return value
+
+    return AfterValidator(checked_value)
+
+
 def one_of(kind: str, known: Iterable[str]) -> AfterValidator:
     """A name from a list; kind: what an error calls it."""
     names = tuple(known)
 
-    def check(value: str) -> str:
+    def check(value: str) -> None:
         if value not in names:
-            raise refusal(f"unknown {kind} '{value}'", suggest(value, names))
-        return value
+            raise FpgaMlError(f"unknown {kind} '{value}'", do=suggest(value, names))
 
-    return AfterValidator(check)
-
-
-def refusal(what: str, do: str) -> PydanticCustomError:
-    """Raised by a validator of our own: what is wrong with a value, what to do."""
-    return PydanticCustomError(_OURS, "{what}", {"what": what, "do": do})
+    return passes(check)
 
 
 def _told(error: ErrorDetails, known: Mapping[str, Any]) -> SettingError:

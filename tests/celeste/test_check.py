@@ -102,7 +102,7 @@ def test_command() -> None:
     assert "unknown design 'D61'" in unknown.stderr
     unknown = CliRunner().invoke(main, ["celeste", "check", "--scene", "star r=18.0"])
     assert "unknown scene 'star r=18.0'" in unknown.stderr
-    assert "did you mean 'star r=18.8'?" in unknown.stderr
+    assert "did you mean 'star r=15.0'?" in unknown.stderr
 
 
 def test_patches_are_counted() -> None:

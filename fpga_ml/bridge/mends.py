@@ -186,7 +186,7 @@ class OwnPadding(InsertZeroPaddingBeforeConv1D):  # type: ignore[misc]
 
 
 class OwnOutputs(RemoveFinalReshape):  # type: ignore[misc]
-    """In parallel a Reshape at the end of a model is left out; hls4ml stops where what it reads is an output as well."""
+    """hls4ml leaves out a Reshape at the end of a parallel model. It stops if the input of that Reshape is an output too."""
 
     def match(self, node: Any) -> bool:
         found = bool(super().match(node))

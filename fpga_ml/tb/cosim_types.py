@@ -125,7 +125,7 @@ class Vectors:
         return self._rows(range(min(n, len(self))))
 
     def spread(self, n: int, group: int = 1) -> Vectors:
-        """n groups of so many of them, from all over, the first and the last among them; the first ones where they are ordered."""
+        """n groups of `group` successive samples, evenly spaced, with the first and the last. Ordered samples: the first n groups."""
         groups = len(self) // group
         if self.ordered or n >= groups:
             return self.first(n * group)

@@ -199,13 +199,14 @@ def _edges(op: Op, wires: tuple[Wire, ...]) -> Goals:
 
 def _cast_edges(dropped: int, target: FixedType) -> list[tuple[int, int]]:
     """dropped: bits that the cast rounds away. About each end of the target and about zero: up to half a step and from there on;
-    ties; and beyond each end every bit that alone says that the value is too large."""
+    ties, and one beside each; and beyond each end every bit that alone says that the value is too large."""
     step = 1 << max(dropped, 0)
     half = max(step // 2, 1)
     found = []
     for end in (target.min_raw * step, target.max_raw * step, 0):
         for begin in (end - step, end, end + step):
-            found += [(begin, begin + half - 1), (begin + half, begin + step - 1), (begin + half, begin + half)]
+            tie = begin + half
+            found += [(begin, tie - 1), (tie, begin + step - 1), *((k, k) for k in (tie - 1, tie, tie + 1))]
     beyond = (target.max_raw + 1) * step
     bits = [1 << k for k in range(beyond.bit_length() - 1, _MOST_BITS)]
     return [*found, *((b, b + beyond - 1) for b in bits), *((-b - beyond, -b - 1) for b in bits)]

@@ -17,7 +17,7 @@ class ParallelSide:
     def __init__(
         self, dut: Any, ports: Parallel, vectors: Vectors, mode: Mode, seed: int, promise: Promise | None, flush: int
     ) -> None:
-        self.board = Scoreboard(mode, vectors, ports.outputs, promise)
+        self.board = Scoreboard(mode, vectors, ports.outputs, promise, flush)
         noise = promise is not None and promise.latency_cycles > 0  # without registers, outputs answer a start in a reset
         self._driver = StartDriver(
             dut, ports, vectors, self.board, gaps=mode == "random_gaps", noise=noise, seed=seed, flush=flush

@@ -82,11 +82,13 @@ class Mismatches:
 
 class Scoreboard:
     """promise: the top's own timing, to the cycle: when ap_ready, ap_done and ap_idle are high, with all outputs in the cycle of
-    ap_done."""
+    ap_done. Of a top without one no output may come after its ap_done, unless later vectors push it out (flush)."""
 
-    def __init__(self, mode: Mode, vectors: Vectors, outputs: Sequence[OutputPort], promise: Promise | None) -> None:
+    def __init__(
+        self, mode: Mode, vectors: Vectors, outputs: Sequence[OutputPort], promise: Promise | None, flush: int
+    ) -> None:
         self.mode: Mode = mode
-        self.promise = promise
+        self.promise, self._flush = promise, flush
         self.outputs, self.vectors = tuple(outputs), len(vectors)
         rows = {t.name: t.values for t in vectors.outputs}
         self._expected = [(rows[o.tensor], o.element) for o in outputs]
@@ -140,6 +142,8 @@ class Scoreboard:
             f.accepted is not None and f.accepted < seen.cycle and f.completed is None for f in self._flights
         ):
             self.found.fault("ap_idle", seen.cycle, "high while a vector is being processed")
+        if seen.done and not self.promise and not self._flush and self._dones > self.completed:
+            self.found.fault("ap_done", seen.cycle, "high before all outputs of its vector have been valid")
         while self._flights and self._flights[0].completed is not None:
             self._retire()
 

@@ -74,6 +74,10 @@ class Board:
     def pending(self) -> bool:
         return any(v != FLUSH for v in self._sent[len(self._ended) :])
 
+    def has(self, place: int) -> bool:
+        """Whether there is a vector to send as number `place`."""
+        return place < len(self._sent) or bool(self.queue)
+
     def vector(self, place: int) -> int | None:
         """What is sent as number `place` since the last reset: a vector, or a frame in its place; None if there is no more."""
         if place == len(self._sent) and self.queue:
@@ -138,11 +142,23 @@ class Board:
 
     def _completes(self, place: int, cycle: int) -> None:
         self.completed += self._sent[place] >= 0
+        latency = cycle - self._began[place]
         if self.latency_cycles is None:
-            self.latency_cycles = cycle - self._began[place]
+            self.latency_cycles = latency
         if self._ended:
             self.interval_cycles = max(self.interval_cycles or 0, cycle - self._ended[-1])
+        if self.promise and self.mode != "random_gaps":
+            self._kept(self.promise, latency, cycle)
         self._ended.append(cycle)
+
+    def _kept(self, promise: Promise, latency: int, cycle: int) -> None:
+        """The latency of the first frame since a reset, and the interval of the others, where nothing holds them back."""
+        if not self._ended and latency != promise.latency_cycles:
+            what = f"the first frame took {latency} cycles, promised are {promise.latency_cycles}"
+            self.found.fault("latency", cycle, what)
+        if self._ended and cycle - self._ended[-1] > promise.interval_cycles:
+            what = f"{cycle - self._ended[-1]} cycles between two frames, promised are {promise.interval_cycles}"
+            self.found.fault("interval", cycle, what)
 
     def reset(self) -> list[int]:
         """Forget what is under way and give its vectors, of a top that is to begin anew all: nothing of them may come."""
@@ -180,17 +196,6 @@ class Board:
             self.found.fault("ap_done", cycle, f"{self.dones} pulses for {len(self._ended)} frames")
         if self.promise and self.readies != len(self._ended) and not self.pending:
             self.found.fault("ap_ready", cycle, f"{self.readies} pulses for {len(self._ended)} frames")
-        if self.promise and self.mode == "back_to_back":
-            self._kept(self.promise, cycle)
-
-    def _kept(self, promise: Promise, cycle: int) -> None:
-        """Latency and interval, measured without any gap."""
-        if self.latency_cycles not in (None, promise.latency_cycles):
-            what = f"the first frame took {self.latency_cycles} cycles, promised are {promise.latency_cycles}"
-            self.found.fault("latency", cycle, what)
-        if (self.interval_cycles or 0) > promise.interval_cycles:
-            what = f"{self.interval_cycles} cycles between two frames, promised are {promise.interval_cycles}"
-            self.found.fault("interval", cycle, what)
 
     def _wrong(self, k: int, vector: int | None, element: int, cycle: int, expected: int | None, got: str) -> None:
         port = self._outputs[k]
@@ -213,13 +218,19 @@ class Source:
     def restart(self) -> None:
         self._place, self._number, self._holding = 0, 0, False
 
+    @property
+    def begins(self) -> bool:
+        """Whether a frame is to begin here: only then ap_start has to be high."""
+        return self._number == 0 and self._board.has(self._place)
+
     def present(self, cycle: int, *, paused: bool) -> None:
+        """While paused (a reset) nothing is sent; of a top with a promise TVALID then goes up and down."""
         if self._holding and not paused:
             return
         vector = None if paused else self._board.vector(self._place)
         if vector is None or not self._pace.goes():
             self.stalls += vector is not None
-            self._valid.value = 0
+            self._valid.value = self._random.getrandbits(1) if paused and self._board.promise else 0
             self._data.value = self._random.getrandbits(self._beats.port.width_bits)
             return
         if self._number == 0:
@@ -317,7 +328,7 @@ class Probe:
 
 class StreamSide:
     """All of a stream top's interface. ap_start is high as long as there is something to send; with gaps and a promise it goes up
-    and down: a frame that has begun is taken to its end."""
+    and down, and a frame that has begun is taken to its end without it."""
 
     def __init__(
         self,
@@ -342,7 +353,9 @@ class StreamSide:
         ]
         self._start, self._signals = getattr(dut, control.start), (control.ready, control.done, control.idle)
         self._handles = [getattr(dut, n) for n in self._signals]
-        self._random, self._pace = random.Random(f"{seed} noise"), _Pace(f"{seed} start", gaps=gaps and promise is not None)
+        self._gaps = gaps and promise is not None
+        self._random, self._pace = random.Random(f"{seed} noise"), _Pace(f"{seed} start", gaps=self._gaps)
+        self._begins, self._held = False, True
         self._error = getattr(dut, ports.frame_error) if ports.frame_error else None
         self._probes = {n: Probe(dut, *given) for n, given in probes.items()} if mode == "back_to_back" else {}
         self._begin: int | None = None
@@ -367,8 +380,18 @@ class StreamSide:
         if self.paused:
             self._started = self.board.promise is not None and bool(self._random.getrandbits(1))
         else:
-            self._started = (bool(self.board.queue) or self.board.pending) and self._pace.goes()
+            self._started = self._starts()
         self._start.value = int(self._started)
+
+    def _starts(self) -> bool:
+        """Whether ap_start is high. With gaps and a promise it is low now and then, and for half of the frames from the cycle in
+        which all inputs have begun them."""
+        begins = any(source.begins for source in self._sources)
+        if begins and not self._begins:
+            self._held = not self._gaps or bool(self._random.getrandbits(1))
+        self._begins = begins
+        wanted = bool(self.board.queue) or self.board.pending
+        return wanted and (begins or self._held) and self._pace.goes()
 
     def observe(self, cycle: int) -> None:
         if not self.armed or self.paused:

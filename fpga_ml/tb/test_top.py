@@ -96,13 +96,16 @@ class Bench:
         return self.board.accepted, self.board.completed, self.side.unsent
 
     async def reset_in_between(self, seed: int) -> None:
-        """Some resets at random times, while vectors are in flight; after half of them a vector has to come through."""
+        """Some resets while vectors are in flight, spread over the cycles of a vector; after half of them a vector has to come
+        through."""
         chosen, resets, longest = random.Random(seed), _RESETS, 2
         if self.promise:
             longest = self.promise.latency_cycles + self.promise.interval_cycles
             resets = max(_LEAST_RESETS, min(_MOST_RESETS, _RESET_WORK // longest))
-        for accepted in sorted(chosen.choices(range(1, self.total + 1), k=resets)):
-            await self._sent(accepted, self.board.completed + chosen.getrandbits(1), chosen.randint(0, longest))
+        later = [chosen.randint(k * longest // resets, (k + 1) * longest // resets) for k in range(resets)]
+        chosen.shuffle(later)
+        for accepted, cycles in zip(sorted(chosen.choices(range(1, self.total + 1), k=resets)), later, strict=True):
+            await self._sent(accepted, self.board.completed + chosen.getrandbits(1), cycles)
             if self.stopped:
                 return
             await self.do_reset(chosen.choice(_SHORT) if self.promise else _RESET_CYCLES)

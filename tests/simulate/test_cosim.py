@@ -52,7 +52,7 @@ def run_changed(
     simulator: Simulator,
     *edits: tuple[str, str],
     count: int = 50,
-    promise: Promise = TINY,
+    promise: Promise | None = TINY,
     modes: Sequence[Mode] = MODES,
 ) -> CosimResult:
     files = changed(folder, *edits)
@@ -191,6 +191,12 @@ def test_a_broken_promise_is_caught(tmp_path: Path, broken: str) -> None:
     result = run_changed(tmp_path, "icarus", *edits, modes=[mode])
     assert not result.passed
     assert signal in {f.signal for f in result.faults}
+
+
+def test_ap_done_before_the_outputs_of_a_vendors_top_is_caught(tmp_path: Path) -> None:
+    result = run_changed(tmp_path, "icarus", ("assign ap_done = valid3;", "assign ap_done = valid2;"), promise=None)
+    assert {f.text for f in result.faults if "before all outputs" in f.what}
+    assert not result.mismatches
 
 
 def test_ap_ready_that_is_early_is_caught(tmp_path: Path) -> None:

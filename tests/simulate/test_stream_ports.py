@@ -41,11 +41,11 @@ def vectors(frames: int = 8) -> Vectors:
 
 def simulated(rtl: Rtl, folder: Path, *changes: tuple[str, str], modes: Sequence[Mode] = MODES) -> CosimResult:
     """The RTL with some text replaced, each everywhere it stands, under Icarus."""
-    text = rtl.files["sums.sv"]
+    texts = dict(rtl.files)
     for old, new in changes:
-        assert re.search(old, text), old
-        text = re.sub(old, new, text)
-    files = replace(rtl, files={**rtl.files, "sums.sv": text}).write(folder)
+        assert any(re.search(old, text) for text in texts.values()), old
+        texts = {name: re.sub(old, new, text) for name, text in texts.items()}
+    files = replace(rtl, files=texts).write(folder)
     return cosim(files, "sums", vectors(), folder, "icarus", modes, promise=Promise(rtl.latency_cycles, rtl.interval_cycles))
 
 
@@ -76,22 +76,33 @@ FAULTS = {
         r"assign x_TREADY = ",
         "logic lazy;\n always_ff @(posedge ap_clk) lazy <= ap_rst_n & ~lazy;\n assign x_TREADY = lazy & ",
     ),
+    "stopped without ap_start": (r"assign x_TREADY = ", "assign x_TREADY = ap_start & "),
+    "stopped at the output without ap_start": (
+        r"assign y_TVALID = (.*);",
+        r"assign y_TVALID = (\1) & (ap_start | flight == 0);",
+    ),
     "a FIFO of one place in place of two": (r"\.WIDTH\(5\), \.DEPTH\(2\)", ".WIDTH(5), .DEPTH(1)"),
     "stuck from one reset to the next": (
         r"assign x_TREADY = ([\s\S]*)endmodule",
         r"logic stuck;\n assign x_TREADY = ~stuck & \1 always_ff @(posedge ap_clk) stuck <= rst ? flight != 0 : stuck;\nendmodule",
     ),
 }
+KEPT = {"held": "COUNT'(reserve)", "ready": "COUNT'(push)", "tail": "PLACE'(push)", "head": "PLACE'(pop)"}
+FAULTS |= {
+    f"a FIFO's {name} counts on in a reset": (rf"{name} <= \w+'\(0\);", f"{name} <= {counts};")
+    for name, counts in KEPT.items()
+}
 IN_MODE: dict[str, Mode] = {
     "rarely taken": "back_to_back",
     "a FIFO of one place in place of two": "back_to_back",
-    "stuck from one reset to the next": "reset_mid_run",
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_broken_rules_are_found(fault: str, tmp_path: Path) -> None:
-    assert not simulated(sums(), tmp_path, FAULTS[fault], modes=[IN_MODE.get(fault, "random_gaps")]).passed
+    assert not simulated(
+        sums(), tmp_path, FAULTS[fault], modes=[IN_MODE.get(fault, "reset_mid_run" if "reset" in fault else "random_gaps")]
+    ).passed
 
 
 def test_a_port_of_another_width(tmp_path: Path) -> None:

@@ -51,8 +51,9 @@ class _Group(click.Group):
                 raise
             Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
             sys.exit(1)
-        except KeyboardInterrupt:
-            Console(stderr=True).print("interrupted; the previous project is untouched")
+        except KeyboardInterrupt as stop:
+            kept = str(stop) or "the previous project is untouched"
+            Console(stderr=True, soft_wrap=True).print(f"interrupted; {kept}", markup=False, highlight=False)
             sys.exit(_INTERRUPTED)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -19,7 +20,7 @@ from fpga_ml.config import STAGES, Config
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.load import Source, load
 from fpga_ml.frontend.prepare import Prepared, prepare
-from fpga_ml.hls.project import build_csim, csim_of, fresh_folder, write_project, write_vectors
+from fpga_ml.hls.project import build_csim, check_writable, csim_of, fresh_folder, write_project, write_vectors
 from fpga_ml.ir.network import Network
 from fpga_ml.layers.base import Layer
 from fpga_ml.lowering.fitting import Budget, fitting
@@ -35,15 +36,16 @@ from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.simulate.compare import Check, check_csim
 from fpga_ml.simulate.cosim import CosimResult
 from fpga_ml.simulate.csim import CSim
-from fpga_ml.simulate.emulate import check_emulator, emulate
+from fpga_ml.simulate.emulate import Emulation, check_emulator, emulate
 from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.prove import Bench, check_ports, default_vectors, raw_inputs
 from fpga_ml.simulate.travel import write_tests
-from fpga_ml.simulate.vectors import Inputs, Samples, load_samples
+from fpga_ml.simulate.vectors import Inputs, Samples, load_samples, names_in
+from fpga_ml.synthesise.parts import PARTS
 from fpga_ml.synthesise.project import synthesise
 from fpga_ml.synthesise.result import Effort, Synthesis
-from fpga_ml.toolchain.find import compiler
 from fpga_ml.toolchain.gxx import can_compile
+from fpga_ml.toolchain.needed import check_tools
 
 Array = npt.NDArray[np.float64]
 
@@ -111,6 +113,8 @@ class Project:
             return self.bench.run(self.folder, raw_inputs(self.layers, self._samples(x)), self.simulator.run_raw)
 
     def _samples(self, x: Any) -> list[Array]:
+        if x is None:
+            raise FpgaMlError("no samples are given", where=str(self.folder), do="give an array (N, ...), or one an input")
         return list(load_samples(x, self.inputs, 0).x)
 
     def synth(
@@ -149,72 +153,193 @@ def compile(
     with clock.stage("load"):
         source = load(model, Path(weights) if weights is not None else None)
         config = config or (Config.read(source.config) if source.config else Config())
-        check_target(config)
-        _check_turns(config, rtl)
         given = rtl if rtl is None or isinstance(rtl, Foreign) else Foreign.of(rtl)
+        stages = _stages(config)
+        _check_asked(config, given, stages, target := _target(output, source))
         with source.names.errors():
             check_model(source.model)
-        samples = load_samples(source.data if data is None else data, source.inputs, config.seed).first(config.vectors)
-    target = Path(output) if output is not None else Path("hls_projects") / folder_name(source.name)
+        samples = _samples(source, data, config)
     with source.names.errors():
-        return _built(source, samples, config, target, given, clock)
+        return _built(source, samples, config, target, given, stages, clock)
 
 
-def _built(source: Source, samples: Samples, asked: Config, target: Path, given: Foreign | None, clock: _Clock) -> Project:
+def _target(output: Path | str | None, source: Source) -> Path:
+    return Path(output) if output is not None else Path("hls_projects") / folder_name(source.name)
+
+
+def _check_asked(config: Config, rtl: Foreign | None, stages: Mapping[str, str], target: Path) -> None:
+    """Raise for what cannot be had on this machine, or not together, before any work."""
+    check_target(config)
+    _check_turns(config, rtl)
+    devices = [PARTS[d].device for d in (*config.synth_devices, config.device) if d in PARTS and config.effort != "estimate"]
+    running = [stage for stage, state in stages.items() if state == "ran"]
+    check_tools(
+        running, () if rtl is None and "cosim" not in running else config.simulators, {d.family for d in devices if d}
+    )
+    check_writable(target)
+
+
+def _built(
+    source: Source,
+    samples: Samples,
+    asked: Config,
+    target: Path,
+    given: Foreign | None,
+    stages: dict[str, str],
+    clock: _Clock,
+) -> Project:
     """Under identifiers; asked: the configuration with the user's names; given: RTL in place of our own."""
     config = asked.identified(source.names, [name for name, _ in source.inputs])
     with clock.stage("quantise"):
         prepared = prepare(source, samples, config)
-    stages, check = _stages(config), None
+    failure: BaseException | None = None
     with fresh_folder(target) as folder:
-        with clock.stage("convert"):
-            graph = convert(source, prepared, config, folder)
-        layers, emulation = _readable(graph, stages), None
-        check_interleaved(layers, config.project_name, config.interleave if layers else 1)
-        network = _lowered(layers, graph, config, stages)
-        if given is not None and network is not None:
-            check_ports(given, network.name, layers, graph.heads, graph.ports)
-        if config.auto_clock:
-            with clock.stage("clock"):
-                config = _clocked(network, graph, config, stages)
-        with clock.stage("write"):
-            write_project(graph, folder, target, config.backend)
-            _tell(source.names, *folder.rglob(f"{config.project_name}.cpp"))
-        if stages["csim"] == "ran":
-            with clock.stage("build csim"):
-                csim = build_csim(graph, folder, config.backend)
-            with clock.stage("csim"):
-                progress = clock.watcher.samples(len(samples))
-                check = check_csim(csim, graph, prepared, decides=source.decides, jobs=config.jobs, progress=progress)
-        write_vectors(folder, graph, prepared.x, _expected(check, prepared))
-        if layers and check is not None:
-            with clock.stage("emulate"):
-                emulation = check_emulator(layers, graph.heads, prepared.x, check.outputs, check.raw)
-        bench: Bench | None = None
-        runs: tuple[CosimResult, ...] = ()
-        if network is not None:
-            with clock.stage("rtl"):
-                own = emit(network, config.clock_ns, config.arch, DEVICES[config.device], frame_last=config.frame_last)
-                own.write(_made(folder / "rtl"))
-                _tell(source.names, folder / "rtl" / f"{own.top}.sv")
-                bench = Bench(own, layers, graph.heads, graph.ports, config.seed, config.simulators, given, network)
-        made = None if bench is None else bench.rtl
-        if check is not None:
-            with clock.stage("tests"):
-                write_tests(folder, config.project_name, config.backend, graph, csim, prepared.x, layers, made)
-        if bench is not None and check is not None and stages["cosim"] == "ran":
-            with clock.stage("cosim"):
-                count = config.cosim_vectors or default_vectors(bench.rtl)
-                x = raw_inputs(layers, [a[:count] for a in prepared.x])
-                runs = bench.run(folder, x, lambda a: csim.run_raw(a, jobs=config.jobs))
-        asked = asked.replace(clock_ns=config.clock_ns)
-        build = Build(source, samples, prepared, graph, check, emulation, made, runs, asked, stages, dict(clock.timings_s))
+        made = _software(source, samples, prepared, config, folder, target, given, stages, clock)
+        hardware = _Hardware(None, ())
+        try:
+            hardware = _hardware(made, source.names, folder, given, stages, clock)
+        except (FpgaMlError, KeyboardInterrupt) as error:
+            if target.exists() or made.check is None:
+                raise
+            failure = _without_rtl(error, folder, target, stages)
+        build = made.build(source, asked, stages, hardware, dict(clock.timings_s))
         report = assemble(build)
         document.write(report, folder / "report.json")
+    if failure is not None:
+        raise failure
     if stages["synth"] == "ran":
         report = _synthesised(target, config, clock)
-    simulator = csim_of(graph, target) if check is not None else None
-    return Project(target, report, source.inputs, simulator, layers, graph.heads, prepared.x, build.outputs, bench)
+    simulator = csim_of(made.graph, target) if made.check is not None else None
+    return Project(
+        target, report, source.inputs, simulator, made.layers, made.graph.heads, prepared.x, build.outputs, hardware.bench
+    )
+
+
+@dataclass(frozen=True)
+class _Software:
+    """What is there before the RTL: the HLS project, what C-simulation and the emulator said of it, None where they did not run.
+
+    config: with the clock that was found; network: where that search has lowered it already.
+    """
+
+    config: Config
+    samples: Samples
+    prepared: Prepared
+    graph: Graph
+    layers: tuple[Layer, ...]
+    network: Network | None
+    csim: CSim | None = None
+    check: Check | None = None
+    emulation: Emulation | None = None
+
+    def build(
+        self, source: Source, asked: Config, stages: dict[str, str], hardware: _Hardware, timings_s: dict[str, float]
+    ) -> Build:
+        """As the report takes it."""
+        rtl = None if hardware.bench is None else hardware.bench.rtl
+        told, seen = asked.replace(clock_ns=self.config.clock_ns), (self.check, self.emulation)
+        return Build(source, self.samples, self.prepared, self.graph, *seen, rtl, hardware.runs, told, stages, timings_s)
+
+
+@dataclass(frozen=True)
+class _Hardware:
+    """The RTL with what simulates it, None without, and what its simulations found."""
+
+    bench: Bench | None
+    runs: tuple[CosimResult, ...]
+
+
+def _software(
+    source: Source,
+    samples: Samples,
+    prepared: Prepared,
+    config: Config,
+    folder: Path,
+    target: Path,
+    given: Foreign | None,
+    stages: dict[str, str],
+    clock: _Clock,
+) -> _Software:
+    """The HLS project in `folder`, simulated as far as `stages` says."""
+    with clock.stage("convert"):
+        graph = convert(source, prepared, config, folder)
+        layers = _readable(graph, stages)
+    if source.model is None:
+        samples = samples.labelled([shape for _, _, shape in graph.outputs], decides=False)
+    check_interleaved(layers, config.project_name, config.interleave if layers else 1)
+    if given is not None and layers:
+        check_ports(given, config.project_name, layers, graph.heads, graph.ports)
+    network = None
+    if config.auto_clock:
+        network = _lowered(layers, graph, config, stages, clock)
+        with clock.stage("clock"):
+            config = _clocked(network, graph, config, stages)
+    with clock.stage("write"):
+        write_project(graph, folder, target, config.backend)
+        _tell(source.names, *folder.rglob(f"{config.project_name}.cpp"))
+    made = _Software(config, samples, prepared, graph, layers, network)
+    if stages["csim"] == "ran":
+        with clock.stage("build csim"):
+            csim = build_csim(graph, folder, config.backend)
+        with clock.stage("csim"):
+            progress = clock.watcher.samples(len(samples))
+            check = check_csim(csim, graph, prepared, decides=source.decides, jobs=config.jobs, progress=progress)
+        made = replace(made, csim=csim, check=check)
+    write_vectors(folder, graph, prepared.x, _expected(made.check, prepared))
+    if layers and made.check is not None:
+        with clock.stage("emulate"):
+            emulation = check_emulator(layers, graph.heads, prepared.x, made.check.outputs, made.check.raw)
+        made = replace(made, emulation=emulation)
+    return made
+
+
+def _hardware(
+    made: _Software, names: Naming, folder: Path, given: Foreign | None, stages: dict[str, str], clock: _Clock
+) -> _Hardware:
+    """The RTL in `folder`, and the tests that travel with the project."""
+    config, graph, layers, csim = made.config, made.graph, made.layers, made.csim
+    network = made.network or _lowered(layers, graph, config, stages, clock)
+    bench: Bench | None = None
+    runs: tuple[CosimResult, ...] = ()
+    if network is not None:
+        with clock.stage("rtl"):
+            own = emit(network, config.clock_ns, config.arch, DEVICES[config.device], frame_last=config.frame_last)
+            own.write(_made(folder / "rtl"))
+            _tell(names, folder / "rtl" / f"{own.top}.sv")
+            bench = Bench(own, layers, graph.heads, graph.ports, config.seed, config.simulators, given, network)
+    if csim is not None:
+        with clock.stage("tests"):
+            rtl = None if bench is None else bench.rtl
+            write_tests(folder, config.project_name, config.backend, graph, csim, made.prepared.x, layers, rtl)
+    if bench is not None and csim is not None and stages["cosim"] == "ran":
+        with clock.stage("cosim"):
+            count = config.cosim_vectors or default_vectors(bench.rtl)
+            x = raw_inputs(layers, [a[:count] for a in made.prepared.x])
+            runs = bench.run(folder, x, lambda a: csim.run_raw(a, jobs=config.jobs))
+    return _Hardware(bench, runs)
+
+
+def _without_rtl(
+    error: FpgaMlError | KeyboardInterrupt, folder: Path, target: Path, stages: dict[str, str]
+) -> BaseException:
+    """Where there was no project before, what had finished is kept: the HLS project and its C-simulation. Gives the error to raise."""
+    why = error.what if isinstance(error, FpgaMlError) else "interrupted"
+    stages |= {s: why for s in ("rtl", "cosim", "synth") if stages[s] == "ran"}
+    for name in ("rtl", "sim", "tests"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    kept = f"'{target}' holds the HLS project and its C-simulation"
+    if isinstance(error, FpgaMlError):
+        return FpgaMlError(error.what, where=error.where, do="; ".join(filter(None, (error.do, kept))))
+    return KeyboardInterrupt(kept)
+
+
+def _samples(source: Source, data: Any, config: Config) -> Samples:
+    """The user's, or the model folder's own; the arrays that its file has besides may be in the user's too."""
+    own = names_in(source.data) if source.data else ()
+    samples = load_samples(source.data if data is None else data, source.inputs, config.seed, own)
+    if source.model is not None:
+        samples = samples.labelled([tuple(t.shape[1:]) for t in source.model.outputs], decides=source.decides)
+    return samples.first(config.vectors)
 
 
 def _check_turns(config: Config, rtl: Path | str | Foreign | None) -> None:
@@ -230,13 +355,11 @@ def _check_turns(config: Config, rtl: Path | str | Foreign | None) -> None:
 
 
 def _stages(config: Config) -> dict[str, str]:
-    """{stage: 'ran' or why not}; a missing compiler is an error, for C-simulation was asked for."""
+    """{stage: 'ran' or why not}."""
     asked = STAGES[: STAGES.index(config.until) + 1]
     stages = {stage: "ran" if stage in asked else f"not asked for (--until {config.until})" for stage in STAGES}
     if "csim" in asked and not can_compile(config.backend):
         stages["csim"] = f"a {config.backend} project compiles only with its vendor's compiler"
-    elif "csim" in asked:
-        compiler()
     if "emulate" in asked and config.backend not in EMULATED:
         stages["emulate"] = f"the emulator follows the C++ of {' and '.join(EMULATED)} projects"
     for before, stage in (("csim", "emulate"), ("emulate", "rtl"), ("rtl", "cosim"), ("rtl", "synth")):
@@ -269,16 +392,19 @@ def _readable(graph: Graph, stages: dict[str, str]) -> tuple[Layer, ...]:
         return ()
 
 
-def _lowered(layers: tuple[Layer, ...], graph: Graph, config: Config, stages: dict[str, str]) -> Network | None:
+def _lowered(
+    layers: tuple[Layer, ...], graph: Graph, config: Config, stages: dict[str, str], clock: _Clock
+) -> Network | None:
     """The network that becomes RTL; None where RTL is not to be made or cannot be, with the reason in `stages`."""
     if not layers or stages["rtl"] != "ran":
         return None
     ask = partial(lower, layers, graph.ports, graph.heads, config.project_name, config.arch, interleave=config.interleave)
     budget = Budget(config.max_luts, config.max_dsps)
     try:
-        if budget == Budget():
-            return ask(config.interval_cycles)
-        return fitting(ask, config.interval_cycles or shortest_interval(layers, config.arch), budget)
+        with clock.stage("lower"):
+            if budget == Budget():
+                return ask(config.interval_cycles)
+            return fitting(ask, config.interval_cycles or shortest_interval(layers, config.arch), budget)
     except FpgaMlError as error:
         stages["rtl"] = error.what
         stages |= {s: "needs rtl, which did not run" for s in ("cosim", "synth") if stages[s] == "ran"}
@@ -336,4 +462,4 @@ class _Clock:
         self.watcher.stage(name)
         start = time.perf_counter()
         yield
-        self.timings_s[name] = round(time.perf_counter() - start, 3)
+        self.timings_s[name] = round(self.timings_s.get(name, 0.0) + time.perf_counter() - start, 3)

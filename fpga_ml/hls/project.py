@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,27 @@ from fpga_ml.toolchain.gxx import build_library
 Array = npt.NDArray[np.float64]
 _TESTBENCH_SAMPLES = 100
 _CHECKED = ("Vitis", "Vivado")  # backends whose C++ streams and helpers our testbench speaks
+_PROBE_BYTES = 1 << 20
+_TEMPORARY = "set TMPDIR to a folder with some space"
 _MARKS = ("report.json", "build_prj.tcl", "build_lib.sh", "CMakeLists.txt", "Makefile")
+
+
+def check_writable(target: Path) -> None:
+    """Raise, before any work, where a project cannot be put in `target`, or no temporary file be written."""
+    _check_replaceable(target)
+    above = next(p for p in target.absolute().parents if p.exists())
+    _probe(above, target, "choose another folder with -o")
+    try:
+        temporary = Path(tempfile.gettempdir())
+    except OSError as error:
+        raise FpgaMlError("there is no folder for temporary files", where=str(error), do=_TEMPORARY) from None
+    _probe(temporary, temporary, _TEMPORARY)
+
+
+def _probe(folder: Path, where: Path, do: str) -> None:
+    with disk_errors(where, do), tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(_PROBE_BYTES))
+        file.flush()
 
 
 @contextmanager
@@ -78,8 +99,8 @@ def _swap(new: Path, target: Path) -> None:
 
 
 @contextmanager
-def disk_errors(target: Path) -> Iterator[None]:
-    """What the operating system says of a folder, in a sentence."""
+def disk_errors(target: Path, do: str = "choose another folder with -o") -> Iterator[None]:
+    """What the operating system says of a folder, in a sentence. do: where it cannot be written."""
     try:
         yield
     except OSError as error:
@@ -87,7 +108,7 @@ def disk_errors(target: Path) -> Iterator[None]:
         raise FpgaMlError(
             "the disk is full" if full else f"cannot write: {error.strerror or error}",
             where=str(target),
-            do="free some space; the previous project is untouched" if full else "choose another folder with -o",
+            do="free some space; the previous project is untouched" if full else do,
         ) from error
 
 

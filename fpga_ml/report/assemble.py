@@ -55,8 +55,7 @@ class Build:
     @property
     def classifies(self) -> bool:
         """Labels, where there are any, are class numbers of the first output."""
-        y = self.samples.y
-        return self.source.decides or (y is not None and bool(np.issubdtype(y.dtype, np.integer)))
+        return self.source.decides or self.samples.classified
 
 
 def assemble(build: Build) -> dict[str, Any]:
@@ -200,7 +199,7 @@ def _metrics(build: Build) -> dict[str, dict[str, float | None]]:
     if y is None:
         return {}
     if build.classifies:
-        return {stage: metrics.classifier(o[0].reshape(len(y), -1), y) for stage, o in outputs.items()}
+        return {stage: metrics.classifier(o[0].reshape(y.size, -1), y.ravel()) for stage, o in outputs.items()}
     return {stage: {**metrics.regression(_joined(o), y)} for stage, o in outputs.items()}
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,19 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.errors import FpgaMlError, suggest
+from fpga_ml.simulate.labels import checked_labels
 
 Array = npt.NDArray[np.float64]
 _Arrays = dict[str, npt.NDArray[Any]]
 Inputs = Sequence[tuple[str, tuple[int, ...]]]
 _RANDOM_SAMPLES = 1000
+_CODES = ("scale", "offset")
+_LABELS = ("y", "label", "labels", "target", "targets", "truth", "class", "classes")  # what others call them
 
 
 @dataclass(frozen=True)
 class Samples:
-    """x: one array (N, ...) per input; y: class numbers or targets (N, ...), None without; origin: where from."""
+    """x: one array (N, ...) per input; y: class numbers (N, ...) of type int64, or targets of type float64, None without; origin: where from."""
 
     x: tuple[Array, ...]
     y: npt.NDArray[Any] | None
@@ -31,16 +34,26 @@ class Samples:
     def __len__(self) -> int:
         return len(self.x[0])
 
+    @property
+    def classified(self) -> bool:
+        """Whether the labels are class numbers of the first output."""
+        return self.y is not None and self.y.dtype.kind == "i"
+
     def first(self, n: int) -> Samples:
         y = None if self.y is None else self.y[:n]
-        return Samples(tuple(a[:n] for a in self.x), y, self.origin, self.measured)
+        return replace(self, x=tuple(a[:n] for a in self.x), y=y)
+
+    def labelled(self, outputs: Sequence[tuple[int, ...]], *, decides: bool) -> Samples:
+        """With labels that fit the model's outputs; FpgaMlError for others (simulate/labels.py)."""
+        return self if self.y is None else replace(self, y=checked_labels(self.y, outputs, self.origin, decides=decides))
 
 
-def load_samples(data: Any, inputs: Inputs, seed: int) -> Samples:
+def load_samples(data: Any, inputs: Inputs, seed: int, more: Collection[str] = ()) -> Samples:
     """From a path to .npz or .npy, an array, a dict of arrays, or None for random numbers (normal, unit width).
 
     An npz holds `x`, or one array per input by its name, and optionally `y`. Arrays stored as integer codes carry
     `x_scale` and `x_offset` beside them: value = code * scale + offset. What the model has an input of the name of is that input.
+    more: names of arrays that may be there besides. Raises FpgaMlError for any other name, and for arrays that do not fit the inputs.
     """
     if data is None:
         rng = np.random.default_rng(seed)
@@ -60,20 +73,34 @@ def load_samples(data: Any, inputs: Inputs, seed: int) -> Samples:
         origin, arrays = "in memory", {n: np.asarray(v) for (n, _), v in zip(inputs, data, strict=True)}
     else:
         origin, arrays = "in memory", {"x": np.asarray(data)}
-    arrays, y = _apart(arrays, [name for name, _ in inputs])
-    x = tuple(_input(arrays, name, shape, origin, [n for n, _ in inputs]) for name, shape in inputs)
+    names = [name for name, _ in inputs]
+    arrays, y = _apart(arrays, names)
+    x = tuple(_input(arrays, name, shape, origin, names) for name, shape in inputs)
+    _check_names(arrays, names, more, origin)
     _same_length(x, inputs, origin)
-    if y is not None:
-        y = np.asarray(y)
-        if len(y) != len(x[0]):
-            raise FpgaMlError(
-                f"{len(x[0])} samples but {len(y)} labels", where=f"array 'y', {origin}", do="give one label a sample"
-            )
-        if y.ndim == 2 and y.shape[1] > 1 and _is_one_hot(y):
-            y = y.argmax(1)
-        elif y.ndim == 2 and y.shape[1] == 1:
-            y = y[:, 0]
+    if y is not None and (y.ndim == 0 or len(y) != len(x[0])):
+        labels = len(y) if y.ndim else "no"
+        raise FpgaMlError(
+            f"{len(x[0])} samples but {labels} labels", where=f"array 'y', {origin}", do="give one label a sample"
+        )
     return Samples(x, y, origin, True)
+
+
+def names_in(path: Path) -> tuple[str, ...]:
+    """Of the arrays of an npz; () of another file, or none."""
+    return tuple(_read(path)) if path.suffix == ".npz" and path.exists() else ()
+
+
+def _check_names(arrays: _Arrays, names: Sequence[str], more: Collection[str], origin: str) -> None:
+    """Raise for an array that nothing reads: its name may be a slip."""
+    read = dict.fromkeys([*names, *(["x"] if len(names) == 1 else []), "y"])
+    known = {*read, *(f"{n}_{what}" for n in read for what in _CODES), *more}
+    for name in arrays:
+        if name not in known:
+            means = "y" if name.lower().split("_")[0] in _LABELS else name
+            raise FpgaMlError(
+                f"unknown array '{name}'", where=origin, do=f"rename it or leave it out; {suggest(means, read)}"
+            )
 
 
 def _apart(arrays: _Arrays, names: Sequence[str]) -> tuple[_Arrays, npt.NDArray[Any] | None]:
@@ -81,10 +108,6 @@ def _apart(arrays: _Arrays, names: Sequence[str]) -> tuple[_Arrays, npt.NDArray[
     if "y" in names and not (len(names) == 1 and "x" in arrays):
         return arrays, None
     return {k: v for k, v in arrays.items() if k != "y"}, arrays.get("y")
-
-
-def _is_one_hot(y: npt.NDArray[Any]) -> bool:
-    return bool(np.isin(y, (0, 1)).all() and (y.sum(1) == 1).all())
 
 
 def _read(path: Path) -> _Arrays:
@@ -123,8 +146,8 @@ def _input(arrays: _Arrays, name: str, shape: tuple[int, ...], origin: str, name
             do=f"give an array of shape (N, {', '.join(map(str, shape))})",
         )
     real = values.astype(np.float64)
-    scale, offset = (arrays.get(f"{key}_{what}") if f"{key}_{what}" not in names else None for what in ("scale", "offset"))
-    real = real * (1.0 if scale is None else float(scale)) + (0.0 if offset is None else float(offset))
+    scale, offset = (_code(arrays, f"{key}_{what}", origin) if f"{key}_{what}" not in names else None for what in _CODES)
+    real = real * (1.0 if scale is None else scale) + (0.0 if offset is None else offset)
     finite = np.isfinite(real)
     if not finite.all():
         first = tuple(int(i) for i in np.argwhere(~finite)[0])
@@ -134,6 +157,15 @@ def _input(arrays: _Arrays, name: str, shape: tuple[int, ...], origin: str, name
             do="clean the data: hardware has no such values",
         )
     return real
+
+
+def _code(arrays: _Arrays, name: str, origin: str) -> float | None:
+    if name not in arrays:
+        return None
+    value = arrays[name]
+    if value.size != 1 or value.dtype.kind not in "iuf" or not np.isfinite(value).all():
+        raise FpgaMlError(f"'{name}' is not one number", where=f"array '{name}', {origin}", do="give a scalar")
+    return float(value.item())
 
 
 def _same_length(x: Sequence[Array], inputs: Inputs, origin: str) -> None:

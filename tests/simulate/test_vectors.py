@@ -27,16 +27,6 @@ def test_inputs_by_name_in_the_models_order() -> None:
     assert_equal(found.x[1], b)
 
 
-def test_one_hot_labels_become_numbers() -> None:
-    y = np.eye(3)[[2, 0, 1]]
-    assert_equal(load_samples({"x": np.ones((3, 3)), "y": y}, ONE, seed=1).y, [2, 0, 1])
-
-
-def test_targets_stay_as_they_are() -> None:
-    y = np.array([[0.5, 0.5], [1.0, 0.0]])
-    assert_equal(load_samples({"x": np.ones((2, 3)), "y": y}, ONE, seed=1).y, y)
-
-
 def test_without_data_random_and_said_so() -> None:
     first, again, other = (load_samples(None, ONE, seed=s) for s in (1, 1, 2))
     assert not first.measured

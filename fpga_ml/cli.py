@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -137,6 +137,7 @@ def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--effort", type=click.Choice(EFFORTS), help="Of synthesis: estimate, place or route."),
             click.option("--time-limit", "time_limit_s", type=float, help="Of synthesis, seconds a device."),
             click.option("--jobs", type=int, help="Threads of C-simulation; 0: one a core."),
+            click.option("--force", is_flag=True, default=None, help="Build also what is estimated to be too large."),
             click.option("--json", "as_json", is_flag=True, help="Print report.json on stdout and nothing else."),
         )
     ):
@@ -195,8 +196,20 @@ def _build(
         console = Console()
         show(project.report, console)
         console.print(f"  project: {project.folder}", markup=False)
+    if config.until is not None:
+        _check_ran(project.report["stages"], config.stages)
     if not project.agrees:
         sys.exit(1)
+
+
+def _check_ran(states: Mapping[str, str], asked: Sequence[str]) -> None:
+    """Raise for a stage that was asked for and did not run."""
+    for stage in asked:
+        if states[stage] != "ran":
+            raise FpgaMlError(
+                f"stage '{stage}' was asked for and did not run: {states[stage]}",
+                do="ask for fewer stages (--until), or change what stands in its way; the project holds the others",
+            )
 
 
 def _clock(text: str | None) -> dict[str, Any]:

@@ -7,11 +7,12 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, Strict
+from pydantic import BeforeValidator, Field, Strict
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.naming import Naming, top_name
@@ -24,22 +25,29 @@ from fpga_ml.validation import SettingError, checked, one_of, passes
 ARCHITECTURES = {"parallel": "io_parallel", "stream": "io_stream"}
 STRATEGIES = ("latency", "resource", "resource_unrolled", "distributed_arithmetic")
 STAGES = ("convert", "csim", "emulate", "rtl", "cosim", "synth")
+_LAST_STAGE = "cosim"
 SIMULATORS = ("verilator", "icarus")
 SOFTMAX = ("stable", "latency", "legacy", "argmax")
 _MOST_NS = 1e6
+# What hls4ml and others call these.
+_STRATEGIES_ELSEWHERE = {"da": "distributed_arithmetic", "unrolled": "resource_unrolled"}
+_STAGES_ELSEWHERE = {"all": "synth", "compile": "csim", "build": "synth", "simulate": "cosim", "hls": "convert"}
+_ARCHITECTURES_ELSEWHERE = {io: name for name, io in ARCHITECTURES.items()}
+_SIMULATORS_ELSEWHERE = {"iverilog": "icarus"}
 
 
-def check_bits(bits: int, where: str | None = None) -> None:
-    """Raise for a width of weights or activations that QKeras does not hold."""
+def check_bits(bits: int, where: str | None = None, name: str = "bits") -> None:
+    """Raise for a width of weights or activations that QKeras does not hold; name: of the setting."""
     if not 2 <= bits <= 24:
         raise FpgaMlError(
-            f"bits = {bits} is outside 2..24: QKeras rounds in float32, which holds 24 bits",
+            f"{name} = {bits} is outside 2..24: QKeras rounds in float32, which holds 24 bits",
             where=where,
             do="choose 2 to 24 bits; sums are kept in full whatever their width",
         )
 
 
 Bits = Annotated[int, passes(check_bits)]
+WeightBits = Annotated[int, passes(partial(check_bits, name="weight_bits"))]
 Count = Annotated[int, Field(ge=1)]
 Whole = Annotated[int, Field(ge=0)]
 Fixed = Annotated[str, passes(FixedType.parse)]
@@ -57,12 +65,17 @@ class LayerConfig:
 
     bits: Bits | None = None
     reuse_factor: Count | None = None
-    strategy: Annotated[str, one_of("strategy", STRATEGIES)] | None = None
+    strategy: Annotated[str, one_of("strategy", STRATEGIES, _STRATEGIES_ELSEWHERE)] | None = None
     parallelization_factor: Count | None = None
     table_size: Count | None = None
     static: bool | None = None
     softmax: Annotated[str, one_of("softmax", SOFTMAX)] | None = None
     precision: Mapping[str, Fixed] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def _section(value: Any) -> Any:
+    """A layer's settings may be given as a dict."""
+    return LayerConfig(**value) if isinstance(value, dict) and all(isinstance(k, str) for k in value) else value
 
 
 @checked
@@ -72,7 +85,7 @@ class Config:
     backend: hls4ml's; part: None for the backend's default; auto_clock: in place of clock_ns the period with which the RTL answers soonest;
     device: whose delays our own RTL is pipelined for; bits: width of calibrated tensors (weight_bits for
     weights, where they differ); vectors: samples simulated, cosim_vectors: in RTL, besides the corners (None: up to 100, as many as 5,000 cycles take);
-    simulators: of RTL; interval_cycles: between two inferences of our RTL, for which layers share hardware (None: reuse_factor says); max_luts, max_dsps: by estimate, for which the shortest interval is found; interleave: sequences that take turns in a stream, to fill the pipelines of recurrent layers; frame_last: our streams have TLAST, and frames of a wrong length are flagged; synth_devices: that the RTL is synthesised for (none: `device`), effort: how far, time_limit_s: for each; jobs: threads of C-simulation, 0 for one a core.
+    simulators: of RTL; interval_cycles: between two inferences of our RTL, for which layers share hardware (None: reuse_factor says); max_luts, max_dsps: by estimate, for which the shortest interval is found; interleave: sequences that take turns in a stream, to fill the pipelines of recurrent layers; frame_last: our streams have TLAST, and frames of a wrong length are flagged; until: the last stage, which then has to run (None: up to cosim, as far as the backend and the model allow); synth_devices: that the RTL is synthesised for (none: `device`), effort: how far, time_limit_s: for each; force: build also what is estimated to be too large; jobs: threads of C-simulation, 0 for one a core.
     """
 
     backend: Named = "Vitis"
@@ -80,31 +93,36 @@ class Config:
     clock_ns: Annotated[float, Field(ge=0.1, le=_MOST_NS, allow_inf_nan=False)] = 5.0
     auto_clock: bool = False
     device: Annotated[str, one_of("device", DEVICES)] = "generic-16nm"
-    arch: Annotated[str, one_of("arch", ARCHITECTURES)] = "parallel"
-    strategy: Annotated[str, one_of("strategy", STRATEGIES)] = "latency"
+    arch: Annotated[str, one_of("arch", ARCHITECTURES, _ARCHITECTURES_ELSEWHERE)] = "parallel"
+    strategy: Annotated[str, one_of("strategy", STRATEGIES, _STRATEGIES_ELSEWHERE)] = "latency"
     reuse_factor: Count = 1
     bits: Bits = 16
-    weight_bits: Bits | None = None
+    weight_bits: WeightBits | None = None
     input_type: Fixed | None = None
     softmax_table_bits: Annotated[int, Field(ge=4)] = 12
     vectors: Count = 2000
     jobs: Whole = 0
     cosim_vectors: Count | None = None
     simulators: Annotated[
-        tuple[Annotated[str, one_of("simulators", SIMULATORS)], ...], Strict(False), Field(min_length=1)
+        tuple[Annotated[str, one_of("simulators", SIMULATORS, _SIMULATORS_ELSEWHERE)], ...],
+        Strict(False),
+        Field(min_length=1),
     ] = SIMULATORS
     interval_cycles: Count | None = None
     interleave: Count = 1
     frame_last: bool = False
     max_luts: Whole | None = None
     max_dsps: Whole | None = None
-    until: Annotated[str, one_of("until", STAGES)] = "cosim"
+    until: Annotated[str, one_of("until", STAGES, _STAGES_ELSEWHERE)] | None = None
     synth_devices: Annotated[tuple[Annotated[str, one_of("synth_devices", PARTS)], ...], Strict(False)] = ()
     effort: Annotated[str, one_of("effort", EFFORTS)] = "estimate"
     time_limit_s: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
+    force: bool = False
     seed: Whole = 1
     project_name: Named = "myproject"
-    layers: Mapping[str, LayerConfig] = field(default_factory=lambda: MappingProxyType({}))
+    layers: Mapping[str, Annotated[LayerConfig, BeforeValidator(_section)]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
     source: Path | None = None
 
     def layer(self, name: str) -> LayerConfig:
@@ -113,6 +131,11 @@ class Config:
     def where(self, key: str) -> str | None:
         """file:line of a key or section in the configuration file, if it came from one."""
         return _locate(self.source, key) if self.source else None
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Those that are to run."""
+        return STAGES[: STAGES.index(self.until or _LAST_STAGE) + 1]
 
     @property
     def io_type(self) -> str:

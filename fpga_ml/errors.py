@@ -23,11 +23,15 @@ class FpgaMlError(Exception):
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """'did you mean ...?' for a word with one slip of the pen (a letter more, less, other, or two exchanged), case aside; otherwise the list
-    of what is known."""
+    """'did you mean ...?' for a word with one slip of the pen, otherwise the list of what is known."""
     names = sorted(known)
-    close = [name for name in names if _one_slip(word.lower(), name.lower())]
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}"
+    near = closest(word, names)
+    return f"did you mean '{near}'?" if near else f"known: {', '.join(names)}"
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The first name that is the word but for one slip of the pen (a letter more, less, other, or two exchanged), case aside."""
+    return next((name for name in sorted(known) if _one_slip(word.lower(), name.lower())), None)
 
 
 def _one_slip(a: str, b: str) -> bool:

@@ -20,11 +20,13 @@ from fpga_ml.config import STAGES, Config
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.load import Source, load
 from fpga_ml.frontend.prepare import Prepared, prepare
+from fpga_ml.frontend.work import check_samples
 from fpga_ml.hls.project import build_csim, check_writable, csim_of, fresh_folder, write_project, write_vectors
 from fpga_ml.ir.network import Network
 from fpga_ml.layers.base import Layer
 from fpga_ml.lowering.fitting import Budget, fitting
-from fpga_ml.lowering.stream import check_interleaved
+from fpga_ml.lowering.size import check_size
+from fpga_ml.lowering.stream import check_interleaved, check_interval
 from fpga_ml.naming import Naming, folder_name
 from fpga_ml.numerics.types import Raw
 from fpga_ml.report import document
@@ -149,6 +151,7 @@ def compile(
     hls_projects/NAME. rtl: a folder of Verilog, a vendor's `syn/verilog` say, to simulate in place of our own RTL; `Foreign.of`
     (fpga_ml.simulate.foreign) for one with ports or habits of its own. Raises FpgaMlError; the folder then stays as it was.
     """
+    _check_kinds(data, config, rtl, weights=weights, output=output)
     clock = _Clock(watcher or _Silent())
     with clock.stage("load"):
         source = load(model, Path(weights) if weights is not None else None)
@@ -158,9 +161,25 @@ def compile(
         _check_asked(config, given, stages, target := _target(output, source))
         with source.names.errors():
             check_model(source.model)
-        samples = _samples(source, data, config)
+            samples = _samples(source, data, config)
+            if source.model is not None and not config.force:
+                check_samples(source.model, len(samples))
     with source.names.errors():
         return _built(source, samples, config, target, given, stages, clock)
+
+
+def _check_kinds(data: Any, config: Any, rtl: Any, **paths: Any) -> None:
+    """Raise for an argument of `compile` that is of another kind than any that it takes."""
+    if config is not None and not isinstance(config, Config):
+        what = f"config is of type {type(config).__name__}"
+        raise FpgaMlError(what, do="give a fpga_ml.Config: Config(bits=8), or Config.read('fpga_ml.toml')")
+    for name, value in paths.items():
+        if value is not None and not isinstance(value, (str, Path)):
+            raise FpgaMlError(f"{name} is of type {type(value).__name__}", do=f"give {name} as a path")
+    if rtl is not None and not isinstance(rtl, (str, Path, Foreign)):
+        raise FpgaMlError(f"rtl is of type {type(rtl).__name__}", do="give a folder of Verilog, or a Foreign of one")
+    if callable(data):
+        raise FpgaMlError(f"data are of type {type(data).__name__}", do="give arrays (N, ...), or a path to .npz")
 
 
 def _target(output: Path | str | None, source: Source) -> Path:
@@ -171,6 +190,7 @@ def _check_asked(config: Config, rtl: Foreign | None, stages: Mapping[str, str],
     """Raise for what cannot be had on this machine, or not together, before any work."""
     check_target(config)
     _check_turns(config, rtl)
+    check_writable(target)
     devices = [PARTS[d].device for d in (*config.synth_devices, config.device) if d in PARTS and config.effort != "estimate"]
     running = [stage for stage, state in stages.items() if state == "ran"]
     check_tools(
@@ -267,8 +287,13 @@ def _software(
     if source.model is None:
         samples = samples.labelled([shape for _, _, shape in graph.outputs], decides=False)
     check_interleaved(layers, config.project_name, config.interleave if layers else 1)
+    if config.arch == "stream" and stages["rtl"] == "ran":
+        check_interval(layers, graph.heads, config.project_name, config.interval_cycles)
     if given is not None and layers:
         check_ports(given, config.project_name, layers, graph.heads, graph.ports)
+    if layers and stages["rtl"] == "ran" and not config.force:
+        asked = (config.arch, config.interval_cycles)
+        check_size(layers, *asked, simulated=stages["cosim"] == "ran", model=source.name)
     network = None
     if config.auto_clock:
         network = _lowered(layers, graph, config, stages, clock)
@@ -356,8 +381,8 @@ def _check_turns(config: Config, rtl: Path | str | Foreign | None) -> None:
 
 def _stages(config: Config) -> dict[str, str]:
     """{stage: 'ran' or why not}."""
-    asked = STAGES[: STAGES.index(config.until) + 1]
-    stages = {stage: "ran" if stage in asked else f"not asked for (--until {config.until})" for stage in STAGES}
+    asked = config.stages
+    stages = {stage: "ran" if stage in asked else f"not asked for (--until {asked[-1]})" for stage in STAGES}
     if "csim" in asked and not can_compile(config.backend):
         stages["csim"] = f"a {config.backend} project compiles only with its vendor's compiler"
     if "emulate" in asked and config.backend not in EMULATED:
@@ -404,7 +429,7 @@ def _lowered(
         with clock.stage("lower"):
             if budget == Budget():
                 return ask(config.interval_cycles)
-            return fitting(ask, config.interval_cycles or shortest_interval(layers, config.arch), budget)
+            return fitting(ask, config.interval_cycles or shortest_interval(layers, graph.heads, config.arch), budget)
     except FpgaMlError as error:
         stages["rtl"] = error.what
         stages |= {s: "needs rtl, which did not run" for s in ("cosim", "synth") if stages[s] == "ran"}

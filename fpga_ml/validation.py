@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
+from types import MappingProxyType
 from typing import Any, TypeVar, dataclass_transform
 
 from pydantic import AfterValidator, ConfigDict, ValidationError
@@ -70,13 +71,14 @@ def passes(check: Callable[[Any], object]) -> AfterValidator:
     return AfterValidator(checked_value)
 
 
-def one_of(kind: str, known: Iterable[str]) -> AfterValidator:
-    """A name from a list; kind: what an error calls it."""
+def one_of(kind: str, known: Iterable[str], elsewhere: Mapping[str, str] = MappingProxyType({})) -> AfterValidator:
+    """A name from a list; kind: what an error calls it; elsewhere: {what others call it: the name}."""
     names = tuple(known)
 
     def check(value: str) -> None:
         if value not in names:
-            raise FpgaMlError(f"unknown {kind} '{value}'", do=suggest(value, names))
+            same = elsewhere.get(value.lower())
+            raise FpgaMlError(f"unknown {kind} '{value}'", do=f"did you mean '{same}'?" if same else suggest(value, names))
 
     return passes(check)
 
@@ -87,7 +89,8 @@ def _told(error: ErrorDetails, known: Mapping[str, Any]) -> SettingError:
     key, name, value, context = path[-1], ".".join(path), error["input"], error.get("ctx", {})
     match error["type"]:
         case "ours":
-            return SettingError(key, context["what"], context["do"])
+            named = key in context["what"]
+            return SettingError(key, context["what"] if named else f"{name}: {context['what']}", context["do"])
         case "unexpected_keyword_argument":
             return SettingError(key, f"unknown setting '{key}'", suggest(key, known.keys() - {"source"}))
         case "greater_than_equal":

@@ -19,7 +19,7 @@ from hls4ml.model.graph import ModelGraph
 from hls4ml.model.types import XnorPrecisionType
 from hls4ml.utils.config import create_config
 
-from fpga_ml.bridge import table_settings
+from fpga_ml.bridge import instead, table_settings
 from fpga_ml.bridge.lacks import check_cpp
 from fpga_ml.bridge.mended import mended
 from fpga_ml.bridge.mends import own_factors
@@ -161,11 +161,7 @@ def check_model(model: Any | None) -> None:
         name = type(layer).__name__
         where = f"layer '{layer.name}' of model '{model.name}'"
         if name not in known:
-            raise FpgaMlError(
-                f"layer '{layer.name}' is a {name}, which hls4ml {hls4ml.__version__} does not convert",
-                where=where,
-                do="replace it by layers that convert: `fpga-ml doctor --layers` lists them",
-            )
+            raise FpgaMlError(_unknown(layer, name), where=where, do=_instead(layer, name))
         _check_options(call, where)
         for attribute in ("activation", "recurrent_activation"):
             function = getattr(layer, attribute, None)
@@ -177,8 +173,20 @@ def check_model(model: Any | None) -> None:
                 raise FpgaMlError(
                     f"activation '{used}' of layer '{layer.name}' is not one that hls4ml computes",
                     where=where,
-                    do=f"use one of {', '.join(sorted(allowed))}",
+                    do=instead.for_activation(used, allowed),
                 )
+
+
+def _unknown(layer: Any, name: str) -> str:
+    """name: of the layer's class."""
+    if type(layer).__module__.split(".")[0] in ("keras", "qkeras"):
+        return f"layer '{layer.name}' is a {name}, which hls4ml {hls4ml.__version__} does not convert"
+    return f"layer '{layer.name}' is of a class of your own, {name}, of which no tool knows what it computes"
+
+
+def _instead(layer: Any, name: str) -> str:
+    base = next((k.__name__ for k in type(layer).__mro__[1:] if k.__name__ in supported_layers()), None)
+    return f"use a {base}, from which it is derived, if it computes the same" if base else instead.for_layer(name)
 
 
 # Options of layers that hls4ml drops, or misreads: the one value that it takes.
@@ -194,12 +202,12 @@ _TAKEN: Mapping[str, Any] = {
 
 def _check_options(call: Call, where: str) -> None:
     """Raises FpgaMlError for an option of a layer that the C++ does not follow."""
-    for name, instead in _options(call):
+    for name, taken in _options(call):
         value = getattr(call.layer, name)
         raise FpgaMlError(
             f"layer '{call.layer.name}' has {name} = {value!r}, which hls4ml {hls4ml.__version__} does not follow",
             where=where,
-            do=f"use {name} = {instead}",
+            do=f"use {name} = {taken}",
         )
 
 
@@ -267,6 +275,7 @@ def _convert_keras(
         model, output_dir=str(folder), hls_config=hls_config, allow_da_fallback=False, **_target(config)
     )
     _check_ends(graph, model.name)
+    _check_roles(graph, calibrated, config)
     check_cpp(graph, config)
     _check_types(graph)
     return graph
@@ -282,6 +291,21 @@ def _check_ends(graph: Any, model: str) -> None:
                 where=f"model '{model}'",
                 do="leave one of them out",
             )
+
+
+def _check_roles(graph: Any, calibrated: Calibrated, config: Config) -> None:
+    """Raises FpgaMlError for a precision of something that a layer does not have."""
+    for name, own in config.layers.items():
+        nodes = [n for n in graph.get_layers() if n.name == name or n.name.startswith(f"{name}_")]
+        variables = [w.name for layer in calibrated.model.layers if layer.name == name for w in layer.weights]
+        known = {"result", "weight", "bias", *variables, *(role.removesuffix("_t") for n in nodes for role in n.types)}
+        for role in own.precision:
+            if role not in known:
+                raise FpgaMlError(
+                    f"layer '{name}' has no '{role}' whose precision could be set",
+                    where=config.where(role) or f"layers['{name}'].precision",
+                    do=suggest(role, known),
+                )
 
 
 def _check_types(graph: Any) -> None:

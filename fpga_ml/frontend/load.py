@@ -71,6 +71,11 @@ class Source:
 
 def load(model: Any, weights: Path | None = None) -> Source:
     """A Keras model, a path to one, or a folder under models/, as a Source; checked for what cannot be built."""
+    if not isinstance(model, (keras.Model, str, Path)):
+        raise FpgaMlError(
+            f"the model is of type {type(model).__name__}",
+            do="give a Keras model, or a path to a .keras, .h5 or .json file or to a model's folder",
+        )
     source = _in_memory(model) if isinstance(model, keras.Model) else _from_path(Path(model), weights)
     if source.model is not None:
         with source.names.errors():

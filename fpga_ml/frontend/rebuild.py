@@ -61,6 +61,7 @@ def calls(model: Any) -> list[Call]:
         for node in functional._nodes_by_depth[depth]:
             layer = node.operation
             if not isinstance(layer, keras.layers.Layer):
+                _check_masks(functional)
                 raise FpgaMlError(
                     f"'{layer.name}' is a bare operation ({type(layer).__name__}), which hls4ml cannot read",
                     where=f"model '{model.name}'",
@@ -84,6 +85,18 @@ def calls(model: Any) -> list[Call]:
             seen[name] += 1
             found.append(Call(key, layer, tuple(node.input_tensors), tuple(node.outputs)))
     return found
+
+
+def _check_masks(model: Any) -> None:
+    """Raises FpgaMlError for a layer that masks steps; Keras puts operations that compute its mask into the model."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False):
+            option = "" if isinstance(layer, keras.layers.Masking) else " with mask_zero"
+            raise FpgaMlError(
+                f"layer '{layer.name}' is a {type(layer).__name__}{option}: it masks steps, and hardware computes every step",
+                where=f"layer '{layer.name}' of model '{model.name}'",
+                do=f"{'set mask_zero=False' if option else 'leave it out'}, and train on sequences of one length",
+            )
 
 
 def consumers(all_calls: Sequence[Call], skip: Collection[str] = ()) -> dict[str, list[Call]]:

@@ -45,13 +45,7 @@ def stream(
     turn, a time step of each, as one frame of the network (then interval_cycles is for each of them). Raises FpgaMlError
     for what has no stream, and for an interval below the pixels of a frame."""
     check_interleaved(layers, top, interleave)
-    pixels = most_pixels(layers)
-    if interval_cycles is not None and interval_cycles < pixels:
-        raise FpgaMlError(
-            f"a frame of {pixels} pixels cannot pass in {interval_cycles} cycles, one pixel a cycle",
-            where=f"network '{top}'",
-            do=f"ask for an interval of at least {pixels} cycles",
-        )
+    check_interval(layers, heads, top, interval_cycles)
     lowering = _Lowering(ports, tuple(heads), interval_cycles, interleave)
     for layer in _without_padding(layers, heads):
         lowering.add(layer)
@@ -86,9 +80,20 @@ def check_interleaved(layers: Sequence[Layer], top: str, interleave: int) -> Non
             )
 
 
-def most_pixels(layers: Sequence[Layer]) -> int:
-    """Of any tensor: so many cycles a frame takes at least."""
-    return max(tokens_of(layer.shape) for layer in layers)
+def check_interval(layers: Sequence[Layer], heads: Sequence[str], top: str, interval_cycles: int | None) -> None:
+    """Raise for an interval below the pixels of a frame."""
+    pixels = most_pixels(layers, heads)
+    if interval_cycles is not None and interval_cycles < pixels:
+        raise FpgaMlError(
+            f"a frame of {pixels} pixels cannot pass in {interval_cycles} cycles, one pixel a cycle",
+            where=f"network '{top}'",
+            do=f"ask for an interval of at least {pixels} cycles",
+        )
+
+
+def most_pixels(layers: Sequence[Layer], heads: Sequence[str]) -> int:
+    """Of any tensor: so many cycles a frame takes at least. Zeros around an image are none; heads: output layers."""
+    return max(tokens_of(layer.shape) for layer in _without_padding(layers, heads))
 
 
 def tokens_of(shape: Sequence[int]) -> int:

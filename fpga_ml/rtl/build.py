@@ -32,9 +32,9 @@ def lower(
     return parallel(layers, ports, heads, top, interval_cycles)
 
 
-def shortest_interval(layers: Sequence[Layer], arch: str) -> int:
-    """Cycles between two inferences that no sharing of hardware can be below."""
-    return most_pixels(layers) if arch == "stream" else 1
+def shortest_interval(layers: Sequence[Layer], heads: Sequence[str], arch: str) -> int:
+    """Cycles between two inferences that no sharing of hardware can be below; heads: output layers."""
+    return most_pixels(layers, heads) if arch == "stream" else 1
 
 
 def emit(network: Network, clock_ns: float, arch: str, model: DelayModel = GENERIC, *, frame_last: bool = False) -> Rtl:

@@ -62,7 +62,7 @@ def load_samples(data: Any, inputs: Inputs, seed: int, more: Collection[str] = (
     if isinstance(data, (str, Path)):
         origin, arrays = str(data), _read(Path(data))
     elif isinstance(data, dict):
-        origin, arrays = "in memory", {k: np.asarray(v) for k, v in data.items()}
+        origin, arrays = "in memory", {str(k): _array(v, f"array '{k}', in memory") for k, v in data.items()}
     elif isinstance(data, (list, tuple)):
         if len(data) != len(inputs):
             raise FpgaMlError(
@@ -70,9 +70,12 @@ def load_samples(data: Any, inputs: Inputs, seed: int, more: Collection[str] = (
                 where="in memory",
                 do="give one array (N, ...) an input",
             )
-        origin, arrays = "in memory", {n: np.asarray(v) for (n, _), v in zip(inputs, data, strict=True)}
+        origin, arrays = (
+            "in memory",
+            {n: _array(v, f"array '{n}', in memory") for (n, _), v in zip(inputs, data, strict=True)},
+        )
     else:
-        origin, arrays = "in memory", {"x": np.asarray(data)}
+        origin, arrays = "in memory", {"x": _array(data, "data, in memory")}
     names = [name for name, _ in inputs]
     arrays, y = _apart(arrays, names)
     x = tuple(_input(arrays, name, shape, origin, names) for name, shape in inputs)
@@ -86,6 +89,13 @@ def load_samples(data: Any, inputs: Inputs, seed: int, more: Collection[str] = (
     return Samples(x, y, origin, True)
 
 
+def _array(values: Any, where: str) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise FpgaMlError(f"these are no array: {error}", where=where, do="give rows of one length") from None
+
+
 def names_in(path: Path) -> tuple[str, ...]:
     """Of the arrays of an npz; () of another file, or none."""
     return tuple(_read(path)) if path.suffix == ".npz" and path.exists() else ()
@@ -97,10 +107,8 @@ def _check_names(arrays: _Arrays, names: Sequence[str], more: Collection[str], o
     known = {*read, *(f"{n}_{what}" for n in read for what in _CODES), *more}
     for name in arrays:
         if name not in known:
-            means = "y" if name.lower().split("_")[0] in _LABELS else name
-            raise FpgaMlError(
-                f"unknown array '{name}'", where=origin, do=f"rename it or leave it out; {suggest(means, read)}"
-            )
+            meant = "did you mean 'y'?" if name.lower().split("_")[0] in _LABELS else suggest(name, read)
+            raise FpgaMlError(f"unknown array '{name}'", where=origin, do=f"rename it or leave it out; {meant}")
 
 
 def _apart(arrays: _Arrays, names: Sequence[str]) -> tuple[_Arrays, npt.NDArray[Any] | None]:
@@ -137,7 +145,11 @@ def _input(arrays: _Arrays, name: str, shape: tuple[int, ...], origin: str, name
     values, where = arrays[key], f"array '{key}', {origin}"
     if values.dtype.kind not in "iufb":
         raise FpgaMlError(f"data of type {values.dtype} are no numbers", where=where, do="give integers or floats")
-    if len(values) == 0 or values.ndim == 0:
+    if values.ndim == 0:
+        raise FpgaMlError(
+            "the data are one number", where=where, do=f"give an array of shape (N, {', '.join(map(str, shape))})"
+        )
+    if values.size == 0:
         raise FpgaMlError("no samples: the array is empty", where=where, do="give at least one sample")
     if tuple(values.shape[1:]) != tuple(shape):
         raise FpgaMlError(

@@ -78,7 +78,7 @@ def test_unsupported_layer() -> None:
     assert message(lambda: fpga_ml.compile(model, config=quick())) == (
         "layer 'volume' is a Conv3D, which hls4ml 1.3.0 does not convert\n"
         "  where: layer 'volume' of model 'net'\n"
-        "  do:    replace it by layers that convert: `fpga-ml doctor --layers` lists them"
+        "  do:    use layers of one or two dimensions: Conv1D, Conv2D and their poolings convert"
     )
 
 
@@ -323,7 +323,10 @@ def test_crash_in_generated_code_is_an_error(tmp_path: Path) -> None:
             "[layers.fc]\nreuse = 2\n",
             "unknown setting 'reuse'\n  where: {path}:2\n  do:    known: bits, parallelization_factor,",
         ),
-        ("[layers.fc.precision]\nresult = 'float'\n", "'float' is not a fixed-point type\n  where: {path}:2"),
+        (
+            "[layers.fc.precision]\nresult = 'float'\n",
+            "precision.result: 'float' is not a fixed-point type\n  where: {path}:2",
+        ),
         ("bits = \n", "not valid TOML"),
     ],
 )

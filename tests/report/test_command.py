@@ -37,6 +37,7 @@ CHANGES: dict[str, Any] = {
     "synth_devices": ("xcup", "ecp5-25k"),
     "effort": "place",
     "time_limit_s": 30.0,
+    "force": True,
 }
 
 

@@ -1,0 +1,146 @@
+"""How large a network's RTL will be, and how long it takes to make and to simulate, before any of it is made.
+
+Rough on purpose: within a factor of two or three for networks of products with constants. The factors were measured (docs/benchmarks.md).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import ceil, prod
+
+import numpy as np
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.layers.base import Input, Layer
+from fpga_ml.layers.linear import Linear
+from fpga_ml.layers.recurrent import Bidirectional, Recurrent
+from fpga_ml.numerics.types import Raw
+
+MOST_MINUTES = 30
+MOST_LUTS = 4_000_000  # no device has more
+_MOST_MEMORY = 0.8  # of the machine's
+_LUTS_PER_DIGIT_BIT = 0.5  # a signed digit of a weight, times the bits of the data and _CARRIED: sums share terms
+_CARRIED = 4
+_LUTS_PER_SHARED_BIT = 4  # of the data, for a multiplier by weights from a memory
+_LUTS_PER_BIT = 2  # of an element that is no sum of products
+_SOLVE_S, _SOLVE_DIGITS, _SOLVE_POWER = 1.2, 2700, 1.77  # seconds for a matrix of so many digits; they grow with this power
+_RTL_S, _COSIM_S = 4e-5, 4e-4  # a LUT
+_SIMULATED_S = 60  # for its vectors, of which simulators get as many as they have the time for
+_MEMORY_BYTES = 4000  # a LUT
+
+
+@dataclass(frozen=True)
+class Size:
+    """products: with constants, that are computed at once; luts; seconds: to make and to simulate the RTL; memory_bytes: for that."""
+
+    products: int
+    luts: int
+    seconds: float
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Sums of products as hardware. digits: signed binary digits of the weights of one instance that is lowered; instances: of it;
+    shared: whether one is used in turn, with its weights in a memory; bits: of the data."""
+
+    digits: int
+    products: int
+    instances: int
+    shared: bool
+    bits: int
+
+
+def size_of(layers: Sequence[Layer], arch: str, interval_cycles: int | None, *, simulated: bool) -> Size:
+    """arch: parallel or stream; interval_cycles: between two inferences, None: by the layers' reuse factors; simulated: whether
+    its co-simulation counts."""
+    widths = {layer.name: layer.result.width for layer in layers}
+    sums = [s for layer in layers for s in _sums(layer, widths, arch, interval_cycles)]
+    luts = sum(_luts(s) for s in sums) + sum(_others(layer, arch) for layer in layers)
+    seconds = sum(_SOLVE_S * (s.digits / _SOLVE_DIGITS) ** _SOLVE_POWER for s in sums if not s.shared)
+    seconds += luts * _RTL_S + (_SIMULATED_S + luts * _COSIM_S) * simulated
+    return Size(sum(s.products * s.instances for s in sums), int(luts), seconds, int(luts) * _MEMORY_BYTES)
+
+
+def check_size(layers: Sequence[Layer], arch: str, interval_cycles: int | None, *, simulated: bool, model: str) -> None:
+    """Raise FpgaMlError for a network whose RTL would be too large, with what is estimated and what can be done."""
+    size = size_of(layers, arch, interval_cycles, simulated=simulated)
+    if _within(size):
+        return
+    gigabytes, minutes = size.memory_bytes / 1e9, size.seconds / 60
+    raise FpgaMlError(
+        f"the RTL would take about {_round(size.luts):,} LUTs, {_round(ceil(minutes)):,} minutes and {gigabytes:.1f} GB to make: "
+        f"{_round(size.products):,} products at once",
+        where=f"model '{model}'",
+        do="; ".join([*_smaller(layers, arch, interval_cycles, simulated), "end with --until csim; or go on with --force"]),
+    )
+
+
+def _within(size: Size) -> bool:
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    fits = size.luts <= MOST_LUTS and size.memory_bytes <= _MOST_MEMORY * machine
+    return fits and size.seconds <= MOST_MINUTES * 60
+
+
+def _smaller(layers: Sequence[Layer], arch: str, interval_cycles: int | None, simulated: bool) -> Iterator[str]:
+    """Settings with which it would not be too large."""
+    streams = arch == "parallel" and any(len(layer.shape) > 1 for layer in layers)
+    if streams and _within(size_of(layers, "stream", interval_cycles, simulated=simulated)):
+        yield "make it a stream with --arch stream"
+    pixels = max(prod(layer.shape[:-1]) for layer in layers) if arch == "stream" else 1
+    for interval in (pixels * (1 << k) for k in range(1, 21)):
+        if interval > (interval_cycles or 1) and _within(size_of(layers, arch, interval, simulated=simulated)):
+            yield f"share hardware with --interval-cycles {interval}"
+            return
+
+
+def _sums(layer: Layer, widths: dict[str, int], arch: str, interval: int | None) -> Iterator[_Sums]:
+    if isinstance(layer, Bidirectional):
+        for half in (layer.forward, layer.backward):
+            yield from _sums(half, widths, arch, interval)
+    if isinstance(layer, Recurrent):
+        steps = layer.steps if arch == "parallel" else 1
+        for part in (layer.cell.inputs, layer.cell.recurrent):
+            shared = part if interval is None or arch == "parallel" else replace(part, reuse=max(1, interval // layer.steps))
+            yield replace(_one(shared, layer.result.width, arch), instances=steps)
+    if isinstance(layer, Linear):
+        reuse = interval if interval is not None else layer.reuse
+        if arch == "stream" and interval is not None:
+            reuse = max(1, interval // len(layer.index))
+        yield _one(replace(layer, reuse=reuse), max(widths.get(r, layer.result.width) for r in layer.reads or ("",)), arch)
+
+
+def _one(layer: Linear, bits: int, arch: str) -> _Sums:
+    positions = len(layer.index)
+    digits, products = _digits(layer.weights), int(np.count_nonzero(layer.weights))
+    if positions > 1 and arch == "parallel":
+        return _Sums(digits, products, ceil(positions / layer.reuse), False, bits)
+    return _Sums(ceil(digits / layer.reuse), ceil(products / layer.reuse), 1, layer.reuse > 1, bits)
+
+
+def _digits(weights: Raw) -> int:
+    """Of all weights in the form with the fewest signed binary digits."""
+    if weights.dtype == object:
+        return int(sum(bin(abs(int(w)) ^ 3 * abs(int(w))).count("1") for w in weights.flat))
+    magnitude = np.abs(weights.astype(np.int64))
+    return int(np.bitwise_count(magnitude ^ (3 * magnitude)).sum())
+
+
+def _luts(s: _Sums) -> float:
+    if s.shared:
+        return s.products * s.bits * _LUTS_PER_SHARED_BIT
+    return s.instances * s.digits * (s.bits + _CARRIED) * _LUTS_PER_DIGIT_BIT
+
+
+def _others(layer: Layer, arch: str) -> float:
+    if isinstance(layer, (Input, Linear, Recurrent, Bidirectional)):
+        return 0.0
+    elements = layer.size if arch == "parallel" else layer.shape[-1]
+    return float(elements * layer.result.width * _LUTS_PER_BIT)
+
+
+def _round(value: int) -> int:
+    """Two digits, for no more are meant."""
+    return int(float(f"{value:.1e}"))

@@ -9,7 +9,6 @@ only.
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import qkeras
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.layers import Steps
 from fpga_ml.frontend.rename import SCOPE
+from fpga_ml.frontend.screen import parsed
 from fpga_ml.naming import Naming, identifier
 
 # Layers that were never Keras' own, of which hls4ml keeps the names (the kernel becomes signs, or -1, 0 and 1, times H); and
@@ -53,18 +53,14 @@ def read_architecture(path: Path) -> dict[str, Any]:
     do = "give a Keras model: model.json with --weights, a full .h5, or a .keras file"
     try:
         if path.suffix == ".json":
-            found = json.loads(path.read_text())
-        else:
-            with h5py.File(path) as file:
-                text = file.attrs.get("model_config")
-                found = json.loads(text) if text is not None else None
-                if found is not None:
-                    found.setdefault("keras_version", str(file.attrs.get("keras_version", "2")))
-    except (OSError, ValueError) as error:
+            return parsed(path.read_bytes(), path)
+        with h5py.File(path) as file:
+            text, version = file.attrs.get("model_config"), str(file.attrs.get("keras_version", "2"))
+    except (OSError, ValueError, RuntimeError) as error:
         raise FpgaMlError(f"'{path}' is not a model: {error}", do=do) from None
-    if not isinstance(found, dict) or "class_name" not in found or "config" not in found:
+    if not isinstance(text, (str, bytes)):
         raise FpgaMlError(f"'{path}' holds no model architecture", do=do)
-    return found
+    return {"keras_version": version, **parsed(text, path)}
 
 
 def naming_of(architecture: Mapping[str, Any]) -> Naming:
@@ -194,7 +190,7 @@ def _layer(entry: Mapping[str, Any]) -> Any:
     if class_name in _SIGNED:
         config["kernel_quantizer"], class_name = _SIGNED[class_name](alpha=_height(config)), "QDense"
     cls = getattr(qkeras, class_name, None) or getattr(keras.layers, class_name, None)
-    if not inspect.isclass(cls):
+    if not (inspect.isclass(cls) and issubclass(cls, keras.layers.Layer)):
         raise CannotRebuild(f"class {class_name} of layer '{config.get('name')}'")
     for old, new in _RENAMED.get(class_name, {}).items():
         if old in config:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
 import numpy as np
 import qkeras  # noqa: F401  (registers the QKeras layers that a saved model names)
@@ -23,6 +23,7 @@ from fpga_ml.frontend.quantise import activation_name
 from fpga_ml.frontend.rebuild import as_functional, calls, inputs_of
 from fpga_ml.frontend.rename import renamed
 from fpga_ml.frontend.rewrites import rewritten
+from fpga_ml.frontend.screen import screen, screened_keras, screened_weights
 from fpga_ml.naming import Naming
 
 QUANTISED_FILE, FLOAT_FILE, SAMPLE_FILE, CONFIG_FILE = "quantised.keras", "float.keras", "sample.npz", "fpga_ml.toml"
@@ -126,7 +127,7 @@ def _folder(path: Path) -> Source:
     return replace(
         found,
         name=path.resolve().name,
-        float_model=rewritten(renamed(_load_keras(beside))[0]) if beside.exists() else found.float_model,
+        float_model=rewritten(renamed(_load_archive(beside))[0]) if beside.exists() else found.float_model,
         origin=str(path),
         data=path / SAMPLE_FILE if (path / SAMPLE_FILE).exists() else None,
         config=path / CONFIG_FILE if (path / CONFIG_FILE).exists() else None,
@@ -134,11 +135,12 @@ def _folder(path: Path) -> Source:
 
 
 def _load_keras(path: Path) -> Any:
+    """Of a file that was screened."""
     try:
         return as_functional(keras.models.load_model(path, compile=False))
     except FpgaMlError:
         raise
-    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:  # Keras raises of every kind for a file that it did not write
         first = str(error).strip().splitlines()
         raise FpgaMlError(
             f"'{path}' is not a model that Keras 3 can read: {first[0] if first else type(error).__name__}",
@@ -146,8 +148,13 @@ def _load_keras(path: Path) -> Any:
         ) from error
 
 
+def _load_archive(path: Path) -> Any:
+    screened_keras(path)
+    return _load_keras(path)
+
+
 def _keras_3(path: Path) -> Source:
-    return _source(_load_keras(path), path.stem, str(path), _sha256(path), "keras-3")
+    return _source(_load_archive(path), path.stem, str(path), _sha256(path), "keras-3")
 
 
 def _json_or_h5(path: Path, weights: Path | None) -> Source:
@@ -155,29 +162,43 @@ def _json_or_h5(path: Path, weights: Path | None) -> Source:
     if path.suffix == ".json" and weights is None:
         raise FpgaMlError(f"'{path}' holds an architecture without weights", do="add --weights w.h5")
     holder = weights or path
+    screen(architecture, path, screened_weights(holder))
     if not is_legacy(architecture):
         model = _load_keras(path) if path.suffix != ".json" else _keras_3_json(path, holder)
         return _source(model, path.stem, str(path), _sha256(holder), "keras-3")
-    if not h5py.is_hdf5(holder):
-        raise FpgaMlError(f"'{holder}' is not an HDF5 file", do="give the weights that Keras saved")
-    names = naming_of(architecture)
-    try:
-        with names.errors():
-            model = as_functional(rebuild_legacy(architecture, holder, names))
-    except CannotRebuild as error:
-        reason = f"{names.shown(str(error))} is in neither Keras 3 nor qkeras-v3"
-        files = LegacyFiles(path, holder, reason)
-        ports = input_ports(architecture)
-        return Source(path.stem, None, None, str(path), _sha256(holder), "keras-2", ports, files, names)
+    with _understood(path):
+        names, ports = naming_of(architecture), input_ports(architecture)
+        try:
+            with names.errors():
+                model = as_functional(rebuild_legacy(architecture, holder, names))
+        except CannotRebuild as error:
+            reason = f"{names.shown(str(error))} is in neither Keras 3 nor qkeras-v3"
+            files = LegacyFiles(path, holder, reason)
+            return Source(path.stem, None, None, str(path), _sha256(holder), "keras-2", ports, files, names)
     found = _source(model, path.stem, str(path), _sha256(holder), "keras-2", names)
     return replace(found, legacy=LegacyFiles(path, holder))
+
+
+@contextmanager
+def _understood(path: Path) -> Iterator[None]:
+    """A configuration that lacks what Keras 2 wrote, or has it otherwise, is one error."""
+    try:
+        yield
+    except FpgaMlError:
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError, RecursionError) as error:
+        first = next(iter(str(error).splitlines()), "")
+        raise FpgaMlError(
+            f"'{path}' is not a model that Keras 2 wrote: {type(error).__name__}: {first}",
+            do="save it again, as .keras or .h5",
+        ) from error
 
 
 def _keras_3_json(path: Path, weights: Path) -> Any:
     try:
         model = keras.models.model_from_json(json.dumps(json.loads(path.read_text())))
         model.load_weights(weights)
-    except (ValueError, TypeError, OSError) as error:
+    except Exception as error:  # Keras raises of every kind for a file that it did not write
         raise FpgaMlError(
             f"weights '{weights}' do not fit '{path}': {str(error).splitlines()[0]}", do="give the model's own weights"
         ) from error

@@ -59,6 +59,7 @@ def fresh_folder(target: Path) -> Iterator[Path]:
     beside = _beside(target, "new")
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+        _clear(target)
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir()
     try:
@@ -71,6 +72,29 @@ def fresh_folder(target: Path) -> Iterator[Path]:
 
 def _beside(target: Path, what: str) -> Path:
     return target.parent / f".{folder_name(target.name)}.{os.getpid()}.{what}"
+
+
+def _clear(target: Path) -> None:
+    """Of runs that were killed: what they had begun goes, and what they had taken away comes back."""
+    pattern = re.compile(rf"\.{re.escape(folder_name(target.name))}\.(\d+)\.(new|old)")
+    for left in target.parent.iterdir():
+        found = pattern.fullmatch(left.name)
+        if found is None or _runs(int(found[1])):
+            continue
+        if found[2] == "old" and not target.exists():
+            left.rename(target)
+        else:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _check_replaceable(target: Path) -> None:

@@ -145,7 +145,7 @@ def read(folder: Path) -> dict[str, Any]:
         raise FpgaMlError(f"'{folder}' holds no report.json", do="give a project folder that fpga-ml compile wrote")
     try:
         report: dict[str, Any] = json.loads(path.read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise FpgaMlError(f"not valid JSON: {error}", where=str(path), do="compile the model again") from None
     found = report.get("schema_version") if isinstance(report, dict) else None
     if found != SCHEMA_VERSION:

@@ -301,7 +301,7 @@ DATA: dict[str, tuple[Try, str]] = {
     "no file": (called(data="none.npz"), "data file 'none.npz' not found"),
     "text for an npz": (data_file("d.npz", b"nonsense"), "is no file of NumPy arrays: "),
     "an empty file": (data_file("d.npz", b""), "is no file of NumPy arrays: "),
-    "a cut npz": (data_file("d.npz", b"PK\x03\x04"), "is no file of NumPy arrays: "),
+    "a cut npz": (data_file("d.npz", b"PK\x03\x04"), "is no archive: File is not a zip file"),
     "a folder": (lambda folder: called(data=folder)(folder), "is no file of NumPy arrays: "),
 }
 
@@ -479,7 +479,10 @@ LAYERS: dict[str, tuple[Try, str]] = {
     ),
     "inputs beyond 128 bits": (built(lambda: net(fc()), X * 1e30), "accum of layer 'fc' is "),
     "a large dense model": (built(lambda: deep(500, 4)), "the RTL would take about "),
-    "a large convolution": (built(lambda: net(L.Conv2D(32, 3), shape=(64, 64, 8)), np.zeros((4, 64, 64, 8))), "the RTL would take about "),
+    "a large convolution": (
+        built(lambda: net(L.Conv2D(32, 3), shape=(64, 64, 8)), np.zeros((4, 64, 64, 8))),
+        "the RTL would take about ",
+    ),
     "samples for hours": (
         built(lambda: deep(600, 6), np.zeros((400_000, 4)), vectors=400_000),
         "to simulate 400000 samples would take about ",

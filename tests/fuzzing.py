@@ -180,16 +180,22 @@ def _far(report: Mapping[str, Any]) -> str:
     return f"a table is off by {steps:g} steps: {first}" if steps > most else ""
 
 
-def recorded(seeds: Iterable[int], run: Run, file: Path) -> list[Outcome]:
-    """As `outcomes`, added to a file, a line each; seeds that are in it, of the same commit and as far, are not run again."""
+def recorded(
+    seeds: Iterable[int], run: Run, file: Path, progress: Callable[[Outcome], None] = lambda _: None
+) -> list[Outcome]:
+    """As `outcomes`, added to a file, a line each; seeds that are in it, of the same commit and as far, are not run again. progress:
+    is called with each outcome, also with those of the file."""
     lines = file.read_text().splitlines() if file.exists() else []
     before = [Outcome(**json.loads(line)) for line in lines]
     known = {o.seed: o for o in before if (o.commit, o.until) == (run.commit, run.until)}
+    for seed in (s for s in seeds if s in known):
+        progress(known[seed])
     with file.open("a") as found:
         for outcome in outcomes([s for s in seeds if s not in known], run):
             known[outcome.seed] = outcome
             found.write(json.dumps(asdict(outcome)) + "\n")
             found.flush()
+            progress(outcome)
     return [known[s] for s in seeds]
 
 

@@ -40,7 +40,10 @@ class Sample:
 
 
 class Mismatches:
-    """What went wrong in one run: differences, the first of them whole, and broken rules."""
+    """What went wrong in one run: differences, the first of them whole, and broken rules.
+
+    closed: the run was ended before its last vector, at so many differences as were asked for; nothing is added any more.
+    """
 
     def __init__(self, mode: Mode) -> None:
         self.mode: Mode = mode
@@ -48,6 +51,7 @@ class Mismatches:
         self._mismatches: list[Mismatch] = []
         self.count = 0
         self.x_values = 0
+        self.closed = False
 
     @property
     def wrong(self) -> int:
@@ -56,6 +60,8 @@ class Mismatches:
 
     def fault(self, signal: str, cycle: int, what: str) -> None:
         """A broken rule; the first of its kind is kept, the others are counted."""
+        if self.closed:
+            return
         known = self._faults.get((signal, what))
         self._faults[signal, what] = (
             replace(known, count=known.count + 1) if known else Fault(self.mode, signal, cycle, what, 1)
@@ -70,6 +76,8 @@ class Mismatches:
         self, vector: int | None, output: str, element: int, port: str, cycle: int, expected: int | None, got: str
     ) -> None:
         """An output value that is not what was expected."""
+        if self.closed:
+            return
         self.count += 1
         if len(self._mismatches) < _KEPT_MISMATCHES:
             self._mismatches.append(Mismatch(self.mode, vector, output, element, port, cycle, expected, got))

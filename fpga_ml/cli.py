@@ -234,18 +234,21 @@ def rtl(**options: Any) -> None:
 @main.command()
 @_build_options
 @click.option("--rtl", type=click.Path(path_type=Path), help="Verilog to simulate instead of ours (a vendor's syn/verilog).")
+@click.option("--rtl-top", default="", metavar="NAME", help="With --rtl: its top module; default: the project's name.")
 @click.option(
     "--port", "ports", multiple=True, metavar="OURS=THEIRS", help="With --rtl: what it calls a port; one or several."
 )
-@click.option("--skip", multiple=True, type=click.Choice(("resets", "idle")), help="With --rtl: what is not asked of it.")
+@click.option("--skip", multiple=True, type=click.Choice(("resets", "idle")), help="With --rtl: a check to leave out.")
 @click.option("--flush", default=0, metavar="N", help="With --rtl: N vectors more, which push the last outputs out.")
-def cosim(rtl: Path | None, ports: tuple[str, ...], skip: tuple[str, ...], flush: int, **options: Any) -> None:
+def cosim(rtl: Path | None, rtl_top: str, ports: tuple[str, ...], skip: tuple[str, ...], flush: int, **options: Any) -> None:
     """Build MODEL up to RTL simulation: Verilator and Icarus against C-simulation."""
     from fpga_ml.simulate.foreign import Foreign, ports_given
 
-    if rtl is None and (ports or skip or flush):
-        raise FpgaMlError("--port, --skip and --flush are for RTL from elsewhere", do="give its folder with --rtl")
-    foreign = None if rtl is None else Foreign.of(rtl, ports_given(ports), skip, flush)
+    if rtl is None and (rtl_top or ports or skip or flush):
+        raise FpgaMlError(
+            "--rtl-top, --port, --skip and --flush are for RTL from elsewhere", do="give its folder with --rtl"
+        )
+    foreign = None if rtl is None else Foreign.of(rtl, ports_given(ports), skip, flush, rtl_top)
     _build(**options, until="cosim", rtl=foreign)
 
 

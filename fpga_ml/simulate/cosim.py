@@ -18,6 +18,7 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.tb.cosim_types import (
     MODES,
     CosimResult,
+    Edges,
     Fault,
     Mismatch,
     Mode,
@@ -37,6 +38,7 @@ from fpga_ml.toolchain.run import Command, run_all
 __all__ = [
     "MODES",
     "CosimResult",
+    "Edges",
     "Fault",
     "Mismatch",
     "Mode",

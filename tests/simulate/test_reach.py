@@ -45,7 +45,7 @@ ZEROS = np.zeros((1, 4), np.int64)
 
 def found() -> np.ndarray:
     """Vectors that meet what all zeros do not."""
-    (more,) = reaching(network(), [ZEROS], [(-32, 31)], 64, seed=1)
+    (more,) = reaching(network(), [ZEROS], [(-32, 31)], 64, seed=1).vectors
     return more.reshape(-1, 4)
 
 
@@ -63,7 +63,7 @@ def test_edges_of_the_result_are_reached() -> None:
 
 
 def test_vectors_stay_within_bounds_and_number() -> None:
-    (few,) = reaching(network(), [ZEROS], [(-5, 7)], 6, seed=2)
+    (few,) = reaching(network(), [ZEROS], [(-5, 7)], 6, seed=2).vectors
     assert 0 < len(few) <= 6
     assert few.min() >= -5
     assert few.max() <= 7

@@ -20,7 +20,7 @@ from fpga_ml.numerics import Rounding
 from fpga_ml.report import document
 from fpga_ml.report.summary import show
 from fpga_ml.rtl.build import Rtl, build_rtl
-from fpga_ml.simulate.cosim import cosim
+from fpga_ml.simulate.cosim import Vectors, cosim
 from fpga_ml.simulate.emulate import emulate_outputs
 from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.prove import raw_inputs, vectors_of
@@ -212,6 +212,8 @@ def test_a_top_with_other_names(project: fpga_ml.Project, tmp_path: Path) -> Non
         {"ours": output, "theirs": [f"y_{k}" for k in range(elements)]},
     ]
     assert f"ports jets <- {given}" in shown(found.report)
+    travelling = Vectors.load(found.folder / "tests" / "vectors.json")
+    assert [t.name for t in (*travelling.inputs, *travelling.outputs)] == [given, output]
 
 
 def test_verilog_that_does_not_compile_is_an_error_before_conversion(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def compile(
     calibrate on and to simulate: an array (N, ...), a dict of arrays, a path to .npz; None for the folder's own, else
     random numbers. config: by default the folder's fpga_ml.toml. output: the project's folder, by default
     hls_projects/NAME. rtl: a folder of Verilog, a vendor's `syn/verilog` say, to simulate in place of our own RTL; `Foreign.of`
-    (fpga_ml.simulate.foreign) for one with ports or habits of its own. Raises FpgaMlError; the folder then stays as it was.
+    (fpga_ml.simulate.foreign) for one with ports or behaviour of its own. Raises FpgaMlError; the folder then stays as it was.
     """
     _check_kinds(data, config, rtl, weights=weights, output=output)
     clock = _Clock(watcher or _Silent())

@@ -67,8 +67,8 @@ def main() -> int:
 
         def show(outcome: fuzzing.Outcome) -> None:
             finds[outcome.verdict] += 1
-            told = ", ".join(f"{n} {verdict}" for verdict, n in finds.items())
-            progress.update(task, advance=1, description=f"seeds: {told}")
+            counts = ", ".join(f"{n} {verdict}" for verdict, n in finds.items())
+            progress.update(task, advance=1, description=f"seeds: {counts}")
 
         found = fuzzing.recorded(asked.seeds, run, asked.json, show)
     print(fuzzing.summary(found))

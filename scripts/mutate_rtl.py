@@ -1,13 +1,13 @@
-"""Single faults in the RTL of reference designs: how many the co-simulation sees.
+"""Single faults in the RTL of reference designs: how many the co-simulation detects.
 
     python scripts/mutate_rtl.py --seed S [--design NAME ...] [--count 100] [--json FILE] [--work FOLDER]
 
 A run goes on where FILE, of one JSON line a fault, ends. The table at the end has a row a design:
 
   faults      faults that compile; the next five columns and 'survived' add up to it
-  text        seen when the tables and FIFOs of the text are compared with the network's, without simulation
-  Icarus      seen in Icarus
-  Verilator   seen in Verilator, and not in Icarus
+  text        detected when the tables and FIFOs of the text are compared with the network's, without simulation
+  Icarus      detected in Icarus
+  Verilator   detected in Verilator, and not in Icarus
   equivalent  Yosys or ABC proved that the fault changes no output
   reason      a person wrote in tests/mutation/reasons.toml why the fault changes nothing that matters
   survived    none of these; the fault is printed as it is found
@@ -39,15 +39,15 @@ HEAD = ("design", "faults", "text", "Icarus", "Verilator", "equivalent", "reason
 
 
 def row(name: str, trials: list[Trial]) -> str:
-    told = Counter(t.outcome for t in trials)
-    counts = [told[o] for o in ("text", "icarus", "verilator", "equivalent", "reason", "survived")]
+    outcomes = Counter(t.outcome for t in trials)
+    counts = [outcomes[o] for o in ("text", "icarus", "verilator", "equivalent", "reason", "survived")]
     seconds = sum(t.seconds for t in trials) / max(1, len(trials))
     return f"| {name} | {len(trials)} | {' | '.join(map(str, counts))} | {seconds:.1f} |"
 
 
 def enough(trials: list[Trial]) -> bool:
-    told = Counter(t.outcome for t in trials)
-    return told["survived"] <= 0.01 * len(trials) and told["reason"] <= 0.02 * len(trials)
+    outcomes = Counter(t.outcome for t in trials)
+    return outcomes["survived"] <= 0.01 * len(trials) and outcomes["reason"] <= 0.02 * len(trials)
 
 
 def tried(name: str, asked: argparse.Namespace, progress: Progress) -> list[Trial]:

@@ -1,4 +1,4 @@
-"""Seeds of `fuzz_networks`, each built in a process of its own and judged: do all roads give the same bits?"""
+"""Seeds of `fuzz_networks`, each built in a process of its own and judged: do all simulations give the same bits?"""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def _stopped(stages: Mapping[str, str], backend: str) -> str:
 
 
 def built(model: Any, data: Any, config: Any, folder: Path) -> tuple[Any, str]:
-    """The project of a model, and where two roads to its outputs part, '' for nowhere."""
+    """The project of a model, and where two simulations of it differ, '' for nowhere."""
     import fpga_ml
 
     project = fpga_ml.compile(model, data=data, config=config, output=folder)

@@ -74,9 +74,9 @@ class Foreign:
 
     def not_asked(self, arch: Architecture) -> tuple[str, ...]:
         """The checks that are left out, in words."""
-        told = {"resets": "resets in mid-run", "idle": "ap_idle when all is through"}
+        words = {"resets": "resets in mid-run", "idle": "ap_idle when all is through"}
         left = [f"{_OWN_RULES[arch]}: checked of RTL of fpga_ml only"]
-        left += [f"{told[s]} (--skip {s})" for s in self.skip]
+        left += [f"{words[s]} (--skip {s})" for s in self.skip]
         left += [f"whether the last outputs come without {self.flush} vectors more (--flush)"] * bool(self.flush)
         return tuple(left)
 
@@ -94,7 +94,7 @@ def _same(name: str, ports: tuple[str, ...]) -> bool:
 
 
 def ports_given(texts: Iterable[str]) -> dict[str, str]:
-    """From OURS=THEIRS, one or more; raises FpgaMlError for others."""
+    """{ours: theirs} of texts OURS=THEIRS; raises FpgaMlError for others."""
     found = {}
     for text in texts:
         ours, equals, theirs = (part.strip() for part in text.partition("="))

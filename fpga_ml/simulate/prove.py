@@ -101,7 +101,7 @@ def vectors_of(
 
 def proof_vectors(bench: Bench, x: Sequence[Raw], outputs: Simulate) -> Vectors:
     """Raw inputs x, one array (N, ...) an input, with what `outputs` makes of them, and vectors of our own: the corners of the
-    inputs' types, some that reach what no sample does (simulate/reach.py), and some over the whole types. Filled up with zeros to whole
+    inputs' types, some that drive inner values to edges which no sample reaches (simulate/reach.py), and some over the whole types. Filled up with zeros to whole
     groups where samples are interleaved."""
     layers, rtl = bench.layers, bench.rtl
     affordable = max(4, _OWN_CYCLES // rtl.interval_cycles)
@@ -149,7 +149,7 @@ def prove(
 ) -> tuple[CosimResult, ...]:
     """Every simulator asked for, every mode: back to back, with random gaps, with resets in mid-run.
 
-    files: of `rtl`, which keeps the timing that it promises; foreign: what stands in its place and promises nothing. Where samples
+    files: of `rtl`, whose timing is checked; foreign: RTL in its place, which guarantees no timing. Where samples
     are interleaved, vectors are whole groups; latency and interval are a group's. A simulator gets as many vectors as it can simulate in
     its time, from all over; stop_at: so many differences end a run, 0 for never.
     """
@@ -174,14 +174,14 @@ def prove(
             flush=given.flush,
             probes=None if foreign else rtl.probes,
         )
-        told = replace(
+        result = replace(
             _by_sample(run, own, rtl.interleave),
             not_asked=(*_left_out(own, vectors), *unasked),
             kinds=dict(Counter(own.kinds)),
             edges=own.edges,
             ports=ports,
         )
-        found.append(told)
+        found.append(result)
     return tuple(found)
 
 
@@ -228,7 +228,7 @@ class Bench:
         return self.simulate(folder, proof_vectors(self, x, outputs))
 
     def simulate(self, folder: Path, vectors: Vectors, *, stop_at: int = 0) -> tuple[CosimResult, ...]:
-        """All that is asked of the RTL in folder/rtl. stop_at: so many differences end a simulation, 0 for never."""
+        """All checks of the RTL in folder/rtl. stop_at: so many differences end a simulation, 0 for never."""
         files = tuple(folder / "rtl" / name for name in self.rtl.files)
         sim, faults = folder / "sim", tuple(self.text_faults(folder))
         found = prove(files, self.rtl, vectors, sim, self.seed, self.simulators, foreign=self.given, stop_at=stop_at)
@@ -264,7 +264,7 @@ def check_ports(foreign: Foreign, top: str, layers: Sequence[Layer], heads: Sequ
 
 
 def _by_sample(run: CosimResult, vectors: Vectors, interleave: int) -> CosimResult:
-    """What was found in groups, told of the samples in them."""
+    """Mismatches of groups of interleaved samples, given by sample."""
     sizes = {t.name: t.shape[-1] for t in vectors.outputs}
 
     def of(m: Mismatch) -> Mismatch:

@@ -89,8 +89,8 @@ class Mismatches:
 
 
 class Scoreboard:
-    """promise: the top's own timing, to the cycle: when ap_ready, ap_done and ap_idle are high, with all outputs in the cycle of
-    ap_done. Of a top without one no output may come after its ap_done, unless later vectors push it out (flush)."""
+    """promise: the guaranteed latency and interval, from which ap_ready, ap_done and ap_idle are known in every cycle, with all outputs in
+    the cycle of ap_done. Without it no output may come after its ap_done, unless later vectors push it out (flush)."""
 
     def __init__(
         self, mode: Mode, vectors: Vectors, outputs: Sequence[OutputPort], promise: Promise | None, flush: int
@@ -120,7 +120,7 @@ class Scoreboard:
     def latency_cycles(self) -> int | None:
         """Of the first vector: from its start to its last output.
 
-        A top without a promise may accept a start at its end (Vitis HLS does for intervals above 1): there the start is
+        A top without guaranteed timing may accept a start at its end (Vitis HLS does for intervals above 1): there the start is
         the first offer.
         """
         if self._first is None or self._first.completed is None or self._first.accepted is None:
@@ -156,7 +156,7 @@ class Scoreboard:
             self._retire()
 
     def timing(self, seen: Sample, *, start: bool, complete: bool, resetting: bool) -> None:
-        """ap_ready, ap_done and ap_idle against the promise; start: the level of ap_start; complete: it and all valid signals are high.
+        """ap_ready, ap_done and ap_idle against the guaranteed timing; start: the level of ap_start; complete: it and all valid signals are high.
 
         A start in a reset is lost, and whether ap_ready answers it does not matter.
         """

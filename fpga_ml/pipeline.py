@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -199,7 +200,8 @@ def _check_asked(source: Source, config: Config, rtl: Foreign | None, stages: Ma
     check_writable(target)
     if rtl is not None:
         top = config.identified(source.names, [name for name, _ in source.inputs]).project_name
-        rtl.check(top, config.simulators if "cosim" in running else ())
+        outputs = [] if source.model is None else [math.prod(t.shape[1:]) for t in source.model.outputs]
+        rtl.check(top, config.simulators if "cosim" in running else (), len(source.inputs), outputs)
 
 
 def _built(

@@ -51,11 +51,12 @@ class Foreign:
             raise FpgaMlError(f"{flush} vectors cannot be sent", where="--flush", do="give 0 or more")
         return cls(rtl_files_of(Path(folder)), dict(ports or {}), tuple(skip), flush, top, str(folder))
 
-    def check(self, project_name: str, simulators: Sequence[str]) -> None:
-        """Raise FpgaMlError for what can be seen without the model: a top that is not there or has no clock, reset or handshake, and
-        Verilog that a simulator cannot read. project_name: that of a top without a name of its own."""
+    def check(self, project_name: str, simulators: Sequence[str], inputs: int = 0, outputs: Sequence[int] = ()) -> None:
+        """Raise FpgaMlError for what can be seen without types: a top that is not there, has no clock, reset or handshake, or too few data
+        ports, and Verilog that a simulator cannot read. project_name: that of a top without a name of its own; inputs: how many the
+        model has; outputs: elements of each, () where they are not known."""
         name = self.top or project_name
-        check_top(read_top(self.files, name))
+        check_top(read_top(self.files, name), inputs, outputs)
         if "verilator" in simulators:
             verilator.check(verilator.find(), self.files, name)
         if "icarus" in simulators:

@@ -8,7 +8,7 @@ the order of the header.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -182,11 +182,26 @@ def stream_ports(top: Top) -> tuple[StreamPort, ...]:
     return tuple(found)
 
 
-def check_top(top: Top) -> None:
-    """Raise where a top cannot be simulated whatever its tensors are: without clock, reset and handshake, or with FIFO ports."""
+def check_top(top: Top, inputs: int, outputs: Sequence[int]) -> None:
+    """Raise for what is wrong with a top whatever the types of its tensors are: no clock, reset or handshake, FIFO ports, fewer data ports
+    than needed. inputs: how many tensors; outputs: elements of each tensor, () where they are not known."""
     _no_fifos(top)
-    control_of(top)
-    stream_ports(top)
+    stream = architecture(top) == "stream"
+    streams, outside = stream_ports(top), control_of(top).names
+    names: dict[Direction, set[str]] = {"input": set(), "output": set()}
+    for direction, found in names.items():
+        plain = (p.name for p in top.ports if p.direction == direction and p.name not in outside)
+        tensors = {p.tensor for p in streams if p.direction == direction}
+        found |= tensors if stream else {name for name in plain if not name.endswith(_VALID)}
+    needed: dict[Direction, int] = {"input": inputs, "output": len(outputs) if stream else sum(outputs)}
+    for direction, number in needed.items():
+        if len(names[direction]) < number:
+            kind = "streams" if stream else "data ports"
+            raise FpgaMlError(
+                f"the top has {len(names[direction])} {direction} {kind}, but the model needs {number}",
+                where=f"module '{top.name}'",
+                do="give RTL of this model, or name its top with --rtl-top",
+            )
 
 
 def control_of(top: Top) -> Control:

@@ -241,6 +241,21 @@ def test_a_top_that_is_not_there(tmp_path: Path) -> None:
     assert "--port" not in str(error.value)
 
 
+def test_a_top_with_too_few_ports(tmp_path: Path) -> None:
+    (tmp_path / "tiny.sv").write_text(TINY)
+    Foreign.of(tmp_path).check("tiny", (), 1, [2])
+    with pytest.raises(FpgaMlError, match="the top has 2 output data ports, but the model needs 5"):
+        Foreign.of(tmp_path).check("tiny", (), 1, [2, 3])
+    with pytest.raises(FpgaMlError, match="the top has 1 input data ports, but the model needs 2"):
+        Foreign.of(tmp_path).check("tiny", (), 2)
+    folder = tmp_path / "streams"
+    folder.mkdir()
+    (folder / "top.v").write_text((RTL / "element_streams.v").read_text())
+    Foreign.of(folder).check("element_streams", (), 1, [4])
+    with pytest.raises(FpgaMlError, match="the top has 1 output streams, but the model needs 2"):
+        Foreign.of(folder).check("element_streams", (), 1, [4, 4])
+
+
 @pytest.mark.parametrize("simulator", ["verilator", "icarus"])
 def test_verilog_that_a_simulator_cannot_read(tmp_path: Path, simulator: str) -> None:
     (tmp_path / "tiny.sv").write_text(TINY)

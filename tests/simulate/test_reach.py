@@ -70,6 +70,15 @@ def test_vectors_stay_within_bounds_and_number() -> None:
     assert found().tolist() == found().tolist()
 
 
+def test_goals_that_no_vector_meets_are_counted() -> None:
+    """As many as a second search starts with that has all vectors of the first, and may give none of its own."""
+    some, none = (reaching(network(), [ZEROS], [(-32, 31)], most, seed=1) for most in (5, 0))
+    known = np.concatenate([ZEROS, some.vectors[0].reshape(-1, 4)])
+    again = reaching(network(), [known], [(-32, 31)], 0, seed=2)
+    assert some.goals == none.goals == again.goals
+    assert 0 < some.unmet == again.unmet < none.unmet < none.goals
+
+
 FAULTS = {  # of the saturation's condition
     "the rounding's carry": r" \| \w+_near\[\d+\]",
     "its top bits": r"\(\|\w+\[\d+:\d+\]\) \| ",

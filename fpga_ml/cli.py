@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from fpga_ml import __version__
 from fpga_ml.cli_celeste import celeste
 from fpga_ml.config import ARCHITECTURES, STAGES, Config
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.progress import progress_bar
 from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.synthesise.result import EFFORTS, Effort
 
@@ -80,12 +81,6 @@ class _Shown:
     def samples(self, total: int) -> Callable[[int], None]:
         self.progress.update(self.task, total=total, completed=0)
         return lambda done: self.progress.advance(self.task, done)
-
-
-def _progress() -> Progress:
-    columns = (SpinnerColumn(), TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 @contextmanager
@@ -187,7 +182,7 @@ def _build(
     settings |= {name: settings.get(name) or None for name in ("simulators", "synth_devices")}
     settings |= _clock(settings.get("clock_ns"))
     config = (Config.read(path) if path else Config()).replace(**settings)
-    with _progress() as progress:
+    with progress_bar() as progress:
         watcher = _Shown(progress)
         project = compile(model, weights=weights, data=data, config=config, output=output, rtl=rtl, watcher=watcher)
     if as_json:
@@ -239,18 +234,21 @@ def rtl(**options: Any) -> None:
 @main.command()
 @_build_options
 @click.option("--rtl", type=click.Path(path_type=Path), help="Verilog to simulate instead of ours (a vendor's syn/verilog).")
+@click.option("--rtl-top", default="", metavar="NAME", help="With --rtl: its top module; default: the project's name.")
 @click.option(
     "--port", "ports", multiple=True, metavar="OURS=THEIRS", help="With --rtl: what it calls a port; one or several."
 )
-@click.option("--skip", multiple=True, type=click.Choice(("resets", "idle")), help="With --rtl: what is not asked of it.")
+@click.option("--skip", multiple=True, type=click.Choice(("resets", "idle")), help="With --rtl: a check to leave out.")
 @click.option("--flush", default=0, metavar="N", help="With --rtl: N vectors more, which push the last outputs out.")
-def cosim(rtl: Path | None, ports: tuple[str, ...], skip: tuple[str, ...], flush: int, **options: Any) -> None:
+def cosim(rtl: Path | None, rtl_top: str, ports: tuple[str, ...], skip: tuple[str, ...], flush: int, **options: Any) -> None:
     """Build MODEL up to RTL simulation: Verilator and Icarus against C-simulation."""
     from fpga_ml.simulate.foreign import Foreign, ports_given
 
-    if rtl is None and (ports or skip or flush):
-        raise FpgaMlError("--port, --skip and --flush are for RTL from elsewhere", do="give its folder with --rtl")
-    foreign = None if rtl is None else Foreign.of(rtl, ports_given(ports), skip, flush)
+    if rtl is None and (rtl_top or ports or skip or flush):
+        raise FpgaMlError(
+            "--rtl-top, --port, --skip and --flush are for RTL from elsewhere", do="give its folder with --rtl"
+        )
+    foreign = None if rtl is None else Foreign.of(rtl, ports_given(ports), skip, flush, rtl_top)
     _build(**options, until="cosim", rtl=foreign)
 
 
@@ -289,7 +287,7 @@ def synth(
         for device in devices or (None,):
             click.echo(write_scripts(project, tool=tool, device=device, effort=effort, steps=asked))
         return
-    with _progress() as progress:
+    with progress_bar() as progress:
         run = partial(synthesise, time_limit_s=time_limit, only_reports=only == "reports", watch=_Shown(progress).stage)
         rows = [
             run(project, tool=tool, device=device, effort=effort, steps=asked).as_json() for device in devices or (None,)
@@ -315,7 +313,7 @@ def board(project: Path, board: str, line: str, baud: int, only: str | None, tim
     if only == "sources":
         click.echo(write_sources(project, board, line=line, baud=baud).folder)
         return
-    with _progress() as progress:
+    with progress_bar() as progress:
         built = build(project, board, line=line, baud=baud, time_limit_s=time_limit, watch=_Shown(progress).stage)
     console = Console()
     console.print("\n".join(synthesis([built.result.as_json()])), soft_wrap=True, highlight=False, markup=False)
@@ -402,7 +400,7 @@ def evaluate(name: str, data: Path | None, output: Path | None, as_json: bool, s
         import fpga_ml.pipeline  # noqa: F401
         from fpga_ml import models as known
     model = known.named(_MODELS, name)
-    with _progress() as progress:
+    with progress_bar() as progress:
         figures = known.evaluate(model, data=data, output=output, rtl=rtl, watcher=_Shown(progress))
     if save:
         known.save(model, figures)
@@ -439,7 +437,7 @@ def models_synth(
         from fpga_ml import models as known
         from fpga_ml.synthesise import models as synthesis
     model = known.named(_MODELS, name)
-    with _progress() as progress:
+    with progress_bar() as progress:
         rows = synthesis.figures(
             model,
             devices=devices or ("ecp5-85k",),

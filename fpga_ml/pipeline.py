@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -36,11 +37,11 @@ from fpga_ml.rtl.build import emit, lower, shortest_interval
 from fpga_ml.schedule.auto import soonest_clock_ns
 from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.simulate.compare import Check, check_csim
-from fpga_ml.simulate.cosim import CosimResult
+from fpga_ml.simulate.cosim import CosimResult, Vectors
 from fpga_ml.simulate.csim import CSim
 from fpga_ml.simulate.emulate import Emulation, check_emulator, emulate
 from fpga_ml.simulate.foreign import Foreign
-from fpga_ml.simulate.prove import Bench, check_ports, default_vectors, raw_inputs
+from fpga_ml.simulate.prove import Bench, check_ports, default_vectors, proof_vectors, raw_inputs
 from fpga_ml.simulate.travel import write_tests
 from fpga_ml.simulate.vectors import Inputs, Samples, load_samples, names_in
 from fpga_ml.synthesise.parts import PARTS
@@ -149,7 +150,7 @@ def compile(
     calibrate on and to simulate: an array (N, ...), a dict of arrays, a path to .npz; None for the folder's own, else
     random numbers. config: by default the folder's fpga_ml.toml. output: the project's folder, by default
     hls_projects/NAME. rtl: a folder of Verilog, a vendor's `syn/verilog` say, to simulate in place of our own RTL; `Foreign.of`
-    (fpga_ml.simulate.foreign) for one with ports or habits of its own. Raises FpgaMlError; the folder then stays as it was.
+    (fpga_ml.simulate.foreign) for one with ports or behaviour of its own. Raises FpgaMlError; the folder then stays as it was.
     """
     _check_kinds(data, config, rtl, weights=weights, output=output)
     clock = _Clock(watcher or _Silent())
@@ -158,7 +159,7 @@ def compile(
         config = config or (Config.read(source.config) if source.config else Config())
         given = rtl if rtl is None or isinstance(rtl, Foreign) else Foreign.of(rtl)
         stages = _stages(config)
-        _check_asked(config, given, stages, target := _target(output, source))
+        _check_asked(source, config, given, stages, target := _target(output, source))
         with source.names.errors():
             check_model(source.model)
             samples = _samples(source, data, config)
@@ -186,7 +187,7 @@ def _target(output: Path | str | None, source: Source) -> Path:
     return Path(output) if output is not None else Path("hls_projects") / folder_name(source.name)
 
 
-def _check_asked(config: Config, rtl: Foreign | None, stages: Mapping[str, str], target: Path) -> None:
+def _check_asked(source: Source, config: Config, rtl: Foreign | None, stages: Mapping[str, str], target: Path) -> None:
     """Raise for what cannot be had on this machine, or not together, before any work."""
     check_target(config)
     _check_turns(config, rtl)
@@ -197,6 +198,10 @@ def _check_asked(config: Config, rtl: Foreign | None, stages: Mapping[str, str],
         running, () if rtl is None and "cosim" not in running else config.simulators, {d.family for d in devices if d}
     )
     check_writable(target)
+    if rtl is not None:
+        top = config.identified(source.names, [name for name, _ in source.inputs]).project_name
+        outputs = [] if source.model is None else [math.prod(t.shape[1:]) for t in source.model.outputs]
+        rtl.check(top, config.simulators if "cosim" in running else (), len(source.inputs), outputs)
 
 
 def _built(
@@ -222,7 +227,7 @@ def _built(
             if target.exists() or made.check is None:
                 raise
             failure = _without_rtl(error, folder, target, stages)
-        build = made.build(source, asked, stages, hardware, dict(clock.timings_s))
+        build = made.build(source, asked, given, stages, hardware, dict(clock.timings_s))
         report = assemble(build)
         document.write(report, folder / "report.json")
     if failure is not None:
@@ -253,12 +258,20 @@ class _Software:
     emulation: Emulation | None = None
 
     def build(
-        self, source: Source, asked: Config, stages: dict[str, str], hardware: _Hardware, timings_s: dict[str, float]
+        self,
+        source: Source,
+        asked: Config,
+        given: Foreign | None,
+        stages: dict[str, str],
+        hardware: _Hardware,
+        timings_s: dict[str, float],
     ) -> Build:
         """As the report takes it."""
         rtl = None if hardware.bench is None else hardware.bench.rtl
         told, seen = asked.replace(clock_ns=self.config.clock_ns), (self.check, self.emulation)
-        return Build(source, self.samples, self.prepared, self.graph, *seen, rtl, hardware.runs, told, stages, timings_s)
+        return Build(
+            source, self.samples, self.prepared, self.graph, *seen, rtl, hardware.runs, told, stages, timings_s, given
+        )
 
 
 @dataclass(frozen=True)
@@ -332,15 +345,17 @@ def _hardware(
             own.write(_made(folder / "rtl"))
             _tell(names, folder / "rtl" / f"{own.top}.sv")
             bench = Bench(own, layers, graph.heads, graph.ports, config.seed, config.simulators, given, network)
-    if csim is not None:
-        with clock.stage("tests"):
-            rtl = None if bench is None else bench.rtl
-            write_tests(folder, config.project_name, config.backend, graph, csim, made.prepared.x, layers, rtl)
+    proven: Vectors | None = None
     if bench is not None and csim is not None and stages["cosim"] == "ran":
         with clock.stage("cosim"):
             count = config.cosim_vectors or default_vectors(bench.rtl)
             x = raw_inputs(layers, [a[:count] for a in made.prepared.x])
-            runs = bench.run(folder, x, lambda a: csim.run_raw(a, jobs=config.jobs))
+            proven = proof_vectors(bench, x, lambda a: csim.run_raw(a, jobs=config.jobs))
+            runs = bench.simulate(folder, proven)
+    if csim is not None:
+        with clock.stage("tests"):
+            rtl = None if bench is None else bench.rtl
+            write_tests(folder, config.project_name, config.backend, graph, csim, made.prepared.x, layers, rtl, proven)
     return _Hardware(bench, runs)
 
 

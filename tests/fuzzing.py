@@ -1,4 +1,4 @@
-"""Seeds of `fuzz_networks`, each built in a process of its own and judged: do all roads give the same bits?"""
+"""Seeds of `fuzz_networks`, each built in a process of its own and judged: do all simulations give the same bits?"""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def _stopped(stages: Mapping[str, str], backend: str) -> str:
 
 
 def built(model: Any, data: Any, config: Any, folder: Path) -> tuple[Any, str]:
-    """The project of a model, and where two roads to its outputs part, '' for nowhere."""
+    """The project of a model, and where two simulations of it differ, '' for nowhere."""
     import fpga_ml
 
     project = fpga_ml.compile(model, data=data, config=config, output=folder)
@@ -180,16 +180,22 @@ def _far(report: Mapping[str, Any]) -> str:
     return f"a table is off by {steps:g} steps: {first}" if steps > most else ""
 
 
-def recorded(seeds: Iterable[int], run: Run, file: Path) -> list[Outcome]:
-    """As `outcomes`, added to a file, a line each; seeds that are in it, of the same commit and as far, are not run again."""
+def recorded(
+    seeds: Iterable[int], run: Run, file: Path, progress: Callable[[Outcome], None] = lambda _: None
+) -> list[Outcome]:
+    """As `outcomes`, added to a file, a line each; seeds that are in it, of the same commit and as far, are not run again. progress:
+    is called with each outcome, also with those of the file."""
     lines = file.read_text().splitlines() if file.exists() else []
     before = [Outcome(**json.loads(line)) for line in lines]
     known = {o.seed: o for o in before if (o.commit, o.until) == (run.commit, run.until)}
+    for seed in (s for s in seeds if s in known):
+        progress(known[seed])
     with file.open("a") as found:
         for outcome in outcomes([s for s in seeds if s not in known], run):
             known[outcome.seed] = outcome
             found.write(json.dumps(asdict(outcome)) + "\n")
             found.flush()
+            progress(outcome)
     return [known[s] for s in seeds]
 
 

@@ -16,7 +16,7 @@ from fpga_ml.report.document import read, schema
 
 
 def run(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "fpga_ml.cli", *map(str, words)]
+    command = [sys.executable, "-m", "fpga_ml", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
 
 
@@ -28,6 +28,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     x = samples(model)[0]
     np.savez(folder / "jets.npz", x=x, y=model.predict(x, verbose=0).argmax(1))
     return folder
+
+
+def test_the_package_runs_as_the_command() -> None:
+    said = run("--version").stdout
+    assert said.startswith("fpga-ml, version ")
+    assert (
+        said == subprocess.run([Path(sys.executable).parent / "fpga-ml", "--version"], capture_output=True, text=True).stdout
+    )
 
 
 def test_compile_prints_json_and_nothing_else(files: Path) -> None:

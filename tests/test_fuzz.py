@@ -70,7 +70,9 @@ def test_runs_go_on_from_their_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(fuzzing, "outcomes", pretended)
     file = tmp_path / "found.jsonl"
     for seeds, run in ((range(2), Run(commit="a")), (range(3), Run(commit="a")), (range(1), Run(commit="b"))):
-        assert [o.seed for o in fuzzing.recorded(seeds, run, file)] == [*seeds]
+        seen: list[Outcome] = []
+        assert [o.seed for o in fuzzing.recorded(seeds, run, file, seen.append)] == [*seeds]
+        assert [o.seed for o in seen] == [*seeds]
     assert asked == [0, 1, 2, 0]
 
 

@@ -151,6 +151,7 @@ def test_settings_that_clash_are_refused(tmp_path: Path) -> None:
     read, x, built = Config.read(tmp_path / "c.toml"), sequences(8), chain(CELLS["simple"])
     with pytest.raises(FpgaMlError, match=r"interleave = 4, but arch = 'parallel'(.|\n)*c\.toml:2"):
         fpga_ml.compile(built, data=x, output=tmp_path / "p", config=read)
+    (tmp_path / "top.v").write_text("module myproject; endmodule\n")
     with pytest.raises(FpgaMlError, match="interleave = 4, but RTL from elsewhere"):
         fpga_ml.compile(built, data=x, output=tmp_path / "p", config=read.replace(arch="stream"), rtl=tmp_path)
     with pytest.raises(FpgaMlError, match="interleave = 0 is below 1"):

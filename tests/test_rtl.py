@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 from zoo import ZOO, samples
 
 import fpga_ml
 from fpga_ml.config import Config
+from fpga_ml.errors import FpgaMlError
 from fpga_ml.layers.linear import Linear
 from fpga_ml.numerics import Rounding
+from fpga_ml.report import document
+from fpga_ml.report.summary import show
 from fpga_ml.rtl.build import Rtl, build_rtl
-from fpga_ml.simulate.cosim import cosim
+from fpga_ml.simulate.cosim import Vectors, cosim
 from fpga_ml.simulate.emulate import emulate_outputs
+from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.prove import raw_inputs, vectors_of
+from fpga_ml.tb.verilog import read_top
 
 SHORT = ["tagger_6bit", "tagger_binary", "tagger_ternary", "skip_6bit", "two_inputs_two_heads_float"]
 LONG = [name for name in ZOO if name not in SHORT]
@@ -30,8 +39,16 @@ def test_rtl_equals_csim_in_two_simulators(name: str, vectors: int, tmp_path: Pa
     report = project.report
     assert report["emulator"]["mismatches"] == 0
     assert [run["simulator"] for run in report["cosim"]] == ["verilator", "icarus"]
+    assert "foreign_rtl" not in report
     for run in report["cosim"]:
         assert run["passed"], run["texts"]
+        kinds, modes = run["kinds"], run["modes"]
+        assert (kinds["samples"], kinds["corners"], kinds["uniform"]) == (vectors, 7, 64)
+        assert sum(kinds.values()) == run["vectors"] == modes[0]["vectors"]
+        assert 0 <= run["edges"]["unmet"] < run["edges"]["sought"]
+        assert [m["vectors"] for m in modes[1:]] == [min(200, run["vectors"])] * 2
+        assert [m["resets"] > 0 for m in modes] == [False, False, True]
+        assert (f"{kinds['edges']} at inner edges" in shown(report)) == bool(kinds["edges"])
         assert vectors + 7 + 64 <= run["vectors"] <= vectors + 7 + 64 + 512  # corners, whole types, inner edges
         assert run["latency_cycles"] == report["rtl"]["latency_cycles"]
         assert run["interval_cycles"] == report["rtl"]["interval_cycles"] == 1
@@ -137,6 +154,78 @@ def test_a_faster_clock_takes_more_cycles(project: fpga_ml.Project) -> None:
     assert cycles[0] < cycles[-1]
 
 
+class Told:
+    """A watcher that keeps the names of the stages."""
+
+    def __init__(self, stages: list[str]) -> None:
+        self.stage = stages.append
+
+    def samples(self, total: int) -> Callable[[int], None]:
+        return lambda _: None
+
+
+def shown(report: dict[str, Any]) -> str:
+    """The summary on the terminal."""
+    console = Console(record=True, width=400, file=io.StringIO())
+    show(report, console)
+    return console.export_text()
+
+
+def assert_says_whose(project: Path, folder: Path) -> None:
+    """The report of a build with RTL from elsewhere: data, page and terminal."""
+    report, page = document.read(project), (project / "report.html").read_text()
+    assert (report["foreign_rtl"]["folder"], report["foreign_rtl"]["top"]) == (str(folder), "myproject")
+    assert f"rtl=fpga_ml.simulate.foreign.Foreign.of({str(folder)!r})" in report["command"]
+    text = shown(report)
+    assert f"RTL of {folder}, top myproject, simulated in its place" in text
+    assert "our own RTL, not simulated: " in text
+    assert "not checked: the cycles of ap_ready" in text
+    assert "TDATA" not in text
+    for words in ("RTL from elsewhere was simulated in place of ours", "Latency of our own RTL", str(folder)):
+        assert words in page
+
+
+def wrapper(rtl: Rtl, folder: Path, given: str, output: str) -> None:
+    """A top around ours that calls the input 'jets' and has the outputs last first, as y_0, y_1 and so on."""
+    top = read_top([folder / f"{rtl.top}.sv"], rtl.top)
+    names = {p.name: p.name.replace(given, "jets", 1).replace(f"{output}_", "y_", 1) for p in top.ports}
+    header = ", ".join(f"{p.direction} [{p.width_bits - 1}:0] {names[p.name]}" for p in reversed(top.ports))
+    wired = ", ".join(f".{ours}({theirs})" for ours, theirs in names.items())
+    (folder / "vendor.sv").write_text(f"module vendor_top ({header});\n{rtl.top} inner ({wired});\nendmodule\n")
+
+
+def test_a_top_with_other_names(project: fpga_ml.Project, tmp_path: Path) -> None:
+    """It is bound by its numbers, and the report tells which port is which."""
+    rtl, model = _built(project, project.layers), ZOO["skip_6bit"]()
+    (output,), (given,) = ([p["name"] for p in project.report["model"][side]] for side in ("outputs", "inputs"))
+    folder = tmp_path / "verilog"
+    folder.mkdir()
+    rtl.write(folder)
+    wrapper(rtl, folder, given, output)
+    foreign = Foreign.of(folder, {given: "jets"}, top="vendor_top")
+    config = Config(cosim_vectors=10, simulators=("icarus",))
+    found = fpga_ml.compile(model, data=samples(model), config=config, output=tmp_path / "p", rtl=foreign)
+    assert found.agrees, found.report["cosim"]
+    elements = found.report["model"]["outputs"][0]["shape"][-1]
+    assert found.report["foreign_rtl"]["ports"] == [
+        {"ours": given, "theirs": ["jets"]},
+        {"ours": output, "theirs": [f"y_{k}" for k in range(elements)]},
+    ]
+    assert f"ports jets <- {given}" in shown(found.report)
+    travelling = Vectors.load(found.folder / "tests" / "vectors.json")
+    assert [t.name for t in (*travelling.inputs, *travelling.outputs)] == [given, output]
+
+
+def test_verilog_that_does_not_compile_is_an_error_before_conversion(tmp_path: Path) -> None:
+    (tmp_path / "top.v").write_text(
+        "module myproject (input ap_clk, ap_rst, ap_start, x, output ap_done, ap_ready, ap_idle, y_0, y_1, y_2);\nwire\nendmodule\n"
+    )
+    stages: list[str] = []
+    with pytest.raises(FpgaMlError, match="compiling 'myproject' with Verilator"):
+        fpga_ml.compile(ZOO["skip_6bit"](), output=tmp_path / "p", rtl=tmp_path, watcher=Told(stages))
+    assert stages == ["load"]
+
+
 def test_other_verilog_in_place_of_ours(project: fpga_ml.Project, tmp_path: Path) -> None:
     """`--rtl DIR`: the same model against Verilog from elsewhere, right and wrong."""
     model = ZOO["skip_6bit"]()
@@ -155,6 +244,7 @@ def test_other_verilog_in_place_of_ours(project: fpga_ml.Project, tmp_path: Path
         return [run.passed for run in more]
 
     assert passed("right") == [True, True]
+    assert_says_whose(tmp_path / "right", folder)
     top = folder / "myproject_relu2.sv"
     top.write_text(top.read_text().replace(" + ", " - ", 1) if " + " in top.read_text() else "")
     assert passed("wrong") == [False, False]

@@ -24,6 +24,7 @@ from fpga_ml.naming import folder_name
 from fpga_ml.numerics.types import Raw
 from fpga_ml.simulate.csim import CSim
 from fpga_ml.simulate.words import Port
+from fpga_ml.tb import weights
 from fpga_ml.toolchain.gxx import build_library
 
 Array = npt.NDArray[np.float64]
@@ -136,6 +137,13 @@ def disk_errors(target: Path, do: str = "choose another folder with -o") -> Iter
         ) from error
 
 
+def _check_weights(folder: Path) -> None:
+    """Raise where a vendor's compiler would read other weights than C-simulation does."""
+    wrong = weights.differences(folder / "firmware" / "weights")
+    if wrong:
+        raise FpgaMlError(wrong[0], where="firmware/weights", do="report this: hls4ml wrote one array in two ways")
+
+
 def write_project(graph: Graph, folder: Path, target: Path, backend: str) -> None:
     """hls4ml's files into `folder`, the folder that the graph was converted for; it will be renamed to `target`."""
     with listening(), mended():
@@ -154,6 +162,7 @@ def write_project(graph: Graph, folder: Path, target: Path, backend: str) -> Non
         check_written(graph.hls, folder)
     _mend_headers(folder)
     _forget(folder, target)
+    _check_weights(folder)
     if backend == "Quartus":
         _mend_traces(graph, folder)
     if backend == "Catapult":

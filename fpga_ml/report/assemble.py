@@ -21,6 +21,7 @@ from fpga_ml.schedule.units import shared_cycles
 from fpga_ml.simulate.compare import Check
 from fpga_ml.simulate.cosim import CosimResult
 from fpga_ml.simulate.emulate import Emulation
+from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.vectors import Samples
 
 Array = npt.NDArray[np.float64]
@@ -29,7 +30,7 @@ Array = npt.NDArray[np.float64]
 @dataclass(frozen=True)
 class Build:
     """Everything that the stages of one build made; check, emulation and rtl are None where
-    those did not run; runs: one co-simulation a simulator."""
+    those did not run; runs: one co-simulation a simulator; given: RTL from elsewhere, which is simulated in place of ours."""
 
     source: Source
     samples: Samples
@@ -42,6 +43,7 @@ class Build:
     config: Config
     stages: dict[str, str]
     timings_s: dict[str, float]
+    given: Foreign | None = None
 
     @property
     def outputs(self) -> dict[str, tuple[Array, ...]]:
@@ -66,7 +68,7 @@ def assemble(build: Build) -> dict[str, Any]:
     report: dict[str, Any] = {
         "schema_version": document.SCHEMA_VERSION,
         "fpga_ml": document.versions()["fpga_ml"],
-        "command": document.command(source.origin, weights, data, build.config),
+        "command": document.command(source.origin, weights, data, build.config, build.given),
         "versions": document.versions(),
         "model": {
             "name": source.name,
@@ -100,6 +102,8 @@ def assemble(build: Build) -> dict[str, Any]:
         report["model"]["no_reference"] = source.legacy.reason
     names = source.names
     shown: dict[str, Any] = names.shown(report)
+    if build.given is not None:
+        shown |= {"foreign_rtl": _foreign(build.given, document.top_of(report), build.runs)}
     return shown | ({"names": dict(names.names)} if names.names else {})
 
 
@@ -176,12 +180,27 @@ def _recurrence(rtl: Rtl, clock_ns: float) -> dict[str, Any] | None:
     }
 
 
+def _foreign(given: Foreign, top: str, runs: tuple[CosimResult, ...]) -> dict[str, Any]:
+    """Whose RTL was simulated, and which of its ports carry which tensors."""
+    ports = runs[0].ports if runs else {}
+    return {
+        "folder": given.folder,
+        "top": given.top or top,
+        "files": [str(f) for f in given.files],
+        "ports": [{"ours": name, "theirs": list(theirs)} for name, theirs in ports.items()],
+    }
+
+
 def _cosim(run: CosimResult) -> dict[str, Any]:
     return {
         "simulator": run.simulator,
         "version": run.version,
         "passed": run.passed,
         "vectors": run.vectors,
+        "kinds": run.kinds,
+        "edges": None if run.edges is None else dataclasses.asdict(run.edges),
+        "modes": [{"mode": m.mode, "vectors": m.vectors, "resets": m.resets, "cycles": m.cycles} for m in run.modes],
+        "tables": run.tables,
         "mismatches": run.mismatch_count,
         "latency_cycles": run.latency_cycles,
         "interval_cycles": run.interval_cycles,

@@ -22,6 +22,7 @@ from fpga_ml.report import page
 
 if TYPE_CHECKING:
     from fpga_ml.bridge.convert import Graph
+    from fpga_ml.simulate.foreign import Foreign
 
 SCHEMA_VERSION = 3
 IN_MEMORY = "in memory"
@@ -68,22 +69,26 @@ def config_as_json(config: Config) -> dict[str, Any]:
     return plain
 
 
-def command(model: str, weights: Path | None, data: str, config: Config) -> str:
+def command(model: str, weights: Path | None, data: str, config: Config, given: Foreign | None = None) -> str:
     """What repeats the build: a command line; a call where the model, the data or settings are in memory only.
 
-    model, data: paths, or 'in memory'; data: '' for the model's own.
+    model, data: paths, or 'in memory'; data: '' for the model's own; given: RTL from elsewhere, which `fpga-ml cosim` takes.
     """
     base = Config.read(config.source) if config.source else Config()
     names = [f.name for f in dataclasses.fields(config) if f.name != "source"]
     changed = {n: getattr(config, n) for n in names if getattr(config, n) != getattr(base, n)}
     if config.auto_clock:
         changed.pop("clock_ns", None)  # found by the build
-    if IN_MEMORY in (model, data) or changed.keys() & WITHOUT_OPTION or changed.get("frame_last") is False:
-        return _call(model, weights, data, config.source, changed)
-    words = ["fpga-ml", "compile", f"./{model}" if model.startswith("-") else model]
+    no_line = given is not None and (config.until != "cosim" or not given.folder)
+    if IN_MEMORY in (model, data) or changed.keys() & WITHOUT_OPTION or changed.get("frame_last") is False or no_line:
+        return _call(model, weights, data, config.source, changed, given)
+    words = ["fpga-ml", "cosim" if given else "compile", f"./{model}" if model.startswith("-") else model]
     words += ["--weights", str(weights)] if weights else []
     words += ["--data", data] if data else []
+    words += _given_options(given) if given else []
     words += ["--config", str(config.source)] if config.source else []
+    if given:
+        changed.pop("until", None)
     if "auto_clock" in changed:
         changed["clock_ns"] = "auto" if changed.pop("auto_clock") else config.clock_ns
     for name, value in changed.items():
@@ -93,7 +98,16 @@ def command(model: str, weights: Path | None, data: str, config: Config) -> str:
     return shlex.join(words)
 
 
-def _call(model: str, weights: Path | None, data: str, source: Path | None, changed: dict[str, Any]) -> str:
+def _given_options(given: Foreign) -> list[str]:
+    words = ["--rtl", given.folder] + ["--rtl-top", given.top] * bool(given.top)
+    words += [word for ours, theirs in given.ports.items() for word in ("--port", f"{ours}={theirs}")]
+    words += [word for what in given.skip for word in ("--skip", what)]
+    return words + ["--flush", str(given.flush)] * bool(given.flush)
+
+
+def _call(
+    model: str, weights: Path | None, data: str, source: Path | None, changed: dict[str, Any], given: Foreign | None
+) -> str:
     arguments = ["model" if model == IN_MEMORY else repr(model)]
     arguments += [f"weights={str(weights)!r}"] if weights else []
     arguments += [f"data={'data' if data == IN_MEMORY else repr(data)}"] if data else []
@@ -101,7 +115,16 @@ def _call(model: str, weights: Path | None, data: str, source: Path | None, chan
     read = f"fpga_ml.Config.read(pathlib.Path({str(source)!r}))" + f".replace({settings})" * bool(settings)
     config = read if source else f"fpga_ml.Config({settings})"
     arguments += [f"config={config}"] if source or settings else []
+    arguments += [f"rtl={_given_call(given)}"] if given else []
     return f"fpga_ml.compile({', '.join(arguments)})"
+
+
+def _given_call(given: Foreign) -> str:
+    files = f"tuple(map(pathlib.Path, {[str(f) for f in given.files]}))"
+    arguments = [repr(given.folder)] if given.folder else [files]
+    set_ones = {"ports": dict(given.ports), "skip": given.skip, "flush": given.flush, "top": given.top}
+    arguments += [f"{name}={value!r}" for name, value in set_ones.items() if value]
+    return f"fpga_ml.simulate.foreign.Foreign{'.of' * bool(given.folder)}({', '.join(arguments)})"
 
 
 def ports(graph: Graph) -> dict[str, list[dict[str, Any]]]:

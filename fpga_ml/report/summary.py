@@ -11,6 +11,9 @@ from rich.table import Table
 
 from fpga_ml.report.compare import Row
 
+_MOST_PORTS = 8  # of one tensor, named one by one
+_KINDS = {"samples": "samples", "corners": "corners", "uniform": "uniform", "edges": "at inner edges", "zeros": "zeros"}
+
 
 def show(report: dict[str, Any], console: Console) -> None:
     """A page: verdict, metrics, quantisation, layers that differ, timings, notes."""
@@ -92,13 +95,13 @@ def _verdict(csim: dict[str, Any] | None) -> Iterator[str]:
 
 
 def _hardware(report: dict[str, Any]) -> Iterator[str]:
-    rtl = report["rtl"]
+    rtl, foreign = report["rtl"], report.get("foreign_rtl")
     if rtl is None:
         return
     latency, interval = rtl["latency_cycles"], rtl["interval_cycles"]
     yield (
-        f"RTL: {latency} cycles ({latency * rtl['clock_ns']:.0f} ns at {rtl['clock_ns']:g} ns), interval {interval}, "
-        f"{rtl['register_bits']:,} register bits, {len(rtl['files'])} modules"
+        f"{'our own RTL, not simulated' if foreign else 'RTL'}: {latency} cycles ({latency * rtl['clock_ns']:.0f} ns at "
+        f"{rtl['clock_ns']:g} ns), interval {interval}, {rtl['register_bits']:,} register bits, {len(rtl['files'])} modules"
     )
     known = rtl["recurrence"]
     if known:
@@ -111,10 +114,39 @@ def _hardware(report: dict[str, Any]) -> Iterator[str]:
     memories = f", {area['rom_bits']:,} ROM bits" * bool(area["rom_bits"])
     memories += f", {area['memory_bits']:,} memory bits" * bool(area["memory_bits"])
     yield f"  by estimate {area['luts']:,} LUTs, {area['multipliers']:,} multipliers{memories}"
+    if foreign:
+        yield f"RTL of {escape(foreign['folder'] or foreign['files'][0])}, top {escape(foreign['top'])}, simulated in its place"
+        yield from (f"  {escape(_bound(port))}" for port in foreign["ports"])
     for run in report["cosim"]:
-        verdict = "[green]equals C-simulation[/green]" if run["passed"] else f"[red]{run['mismatches']} mismatches[/red]"
-        yield f"RTL in {run['simulator']} {verdict}, {run['vectors']} vectors, latency {run['latency_cycles']} measured"
-        yield from (f"    {escape(text)}" for text in run["texts"])
+        yield from _simulated(run)
+
+
+def _bound(port: dict[str, Any]) -> str:
+    """Which ports of RTL from elsewhere carry a tensor; of many the first and the last."""
+    theirs: list[str] = port["theirs"]
+    named = [*theirs[:3], "...", theirs[-1]] if len(theirs) > _MOST_PORTS else theirs
+    return f"ports {', '.join(named)} <- {port['ours']}"
+
+
+def _simulated(run: dict[str, Any]) -> Iterator[str]:
+    """A run of one simulator: verdict, what its vectors are, what went wrong, which checks were left out."""
+    verdict = "[green]equals C-simulation[/green]" if run["passed"] else f"[red]{run['mismatches']} mismatches[/red]"
+    yield f"RTL in {run['simulator']} {verdict}, {run['vectors']} vectors, latency {run['latency_cycles']} measured"
+    if run.get("kinds"):
+        yield f"  {_asked(run)}"
+    yield from (f"    {escape(text)}" for text in run["texts"])
+    yield from (f"  [dim]not checked: {escape(text)}[/dim]" for text in run.get("not_asked", ()))
+
+
+def _asked(run: dict[str, Any]) -> str:
+    """In a line."""
+    kinds, edges = run["kinds"], run["edges"]
+    told = [f"{n} {_KINDS[kind]}" for kind, n in kinds.items()]
+    told += [f"{edges['unmet']} of {edges['sought']} edges not reached"] if edges else []
+    fewer = min(mode["vectors"] for mode in run["modes"])
+    told += [f"gaps and resets on {fewer}"] if fewer < run["modes"][0]["vectors"] else []
+    told += [f"{sum(mode['resets'] for mode in run['modes'])} resets"]
+    return ", ".join([*told, *[f"{run['tables']} tables compared"] * bool(run["tables"])])
 
 
 def synthesis(rows: list[dict[str, Any]]) -> Iterator[str]:

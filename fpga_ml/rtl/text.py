@@ -54,6 +54,11 @@ def table_faults(texts: Mapping[str, str], network: Network) -> list[str]:
     return faults + [f"no RTL has the table of {len(f)} entries from address {min(f)}" for f in missing]
 
 
+def table_count(texts: Mapping[str, str]) -> int:
+    """How many tables there are in RTL."""
+    return sum(1 for text in texts.values() for _ in _tables(text))
+
+
 def fifo_faults(top: str, sizes: Iterable[tuple[int, int]]) -> list[str]:
     """FIFOs that the text of the top should have and has not; sizes: (width in bits, depth) of each."""
     there = Counter((int(width), int(depth)) for width, depth in _FIFO.findall(top))

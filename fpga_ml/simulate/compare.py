@@ -1,4 +1,4 @@
-"""Where two roads part: C-simulation against the Keras references, tensor by tensor."""
+"""C-simulation against the Keras references, tensor by tensor, and where they first differ."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.tb.cosim_types import (
     MODES,
     CosimResult,
+    Edges,
     Fault,
     Mismatch,
     Mode,
@@ -37,6 +38,7 @@ from fpga_ml.toolchain.run import Command, run_all
 __all__ = [
     "MODES",
     "CosimResult",
+    "Edges",
     "Fault",
     "Mismatch",
     "Mode",
@@ -81,8 +83,8 @@ def cosim(
 ) -> CosimResult:
     """Drive `top` with every vector in each mode and compare every output, exactly.
 
-    workdir: receives WORKDIR/SIMULATOR/, builds and results; seed: of gaps, resets and start values; promise: the timing of RTL
-    of our own, whose rules (fpga_ml/tb/README.md) are checked besides; None for a vendor's; patience_cycles: without any progress
+    workdir: receives WORKDIR/SIMULATOR/, builds and results; seed: of gaps, resets and start values; promise: guaranteed
+    timing of our own RTL, for which more rules are checked (fpga_ml/tb/README.md); None for a vendor's; patience_cycles: without any progress
     before a run is given up; stop_at: so many differences end a run, 0 for never; idle: ap_idle has to be high when all is
     through; flush: vectors that are sent after the last, to push it out; timeout_s: of each run;
     probes: {name: (signals of the top that are all high when a token is made, tokens of a vector)}, for a timeline, which

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,10 +17,23 @@ from fpga_ml.layers.base import Input, Layer
 from fpga_ml.numerics import FixedType
 from fpga_ml.numerics.types import Raw
 from fpga_ml.rtl.network import Rtl
-from fpga_ml.rtl.text import fifo_faults, table_faults
-from fpga_ml.simulate.cosim import MODES, CosimResult, Mismatch, Mode, Promise, Simulator, Tensor, Vectors, bound, cosim
+from fpga_ml.rtl.text import fifo_faults, table_count, table_faults
+from fpga_ml.simulate.cosim import (
+    MODES,
+    CosimResult,
+    Edges,
+    Mismatch,
+    Mode,
+    Promise,
+    Simulator,
+    Tensor,
+    Vectors,
+    bound,
+    cosim,
+)
 from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.reach import reaching
+from fpga_ml.tb.ports import Stream
 
 Array = npt.NDArray[np.float64]
 Simulate = Callable[[list[Raw]], Sequence[Raw]]  # raw outputs of raw inputs
@@ -87,19 +101,25 @@ def vectors_of(
 
 def proof_vectors(bench: Bench, x: Sequence[Raw], outputs: Simulate) -> Vectors:
     """Raw inputs x, one array (N, ...) an input, with what `outputs` makes of them, and vectors of our own: the corners of the
-    inputs' types, some that reach what no sample does (simulate/reach.py), and some over the whole types. Filled up with zeros to whole
+    inputs' types, some that drive inner values to edges which no sample reaches (simulate/reach.py), and some over the whole types. Filled up with zeros to whole
     groups where samples are interleaved."""
     layers, rtl = bench.layers, bench.rtl
     affordable = max(4, _OWN_CYCLES // rtl.interval_cycles)
     uniform = random_inputs(layers, min(_OWN, affordable), bench.seed)
-    known = [np.concatenate([a, *more]) for a, *more in zip(x, corners(layers), uniform, strict=True)]
+    parts = {"samples": list(x), "corners": corners(layers), "uniform": uniform}
+    edges = None
     inputs = [layer for layer in layers if isinstance(layer, Input)]
     if bench.network is not None and rtl.interleave == 1 and not any(layer.ordered for layer in layers):
         bounds = [_reach(layers, layer) for layer in inputs]
+        known = [np.concatenate(a) for a in zip(*parts.values(), strict=True)]
         found = reaching(bench.network, known, bounds, min(_REACHING, affordable), bench.seed)
-        known = [np.concatenate([a, f.reshape(-1, *a.shape[1:])]) for a, f in zip(known, found, strict=True)]
-    given = [filled(a, rtl.interleave) for a in known]
-    return vectors_of(layers, bench.heads, bench.called, given, outputs(given))
+        parts["edges"] = [f.reshape(-1, *a.shape[1:]) for a, f in zip(known, found.vectors, strict=True)]
+        edges = Edges(found.goals, found.unmet)
+    given = [filled(np.concatenate(a), rtl.interleave) for a in zip(*parts.values(), strict=True)]
+    kinds = [kind for kind, arrays in parts.items() for _ in arrays[0]]
+    kinds += ["zeros"] * (len(given[0]) - len(kinds))
+    vectors = vectors_of(layers, bench.heads, bench.called, given, outputs(given))
+    return replace(vectors, kinds=tuple(kinds), edges=edges)
 
 
 def _tensor(name: str, t: FixedType, shape: tuple[int, ...], raw: Raw) -> Tensor:
@@ -129,17 +149,19 @@ def prove(
 ) -> tuple[CosimResult, ...]:
     """Every simulator asked for, every mode: back to back, with random gaps, with resets in mid-run.
 
-    files: of `rtl`, which keeps the timing that it promises; foreign: what stands in its place and promises nothing. Where samples
+    files: of `rtl`, whose timing is checked; foreign: RTL in its place, which guarantees no timing. Where samples
     are interleaved, vectors are whole groups; latency and interval are a group's. A simulator gets as many vectors as it can simulate in
     its time, from all over; stop_at: so many differences end a run, 0 for never.
     """
     found, given = [], foreign or Foreign(tuple(files))
+    top = given.top or rtl.top
+    unasked, ports = _elsewhere(foreign, top, vectors) if foreign else ((), {})
     modes: list[Mode] = [m for m in MODES if m != "reset_mid_run" or "resets" not in given.skip]
     for simulator in (s for s in SIMULATORS if s in simulators):
         own = _share(vectors, rtl, simulator)
         run = cosim(
             given.files,
-            rtl.top,
+            top,
             own.interleaved(rtl.interleave),
             workdir,
             simulator,
@@ -152,16 +174,32 @@ def prove(
             flush=given.flush,
             probes=None if foreign else rtl.probes,
         )
-        left = (*_left_out(own, vectors), *(foreign.not_asked if foreign else ()))
-        found.append(replace(_by_sample(run, own, rtl.interleave), not_asked=left))
+        result = replace(
+            _by_sample(run, own, rtl.interleave),
+            not_asked=(*_left_out(own, vectors), *unasked),
+            kinds=dict(Counter(own.kinds)),
+            edges=own.edges,
+            ports=ports,
+        )
+        found.append(result)
     return tuple(found)
 
 
+def _elsewhere(foreign: Foreign, top: str, vectors: Vectors) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """(checks that are left out, ports with other names than ours) of RTL from elsewhere."""
+    ports = bound(foreign.files, top, vectors)
+    return foreign.not_asked("stream" if isinstance(ports, Stream) else "parallel"), foreign.differing(ports)
+
+
 def _share(vectors: Vectors, rtl: Rtl, simulator: Simulator) -> Vectors:
-    """Of the vectors those for which a simulator has the time: it grows with cycles and with LUTs."""
+    """Of the vectors those for which a simulator has the time."""
+    return vectors.spread(most_frames(rtl, simulator), rtl.interleave)
+
+
+def most_frames(rtl: Rtl, simulator: Simulator) -> int:
+    """How many frames a simulator takes some 20 s for, a mode: the time grows with cycles and with LUTs."""
     work = rtl.interval_cycles * max(1, rtl.area.luts)
-    frames = max(_LEAST_FRAMES, _MOST_LUT_CYCLES[simulator] // work)
-    return vectors.spread(frames, rtl.interleave)
+    return max(_LEAST_FRAMES, _MOST_LUT_CYCLES[simulator] // work)
 
 
 def _left_out(own: Vectors, vectors: Vectors) -> list[str]:
@@ -190,19 +228,26 @@ class Bench:
         return self.simulate(folder, proof_vectors(self, x, outputs))
 
     def simulate(self, folder: Path, vectors: Vectors, *, stop_at: int = 0) -> tuple[CosimResult, ...]:
-        """All that is asked of the RTL in folder/rtl. stop_at: so many differences end a simulation, 0 for never."""
+        """All checks of the RTL in folder/rtl. stop_at: so many differences end a simulation, 0 for never."""
         files = tuple(folder / "rtl" / name for name in self.rtl.files)
         sim, faults = folder / "sim", tuple(self.text_faults(folder))
         found = prove(files, self.rtl, vectors, sim, self.seed, self.simulators, foreign=self.given, stop_at=stop_at)
-        return tuple(replace(run, text_faults=faults) for run in found)
+        return tuple(replace(run, text_faults=faults, tables=self._tables(folder)) for run in found)
 
     def text_faults(self, folder: Path) -> list[str]:
         """Tables and FIFOs in the RTL of folder/rtl that are not the network's; none of RTL from elsewhere."""
         if self.network is None or self.given:
             return []
-        texts = {name: (folder / "rtl" / name).read_text() for name in self.rtl.files}
+        texts = self._texts(folder)
         sizes = [(b.width_bits, b.depth) for b in self.rtl.buffers]
         return [*table_faults(texts, self.network), *fifo_faults(texts[f"{self.rtl.top}.sv"], sizes)]
+
+    def _tables(self, folder: Path) -> int:
+        """How many tables of the RTL in folder/rtl `text_faults` compares."""
+        return 0 if self.network is None or self.given else table_count(self._texts(folder))
+
+    def _texts(self, folder: Path) -> dict[str, str]:
+        return {name: (folder / "rtl" / name).read_text() for name in self.rtl.files}
 
     @property
     def called(self) -> Mapping[str, str]:
@@ -215,11 +260,11 @@ def check_ports(foreign: Foreign, top: str, layers: Sequence[Layer], heads: Sequ
     nothing = {layer.name: np.zeros((1, *layer.shape), np.int64) for layer in layers}
     inputs = [layer.name for layer in layers if isinstance(layer, Input)]
     x, y = ([nothing[name] for name in names] for names in (inputs, heads))
-    bound(foreign.files, top, vectors_of(layers, heads, foreign.names(ports), x, y))
+    bound(foreign.files, foreign.top or top, vectors_of(layers, heads, foreign.names(ports), x, y))
 
 
 def _by_sample(run: CosimResult, vectors: Vectors, interleave: int) -> CosimResult:
-    """What was found in groups, told of the samples in them."""
+    """Mismatches of groups of interleaved samples, given by sample."""
     sizes = {t.name: t.shape[-1] for t in vectors.outputs}
 
     def of(m: Mismatch) -> Mismatch:

@@ -8,6 +8,7 @@ of the value over the inputs (differences of evaluations), and again from the ne
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -30,14 +31,24 @@ _MOST_WORK = 20_000_000  # values computed and compared in all; a larger network
 _MOST_BITS = 52
 
 
-def reaching(network: Network, base: Sequence[Raw], bounds: Sequence[tuple[int, int]], most: int, seed: int) -> list[Raw]:
-    """At most `most` raw vectors, one array (n, tokens, elements) an input, that meet goals which no vector of `base` meets.
+@dataclass(frozen=True)
+class Reaching:
+    """vectors: raw, one array (n, tokens, elements) an input; goals: how many there are; unmet: those that neither the vectors nor the
+    first ones meet."""
+
+    vectors: list[Raw]
+    goals: int
+    unmet: int
+
+
+def reaching(network: Network, base: Sequence[Raw], bounds: Sequence[tuple[int, int]], most: int, seed: int) -> Reaching:
+    """At most `most` raw vectors that meet goals which no vector of `base` meets.
 
     base: one array (N, ...) an input; bounds: least and greatest raw value of each. None are found for inputs beyond 62 bits,
     and where one evaluation of the network is work for long.
     """
     if any(a.dtype != np.int64 for a in base) or not len(base[0]):
-        return [np.zeros((0, c.tokens, len(c.types)), np.int64) for c in network.inputs]
+        return Reaching([np.zeros((0, c.tokens, len(c.types)), np.int64) for c in network.inputs], 0, 0)
     search = _Search(network, bounds, np.random.default_rng(seed))
     rows = np.concatenate([a.reshape(len(a), -1) for a in base], axis=1)
     search.evaluate(rows[:1])
@@ -49,7 +60,10 @@ def reaching(network: Network, base: Sequence[Raw], bounds: Sequence[tuple[int, 
     for k in range(_ROUNDS if children > 0 else 0):
         search.measure(rows[k * len(rows) // _ROUNDS], moved - 1)
         search.evaluate(search.children(children))
-    return search.split(search.chosen(most))
+    rows, left_out = search.chosen(most)
+    watches = search.watches.values()
+    unmet = sum(len(watch.open()) for watch in watches) + left_out
+    return Reaching(search.split(rows), sum(len(watch.goals) for watch in watches), unmet)
 
 
 class _Watch:
@@ -175,15 +189,16 @@ class _Search:
             off -= step * watch.slope[j]
         return row
 
-    def chosen(self, most: int) -> Rows:
-        """Vectors that meet what the first do not, those before others that meet more."""
+    def chosen(self, most: int) -> tuple[Rows, int]:
+        """Vectors that meet what the first do not, those before others that meet more; and how many goals the others meet."""
         hits: dict[bytes, int] = {}
         for watch in self.watches.values():
             for g in np.flatnonzero(~watch.met & (watch.distance.min(0) == 0)):
                 row = watch.nearest[int(watch.distance[:, g].argmin()), g].tobytes()
                 hits[row] = hits.get(row, 0) + 1
-        ranked = sorted(hits, key=lambda row: -hits[row])[:most]
-        return np.array([np.frombuffer(row, np.int64) for row in ranked], np.int64).reshape(-1, len(self.low))
+        ranked = sorted(hits, key=lambda row: -hits[row])
+        rows = np.array([np.frombuffer(row, np.int64) for row in ranked[:most]], np.int64).reshape(-1, len(self.low))
+        return rows, sum(hits[row] for row in ranked[most:])
 
 
 def _edges(op: Op, wires: tuple[Wire, ...]) -> Goals:

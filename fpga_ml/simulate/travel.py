@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from fpga_ml.layers.base import Layer
 from fpga_ml.numerics.types import Raw
 from fpga_ml.rtl.network import Rtl
 from fpga_ml.simulate.csim import CSim
-from fpga_ml.simulate.prove import corners, default_vectors, patience_cycles
+from fpga_ml.simulate.prove import SIMULATORS, corners, default_vectors, most_frames, patience_cycles
 from fpga_ml.simulate.words import DOUBLE_BITS, Port
 from fpga_ml.tb import compiled, simulated
 from fpga_ml.tb.cosim_types import Tensor, Vectors
@@ -28,7 +28,7 @@ Array = npt.NDArray[np.float64]
 _BENCH = Path(tb.__file__).parent
 _STAYS = ("errors", "test_board", "uart", "spi")  # the first is copied from elsewhere, the others are of boards
 _CSIM_VECTORS = 100
-_MOST_BYTES = 200_000  # of vectors.json, but for one group of samples, which is always there
+_MOST_BYTES = 1_000_000  # of vectors.json, but for one group of samples, which is always there
 
 
 def write_tests(
@@ -40,8 +40,10 @@ def write_tests(
     x: Sequence[Array],
     layers: Sequence[Layer],
     rtl: Rtl | None,
+    proven: Vectors | None = None,
 ) -> None:
-    """x: samples (N, ...), one array an input; layers: those of the emulator, () without one; rtl: None where there is none.
+    """x: samples (N, ...), one array an input; layers: those of the emulator, () without one; rtl: None where there is none; proven:
+    the vectors of the co-simulation where it ran, as many of them as fit; otherwise samples, and corners of the inputs' types.
 
     Writes nothing where a port's values cross into the C++ neither exactly as doubles nor as words: of a type that is not
     fixed-point, or wider than 53 bits in another vendor's types.
@@ -50,9 +52,11 @@ def write_tests(
     if any(p.type is None or (p.type.width > DOUBLE_BITS and not p.wide) for p in ports):
         return
     tests, interleave = folder / "tests", 1 if rtl is None else rtl.interleave
-    given = _inputs(csim, x, layers, _CSIM_VECTORS if rtl is None else default_vectors(rtl), interleave)
-    inputs = _tensors(graph.inputs, csim.inputs, given)
-    vectors = Vectors(inputs, _tensors(graph.outputs, csim.outputs, csim.run_raw(given, jobs=1)), csim.ordered)
+    if proven is None:
+        most = _CSIM_VECTORS if rtl is None else default_vectors(rtl)
+        vectors = _of_samples(graph, csim, _inputs(csim, x, layers, most, interleave))
+    else:
+        vectors = _called(graph, proven.spread(_fitting(csim, interleave) // interleave, interleave))
     program = compiled.Program(name, csim.function, includes_of(backend), *map(_crossing, (csim.inputs, csim.outputs)))
     told = {"csim": asdict(program), "rtl": None if rtl is None else asdict(_design(rtl))}
     shutil.copytree(_BENCH / "project", tests, ignore=shutil.ignore_patterns("__pycache__"))
@@ -66,10 +70,30 @@ def write_tests(
         shutil.copy(file, tests / "tb")
 
 
+def _of_samples(graph: Graph, csim: CSim, given: list[Raw]) -> Vectors:
+    """Raw inputs with what C-simulation gives for them."""
+    inputs = _tensors(graph.inputs, csim.inputs, given)
+    return Vectors(inputs, _tensors(graph.outputs, csim.outputs, csim.run_raw(given, jobs=1)), csim.ordered)
+
+
+def _called(graph: Graph, vectors: Vectors) -> Vectors:
+    """Under the names of the ports of our own top, which RTL from elsewhere may call otherwise."""
+
+    def named(named: Sequence[tuple[str, str, tuple[int, ...]]], tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        return tuple(replace(t, name=n.rpartition(".")[2]) for (n, _, _), t in zip(named, tensors, strict=True))
+
+    return replace(vectors, inputs=named(graph.inputs, vectors.inputs), outputs=named(graph.outputs, vectors.outputs))
+
+
+def _fitting(csim: CSim, interleave: int) -> int:
+    """How many samples fit into the file, in whole groups."""
+    digits = sum(int(np.prod(p.shape)) * (p.fixed.width // 3 + 4) for p in (*csim.inputs, *csim.outputs))
+    return max(_MOST_BYTES // (digits * interleave), 1) * interleave
+
+
 def _inputs(csim: CSim, x: Sequence[Array], layers: Sequence[Layer], most: int, interleave: int) -> list[Raw]:
     """Raw samples and, where there are layers, corners of the types, (N, ...): whole groups, no more than fit into the file."""
-    digits = sum(int(np.prod(p.shape)) * (p.fixed.width // 3 + 4) for p in (*csim.inputs, *csim.outputs))
-    fitting = max(_MOST_BYTES // (digits * interleave), 1) * interleave
+    fitting = _fitting(csim, interleave)
     ends = corners(layers) if layers else [np.zeros((0, *p.shape), np.int64) for p in csim.inputs]
     count = max(min(most, fitting - len(ends[0])), 1)
     raw = [p.fixed.raw(a[:count]).reshape(-1, *p.shape) for p, a in zip(csim.inputs, x, strict=True)]
@@ -92,4 +116,5 @@ def _crossing(ports: Sequence[Port]) -> tuple[compiled.Port, ...]:
 
 def _design(rtl: Rtl) -> simulated.Design:
     files, promise = tuple(f"rtl/{name}" for name in rtl.files), (rtl.latency_cycles, rtl.interval_cycles)
-    return simulated.Design(rtl.top, files, rtl.interleave, *promise, patience_cycles(rtl))
+    frames = {simulator: most_frames(rtl, simulator) for simulator in SIMULATORS}
+    return simulated.Design(rtl.top, files, rtl.interleave, *promise, patience_cycles(rtl), frames)

@@ -22,7 +22,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 @dataclass(frozen=True)
 class Promise:
-    """The timing that RTL of our own promises, which is checked in every cycle.
+    """The timing that our own RTL guarantees, which is checked in every cycle.
 
     latency_cycles: from an accepted start to the outputs (parallel), from a frame's first beat to its last output (stream);
     interval_cycles: between two starts, or two frames.
@@ -98,15 +98,27 @@ def _flat(nested: Any) -> Iterable[int]:
 
 
 @dataclass(frozen=True)
+class Edges:
+    """Inner values at which the hardware of a network does something of its own (simulate/reach.py): how many were sought, and how many
+    of them no vector meets. Some of these cannot be met at all: the intervals of the network are wider than what it computes."""
+
+    sought: int
+    unmet: int
+
+
+@dataclass(frozen=True)
 class Vectors:
     """The inputs that are driven and the outputs that are expected for them: tensors of the same number of samples.
 
-    ordered: each sample's outputs depend on those before it, from the first one after a reset.
+    ordered: each sample's outputs depend on those before it, from the first one after a reset. kinds: where each vector comes from, in
+    a word, edges: what they were sought for; both are for the report, and not saved.
     """
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     ordered: bool = False
+    kinds: tuple[str, ...] = ()
+    edges: Edges | None = None
 
     def __post_init__(self) -> None:
         tensors = (*self.inputs, *self.outputs)
@@ -133,7 +145,8 @@ class Vectors:
         return self._rows([first + place for first in firsts for place in range(group)])
 
     def _rows(self, chosen: Sequence[int]) -> Vectors:
-        return self._each(lambda t: replace(t, values=tuple(t.values[k] for k in chosen)))
+        found = self._each(lambda t: replace(t, values=tuple(t.values[k] for k in chosen)))
+        return replace(found, kinds=tuple(self.kinds[k] for k in chosen) if self.kinds else (), edges=self.edges)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Vectors:
         inputs, outputs = (tuple(map(change, side)) for side in (self.inputs, self.outputs))
@@ -149,7 +162,8 @@ class Vectors:
 
     def save(self, path: Path) -> None:
         """As JSON."""
-        path.write_text(json.dumps(asdict(self)))
+        sides = {side: [asdict(t) for t in getattr(self, side)] for side in ("inputs", "outputs")}
+        path.write_text(json.dumps({**sides, "ordered": self.ordered}))
 
     @classmethod
     def load(cls, path: Path) -> Vectors:
@@ -254,7 +268,9 @@ class CosimResult:
     vectors: how many were given; back to back sends all of them, the other modes the first 200. latency_cycles: from an accepted start to valid
     outputs; interval_cycles: between two starts; stalls: cycles in which inputs were held back, over all modes;
     build_seconds: compilation (0 when an earlier one was used again); seconds: compilation and all runs; text_faults: tables and
-    FIFOs in the RTL's text that are not the network's; not_asked: what this simulation leaves open, in words.
+    FIFOs in the RTL's text that are not the network's; tables: how many were compared; not_asked: checks that this simulation leaves
+    out, in words; kinds: {where vectors come from: how many}; edges: what some of them were sought for; ports: {tensor: its ports, in
+    the order of its elements} of RTL from elsewhere, where they have other names than ours.
     """
 
     simulator: Simulator
@@ -273,6 +289,15 @@ class CosimResult:
     timeline: dict[str, tuple[int, int]] = field(default_factory=dict)
     text_faults: tuple[str, ...] = ()
     not_asked: tuple[str, ...] = ()
+    tables: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
+    edges: Edges | None = None
+    ports: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def resets(self) -> int:
+        """In mid-run, over all modes."""
+        return sum(mode.resets for mode in self.modes)
 
     @property
     def passed(self) -> bool:

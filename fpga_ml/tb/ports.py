@@ -1,13 +1,14 @@
 """Which ports of a top are clock, handshake and data, and which tensor each data port carries.
 
 The names are those that Vitis HLS gives an hls4ml project, and those of Vivado HLS (`_V` after each name, a stream an element).
-Tensors whose names no port has go to the ports that are left, in the order of the header.
+Tensors whose names no port has go to the ports that are left: those with numbers (`y_0`, `y_1`) in the order of their numbers, others in
+the order of the header.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -21,6 +22,7 @@ _TIED_HIGH = ("ap_ce", "ap_continue")
 _STREAM = re.compile(r"^(?P<name>.+?)(?:_V_data_(?P<element>\d+))?(?:_V)*_TDATA$")
 _FIFO = re.compile(r"^(?P<name>.+?)_(?:dout|empty_n|din|full_n)$")
 _VALID = "_ap_vld"
+_NUMBERED = re.compile(r"^(?P<stem>.+)_(?P<number>\d+)$")
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,11 @@ class Parallel:
     control: Control
     inputs: tuple[InputPort, ...]
     outputs: tuple[OutputPort, ...]
+
+    @property
+    def data(self) -> dict[str, list[str]]:
+        """{tensor: its data ports, in the order of its elements}."""
+        return {p.tensor: [p.data] for p in self.inputs} | _by_tensor((p.tensor, p.data) for p in self.outputs)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -128,11 +135,23 @@ class Stream:
         return self.frame_error is not None and all(b.port.last for b in self.inputs)
 
     @property
+    def data(self) -> dict[str, list[str]]:
+        """{tensor: its TDATA ports}."""
+        return _by_tensor((b.tensor, b.port.data) for b in (*self.inputs, *self.outputs))
+
+    @property
     def names(self) -> tuple[str, ...]:
         """All ports that the testbench reads or writes."""
         ports = [b.port for b in (*self.inputs, *self.outputs)]
         names = [self.frame_error, *(name for p in ports for name in (p.data, p.valid, p.ready, p.last))]
         return (*self.control.names, *(name for name in names if name is not None))
+
+
+def _by_tensor(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for tensor, port in pairs:
+        found.setdefault(tensor, []).append(port)
+    return found
 
 
 def architecture(top: Top) -> Architecture:
@@ -161,6 +180,28 @@ def stream_ports(top: Top) -> tuple[StreamPort, ...]:
                 )
             )
     return tuple(found)
+
+
+def check_top(top: Top, inputs: int, outputs: Sequence[int]) -> None:
+    """Raise for what is wrong with a top whatever the types of its tensors are: no clock, reset or handshake, FIFO ports, fewer data ports
+    than needed. inputs: how many tensors; outputs: elements of each tensor, () where they are not known."""
+    _no_fifos(top)
+    stream = architecture(top) == "stream"
+    streams, outside = stream_ports(top), control_of(top).names
+    names: dict[Direction, set[str]] = {"input": set(), "output": set()}
+    for direction, found in names.items():
+        plain = (p.name for p in top.ports if p.direction == direction and p.name not in outside)
+        tensors = {p.tensor for p in streams if p.direction == direction}
+        found |= tensors if stream else {name for name in plain if not name.endswith(_VALID)}
+    needed: dict[Direction, int] = {"input": inputs, "output": len(outputs) if stream else sum(outputs)}
+    for direction, number in needed.items():
+        if len(names[direction]) < number:
+            kind = "streams" if stream else "data ports"
+            raise FpgaMlError(
+                f"the top has {len(names[direction])} {direction} {kind}, but the model needs {number}",
+                where=f"module '{top.name}'",
+                do="give RTL of this model, or name its top with --rtl-top",
+            )
 
 
 def control_of(top: Top) -> Control:
@@ -259,8 +300,39 @@ def _by_name_or_order(
     missing = [name for name in wanted if name not in present]
     if missing and len(missing) != len(left):
         _need(top, missing[0] + end, direction)
-    in_order = dict(zip(missing, left, strict=False))
+    in_order = dict(zip(_by_number(missing), _by_number(left), strict=False))
     return tuple(in_order.get(name, name) for name in wanted)
+
+
+def _by_number(names: list[str]) -> list[str]:
+    """Names that differ in their last number only are in its order, in the place of the first of them."""
+    stems = [stem_of(name) for name in names]
+    return sorted(names, key=lambda name: (stems.index(stem_of(name)), _number(name)))
+
+
+def stem_of(name: str) -> str:
+    """Without the number at its end."""
+    numbered = _NUMBERED.match(name)
+    return numbered["stem"] if numbered else name
+
+
+def _number(name: str) -> int:
+    numbered = _NUMBERED.match(name)
+    return int(numbered["number"]) if numbered else -1
+
+
+def _check_numbers(top: Top, named: Mapping[str, list[str]]) -> None:
+    """Raise where ports of one numbered group would go to several tensors, one of which has several elements; named: {tensor: ports}."""
+    for tensor, names in named.items():
+        others = [n for other, theirs in named.items() if other != tensor for n in theirs]
+        shared = {stem_of(n) for n in names} & {stem_of(n) for n in others if _NUMBERED.match(n)}
+        if len(names) > 1 and shared:
+            raise FpgaMlError(
+                f"no group of numbered ports fits tensor '{tensor}', which has {len(names)} elements: "
+                f"it would take {names[0]} to {names[-1]}",
+                where=f"module '{top.name}'",
+                do="name its ports with --port OURS=THEIRS",
+            )
 
 
 def _bind_parallel(top: Top, vectors: Vectors) -> Parallel:
@@ -272,9 +344,11 @@ def _bind_parallel(top: Top, vectors: Vectors) -> Parallel:
     ports = {stems[p.name]: p for p in data}
     inputs = tuple(_input(top, t, ports[name]) for t, name in zip(vectors.inputs, known, strict=True))
     outward = {stems[p.name]: p for p in data if p.direction == "output"}
-    wanted = [_element(t, k, outward) for t in vectors.outputs for k in range(t.elements)]
-    named = iter(_by_name_or_order(top, wanted, list(outward), "output"))
-    outputs = tuple(_output(top, t, k, outward[next(named)]) for t in vectors.outputs for k in range(t.elements))
+    wanted = {t.name: [_element(t, k, outward) for k in range(t.elements)] for t in vectors.outputs}
+    found = iter(_by_name_or_order(top, [n for names in wanted.values() for n in names], list(outward), "output"))
+    named = {tensor: [next(found) for _ in names] for tensor, names in wanted.items()}
+    _check_numbers(top, {tensor: names for tensor, names in named.items() if names != wanted[tensor]})
+    outputs = tuple(_output(top, t, k, outward[n]) for t in vectors.outputs for k, n in enumerate(named[t.name]))
     return Parallel(control, inputs, outputs)
 
 
@@ -302,10 +376,11 @@ def _need(top: Top, name: str, direction: Direction | None = None) -> Port:
     port = top.find(name)
     if port is None or (direction and port.direction != direction):
         kind = f"{direction} " if direction else ""
+        name_it = "name its port with --port OURS=THEIRS, or " if direction else ""
         raise FpgaMlError(
             f"no {kind}port '{name}' ({suggest(name, (p.name for p in top.ports))})",
             where=f"module '{top.name}'",
-            do="name its port with --port OURS=THEIRS, or give a top with the ports that Vitis HLS makes: see docs/vendor.md",
+            do=f"{name_it}give a top with the ports that Vitis HLS makes: see docs/vendor.md",
         )
     return port
 

@@ -40,7 +40,10 @@ class Sample:
 
 
 class Mismatches:
-    """What went wrong in one run: differences, the first of them whole, and broken rules."""
+    """What went wrong in one run: differences, the first of them whole, and broken rules.
+
+    closed: the run was ended before its last vector, at so many differences as were asked for; nothing is added any more.
+    """
 
     def __init__(self, mode: Mode) -> None:
         self.mode: Mode = mode
@@ -48,6 +51,7 @@ class Mismatches:
         self._mismatches: list[Mismatch] = []
         self.count = 0
         self.x_values = 0
+        self.closed = False
 
     @property
     def wrong(self) -> int:
@@ -56,6 +60,8 @@ class Mismatches:
 
     def fault(self, signal: str, cycle: int, what: str) -> None:
         """A broken rule; the first of its kind is kept, the others are counted."""
+        if self.closed:
+            return
         known = self._faults.get((signal, what))
         self._faults[signal, what] = (
             replace(known, count=known.count + 1) if known else Fault(self.mode, signal, cycle, what, 1)
@@ -70,6 +76,8 @@ class Mismatches:
         self, vector: int | None, output: str, element: int, port: str, cycle: int, expected: int | None, got: str
     ) -> None:
         """An output value that is not what was expected."""
+        if self.closed:
+            return
         self.count += 1
         if len(self._mismatches) < _KEPT_MISMATCHES:
             self._mismatches.append(Mismatch(self.mode, vector, output, element, port, cycle, expected, got))
@@ -81,8 +89,8 @@ class Mismatches:
 
 
 class Scoreboard:
-    """promise: the top's own timing, to the cycle: when ap_ready, ap_done and ap_idle are high, with all outputs in the cycle of
-    ap_done. Of a top without one no output may come after its ap_done, unless later vectors push it out (flush)."""
+    """promise: the guaranteed latency and interval, from which ap_ready, ap_done and ap_idle are known in every cycle, with all outputs in
+    the cycle of ap_done. Without it no output may come after its ap_done, unless later vectors push it out (flush)."""
 
     def __init__(
         self, mode: Mode, vectors: Vectors, outputs: Sequence[OutputPort], promise: Promise | None, flush: int
@@ -112,7 +120,7 @@ class Scoreboard:
     def latency_cycles(self) -> int | None:
         """Of the first vector: from its start to its last output.
 
-        A top without a promise may accept a start at its end (Vitis HLS does for intervals above 1): there the start is
+        A top without guaranteed timing may accept a start at its end (Vitis HLS does for intervals above 1): there the start is
         the first offer.
         """
         if self._first is None or self._first.completed is None or self._first.accepted is None:
@@ -148,7 +156,7 @@ class Scoreboard:
             self._retire()
 
     def timing(self, seen: Sample, *, start: bool, complete: bool, resetting: bool) -> None:
-        """ap_ready, ap_done and ap_idle against the promise; start: the level of ap_start; complete: it and all valid signals are high.
+        """ap_ready, ap_done and ap_idle against the guaranteed timing; start: the level of ap_start; complete: it and all valid signals are high.
 
         A start in a reset is lost, and whether ap_ready answers it does not matter.
         """

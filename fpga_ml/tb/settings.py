@@ -1,4 +1,4 @@
-"""What a simulation is to do, as it crosses into the simulator's process: in environment variables, which README.md lists."""
+"""Settings of a simulation, as they cross into the simulator's process: in environment variables, which README.md lists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .cosim_types import Promise
 
 @dataclass(frozen=True)
 class Settings:
-    """vectors: the file of Vectors.save; rtl: the Verilog; seed: of gaps and resets; promise: of RTL of our own; patience_cycles: without
+    """vectors: the file of Vectors.save; rtl: the Verilog; seed: of gaps and resets; promise: guaranteed timing of our own RTL; patience_cycles: without
     progress before a run is given up; stop_at: so many differences end it, 0 for never; idle: ap_idle must be high at the end; flush:
     vectors sent after the last; probes: {name: (signals that are all high when a token is made, tokens of a vector)}."""
 

@@ -26,7 +26,8 @@ _TAIL_LINES = 25
 @dataclass(frozen=True)
 class Design:
     """The RTL of a project. files: from its folder, packages first; interleave: samples of a vector, that come in turn; latency_cycles,
-    interval_cycles: its promise; patience_cycles: without any progress before a run is given up."""
+    interval_cycles: its guaranteed timing; patience_cycles: without any progress before a run is given up; frames: {simulator: vectors that
+    it simulates in a reasonable time}, at most."""
 
     top: str
     files: tuple[str, ...]
@@ -34,6 +35,7 @@ class Design:
     latency_cycles: int
     interval_cycles: int
     patience_cycles: int
+    frames: dict[Simulator, int]
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def build(simulator: Simulator, folder: Path) -> Built:
     told = json.loads((TESTS / "project.json").read_text())["rtl"]
     design = Design(**(told | {"files": tuple(told["files"])}))
     files = [shutil.copy(TESTS.parent / name, folder) for name in design.files]
-    vectors = Vectors.load(TESTS / "vectors.json").interleaved(design.interleave)
+    given = Vectors.load(TESTS / "vectors.json").spread(design.frames[simulator], design.interleave)
+    vectors = given.interleaved(design.interleave)
     saved = folder / "vectors.json"
     vectors.save(saved)
     names = [Path(file).name for file in files]

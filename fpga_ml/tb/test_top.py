@@ -89,7 +89,7 @@ class Bench:
 
     @property
     def stopped(self) -> bool:
-        """What is under way then counts as missing; no reset may clear it."""
+        """The run ends. Of one that is stuck, what is under way counts as missing; no reset may clear it."""
         return self.stuck or 0 < self.stop_at <= self.board.found.wrong
 
     def _progress(self) -> tuple[int, int, int]:
@@ -127,6 +127,7 @@ class Bench:
             self.board.found.fault("ap_idle", self.cycle, "low although every vector is through")
 
     def result(self) -> ModeResult:
+        self.board.found.closed = self.stopped and not self.stuck
         return self.side.result(resets=self.resets, discarded=self.discarded, cycles=self.cycle)
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from .errors import FpgaMlError
 
+LINT = ("--no-timing", "--timescale", "1ns/1ps", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-Wno-STMTDLY")
 # Values that nothing set are random, not zero: a register that is never reset must not look right by luck.
 VERILATE = (
-    *("--cc", "--vpi", "--no-timing", "--prefix", "Vtop", "--Mdir", "cpp", "--timescale", "1ns/1ps", "-O3"),
-    *("--x-initial", "unique", "--x-assign", "unique", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-Wno-STMTDLY"),
+    *("--cc", "--vpi", "--prefix", "Vtop", "--Mdir", "cpp", "-O3"),
+    *("--x-initial", "unique", "--x-assign", "unique", *LINT),
 )
 _RUNTIME = ("verilated", "verilated_dpi", "verilated_threads", "verilated_vpi")
 _UNUSED = ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")

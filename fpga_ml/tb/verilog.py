@@ -19,6 +19,8 @@ from .errors import FpgaMlError, suggest
 
 Direction: TypeAlias = Literal["input", "output", "inout"]
 _NOISE = re.compile(r"//[^\n]*|/\*.*?\*/|\(\*(?!\s*\)).*?\*\)|^[ \t]*`[^\n]*", re.S | re.M)
+_MODULE = re.compile(r"\bmodule\s+(?:automatic\s+|static\s+)?(\w+)")
+_INSTANCE = re.compile(r"\b([A-Za-z_]\w*)(?=\s*#\s*\(|\s+\w+\s*(?:\[[^]]*\]\s*)?\()")
 _PARAMETER = re.compile(r"\b(?:parameter|localparam)\b[^=;]*?(\w+)\s*=\s*([^;]*?)\s*(?=;|\)|,\s*(?:parameter|localparam)\b)")
 _PORT = re.compile(
     r"^(?:(?P<direction>input|output|inout)\b)?\s*(?:(?:wire|reg|logic|var|bit|tri|signed|unsigned)\b\s*)*"
@@ -59,24 +61,35 @@ class Top:
 
 def read_top(files: Iterable[Path], name: str) -> Top:
     """The module `name`, wherever in the files it is."""
-    modules: dict[str, Path] = {}
+    texts = []
     for file in files:
         try:
             text = file.read_text(errors="replace")
         except OSError as error:
             raise FpgaMlError(f"RTL file cannot be read: {error.strerror}", where=str(file), do="check the path") from None
-        found = modules_of(text)
-        if name in found:
+        if name in modules_of(text):
             return parse_top(text, name, str(file))
-        modules |= dict.fromkeys(found, file)
+        texts.append(text)
+    tops = tops_of(texts)
     raise FpgaMlError(
-        f"no module '{name}' in the RTL ({suggest(name, modules) if modules else 'it holds no module'})",
-        do="give the name of the top module and all of its files",
+        f"no module '{name}' in the RTL ({suggest(name, tops) if tops else 'it holds no module'})",
+        do="name the top module with --rtl-top, and give all of its files",
     )
 
 
 def modules_of(text: str) -> list[str]:
-    return re.findall(r"\bmodule\s+(?:automatic\s+|static\s+)?(\w+)", _NOISE.sub(" ", text))
+    return _MODULE.findall(_NOISE.sub(" ", text))
+
+
+def tops_of(texts: Iterable[str]) -> list[str]:
+    """The modules that no other one instantiates; all of them where there is none such."""
+    modules: list[str] = []
+    inner: set[str] = set()
+    for text in texts:
+        clean = _NOISE.sub(" ", text)
+        modules += _MODULE.findall(clean)
+        inner |= set(_INSTANCE.findall(_MODULE.sub(" ", clean)))
+    return [m for m in modules if m not in inner] or modules
 
 
 def parse_top(text: str, name: str, where: str = "") -> Top:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.toolchain.links import linked
+from fpga_ml.toolchain.links import linked, plain_folder
 from fpga_ml.toolchain.run import Command, run
 
 _OLDEST_MAJOR = 11
@@ -43,10 +43,20 @@ def find() -> Icarus:
 
 def build(tool: Icarus, sources: Sequence[Path], top: str, folder: Path) -> None:
     """Compile into `folder`. Files without a timescale get 1 ns / 1 ps, which cocotb needs."""
+    _compile(tool, sources, top, folder, ("-o", _PROGRAM))
+
+
+def check(tool: Icarus, sources: Sequence[Path], top: str) -> None:
+    """Raise FpgaMlError for what `build` would not compile; nothing is written."""
+    with plain_folder() as folder:
+        _compile(tool, sources, top, folder, ("-t", "null"))
+
+
+def _compile(tool: Icarus, sources: Sequence[Path], top: str, folder: Path, target: Sequence[str]) -> None:
     (folder / "settings.f").write_text("+timescale+1ns/1ps\n")
     with linked(sources, folder) as links:
         includes = [f"-I{d}" for d in links.folders]
-        arguments = ["-g2012", "-s", top, "-f", "settings.f", *includes, "-o", _PROGRAM, *links.files]
+        arguments = ["-g2012", "-s", top, "-f", "settings.f", *includes, *target, *links.files]
         run(
             Command([str(tool.compiler), *arguments], folder, {"TMPDIR": "."}),  # whose path it gives to a shell
             what=f"compiling '{top}' with Icarus Verilog",

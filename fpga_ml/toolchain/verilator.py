@@ -16,14 +16,14 @@ from functools import partial
 from pathlib import Path
 
 from fpga_ml.tb import tools
-from fpga_ml.tb.tools import VERILATE, Verilator, linking, public
+from fpga_ml.tb.tools import LINT, VERILATE, Verilator, linking, public
 from fpga_ml.tb.tools import find_verilator as find
 from fpga_ml.toolchain.cache import made_once
 from fpga_ml.toolchain.find import compiler, compiler_version
-from fpga_ml.toolchain.links import linked
+from fpga_ml.toolchain.links import linked, plain_folder
 from fpga_ml.toolchain.run import Command, run, run_all
 
-__all__ = ["Verilator", "build", "command", "find"]
+__all__ = ["Verilator", "build", "check", "command", "find"]
 _PROGRAM = "design"
 _UNIT_BYTES = 400_000
 
@@ -55,6 +55,13 @@ def build(
             shutil.rmtree(folder / "cpp")
 
         made_once(folder / _PROGRAM, "verilator", decides, make)
+
+
+def check(tool: Verilator, sources: Sequence[Path], top: str) -> None:
+    """Raise FpgaMlError for what `build` would not compile; nothing is written."""
+    with plain_folder() as folder, linked(sources, folder) as links:
+        arguments = ["--lint-only", *LINT, "--top-module", top, *(f"-I{d}" for d in links.folders), *links.files]
+        _run(tool, arguments, folder=folder, what=f"compiling '{top}' with Verilator")
 
 
 def _run(tool: Verilator, arguments: Sequence[str], *, folder: Path, what: str) -> str:

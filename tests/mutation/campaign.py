@@ -1,8 +1,8 @@
-"""A campaign: faults of a design one after the other, each until something sees it.
+"""A campaign: faults of a design one after the other, each until a check detects it.
 
-A fault is put into a copy of the RTL. What does not compile is no fault; another is drawn. The build's own co-simulation then has it: first
-Icarus back to back, which sees most, then all modes of Icarus, then of Verilator. What none of them sees may be no fault: Yosys is
-asked for a proof, of the module's next step already before the slow runs.
+A fault is put into a copy of the RTL. What does not compile is no fault; another is drawn. The build's own co-simulation then runs: first
+Icarus back to back, which detects most faults, then all modes of Icarus, then of Verilator. A fault that none of them detects may change
+nothing: Yosys is asked for a proof, and for one of the module's next state already before the slow runs.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _LIMIT_S = 300
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of a fault. place: file:line; before, after: that line; outcome: what saw it, the comparison of the text or a simulator; 'equivalent': Yosys proved that it
-    changes nothing; 'reason': a person says so; 'broken': it does not compile; told: what was seen, or how it was proved."""
+    """What became of a fault. place: file:line; before, after: that line; outcome: what detected it, the comparison of the text or a simulator; 'equivalent': Yosys proved that it
+    changes nothing; 'reason': a person says so; 'broken': it does not compile; told: the first difference, or what was proved."""
 
     design: str
     kind: str
@@ -111,7 +111,7 @@ class _Broken(Exception):
 
 @contextmanager
 def _seen() -> Iterator[list[str]]:
-    """What a simulation says by an error: one that ends without a result, or not at all, has seen the fault."""
+    """A simulation that ends without a result, or not at all, has detected the fault; its message is added to the list."""
     said: list[str] = []
     old = signal.signal(signal.SIGALRM, _late)
     signal.alarm(_LIMIT_S)

@@ -6,14 +6,17 @@ import dataclasses
 import pathlib
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import fpga_ml
+import fpga_ml.simulate.foreign
 from fpga_ml.cli import main
 from fpga_ml.config import Config, LayerConfig
 from fpga_ml.report.document import WITHOUT_OPTION, command
+from fpga_ml.simulate.foreign import Foreign
 
 CHANGES: dict[str, Any] = {
     "backend": "Quartus",
@@ -103,3 +106,18 @@ def test_what_is_in_memory_is_a_call(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert arguments == (("m.json",), {"weights": "w.h5", "data": "the data", "config": config})
     layers = Config(layers={"fc1": LayerConfig(bits=4)})
     assert "LayerConfig(bits=4" in command("m.keras", None, "", layers)
+
+
+def test_rtl_from_elsewhere_comes_back(tmp_path: Path) -> None:
+    (tmp_path / "top.v").write_text("module a; endmodule\n")
+    foreign = Foreign.of(tmp_path, {"x": "in", "y": "out"}, ("resets", "idle"), 2, "a")
+    line = command("m.keras", None, "", Config(bits=9), foreign)
+    program, name, *words = shlex.split(line)
+    assert (program, name) == ("fpga-ml", "cosim")
+    back = main.commands["cosim"].make_context("cosim", list(words)).params
+    assert (str(back["rtl"]), back["rtl_top"], back["flush"], back["bits"]) == (str(tmp_path), "a", 2, 9)
+    assert (back["ports"], back["skip"]) == (("x=in", "y=out"), ("resets", "idle"))
+    for config, given in ((Config(until="rtl"), foreign), (Config(), Foreign(foreign.files, top="a"))):
+        call = command("m.keras", None, "", config, given)
+        names = {"compile": lambda *_, **known: known["rtl"], "Config": Config, "simulate": fpga_ml.simulate}
+        assert eval(call, {"fpga_ml": SimpleNamespace(**names), "pathlib": pathlib}) == given

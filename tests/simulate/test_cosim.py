@@ -240,6 +240,15 @@ def test_a_top_that_accepts_nothing_ends_with_a_message(tmp_path: Path, simulato
     assert "49 vectors were never sent: no start is accepted any more" in "\n".join(result.texts())
 
 
+def test_a_run_that_a_difference_ended_reports_that_difference_only(tmp_path: Path) -> None:
+    files = changed(tmp_path, ("7'sd63", "7'sd62"))
+    run = cosim(files, "tiny", vectors(), tmp_path, "icarus", ["back_to_back"], promise=TINY, stop_at=1)
+    assert not run.passed
+    assert run.modes[0].completed < run.modes[0].vectors
+    assert [(m.expected, m.got) for m in run.mismatches] == [(63, "62")]
+    assert not run.faults
+
+
 @both
 def test_outputs_that_never_come_are_missed(tmp_path: Path, simulator: Simulator) -> None:
     result = run_changed(tmp_path, simulator, ("valid3 <= valid2;", "valid3 <= 1'b0;"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ from test_cosim import reference
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.simulate.cosim import MODES, CosimResult, Mode, Tensor, Vectors, cosim
 from fpga_ml.simulate.foreign import Foreign, ports_given
+from fpga_ml.tb.ports import bind
+from fpga_ml.tb.verilog import Direction, Port, Top, parse_top
 
 RTL = Path(__file__).parent / "rtl"
 TINY = (RTL / "tiny.sv").read_text()
@@ -157,7 +161,105 @@ def test_what_cannot_be_asked(tmp_path: Path) -> None:
         Foreign.of(tmp_path, skip=["reset"])
     with pytest.raises(FpgaMlError, match="-1 vectors cannot be sent"):
         Foreign.of(tmp_path, flush=-1)
-    assert Foreign.of(tmp_path, skip=["resets"], flush=2).not_asked[1:] == (
+    left = Foreign.of(tmp_path, skip=["resets"], flush=2).not_asked("stream")
+    assert "padding of TDATA" in left[0]
+    assert left[1:] == (
         "resets in mid-run (--skip resets)",
         "whether the last outputs come without 2 vectors more (--flush)",
     )
+    assert "TDATA" not in Foreign.of(tmp_path).not_asked("parallel")[0]
+
+
+def shuffled(names: Sequence[str], theirs: Sequence[str]) -> str:
+    """tiny.sv whose header has the second output first, under other names: `theirs` stands for `names`."""
+    first, second = (f"    output logic signed [6:0] {n},\n" for n in names)
+    text = TINY.replace(first, "").replace(second, second + first)
+    for name, other in zip(names, theirs, strict=True):
+        text = re.sub(rf"\b{name}(?=\b|_ap_vld)", other, text)
+    return text
+
+
+OUTPUTS = ("layer2_out_0", "layer2_out_1")
+
+
+def test_numbers_say_which_output_it_is_whatever_the_order(tmp_path: Path) -> None:
+    text = shuffled(OUTPUTS, ("y_0", "y_1"))
+    assert text.index("y_1,") < text.index("y_0,")
+    found = simulated(text, tmp_path, tiny_vectors("input_1", "layer2_out"), modes=ONE_MODE)
+    assert found.passed, found.texts()
+    swapped = simulated(shuffled(OUTPUTS, ("y_1", "y_0")), tmp_path, tiny_vectors("input_1", "layer2_out"), modes=ONE_MODE)
+    assert not swapped.passed
+
+
+def test_names_without_numbers_go_by_order(tmp_path: Path) -> None:
+    found = simulated(shuffled(OUTPUTS, ("low", "high")), tmp_path, tiny_vectors("input_1", "layer2_out"), modes=ONE_MODE)
+    assert not found.passed
+    named = TINY.replace("layer2_out_0", "low").replace("layer2_out_1", "high")
+    assert simulated(named, tmp_path, tiny_vectors("input_1", "layer2_out"), modes=ONE_MODE).passed
+
+
+def top_with(*outputs: str) -> Top:
+    control = [("ap_clk", "input"), ("ap_rst", "input"), ("ap_start", "input")]
+    control += [(name, "output") for name in ("ap_done", "ap_ready", "ap_idle")]
+    ports = [*(Port(n, cast(Direction, d), 1) for n, d in control), Port("x", "input", 6)]
+    return Top("top", (*ports, *(Port(n, "output", 7) for n in outputs)))
+
+
+def two_outputs(*elements: int) -> Vectors:
+    x = Tensor.of("x", [[0]], width_bits=6, signed=True)
+    return Vectors((x,), tuple(Tensor.of(f"t{k}", [[0] * n], width_bits=7, signed=True) for k, n in enumerate(elements)))
+
+
+def test_a_group_of_numbers_goes_to_one_tensor() -> None:
+    bound = bind(top_with("b_1", "b_0", "b_2", "a_1", "a_0"), two_outputs(3, 2))
+    assert bound.data == {"x": ["x"], "t0": ["b_0", "b_1", "b_2"], "t1": ["a_0", "a_1"]}
+    with pytest.raises(FpgaMlError, match="no group of numbered ports fits tensor 't0', which has 2 elements") as error:
+        bind(top_with("b_1", "b_0", "b_2", "a_1", "a_0"), two_outputs(2, 3))
+    assert "--port OURS=THEIRS" in str(error.value)
+
+
+def test_inputs_go_by_number_too() -> None:
+    text = (
+        "module top (input ap_clk, ap_rst, ap_start, output ap_done, ap_ready, ap_idle,"
+        " input [5:0] in_2, input [5:0] in_1, output [6:0] y); endmodule"
+    )
+    x = [Tensor.of(name, [[0]], width_bits=6, signed=True) for name in ("input_1", "input_2")]
+    vectors = Vectors(tuple(x), (Tensor.of("y", [[0]], width_bits=7, signed=True),))
+    assert bind(parse_top(text, "top"), vectors).data == {"input_1": ["in_1"], "input_2": ["in_2"], "y": ["y"]}
+
+
+def test_a_top_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "a.v").write_text("module tinx (input a); inner #(.W(3)) u0 (.a(a)); endmodule\n")
+    (tmp_path / "b.v").write_text(
+        "module inner #(parameter W = 1) (input a); leaf l (a); endmodule\nmodule leaf(input a);\nendmodule\n"
+    )
+    with pytest.raises(FpgaMlError, match=r"no module 'myproject' in the RTL \(known: tinx\)") as error:
+        Foreign.of(tmp_path).check("myproject", ())
+    assert "--rtl-top" in str(error.value)
+    with pytest.raises(FpgaMlError, match="no port 'ap_rst'") as error:
+        Foreign.of(tmp_path, top="leaf").check("myproject", ())
+    assert "--port" not in str(error.value)
+
+
+def test_a_top_with_too_few_ports(tmp_path: Path) -> None:
+    (tmp_path / "tiny.sv").write_text(TINY)
+    Foreign.of(tmp_path).check("tiny", (), 1, [2])
+    with pytest.raises(FpgaMlError, match="the top has 2 output data ports, but the model needs 5"):
+        Foreign.of(tmp_path).check("tiny", (), 1, [2, 3])
+    with pytest.raises(FpgaMlError, match="the top has 1 input data ports, but the model needs 2"):
+        Foreign.of(tmp_path).check("tiny", (), 2)
+    folder = tmp_path / "streams"
+    folder.mkdir()
+    (folder / "top.v").write_text((RTL / "element_streams.v").read_text())
+    Foreign.of(folder).check("element_streams", (), 1, [4])
+    with pytest.raises(FpgaMlError, match="the top has 1 output streams, but the model needs 2"):
+        Foreign.of(folder).check("element_streams", (), 1, [4, 4])
+
+
+@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+def test_verilog_that_a_simulator_cannot_read(tmp_path: Path, simulator: str) -> None:
+    (tmp_path / "tiny.sv").write_text(TINY)
+    Foreign.of(tmp_path, top="tiny").check("myproject", [simulator])
+    (tmp_path / "tiny.sv").write_text(changed(TINY, ("    sum2 <= sum1;", "    sum2 <= sum1")))
+    with pytest.raises(FpgaMlError, match=f"compiling 'tiny' with {simulator.capitalize()}"):
+        Foreign.of(tmp_path, top="tiny").check("myproject", [simulator])

@@ -45,7 +45,7 @@ ZEROS = np.zeros((1, 4), np.int64)
 
 def found() -> np.ndarray:
     """Vectors that meet what all zeros do not."""
-    (more,) = reaching(network(), [ZEROS], [(-32, 31)], 64, seed=1)
+    (more,) = reaching(network(), [ZEROS], [(-32, 31)], 64, seed=1).vectors
     return more.reshape(-1, 4)
 
 
@@ -63,11 +63,20 @@ def test_edges_of_the_result_are_reached() -> None:
 
 
 def test_vectors_stay_within_bounds_and_number() -> None:
-    (few,) = reaching(network(), [ZEROS], [(-5, 7)], 6, seed=2)
+    (few,) = reaching(network(), [ZEROS], [(-5, 7)], 6, seed=2).vectors
     assert 0 < len(few) <= 6
     assert few.min() >= -5
     assert few.max() <= 7
     assert found().tolist() == found().tolist()
+
+
+def test_goals_that_no_vector_meets_are_counted() -> None:
+    """As many as a second search starts with that has all vectors of the first, and may give none of its own."""
+    some, none = (reaching(network(), [ZEROS], [(-32, 31)], most, seed=1) for most in (5, 0))
+    known = np.concatenate([ZEROS, some.vectors[0].reshape(-1, 4)])
+    again = reaching(network(), [known], [(-32, 31)], 0, seed=2)
+    assert some.goals == none.goals == again.goals
+    assert 0 < some.unmet == again.unmet < none.unmet < none.goals
 
 
 FAULTS = {  # of the saturation's condition

@@ -24,9 +24,9 @@ from zoo import ZOO, samples
 import fpga_ml
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.tb import tools
+from fpga_ml.tb import tools, weights
 from fpga_ml.tb.compiled import Port
-from fpga_ml.tb.cosim_types import Tensor
+from fpga_ml.tb.cosim_types import Tensor, Vectors
 from fpga_ml.tb.simulated import chosen
 
 Build = Callable[[Path], fpga_ml.Project]
@@ -111,7 +111,7 @@ def test_without_fpga_ml(tmp_path: Path) -> None:
     folder = moved(project, tmp_path)
     (tmp_path / "sitecustomize.py").write_text(REFUSING)
     refusing = {"PYTHONPATH": str(tmp_path), "SIM": "icarus"}
-    assert outcome(folder, sys.executable, **refusing) == "4 passed"
+    assert outcome(folder, sys.executable, **refusing) == "5 passed"
     spoil_rtl(folder)
     assert outcome(folder, sys.executable, "tests/test_rtl.py::test_rtl[icarus-back_to_back]", **refusing) == "1 failed"
     told = json.loads((folder / "tests" / "vectors.json").read_text())
@@ -119,15 +119,81 @@ def test_without_fpga_ml(tmp_path: Path) -> None:
     assert not [f for f in (folder / "tests").rglob("*") if "fpga_ml" in f.name]
 
 
+def test_vectors_of_the_co_simulation_travel(tmp_path: Path) -> None:
+    """All of them, those at inner edges too."""
+    project = of_zoo("skip_6bit", until="cosim", cosim_vectors=5, simulators=("icarus",))(tmp_path / "p")
+    (run,) = project.report["cosim"]
+    assert run["kinds"]["edges"] > 0
+    travelling, simulated = (Vectors.load(project.folder / place / "vectors.json") for place in ("tests", "sim/icarus"))
+    assert len(travelling) == run["vectors"]
+    for ours, theirs in zip((*travelling.inputs, *travelling.outputs), (*simulated.inputs, *simulated.outputs), strict=True):
+        assert (ours.name, ours.values) == (theirs.name, theirs.values)
+
+
+def test_a_simulator_gets_as_many_vectors_as_it_has_time_for(tmp_path: Path) -> None:
+    project = of_zoo("skip_6bit")(tmp_path / "p")
+    file = project.folder / "tests" / "project.json"
+    told = json.loads(file.read_text())
+    assert told["rtl"]["frames"]["verilator"] // 100 == told["rtl"]["frames"]["icarus"]
+    told["rtl"]["frames"]["icarus"] = 6
+    file.write_text(json.dumps(told))
+    script = "import sys; sys.path.insert(0, sys.argv[1]); from tb import simulated; from pathlib import Path; "
+    script += "simulated.build('icarus', Path(sys.argv[2])); "
+    script += "from tb.cosim_types import Vectors; print(len(Vectors.load(Path(sys.argv[2]) / 'vectors.json')))"
+    (tmp_path / "made").mkdir()
+    words = [sys.executable, "-c", script, project.folder / "tests", tmp_path / "made"]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "6\n"
+
+
+HEADER = "#ifndef __SYNTHESIS__\nweight2_t w2[3];\n#else\nweight2_t w2[3] = {%s};\n\n#endif\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "header", "told"),
+    [
+        ("0.5, -0.25, 1e-3", "0.5, -0.25, 1e-3", []),
+        ("0.5, -0.25, 1e-3", "0.50, -0.25, 0.001", []),
+        ("{1, -3}, {0, 2}", "{1, -3}, {0, 2}", []),
+        ("0.5, -0.25, 1e-3", "0.5, 0.25, 1e-3", ["number 1 is -1/4 in w2.txt, 1/4 in w2.h"]),
+        ("0.5, -0.25, 1e-3", "0.5, -0.25, 1.0000000000000000001e-3", None),
+        ("0.5, -0.25, 1e-3", "0.5, -0.25", ["w2.txt has 3 numbers, w2.h has 2"]),
+    ],
+)
+def test_weights_of_both_files(tmp_path: Path, text: str, header: str, told: list[str] | None) -> None:
+    (tmp_path / "w2.txt").write_text(text)
+    assert weights.differences(tmp_path) == ["there is no w2.h beside w2.txt"]
+    (tmp_path / "w2.h").write_text(HEADER % header)
+    found = weights.differences(tmp_path)
+    assert len(found) == 1 if told is None else found == told
+
+
+def test_a_build_compares_its_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What hls4ml wrote, of every backend; a header with another number is an error."""
+    from fpga_ml.hls import project
+
+    for backend in ("Vitis", "Quartus", "Catapult"):
+        of_zoo("skip_6bit", until="convert", backend=backend)(tmp_path / backend)
+    right = project._mend_headers
+
+    def wrong(folder: Path) -> None:
+        right(folder)
+        file = sorted((folder / "firmware" / "weights").glob("w*.h"))[0]
+        file.write_text(re.sub(r"\{-?[\d.]+", "{17", file.read_text()))
+
+    monkeypatch.setattr(project, "_mend_headers", wrong)
+    with pytest.raises(FpgaMlError, match=r"number 0 is .* in w\d+.txt, 17 in w\d+.h"):
+        of_zoo("skip_6bit", until="convert")(tmp_path / "wrong")
+
+
 def test_large_model_has_fewer_vectors(tmp_path: Path) -> None:
     """And no tests where there are no expected outputs."""
     import keras
 
     model = keras.Sequential([keras.Input((40, 40, 4), name="x"), L.GlobalMaxPooling2D(name="pool")])
-    x = np.random.default_rng(1).normal(size=(30, 40, 40, 4))
+    x = np.random.default_rng(1).normal(size=(120, 40, 40, 4))
     fpga_ml.compile(model, data=x, output=tmp_path / "p", config=Config(arch="stream", until="emulate"))
     file = tmp_path / "p" / "tests" / "vectors.json"
-    assert 100_000 < file.stat().st_size < 200_000
+    assert 500_000 < file.stat().st_size < 1_000_000
     assert not (tmp_path / "p" / "tests" / "test_rtl.py").exists()
     fpga_ml.compile(model, data=x, output=tmp_path / "p", config=Config(arch="stream", until="convert"))
     assert not (tmp_path / "p" / "tests").exists()
@@ -169,7 +235,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_both_simulators(bare: Path, tmp_path: Path) -> None:
     folder = moved(of_zoo("skip_6bit")(tmp_path / "p"), tmp_path)
-    assert outcome(folder, bare) == "7 passed"
+    assert outcome(folder, bare) == "8 passed"
     spoil_rtl(folder)
     assert outcome(folder, bare, "tests/test_rtl.py") == "6 failed"
 
@@ -180,9 +246,9 @@ def test_elsewhere(name: str, bare: Path, tmp_path: Path) -> None:
     folder = moved(CASES[name](tmp_path / "p"), tmp_path)
     has_rtl = (folder / "rtl").exists()
     assert has_rtl == (name not in ("Quartus", "Quartus_stream", "Catapult"))
-    assert outcome(folder, bare, SIM="icarus") == ("4 passed" if has_rtl else "1 passed")
+    assert outcome(folder, bare, SIM="icarus") == ("5 passed" if has_rtl else "2 passed")
     spoil_firmware(folder)
-    assert outcome(folder, bare, "tests/test_csim.py") == "1 failed"
+    assert outcome(folder, bare, "tests/test_csim.py") == "1 failed, 1 passed"
     if has_rtl:
         spoil_rtl(folder)
         assert outcome(folder, bare, "tests/test_rtl.py", SIM="icarus") == "3 failed"

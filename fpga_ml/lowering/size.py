@@ -26,6 +26,7 @@ _CARRIED = 4
 _LUTS_PER_SHARED_BIT = 4  # of the data, for a multiplier by weights from a memory
 _LUTS_PER_BIT = 2  # of an element that is no sum of products
 _SOLVE_S, _SOLVE_DIGITS, _SOLVE_POWER = 1.2, 2700, 1.77  # seconds for a matrix of so many digits; they grow with this power
+_BLOCK_DIGITS = 11_000  # up to a block of passes/cmvm.py, beyond which they grow with the blocks
 _RTL_S, _COSIM_S = 4e-5, 4e-4  # a LUT
 _SIMULATED_S = 60  # for its vectors, of which simulators get as many as they have the time for
 _MEMORY_BYTES = 4000  # a LUT
@@ -59,7 +60,7 @@ def size_of(layers: Sequence[Layer], arch: str, interval_cycles: int | None, *, 
     widths = {layer.name: layer.result.width for layer in layers}
     sums = [s for layer in layers for s in _sums(layer, widths, arch, interval_cycles)]
     luts = sum(_luts(s) for s in sums) + sum(_others(layer, arch) for layer in layers)
-    seconds = sum(_SOLVE_S * (s.digits / _SOLVE_DIGITS) ** _SOLVE_POWER for s in sums if not s.shared)
+    seconds = sum(_solve_s(s.digits) for s in sums if not s.shared)
     seconds += luts * _RTL_S + (_SIMULATED_S + luts * _COSIM_S) * simulated
     return Size(sum(s.products * s.instances for s in sums), int(luts), seconds, int(luts) * _MEMORY_BYTES)
 
@@ -126,6 +127,11 @@ def _digits(weights: Raw) -> int:
         return int(sum(bin(abs(int(w)) ^ 3 * abs(int(w))).count("1") for w in weights.flat))
     magnitude = np.abs(weights.astype(np.int64))
     return int(np.bitwise_count(magnitude ^ (3 * magnitude)).sum())
+
+
+def _solve_s(digits: int) -> float:
+    block = min(digits, _BLOCK_DIGITS)
+    return float(digits / max(block, 1) * _SOLVE_S * (block / _SOLVE_DIGITS) ** _SOLVE_POWER)
 
 
 def _luts(s: _Sums) -> float:

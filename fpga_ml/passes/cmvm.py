@@ -6,24 +6,32 @@ arXiv:2507.04535. The solver is theirs; what it returns is replayed on our build
 
 from __future__ import annotations
 
+import pickle
+import sys
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from alkaid.cmvm import cmvm_solve
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.numerics import FixedType
 from fpga_ml.numerics.types import Raw
+from fpga_ml.passes import cmvm_child
+from fpga_ml.toolchain.run import Command, run_all
 
 # The solver's weights are floats of single precision; wider ones are solved in parts.
 _MAX_WEIGHT_BITS = 24
 # The solver's time grows faster than the matrix; larger ones are solved in blocks of columns.
 _MAX_BLOCK_WEIGHTS = 4096
+_LEAST_APART = 1024  # weights, which take about a second
 
 
 @dataclass(frozen=True)
@@ -48,11 +56,24 @@ def solve(matrix: Raw, types: Sequence[FixedType]) -> Program:
     k, m = split.shape
     columns = max(1, min(m, _MAX_BLOCK_WEIGHTS // max(k, 1)))
     reach = [(t.min, t.max, t.lsb) for t in types]
-    blocks = []
-    for start in range(0, m, columns):
-        part = np.ascontiguousarray(split[:, start : start + columns], np.float32)
-        blocks.append(cmvm_solve(part, qintervals=reach))
+    found = [np.ascontiguousarray(split[:, start : start + columns], np.float32) for start in range(0, m, columns)]
+    blocks = _side_by_side(found, reach) if split.size > _LEAST_APART else [cmvm_solve(b, qintervals=reach) for b in found]
     return Program(k, tuple(blocks), parts, bits)
+
+
+def _side_by_side(
+    blocks: Sequence[npt.NDArray[np.float32]], reach: Sequence[tuple[float, float, float]]
+) -> list[tuple[Any, ...]]:
+    """The stages of each block, by processes that can be interrupted."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        commands = []
+        for k, block in enumerate(blocks):
+            np.savez(folder / f"{k}.npz", matrix=block, reach=np.array(reach))
+            arguments = [sys.executable, "-m", cmvm_child.__name__, f"{k}.npz", f"{k}.pickle"]
+            commands.append(Command(arguments, folder))
+        run_all(commands, what="solving a product with constants", do="see its message")
+        return [pickle.loads((folder / f"{k}.pickle").read_bytes()) for k in range(len(blocks))]
 
 
 def _parts(matrix: Raw, parts: int, bits: int) -> list[Raw]:

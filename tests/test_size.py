@@ -1,0 +1,114 @@
+"""The estimate of RTL's size against what is built, and what becomes of networks beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from keras import layers as L
+from zoo import quick
+
+import fpga_ml
+from fpga_ml import pipeline
+from fpga_ml.cli import main
+from fpga_ml.config import Config
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.lowering import size
+from fpga_ml.lowering.size import size_of
+
+
+def net(*layers: Any, shape: tuple[int, ...]) -> Any:
+    keras.utils.set_random_seed(1)
+    return keras.Sequential([keras.Input(shape, name="x"), *layers], name="net")
+
+
+MODELS: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
+    "dense": (lambda: net(L.Dense(24, activation="relu"), L.Dense(8), shape=(16,)), {}),
+    "shared": (lambda: net(L.Dense(24, activation="relu"), L.Dense(8), shape=(16,)), {"interval_cycles": 8}),
+    "image": (lambda: net(L.Conv2D(3, 3, activation="relu"), L.Flatten(), L.Dense(3), shape=(6, 6, 2)), {}),
+    "stream": (lambda: net(L.Conv2D(4, 3, activation="relu"), L.Flatten(), L.Dense(3), shape=(6, 6, 2)), {"arch": "stream"}),
+    "recurrent": (lambda: net(L.GRU(6), L.Dense(3), shape=(5, 4)), {"arch": "stream"}),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_estimate_is_within_three(name: str, tmp_path: Path) -> None:
+    make, settings = MODELS[name]
+    model = make()
+    x = np.random.default_rng(0).normal(size=(50, *model.input_shape[1:]))
+    project = fpga_ml.compile(model, data=x, config=quick(bits=8, until="rtl", **settings), output=tmp_path / "p")
+    found = size_of(project.layers, settings.get("arch", "parallel"), settings.get("interval_cycles"), simulated=False)
+    assert project.bench is not None
+    assert 1 / 3 < found.luts / project.bench.rtl.area.luts < 3
+
+
+def test_too_large_is_an_error_unless_forced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what the error says to set is enough."""
+    monkeypatch.setattr(size, "MOST_LUTS", 2000)
+    make, _ = MODELS["dense"]
+    build = {"data": np.random.default_rng(0).normal(size=(20, 16)), "output": tmp_path / "p"}
+    with pytest.raises(FpgaMlError, match=r"the RTL would take about [\d,]+ LUTs, 1 minutes") as caught:
+        fpga_ml.compile(make(), config=quick(bits=8, until="rtl"), **build)
+    assert not (tmp_path / "p").exists()
+    advice = str(caught.value.do)
+    interval = int(advice.split("--interval-cycles ")[1].split(";")[0])
+    for settings in ({"interval_cycles": interval}, {"force": True}):
+        project = fpga_ml.compile(make(), config=quick(bits=8, until="rtl", **settings), **build)
+        assert project.report["stages"]["rtl"] == "ran"
+
+
+def failing(*_: Any, **__: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_what_had_finished_is_kept_where_there_was_nothing(
+    before: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, _ = MODELS["dense"]
+    build = {"data": np.random.default_rng(0).normal(size=(20, 16)), "output": tmp_path / "p"}
+    if before:
+        fpga_ml.compile(make(), config=quick(until="convert"), **build)
+    old = (tmp_path / "p" / "report.json").read_text() if before else ""
+    monkeypatch.setattr(pipeline, "emit", failing)
+    with pytest.raises(KeyboardInterrupt):
+        fpga_ml.compile(make(), config=quick(until="rtl"), **build)
+    assert [p.name for p in tmp_path.iterdir()] == ["p"]
+    if before:
+        assert (tmp_path / "p" / "report.json").read_text() == old
+        return
+    report = fpga_ml.report.document.read(tmp_path / "p")  # type: ignore[attr-defined]
+    assert (report["stages"]["csim"], report["stages"]["rtl"]) == ("ran", "interrupted")
+    assert not (tmp_path / "p" / "rtl").exists()
+
+
+def test_a_stage_that_was_asked_for_has_to_run(tmp_path: Path) -> None:
+    MODELS["dense"][0]().save(tmp_path / "m.keras")
+    words = [str(tmp_path / "m.keras"), "--backend", "oneAPI", "-o", str(tmp_path / "p"), "--vectors", "5"]
+    asked = CliRunner().invoke(main, ["rtl", *words])
+    assert asked.exit_code == 1
+    assert (
+        "stage 'csim' was asked for and did not run: a oneAPI project compiles only with its vendor's compiler"
+        in asked.output
+    )
+    assert CliRunner().invoke(main, ["compile", *words]).exit_code == 0
+    assert (tmp_path / "p" / "report.json").exists()
+
+
+def test_zeros_around_an_image_are_no_pixels(tmp_path: Path) -> None:
+    """An image of 36 pixels passes in 36 cycles, however many zeros the convolution puts around it."""
+    padded = net(L.ZeroPadding2D(2), L.Conv2D(2, 3), L.Flatten(), L.Dense(2), shape=(6, 6, 1))
+    x = np.random.default_rng(0).normal(size=(10, 6, 6, 1))
+    config = Config(until="rtl", arch="stream", vectors=10)
+    with pytest.raises(
+        FpgaMlError, match="a frame of 64 pixels cannot pass in 36 cycles"
+    ):  # the convolution's own 8 x 8 results
+        fpga_ml.compile(padded, data=x, config=config.replace(interval_cycles=36), output=tmp_path / "p")
+    same = net(L.Conv2D(2, 3, padding="same"), L.Flatten(), L.Dense(2), shape=(6, 6, 1))
+    project = fpga_ml.compile(same, data=x, config=config.replace(interval_cycles=36), output=tmp_path / "p")
+    assert project.report["stages"]["rtl"] == "ran"

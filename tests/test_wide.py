@@ -122,7 +122,8 @@ def test_a_width_beyond_names_layer_type_and_setting(tmp_path: Path) -> None:
     assert re.fullmatch(
         r"accum of layer 'fifth' is 1\d\d bits wide, more than 128\n"
         r"  where: layer 'fifth', type accum = fixed<1\d\d,\d+,.*>\n"
-        r"  do:    set accum under \[layers\.fifth\.precision\] in fpga_ml\.toml, or give what it reads fewer bits",
+        r"  do:    scale what it reads, '\w+' of type fixed<\d+,.*>; or set accum under \[layers\.fifth\.precision\] of fpga_ml\.toml, "
+        r"in Python layers=\{'fifth': LayerConfig\(precision=\{'accum': 'fixed<W,I>'\}\)\}",
         str(caught.value),
     ), str(caught.value)
 
@@ -132,8 +133,11 @@ def test_in_the_plugin_the_setting_is_hls4mls() -> None:
     node = SimpleNamespace(
         name="norm",
         types={"result_t": SimpleNamespace(precision=precision)},
+        get_input_variable=lambda: None,
         model=SimpleNamespace(config=SimpleNamespace(backend=SimpleNamespace(name="OpenRTL"))),
     )
     with pytest.raises(FpgaMlError) as caught:
         check_widths(node)
-    assert caught.value.do == "set hls_config['LayerName']['norm']['Precision']['result'], or give what it reads fewer bits"
+    assert caught.value.do == (
+        "scale what it reads, the data; or set hls_config['LayerName']['norm']['Precision']['result']"
+    )

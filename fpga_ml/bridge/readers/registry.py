@@ -42,14 +42,25 @@ def check_widths(node: Any) -> None:
     for role, named in node.types.items():
         width, name = int(getattr(named.precision, "width", 1)), role.removesuffix("_t")
         if width > MAX_WIDTH_BITS:
-            plugin = node.model.config.backend.name == "OpenRTL"
-            setting = f"hls_config['LayerName']['{node.name}']['Precision']['{name}']"
             raise FpgaMlError(
                 f"{name} of layer '{node.name}' is {width} bits wide, more than {MAX_WIDTH_BITS}",
                 where=f"layer '{node.name}', type {name} = {named.precision}",
-                do=f"set {setting if plugin else f'{name} under [layers.{node.name}.precision] in fpga_ml.toml'}"
-                ", or give what it reads fewer bits",
+                do=f"scale what it reads, {_read(node)}; or set {_setting(node, name)}",
             )
+
+
+def _read(node: Any) -> str:
+    """What a layer reads, with its type."""
+    variable = node.get_input_variable()
+    return "the data" if variable is None else f"'{variable.name}' of type {variable.type.precision}"
+
+
+def _setting(node: Any, name: str) -> str:
+    """Where the user says a type of a layer."""
+    if node.model.config.backend.name == "OpenRTL":
+        return f"hls_config['LayerName']['{node.name}']['Precision']['{name}']"
+    python = f"LayerConfig(precision={{'{name}': 'fixed<W,I>'}})"
+    return f"{name} under [layers.{node.name}.precision] of fpga_ml.toml, in Python layers={{'{node.name}': {python}}}"
 
 
 def type_of(named: Any) -> FixedType:

@@ -24,7 +24,7 @@ FIRST = ("first", "first_valid", "first_ready")  # of the first state, where it 
 def loop_modules(name: str, step_name: str, fold_name: str, fifo: str, unit: Looped) -> list[Module]:
     """The modules of the step and of the fold, if there is one, and the loop's own last; fifo: that of primitives/fifo.sv."""
     emission = _Looping(name, step_name, fold_name, fifo, unit)
-    modules = [map_module(step_name, emission.step, unit.schedule)]
+    modules: list[Module] = [map_module(step_name, emission.step, unit.schedule)]
     if unit.process.fold is not None and unit.fold_schedule is not None:
         modules += fold_modules(fold_name, f"{fold_name}_step", unit.process.fold, unit.fold_schedule)
     return [*modules, emission.module()]

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from fpga_ml.ir.kernel import Wire
 from fpga_ml.ir.kernel.ops import Const, Input, Scale
@@ -18,8 +19,20 @@ from fpga_ml.rtl.sv import Assign, Comb, Comment, Computed, Item, Module, Net, P
 from fpga_ml.schedule.pipeline import Schedule, carriers
 
 
-def map_module(name: str, process: Map, schedule: Schedule) -> Module:
-    """It has a port `clk` only if it has registers."""
+@dataclass(frozen=True)
+class KernelModule(Module):
+    """The module of a kernel. It has a port `clk` only if it has registers, and takes a token every cycle.
+
+    process: whose function it is; latency_cycles: from a token to its result; called: {channel: port}.
+    """
+
+    process: Map = field(kw_only=True)
+    latency_cycles: int = field(kw_only=True)
+    called: Mapping[str, str] = field(kw_only=True)
+
+
+def map_module(name: str, process: Map, schedule: Schedule) -> KernelModule:
+    """The kernel of `process` with the registers of `schedule`."""
     return _Emission(name, process, schedule).module()
 
 
@@ -32,7 +45,7 @@ class _Emission:
         self.ports = {name: self.names.port(name) for name in self._port_names()}
         self.signals: dict[tuple[int, int], str] = {}
 
-    def module(self) -> Module:
+    def module(self) -> KernelModule:
         items: list[Item] = []
         for stage in range(self.schedule.latency_cycles + 1):
             registers, made = self._registers(stage), self._made(stage)
@@ -42,7 +55,10 @@ class _Emission:
         items += self._outputs()
         latency = self.schedule.latency_cycles
         what = f"Layer '{self.process.name}', {latency} clock cycle{'s' * (latency != 1)}."
-        return Module(self.name, self._ports(), items, what)
+        called = {channel: port for channel, port in self.ports.items() if channel != "clk"}
+        return KernelModule(
+            self.name, self._ports(), items, what, process=self.process, latency_cycles=latency, called=called
+        )
 
     def _port_names(self) -> list[str]:
         channels = dict.fromkeys(c.name for c in (*self.process.reads, *self.process.writes))

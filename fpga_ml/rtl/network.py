@@ -9,6 +9,7 @@ from pathlib import Path
 from fpga_ml.ir.network import Network, verified
 from fpga_ml.rtl.holders import holder_module
 from fpga_ml.rtl.loop import loop_modules
+from fpga_ml.rtl.map import KernelModule
 from fpga_ml.rtl.names import Names
 from fpga_ml.rtl.parallel import parallel_module
 from fpga_ml.rtl.primitives import fifo_module
@@ -73,6 +74,7 @@ class Rtl:
     probes: Probes = field(default_factory=dict)
     interleave: int = 1
     recurrence: Recurrence | None = None
+    kernels: tuple[KernelModule, ...] = ()
 
     @property
     def area(self) -> Area:
@@ -112,6 +114,7 @@ def emit_network(network: Network, clock_ns: float, model: DelayModel = GENERIC)
         placed.latency_cycles,
         placed.interval_cycles,
         sum(m.register_bits for m in modules),
+        kernels=tuple(m for m in modules if isinstance(m, KernelModule)),
     )
 
 
@@ -141,6 +144,7 @@ def emit_stream(network: Network, clock_ns: float, model: DelayModel = GENERIC, 
         probes,
         network.interleave,
         _recurrence(planned),
+        tuple(m for m in modules if isinstance(m, KernelModule)),
     )
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from fpga_ml.ir.network.channel import filled
 from fpga_ml.layers.base import Input, Layer
 from fpga_ml.numerics import FixedType
 from fpga_ml.numerics.types import Raw
+from fpga_ml.rtl.map import KernelModule
 from fpga_ml.rtl.network import Rtl
 from fpga_ml.rtl.text import fifo_faults, table_count, table_faults
 from fpga_ml.simulate.cosim import (
@@ -32,6 +34,7 @@ from fpga_ml.simulate.cosim import (
     cosim,
 )
 from fpga_ml.simulate.foreign import Foreign
+from fpga_ml.simulate.kernels import kernel_faults
 from fpga_ml.simulate.reach import reaching
 from fpga_ml.tb.ports import Stream
 
@@ -230,9 +233,20 @@ class Bench:
     def simulate(self, folder: Path, vectors: Vectors, *, stop_at: int = 0) -> tuple[CosimResult, ...]:
         """All checks of the RTL in folder/rtl. stop_at: so many differences end a simulation, 0 for never."""
         files = tuple(folder / "rtl" / name for name in self.rtl.files)
-        sim, faults = folder / "sim", tuple(self.text_faults(folder))
+        own: dict[str, Any] = {"text_faults": tuple(self.text_faults(folder)), "tables": self._tables(folder)}
+        own |= {"kernel_faults": tuple(self.kernel_faults(folder)), "kernels": len(self._kernels)}
+        sim = folder / "sim"
         found = prove(files, self.rtl, vectors, sim, self.seed, self.simulators, foreign=self.given, stop_at=stop_at)
-        return tuple(replace(run, text_faults=faults, tables=self._tables(folder)) for run in found)
+        return tuple(replace(run, **own) for run in found)
+
+    def kernel_faults(self, folder: Path) -> list[str]:
+        """Kernels in folder/rtl whose modules differ on their own (simulate/kernels.py); none of RTL from elsewhere."""
+        return kernel_faults(self._kernels, [folder / "rtl" / name for name in self.rtl.files], self.seed)
+
+    @property
+    def _kernels(self) -> tuple[KernelModule, ...]:
+        """Those that are simulated on their own: by Icarus, so where it is one of the simulators."""
+        return () if self.given or "icarus" not in self.simulators else self.rtl.kernels
 
     def text_faults(self, folder: Path) -> list[str]:
         """Tables and FIFOs in the RTL of folder/rtl that are not the network's; none of RTL from elsewhere."""

@@ -23,11 +23,12 @@ from fpga_ml.numerics.types import Raw
 Rows = npt.NDArray[np.int64]  # (vectors, elements of all inputs)
 Reals = npt.NDArray[np.float64]
 Goals = Reals  # (goals, 2): least and greatest raw value
+Bound = tuple[int, int] | tuple[Raw, Raw]
 _ROUNDS = 6
 _MOVED = 64  # elements that a slope is measured for, a round
 _MOST_CHILDREN = 1024  # vectors tried a round
 _MOST_TRIES = 8  # of them for one goal
-_MOST_WORK = 20_000_000  # values computed and compared in all; a larger network gets fewer vectors
+MOST_WORK = 20_000_000  # values computed and compared in all; a larger network gets fewer vectors
 _MOST_BITS = 52
 
 
@@ -41,18 +42,20 @@ class Reaching:
     unmet: int
 
 
-def reaching(network: Network, base: Sequence[Raw], bounds: Sequence[tuple[int, int]], most: int, seed: int) -> Reaching:
+def reaching(
+    network: Network, base: Sequence[Raw], bounds: Sequence[Bound], most: int, seed: int, work: int = MOST_WORK
+) -> Reaching:
     """At most `most` raw vectors that meet goals which no vector of `base` meets.
 
-    base: one array (N, ...) an input; bounds: least and greatest raw value of each. None are found for inputs beyond 62 bits,
-    and where one evaluation of the network is work for long.
+    base: one array (N, ...) an input; bounds: least and greatest raw value of each, or of each of its elements; work: values that may be
+    computed and compared in all. None are found for inputs beyond 62 bits, and where one evaluation of the network is work for long.
     """
     if any(a.dtype != np.int64 for a in base) or not len(base[0]):
         return Reaching([np.zeros((0, c.tokens, len(c.types)), np.int64) for c in network.inputs], 0, 0)
     search = _Search(network, bounds, np.random.default_rng(seed))
     rows = np.concatenate([a.reshape(len(a), -1) for a in base], axis=1)
     search.evaluate(rows[:1])
-    affordable = _MOST_WORK // search.work
+    affordable = work // search.work
     search.evaluate(rows[1 : affordable // 4])
     search.settle()
     moved = min(_MOVED, rows.shape[1]) + 1
@@ -95,10 +98,12 @@ class _Watch:
 
 
 class _Search:
-    def __init__(self, network: Network, bounds: Sequence[tuple[int, int]], rng: np.random.Generator) -> None:
+    def __init__(self, network: Network, bounds: Sequence[Bound], rng: np.random.Generator) -> None:
         self.network, self.rng = network, rng
         sizes = [c.tokens * len(c.types) for c in network.inputs]
-        self.low, self.high = (np.repeat([b[end] for b in bounds], sizes) for end in (0, 1))
+        self.low, self.high = (
+            np.concatenate([np.broadcast_to(b[end], n) for b, n in zip(bounds, sizes, strict=True)]) for end in (0, 1)
+        )
         self.sizes = np.cumsum(sizes)[:-1]
         self.goals: dict[str, list[Goals]] = {}
         self.watches: dict[tuple[str, int], _Watch] = {}

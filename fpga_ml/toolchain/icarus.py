@@ -67,3 +67,8 @@ def _compile(tool: Icarus, sources: Sequence[Path], top: str, folder: Path, targ
 def command(tool: Icarus, folder: Path, module: str) -> tuple[str, ...]:
     """How to run what `build` made, with the VPI module loaded; no waveform."""
     return (str(tool.runner), "-n", "-m", module, str(folder / _PROGRAM), "-none")
+
+
+def run_alone(tool: Icarus, folder: Path, what: str) -> str:
+    """What a testbench of its own, which `build` made, says."""
+    return run(Command((str(tool.runner), "-n", _PROGRAM), folder), what=what, do="see the simulator's message").stdout

@@ -150,7 +150,8 @@ def compile(
     calibrate on and to simulate: an array (N, ...), a dict of arrays, a path to .npz; None for the folder's own, else
     random numbers. config: by default the folder's fpga_ml.toml. output: the project's folder, by default
     hls_projects/NAME. rtl: a folder of Verilog, a vendor's `syn/verilog` say, to simulate in place of our own RTL; `Foreign.of`
-    (fpga_ml.simulate.foreign) for one with ports or behaviour of its own. Raises FpgaMlError; the folder then stays as it was.
+    (fpga_ml.simulate.foreign) for one with ports or behaviour of its own. Raises FpgaMlError; the folder then stays as it was. Where
+    there was none and C-simulation had ended, it keeps the HLS project; so it does when the build is interrupted.
     """
     _check_kinds(data, config, rtl, weights=weights, output=output)
     clock = _Clock(watcher or _Silent())
@@ -194,10 +195,7 @@ def _check_asked(source: Source, config: Config, rtl: Foreign | None, stages: Ma
     check_writable(target)
     devices = [PARTS[d].device for d in (*config.synth_devices, config.device) if d in PARTS and config.effort != "estimate"]
     running = [stage for stage, state in stages.items() if state == "ran"]
-    check_tools(
-        running, () if rtl is None and "cosim" not in running else config.simulators, {d.family for d in devices if d}
-    )
-    check_writable(target)
+    check_tools(running, config.simulators, {d.family for d in devices if d})
     if rtl is not None:
         top = config.identified(source.names, [name for name, _ in source.inputs]).project_name
         outputs = [] if source.model is None else [math.prod(t.shape[1:]) for t in source.model.outputs]

@@ -11,7 +11,7 @@ from fpga_ml.errors import FpgaMlError
 
 MOST_BYTES = 8 << 30  # unpacked
 MOST_RATIO = 400  # of what is unpacked to what is packed
-RATIO_FROM_BYTES = 64 << 20  # below which any ratio is good
+RATIO_FROM_BYTES = 256 << 20  # below which any ratio is good
 _ENCRYPTED = 1
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
+import numpy as np
 from pydantic import BeforeValidator, Field, Strict
 
 from fpga_ml.errors import FpgaMlError
@@ -38,6 +39,8 @@ _SIMULATORS_ELSEWHERE = {"iverilog": "icarus"}
 
 def check_bits(bits: int, where: str | None = None, name: str = "bits") -> None:
     """Raise for a width of weights or activations that QKeras does not hold; name: of the setting."""
+    if isinstance(bits, bool) or not isinstance(bits, (int, np.integer)):
+        raise FpgaMlError(f"{name} = {bits!r} is not a whole number", where=where, do="write a whole number")
     if not 2 <= bits <= 24:
         raise FpgaMlError(
             f"{name} = {bits} is outside 2..24: QKeras rounds in float32, which holds 24 bits",
@@ -99,7 +102,7 @@ class Config:
     bits: Bits = 16
     weight_bits: WeightBits | None = None
     input_type: Fixed | None = None
-    softmax_table_bits: Annotated[int, Field(ge=4)] = 12
+    softmax_table_bits: Annotated[int, Field(ge=4, le=20)] = 12
     vectors: Count = 2000
     jobs: Whole = 0
     cosim_vectors: Count | None = None
@@ -111,7 +114,7 @@ class Config:
     interval_cycles: Count | None = None
     interleave: Count = 1
     frame_last: bool = False
-    max_luts: Whole | None = None
+    max_luts: Count | None = None
     max_dsps: Whole | None = None
     until: Annotated[str, one_of("until", STAGES, _STAGES_ELSEWHERE)] | None = None
     synth_devices: Annotated[tuple[Annotated[str, one_of("synth_devices", PARTS)], ...], Strict(False)] = ()
@@ -152,8 +155,9 @@ class Config:
         return dataclasses.replace(self, project_name=top, layers=MappingProxyType(layers))
 
     @classmethod
-    def read(cls, path: Path) -> Config:
+    def read(cls, path: Path | str) -> Config:
         """From a TOML file: keys are the fields above; [layers.NAME] holds a layer's."""
+        path = Path(path)
         table = _read(path)
         sections = table.pop("layers", {})
         if not isinstance(sections, dict):

@@ -306,8 +306,9 @@ def _software(
         asked = (config.arch, config.interval_cycles)
         check_size(layers, *asked, simulated=stages["cosim"] == "ran", model=source.name)
     network = None
-    if config.auto_clock:
+    if config.auto_clock or Budget(config.max_luts, config.max_dsps) != Budget():
         network = _lowered(layers, graph, config, stages, clock)
+    if config.auto_clock:
         with clock.stage("clock"):
             config = _clocked(network, graph, config, stages)
     with clock.stage("write"):
@@ -381,7 +382,13 @@ def _samples(source: Source, data: Any, config: Config) -> Samples:
 
 
 def _check_turns(config: Config, rtl: Path | str | Foreign | None) -> None:
-    """Raise where sequences are to be interleaved and what simulates or runs them knows no turns."""
+    """Raise where sequences are to be interleaved, or frames marked, and what simulates or runs them knows no such thing."""
+    if config.frame_last and config.arch != "stream":
+        raise FpgaMlError(
+            f"frame_last is set, but arch = '{config.arch}' has no frames of several beats",
+            where=config.where("frame_last"),
+            do="use --arch stream, or leave frame_last out",
+        )
     if config.interleave == 1 or (config.arch == "stream" and rtl is None):
         return
     why = "RTL from elsewhere" if config.arch == "stream" else f"arch = '{config.arch}'"
@@ -444,6 +451,8 @@ def _lowered(
                 return ask(config.interval_cycles)
             return fitting(ask, config.interval_cycles or shortest_interval(layers, graph.heads, config.arch), budget)
     except FpgaMlError as error:
+        if budget != Budget():
+            raise
         stages["rtl"] = error.what
         stages |= {s: "needs rtl, which did not run" for s in ("cosim", "synth") if stages[s] == "ran"}
         return None

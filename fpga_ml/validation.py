@@ -8,6 +8,7 @@ from dataclasses import field
 from types import MappingProxyType
 from typing import Any, TypeVar, dataclass_transform
 
+import numpy as np
 from pydantic import AfterValidator, ConfigDict, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -49,7 +50,7 @@ def checked(cls: type[Made]) -> type[Made]:
     @functools.wraps(build)
     def told(self: Any, /, *args: Any, **values: Any) -> None:
         try:
-            build(self, *args, **values)
+            build(self, *args, **{k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()})
         except ValidationError as error:
             raise _told(error.errors()[0], made.__dataclass_fields__) from None
 

@@ -26,6 +26,7 @@ from fpga_ml.frontend.rewrites import rewritten
 from fpga_ml.frontend.screen import screen, screened_keras, screened_weights
 from fpga_ml.naming import Naming
 
+_MODELS = (".keras", ".h5", ".hdf5", ".json")
 QUANTISED_FILE, FLOAT_FILE, SAMPLE_FILE, CONFIG_FILE = "quantised.keras", "float.keras", "sample.npz", "fpga_ml.toml"
 
 
@@ -101,7 +102,8 @@ def _from_path(path: Path, weights: Path | None) -> Source:
     if path.is_dir():
         return _folder(path)
     if not path.exists():
-        near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        beside = [*path.parent.iterdir()] if path.parent.is_dir() else []
+        near = [p.name for p in beside if p.suffix in _MODELS]
         raise FpgaMlError(f"model '{path}' not found", do=suggest(path.name, near) if near else "check the path")
     if weights is not None and not weights.exists():
         raise FpgaMlError(f"weights file '{weights}' not found", do="check --weights")

@@ -36,6 +36,8 @@ class Call:
 
 def as_functional(model: Any) -> Any:
     """Sequential and Functional models alike as a Functional one, sharing layers and weights."""
+    if not isinstance(model, keras.Model):
+        raise FpgaMlError(f"the model is of type {type(model).__name__}", do="give a Keras model")
     if not getattr(model, "built", False) or not hasattr(model, "inputs"):
         raise FpgaMlError(
             "the model is not built: its input shape is unknown",

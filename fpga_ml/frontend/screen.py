@@ -142,6 +142,8 @@ def _is_known(name: str, module: Any, registered: Any, own: Any) -> bool:
         return hasattr(keras.activations, called) or _is_registered(called) or _is_registered(registered)
     if _is_registered(registered) or _is_registered(name):
         return True
+    if isinstance(registered, str) and ">" in registered:
+        return False
     if not module:
         return True
     parts = [part for part in str(module).split(".") if part != "src"]

@@ -11,7 +11,7 @@ import numpy as np
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.rebuild import calls
 
-_MOST_MINUTES = 30
+_MOST_MINUTES, _GOOD_MINUTES = 30, 5
 _MOST_MEMORY = 0.5  # of the machine's
 _CSIM_S = 1e-7  # a product in C-simulation
 _VALUE_BYTES = 24  # of a layer's result: float, quantised and as the emulator has it
@@ -28,8 +28,8 @@ def check_samples(model: Any, samples: int) -> None:
         values += prod(call.outputs[0].shape[1:])
     minutes, memory = products * samples * _CSIM_S / 60, values * samples * _VALUE_BYTES
     most = _MOST_MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    enough = int(samples * min(1, _MOST_MINUTES / max(minutes, 1e-9), most / max(memory, 1)))
-    if enough < samples:
+    enough = int(samples * min(1, _GOOD_MINUTES / max(minutes, 1e-9), most / max(memory, 1)))
+    if minutes > _MOST_MINUTES or memory > most:
         raise FpgaMlError(
             f"to simulate {samples} samples would take about {minutes:.0f} minutes and {memory / 1e9:.1f} GB: "
             f"each is {products:,} products",

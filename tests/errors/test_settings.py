@@ -48,7 +48,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"interval_cycles": 0}, "interval_cycles = 0 is below 1", "use 1 or more"),
     ({"interleave": 0}, "interleave = 0 is below 1", "use 1 or more"),
     ({"jobs": -1}, "jobs = -1 is below 0", "use 0 or more"),
-    ({"max_luts": -1}, "max_luts = -1 is below 0", "use 0 or more"),
+    ({"max_luts": -1}, "max_luts = -1 is below 1", "use 1 or more"),
     ({"softmax_table_bits": 3}, "softmax_table_bits = 3 is below 4", "use 4 or more"),
     ({"frame_last": 1}, "frame_last = 1 is not true or false", "write true or false"),
     ({"project_name": ""}, "project_name is empty", "give project_name a value, or leave it out"),

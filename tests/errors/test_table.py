@@ -283,6 +283,12 @@ DATA: dict[str, tuple[Try, str]] = {
         data(x=X, x_scael=0.5),
         "unknown array 'x_scael'\n  where: in memory\n  do:    rename it or leave it out; known: x, y",
     ),
+    "an array by two names": (built(lambda: net(fc()), {"x": X, "xx": X}), "unknown array 'xx'"),
+    "samples and labels in a tuple": (
+        called(data=(X, X[:, 0])),
+        "do:    give one array (N, ...) an input; with labels, a dict: {'x': ..., 'y': ...}",
+    ),
+    "text for .csv": (data_file("d.csv", b"1,2,3\n"), "is no file of NumPy arrays: it does not begin as one"),
     "a scale of many": (data(x=X, x_scale=[1.0, 2.0]), "'x_scale' is not one number"),
     "a scale that is NaN": (data(x=X, x_scale=np.nan), "'x_scale' is not one number"),
     "another shape": (data(x=X[:, :3]), "samples of shape (3,), but the model's input 'x' is (4,)"),
@@ -363,6 +369,13 @@ SETTINGS: dict[str, tuple[Try, str]] = {
         built(lambda: net(fc()), interleave=2),
         "interleave = 2, but arch = 'parallel' does not take sequences in turn",
     ),
+    "frames without a stream": (
+        built(lambda: net(fc()), frame_last=True),
+        "frame_last is set, but arch = 'parallel' has no frames of several beats",
+    ),
+    "no LUTs": (config(max_luts=0), "max_luts = 0 is below 1"),
+    "too few LUTs": (built(lambda: net(fc(8)), max_luts=1, until="rtl"), "the network needs about "),
+    "a table of a million": (config(softmax_table_bits=99), "softmax_table_bits = 99 is above 20"),
     "TOML of no kind": (toml("bits = \n"), "not valid TOML: "),
     "TOML with a slip": (
         toml("\nreuse_facto = 2\n"),

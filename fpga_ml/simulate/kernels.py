@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.network import Channel, Map, Network
 from fpga_ml.numerics.types import Raw
 from fpga_ml.rtl.map import KernelModule
@@ -24,6 +25,7 @@ _UNIFORM = 64
 _REACHING = 256
 _LUT_TOKENS = 4_000_000  # of a kernel: a few seconds of Icarus
 _LEAST_TOKENS = 16
+_WHAT = "RTL simulation of the kernels"
 _MOST_WORK = 2_000_000  # values computed in the search for edges, a kernel
 
 
@@ -49,10 +51,10 @@ def kernel_faults(modules: Sequence[KernelModule], files: Sequence[Path], seed: 
         (folder / "tb.sv").write_text("".join(_testbench(k, t) for k, t in enumerate(tokens)) + _all(len(tokens)))
         tool = icarus.find()
         icarus.build(tool, [folder / "tb.sv", *files], "tb", folder)
-        said = icarus.run_alone(tool, folder, "RTL simulation of the kernels")
+        said = icarus.run_alone(tool, folder, _WHAT)
     found = [line.split() for line in said.splitlines() if line.startswith("KERNEL ")]
     if {int(words[1]) for words in found} != set(range(len(tokens))):
-        raise AssertionError(f"the testbench of the kernels told of {len(found)} of {len(tokens)}")
+        raise FpgaMlError(f"{_WHAT} ended after {len(found)} of {len(tokens)}", do="see the simulator's message")
     return [
         f"kernel '{tokens[int(k)].module.process.name}' differs in {wrong} of {len(tokens[int(k)].given)} tokens, first in number {first}"
         for _, k, wrong, first in found

@@ -14,6 +14,7 @@ from fpga_ml.toolchain.run import Command, run
 
 _OLDEST_MAJOR = 11
 _GET = "apt-get install iverilog (brew install icarus-verilog), and put iverilog and vvp on PATH"
+_LIMIT_S = 1800  # of a testbench of its own
 _PROGRAM = "design.vvp"
 
 
@@ -71,4 +72,5 @@ def command(tool: Icarus, folder: Path, module: str) -> tuple[str, ...]:
 
 def run_alone(tool: Icarus, folder: Path, what: str) -> str:
     """What a testbench of its own, which `build` made, says."""
-    return run(Command((str(tool.runner), "-n", _PROGRAM), folder), what=what, do="see the simulator's message").stdout
+    command = Command((str(tool.runner), "-n", _PROGRAM), folder)
+    return run(command, what=what, do="see the simulator's message", timeout_s=_LIMIT_S).stdout

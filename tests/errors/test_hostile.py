@@ -220,7 +220,6 @@ def test_names_that_are_html_or_paths(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_archives_that_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "RATIO_FROM_BYTES", 1 << 16)
-    monkeypatch.setattr(screen, "RATIO_FROM_BYTES", 1 << 16)
     np.savez_compressed(tmp_path / "d.npz", x=np.zeros((1 << 18, 4)))
     with pytest.raises(FpgaMlError, match=r"would grow from [\d,]+ bytes to 8,38\d,\d+"):
         load_samples(tmp_path / "d.npz", [("x", (4,))], 1)
@@ -232,7 +231,7 @@ def test_archives_that_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         path, weights = keras_2(tmp_path, dense())
         with h5py.File(weights, "a") as file:
             file.create_dataset("more", **options)
-        with pytest.raises(FpgaMlError, match=r"grows from|weights of more than"):
+        with pytest.raises(FpgaMlError, match="would grow from"):
             load(path, weights)
 
 

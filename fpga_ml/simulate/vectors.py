@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ Array = npt.NDArray[np.float64]
 _Arrays = dict[str, npt.NDArray[Any]]
 Inputs = Sequence[tuple[str, tuple[int, ...]]]
 _RANDOM_SAMPLES = 1000
+_RANDOM_VALUES = 1 << 27  # of an input; of one with many elements there are fewer samples
 _CODES = ("scale", "offset")
 _LABELS = ("y", "label", "labels", "target", "targets", "truth", "class", "classes")  # what others call them
 
@@ -57,7 +59,9 @@ def load_samples(data: Any, inputs: Inputs, seed: int, more: Collection[str] = (
     """
     if data is None:
         rng = np.random.default_rng(seed)
-        drawn = tuple(rng.normal(size=(_RANDOM_SAMPLES, *shape)) for _, shape in inputs)
+        largest = max(math.prod(shape) for _, shape in inputs)
+        count = max(1, min(_RANDOM_SAMPLES, _RANDOM_VALUES // largest))
+        drawn = tuple(rng.normal(size=(count, *shape)) for _, shape in inputs)
         return Samples(drawn, None, "random (normal, unit width): no data given", False)
     if isinstance(data, (str, Path)):
         origin, arrays = str(data), _read(Path(data))

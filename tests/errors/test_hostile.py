@@ -155,6 +155,9 @@ def test_no_code_of_a_module_beside_the_file(tmp_path: Path, canary: Path, monke
     inner = {"module": "keras", "class_name": "Sequential", "registered_name": None, "compile_config": optimizer}
     config = {"name": "inner", "layers": [entry("Activation", "keras.layers", activation="relu")]}
     path = saved(tmp_path, lambda c: c["config"]["layers"].append({**inner, "config": config}))
+    copy_of_it, _ = screen.screened_keras(path, tmp_path)
+    with zipfile.ZipFile(copy_of_it) as read:
+        assert b"planted" not in read.read("config.json")
     with contextlib.suppress(FpgaMlError):  # a model in the model, which is built without its optimizer
         load(path)
     assert not canary.exists()

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from fpga_ml.archive import read_arrays
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
 
@@ -115,8 +116,8 @@ def run(
             outputs["emulator"] = tuple(project.emulate(project.x))
         if rtl:
             outputs |= _from_rtl(project)
-    with np.load(origin) as z:
-        sample = {k: z[k][: len(project.x[0])] if z[k].ndim else z[k] for k in z.files}
+    arrays = read_arrays(origin, "give an .npz like the folder's sample")
+    sample = {k: a[: len(project.x[0])] if a.ndim else a for k, a in arrays.items()}
     return Run(outputs, {**sample, "float": outputs.get("float")}, project.report)
 
 

@@ -53,7 +53,7 @@ def write_sources(project: Path, board: str, *, line: str = DEFAULT_LINE, baud: 
     if line not in kind.lines:
         raise FpgaMlError(f"{kind.name} has no line '{line}'", where="--line", do=suggest(line, kind.lines))
     face, report, label = interface_of(project), document.read(project), kind.label(line)
-    own = tuple(project / name for name in report["rtl"]["files"])
+    own = document.rtl_files(project, report)
     made = shell_files(face, line_for(line, kind.clock_mhz, baud), [file.stem for file in own], kind.high)
     folder = project / "board" / label
     folder.mkdir(parents=True, exist_ok=True)

@@ -26,10 +26,11 @@ def interface_of(project: Path) -> Interface:
             where=str(project),
             do="compile the model up to --until rtl or further",
         )
-    digest = hashlib.sha256(b"".join((project / name).read_bytes() for name in rtl["files"]))
-    inputs, outputs = (tuple(_ends(port, rtl) for port in report["model"][side]) for side in ("inputs", "outputs"))
-    config = report["config"]
-    made = Interface(document.top_of(report), rtl["arch"], config["frame_last"], inputs, outputs, digest.digest()[:8])
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in document.rtl_files(project, report)))
+    with document.consistent(project):
+        inputs, outputs = (tuple(_ends(port, rtl) for port in report["model"][side]) for side in ("inputs", "outputs"))
+        last = report["config"]["frame_last"]
+        made = Interface(document.top_of(report), rtl["arch"], last, inputs, outputs, digest.digest()[:8])
     for what, count in (("sample", made.sample_bytes), ("result", made.result_bytes)):
         if count > _MOST_BYTES:
             raise FpgaMlError(

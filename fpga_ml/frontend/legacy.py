@@ -20,6 +20,7 @@ import qkeras
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.layers import Steps
+from fpga_ml.frontend.listed import LAYERS, QKERAS, QUANTIZERS
 from fpga_ml.frontend.rename import SCOPE
 from fpga_ml.frontend.screen import parsed
 from fpga_ml.naming import Naming, identifier
@@ -189,7 +190,8 @@ def _layer(entry: Mapping[str, Any]) -> Any:
         return _SIGNS[config["activation"]](config["name"])
     if class_name in _SIGNED:
         config["kernel_quantizer"], class_name = _SIGNED[class_name](alpha=_height(config)), "QDense"
-    cls = getattr(qkeras, class_name, None) or getattr(keras.layers, class_name, None)
+    home = qkeras if class_name in QKERAS else keras.layers if class_name in LAYERS else None
+    cls = getattr(home, class_name, None)
     if not (inspect.isclass(cls) and issubclass(cls, keras.layers.Layer)):
         raise CannotRebuild(f"class {class_name} of layer '{config.get('name')}'")
     for old, new in _RENAMED.get(class_name, {}).items():
@@ -224,16 +226,17 @@ def _is_empty(key: str, value: Any) -> bool:
 def _is_quantizer(value: Any) -> bool:
     if isinstance(value, dict):
         return True
-    return isinstance(value, str) and hasattr(qkeras.quantizers, value.split("(")[0]) and "(" in value
+    return isinstance(value, str) and value.split("(")[0] in QUANTIZERS and "(" in value
 
 
 def _quantizer(value: Any) -> Any:
     """A quantizer of today from a string or an old {class_name, config}."""
     if not isinstance(value, dict):
         return value if value is None else qkeras.get_quantizer(value)
-    cls = getattr(qkeras, value["class_name"], None)
-    if cls is None:
-        raise CannotRebuild(f"quantizer {value['class_name']}")
+    class_name = value["class_name"].split(">")[-1]
+    if class_name not in QUANTIZERS:
+        raise CannotRebuild(f"quantizer {class_name}")
+    cls = getattr(qkeras, class_name)
     taken = set(inspect.signature(cls.__init__).parameters)
     return cls(**{k: v for k, v in value.get("config", {}).items() if k in taken and v is not None})
 
@@ -248,16 +251,15 @@ def load_weights(model: Any, path: Path, names: Naming) -> None:
             if not layer.weights:
                 continue
             group = root.get(names.shown(layer.name))
-            variables = [_text(n) for n in group.attrs["weight_names"]] if group is not None else []
-            values = [np.asarray(group[n]) for n in variables]
+            found = [group[_text(n)] for n in group.attrs["weight_names"]] if group is not None else []
             wanted = [tuple(w.shape) for w in layer.weights]
-            if [v.shape for v in values] != wanted:
+            if [v.shape for v in found] != wanted:
                 raise FpgaMlError(
-                    f"weights of shapes {[v.shape for v in values]} do not fit a layer that has {wanted}",
+                    f"weights of shapes {[v.shape for v in found]} do not fit a layer that has {wanted}",
                     where=f"layer '{layer.name}' in {path}",
                     do="give the weights file of this model",
                 )
-            layer.set_weights(values)
+            layer.set_weights([np.asarray(v) for v in found])
 
 
 def _text(name: Any) -> str:

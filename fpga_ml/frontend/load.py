@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from fpga_ml.frontend.quantise import activation_name
 from fpga_ml.frontend.rebuild import as_functional, calls, inputs_of
 from fpga_ml.frontend.rename import renamed
 from fpga_ml.frontend.rewrites import rewritten
-from fpga_ml.frontend.screen import screen, screened_keras, screened_weights
+from fpga_ml.frontend.screen import bounded, screen, screened_h5, screened_keras, screened_weights, without_training
 from fpga_ml.naming import Naming
 
 _MODELS = (".keras", ".h5", ".hdf5", ".json")
@@ -136,27 +137,18 @@ def _folder(path: Path) -> Source:
     )
 
 
-def _load_keras(path: Path) -> Any:
-    """Of a file that was screened."""
-    try:
-        return as_functional(keras.models.load_model(path, compile=False))
-    except FpgaMlError:
-        raise
-    except Exception as error:  # Keras raises of every kind for a file that it did not write
-        first = str(error).strip().splitlines()
-        raise FpgaMlError(
-            f"'{path}' is not a model that Keras 3 can read: {first[0] if first else type(error).__name__}",
-            do="save it again with model.save('name.keras'); a custom layer must be registered with Keras",
-        ) from error
-
-
 def _load_archive(path: Path) -> Any:
-    screened_keras(path)
-    return _load_keras(path)
+    """The Functional model in a .keras file."""
+    with tempfile.TemporaryDirectory() as scratch:
+        copy, stored = screened_keras(path, Path(scratch))
+        with _understood(path, 3), bounded(stored, path):
+            return as_functional(keras.models.load_model(copy, compile=False))
 
 
 def _keras_3(path: Path) -> Source:
-    return _source(_load_archive(path), path.stem, str(path), _sha256(path), "keras-3")
+    model = _load_archive(path)
+    with _understood(path, 3):
+        return _source(model, path.stem, str(path), _sha256(path), "keras-3")
 
 
 def _json_or_h5(path: Path, weights: Path | None) -> Source:
@@ -164,47 +156,68 @@ def _json_or_h5(path: Path, weights: Path | None) -> Source:
     if path.suffix == ".json" and weights is None:
         raise FpgaMlError(f"'{path}' holds an architecture without weights", do="add --weights w.h5")
     holder = weights or path
-    screen(architecture, path, screened_weights(holder))
+    stored = screened_weights(holder)
+    screen(architecture, path, stored)
     if not is_legacy(architecture):
-        model = _load_keras(path) if path.suffix != ".json" else _keras_3_json(path, holder)
-        return _source(model, path.stem, str(path), _sha256(holder), "keras-3")
-    with _understood(path):
+        with bounded(stored, path):
+            model = (
+                _keras_3_json(architecture, path, holder)
+                if path.suffix == ".json"
+                else _keras_3_h5(architecture, path, weights)
+            )
+        with _understood(path, 3):
+            return _source(model, path.stem, str(path), _sha256(holder), "keras-3")
+    with _understood(path, 2):
         names, ports = naming_of(architecture), input_ports(architecture)
         try:
-            with names.errors():
+            with names.errors(), bounded(stored, path):
                 model = as_functional(rebuild_legacy(architecture, holder, names))
         except CannotRebuild as error:
             reason = f"{names.shown(str(error))} is in neither Keras 3 nor qkeras-v3"
             files = LegacyFiles(path, holder, reason)
             return Source(path.stem, None, None, str(path), _sha256(holder), "keras-2", ports, files, names)
-    found = _source(model, path.stem, str(path), _sha256(holder), "keras-2", names)
+        found = _source(model, path.stem, str(path), _sha256(holder), "keras-2", names)
     return replace(found, legacy=LegacyFiles(path, holder))
 
 
 @contextmanager
-def _understood(path: Path) -> Iterator[None]:
-    """A configuration that lacks what Keras 2 wrote, or has it otherwise, is one error."""
+def _understood(path: Path, version: int) -> Iterator[None]:
+    """What is raised, of whatever kind, for a file that Keras did not write, as one error. version: of Keras."""
     try:
         yield
     except FpgaMlError:
         raise
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError, RecursionError) as error:
-        first = next(iter(str(error).splitlines()), "")
+    except Exception as error:
+        said = next((line for line in str(error).splitlines() if line.strip()), "")
         raise FpgaMlError(
-            f"'{path}' is not a model that Keras 2 wrote: {type(error).__name__}: {first}",
-            do="save it again, as .keras or .h5",
+            f"'{path}' is not a model that Keras {version} {'can read' if version == 3 else 'wrote'}: {type(error).__name__}: {said}",
+            do="save it again with model.save('name.keras'); a custom layer must be registered with Keras"
+            if version == 3
+            else "save it again, as .keras or .h5",
         ) from error
 
 
-def _keras_3_json(path: Path, weights: Path) -> Any:
+def _keras_3_h5(architecture: Mapping[str, Any], path: Path, weights: Path | None) -> Any:
+    if weights is not None:
+        screened_weights(path)
+    with tempfile.TemporaryDirectory() as scratch, _understood(path, 3):
+        model = keras.models.load_model(screened_h5(path, Path(scratch), architecture), compile=False)
+    return as_functional(model if weights is None else _weighted(model, path, weights))
+
+
+def _keras_3_json(architecture: Mapping[str, Any], path: Path, weights: Path) -> Any:
+    with _understood(path, 3):
+        model = keras.models.model_from_json(json.dumps(without_training(architecture)))
+    return as_functional(_weighted(model, path, weights))
+
+
+def _weighted(model: Any, path: Path, weights: Path) -> Any:
     try:
-        model = keras.models.model_from_json(json.dumps(json.loads(path.read_text())))
         model.load_weights(weights)
     except Exception as error:  # Keras raises of every kind for a file that it did not write
-        raise FpgaMlError(
-            f"weights '{weights}' do not fit '{path}': {str(error).splitlines()[0]}", do="give the model's own weights"
-        ) from error
-    return as_functional(model)
+        said = next(iter(str(error).splitlines()), type(error).__name__)
+        raise FpgaMlError(f"weights '{weights}' do not fit '{path}': {said}", do="give the model's own weights") from error
+    return model
 
 
 def _sha256(path: Path) -> str:

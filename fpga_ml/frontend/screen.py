@@ -1,78 +1,100 @@
 """What a model's file says, looked at before anything of it is built: a file from elsewhere may not run code, nor grow beyond bounds.
 
-A configuration may name the layers of Keras and QKeras, their quantizers, initialisers and activations, and classes that the user's own
-program has registered with Keras. Weights are plain arrays in the file itself.
+A configuration may name what frontend/listed.py lists, and classes that the user's own program has registered with Keras. Weights are
+plain arrays in the file itself. Keras gets a copy that holds what was looked at and nothing else.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import shutil
+import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import h5py
 import keras
-import numpy as np
-import qkeras
 
-from fpga_ml.archive import MOST_BYTES, MOST_RATIO, RATIO_FROM_BYTES, checked_zip
+from fpga_ml.archive import check_growth, checked_zip
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.listed import LAYERS, MODELS, is_listed, is_quantizer
 
-# Classes of Keras that run code which their configuration holds, or read files which it names.
-_RUN_CODE = ("TFSMLayer", "Lambda", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "__lambda__", "__typespec__")
+# What to do about classes that run code which the file holds, or read files which it names.
+_RUN_CODE = {
+    **dict.fromkeys(
+        ("Lambda", "__lambda__", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "__typespec__"),
+        "use layers that do the same, or take it out of the model and apply it to the data",
+    ),
+    "TFSMLayer": "give the Keras model that it was exported from",
+}
 _READ_FILES = ("TextVectorization", "StringLookup", "IntegerLookup")
-_PLAIN = (
-    "__keras_tensor__",
-    "__tensor__",
-    "__numpy__",
-    "__tuple__",
-    "__ellipsis__",
-    "__bytes__",
-    "slice",
-    "set",
-    "TensorShape",
-)
-# Modules of Keras whose classes are numbers and shapes: those that belong to a model's configuration.
-_KERAS = (
-    "layers",
-    "models",
-    "initializers",
-    "regularizers",
-    "constraints",
-    "activations",
-    "dtype_policies",
-    "ops",
-    "quantizers",
-)
 _SIZES = ("units", "filters", "input_dim", "output_dim", "num_heads", "key_dim", "value_dim", "depth_multiplier")
-_MOST_CONFIG_BYTES = 64 << 20
-_MOST_ELEMENTS = 1 << 26  # of a tensor whose size the configuration says
+_SHAPES = ("batch_shape", "batch_input_shape", "target_shape")
+_TRAINING = ("compile_config", "training_config")  # of a model, at any depth: nothing of it is built
+_CONFIG, _WEIGHTS = "config.json", "model.weights.h5"  # in a .keras archive
+MOST_CONFIG_BYTES = 64 << 20
+MOST_ENTRIES = 50_000  # of a configuration: layers, initialisers, references
+MOST_ELEMENTS = 1 << 26  # of a tensor whose size the configuration says
 _MOST_DEPTH = 200
+_MORE_ELEMENTS = 1 << 20  # that a model may have beside the weights in its file
 _DO = "give a file that Keras wrote of a model of its own and QKeras' layers"
+_OWN_WEIGHTS = "give a file that holds its own weights"
 
 
-def screened_keras(path: Path) -> None:
-    """Raise FpgaMlError for a .keras archive that is not to be read."""
+@dataclass(frozen=True)
+class Stored:
+    """What a file holds of weights. largest: axis of an array; elements: of all."""
+
+    largest: int
+    elements: int
+
+
+def screened_keras(path: Path, folder: Path) -> tuple[Path, Stored]:
+    """A copy in a folder of a .keras archive: its configuration without what belongs to training, and its weights.
+
+    Raises FpgaMlError for one that is not to be read.
+    """
     with checked_zip(path, _DO) as archive:
-        if "config.json" not in archive.namelist():
-            raise FpgaMlError(f"'{path}' is not a model that Keras 3 can read: it holds no config.json", do=_DO)
-        config = parsed(archive.read("config.json"), path)
-        weights = [name for name in archive.namelist() if name.endswith(".h5")]
-        largest = max((_largest(io.BytesIO(archive.read(name)), path) for name in weights), default=0)
-    screen(config, path, largest)
+        for member in (_CONFIG, _WEIGHTS):
+            if member not in archive.namelist():
+                raise FpgaMlError(f"'{path}' is not a model that Keras 3 can read: it holds no {member}", do=_DO)
+        config, weights = parsed(archive.read(_CONFIG), path), archive.read(_WEIGHTS)
+    stored = _stored(io.BytesIO(weights), path)
+    screen(config, path, stored)
+    copy = folder / "model.keras"
+    with zipfile.ZipFile(copy, "w") as made:
+        made.writestr(_CONFIG, json.dumps(without_training(config)))
+        made.writestr("metadata.json", "{}")
+        made.writestr(_WEIGHTS, weights)
+    return copy, stored
 
 
-def screened_weights(path: Path) -> int:
-    """The largest axis of an array in an HDF5 file; raises FpgaMlError for a file that is not to be read."""
-    return _largest(path, path)
+def screened_h5(path: Path, folder: Path, config: Mapping[str, Any]) -> Path:
+    """A copy in a folder of an .h5 file of Keras 3, with a configuration that was screened."""
+    copy = folder / "model.h5"
+    shutil.copyfile(path, copy)
+    with h5py.File(copy, "r+") as file:
+        file.attrs["model_config"] = json.dumps(without_training(config))
+        file.attrs.pop("training_config", None)
+    return copy
+
+
+def screened_weights(path: Path) -> Stored:
+    """Of an HDF5 file; raises FpgaMlError for one that is not to be read."""
+    return _stored(path, path)
 
 
 def parsed(text: str | bytes, path: Path) -> dict[str, Any]:
     """A model's configuration as JSON."""
-    if len(text) > _MOST_CONFIG_BYTES:
-        raise FpgaMlError(f"'{path}' has a configuration of {len(text) / 1e6:.0f} MB", do=_DO)
+    if len(text) > MOST_CONFIG_BYTES:
+        raise FpgaMlError(
+            f"'{path}' has a configuration of {len(text):,} bytes, at most {MOST_CONFIG_BYTES:,} are read", do=_DO
+        )
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -82,14 +104,26 @@ def parsed(text: str | bytes, path: Path) -> dict[str, Any]:
     return found
 
 
-def screen(config: Mapping[str, Any], path: Path, largest: int) -> None:
-    """Raise FpgaMlError for a configuration that names what may not be built. largest: axis of the weights in its file."""
-    for entry in _entries(config, path):
+def without_training(value: Any) -> Any:
+    """A configuration without optimizers, losses and metrics, of which Keras would build those of a model in the model."""
+    if isinstance(value, dict):
+        return {key: without_training(inner) for key, inner in value.items() if key not in _TRAINING}
+    return [without_training(inner) for inner in value] if isinstance(value, list) else value
+
+
+def screen(config: Mapping[str, Any], path: Path, stored: Stored) -> None:
+    """Raise FpgaMlError for a configuration that names what may not be built. stored: of the weights in its file."""
+    for count, entry in enumerate(_entries(config, path)):
+        if count >= MOST_ENTRIES:
+            raise FpgaMlError(f"'{path}' has a configuration of more than {MOST_ENTRIES:,} parts", do="give a smaller model")
         _check_class(entry, path)
         own = entry.get("config")
         if isinstance(own, dict):
-            _check_sizes(own, largest, path)
-            _check_quantizers(own, path)
+            where = f"layer '{own.get('name')}' of '{path}'"
+            _check_sizes(own, stored.largest, where)
+            _check_shapes(own, where)
+            _check_quantizers(own, where)
+    _check_open(config)
 
 
 def _entries(value: Any, path: Path, depth: int = 0) -> Iterator[Mapping[str, Any]]:
@@ -100,7 +134,7 @@ def _entries(value: Any, path: Path, depth: int = 0) -> Iterator[Mapping[str, An
         if "class_name" in value:
             yield value
         for key, inner in value.items():
-            if key not in ("compile_config", "build_config"):
+            if key not in _TRAINING:
                 yield from _entries(inner, path, depth + 1)
     elif isinstance(value, list):
         for inner in value:
@@ -108,66 +142,33 @@ def _entries(value: Any, path: Path, depth: int = 0) -> Iterator[Mapping[str, An
 
 
 def _check_class(entry: Mapping[str, Any], path: Path) -> None:
-    name, module, registered = entry["class_name"], entry.get("module"), entry.get("registered_name")
-    own = entry.get("config")
+    if is_listed(entry):
+        return
+    name, module, own = str(entry["class_name"]), entry.get("module"), entry.get("config")
     called = own.get("name") if isinstance(own, dict) else None
     what = f"layer '{called}' of '{path}' is a {name}" if isinstance(called, str) else f"'{path}' names a {name}"
-    if name in _RUN_CODE:
-        raise FpgaMlError(f"{what}, which holds code: it is not read from a file", where=str(path), do=_instead(name))
-    if name in _READ_FILES:
+    short = name.split(">")[-1]
+    if short in _RUN_CODE:
+        raise FpgaMlError(f"{what}, which holds code: it is not read from a file", where=str(path), do=_RUN_CODE[short])
+    if short in _READ_FILES:
         raise FpgaMlError(
             f"{what}, which reads other files", where=str(path), do="do this to the data before they reach the model"
         )
-    if not isinstance(name, str) or not _is_known(name, module, registered, own):
-        full = f"{module}.{name}" if module else name
-        raise FpgaMlError(
-            f"'{path}' names {full}, which is neither Keras' nor QKeras' nor registered with Keras",
-            where=f"layer '{called}'" if isinstance(called, str) else str(path),
-            do="use their layers, or import the module that registers the class (keras.saving.register_keras_serializable) first",
-        )
+    full = f"{module}.{own if name == 'function' else name}" if module else name
+    raise FpgaMlError(
+        f"'{path}' names {full}, which is neither Keras' nor QKeras' nor registered with Keras",
+        where=f"layer '{called}'" if isinstance(called, str) else str(path),
+        do="use their layers, or import the module that registers the class (keras.saving.register_keras_serializable) first",
+    )
 
 
-def _instead(name: str) -> str:
-    if name == "TFSMLayer":
-        return "give the Keras model that it was exported from"
-    return "use layers that do the same, or take it out of the model and apply it to the data"
-
-
-def _is_known(name: str, module: Any, registered: Any, own: Any) -> bool:
-    """module: None in Keras 2's files, of which only layers of Keras and QKeras are built; registered: with Keras, PACKAGE>NAME."""
-    if name in _PLAIN:
-        return True
-    if name == "function":
-        called = own if isinstance(own, str) else str(registered)
-        return hasattr(keras.activations, called) or _is_registered(called) or _is_registered(registered)
-    if _is_registered(registered) or _is_registered(name):
-        return True
-    if isinstance(registered, str) and ">" in registered:
-        return False
-    if not module:
-        return True
-    parts = [part for part in str(module).split(".") if part != "src"]
-    if parts[0] == "keras":
-        return len(parts) == 1 or parts[1] in _KERAS
-    return parts[0] == "qkeras" and _is_class(getattr(qkeras, name.split(">")[-1], None))
-
-
-def _is_class(found: Any) -> bool:
-    return isinstance(found, type)
-
-
-def _is_registered(name: Any) -> bool:
-    return isinstance(name, str) and keras.saving.get_registered_object(name) is not None
-
-
-def _check_sizes(own: Mapping[str, Any], largest: int, path: Path) -> None:
-    """Raise for a layer that would allocate more than its weights in the file are, or a tensor beyond all bounds."""
-    where = f"layer '{own.get('name')}' of '{path}'"
+def _check_sizes(own: Mapping[str, Any], largest: int, where: str) -> None:
+    """Raise for a layer with more of anything than its weights in the file have."""
     for key in _SIZES:
         value = own.get(key)
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if not _is_size(value):
             raise FpgaMlError(f"{key} = {value!r} is not a positive whole number", where=where, do=_DO)
         if value > largest:
             raise FpgaMlError(
@@ -175,66 +176,137 @@ def _check_sizes(own: Mapping[str, Any], largest: int, path: Path) -> None:
                 where=where,
                 do="give the weights of this model",
             )
-    for key in ("batch_shape", "batch_input_shape", "target_shape"):
+
+
+def _check_shapes(own: Mapping[str, Any], where: str) -> None:
+    """Raise for a tensor of no size, or beyond all bounds."""
+    for key in _SHAPES:
         shape = own.get(key)
-        sizes = [d for d in shape if isinstance(d, int)] if isinstance(shape, list) else []
-        if np.prod([float(d) for d in sizes]) > _MOST_ELEMENTS:
+        if shape is None:
+            continue
+        rest = (None, -1) if key == "target_shape" else (None,)
+        if not isinstance(shape, list) or not all(d in rest or _is_size(d) for d in shape):
+            raise FpgaMlError(f"{key} = {shape!r} is not a shape", where=where, do=_DO)
+        if prod(d for d in shape if _is_size(d)) > MOST_ELEMENTS:
             raise FpgaMlError(
-                f"{key} = {shape} has more than {_MOST_ELEMENTS} elements", where=where, do="give a smaller model"
+                f"{key} = {shape} has more than {MOST_ELEMENTS} elements", where=where, do="give a smaller model"
             )
 
 
-def _check_quantizers(own: Mapping[str, Any], path: Path) -> None:
-    """Raise for the name of a quantizer that is none: QKeras looks it up among all that its module has."""
+def _check_open(config: Mapping[str, Any]) -> None:
+    """Raise for an input of the model one of whose sizes is open, which Keras may not even build."""
+    own = config["config"]
+    layers = own.get("layers") if isinstance(own, dict) else own
+    for entry in layers if isinstance(layers, list) else ():
+        inner = entry.get("config") if isinstance(entry, dict) else None
+        if not isinstance(inner, dict):
+            continue
+        shape = inner.get("batch_shape") or inner.get("batch_input_shape") or ()
+        if None in shape[1:]:
+            raise FpgaMlError(
+                f"input '{inner.get('name')}' has shape {tuple(shape[1:])}: hardware needs every size fixed",
+                where=f"model '{own.get('name')}'" if isinstance(own, dict) else None,
+                do="build the model with a fixed input shape",
+            )
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _check_quantizers(own: Mapping[str, Any], where: str) -> None:
+    """Raise for a quantizer or activation that is none."""
     for key, value in own.items():
-        if isinstance(value, str) and "(" in value and (key.endswith("_quantizer") or "activation" in key):
-            name = value.split("(")[0].strip()
-            found = getattr(qkeras, name, None)
-            if not _is_class(found) or not hasattr(found, "max"):
-                raise FpgaMlError(
-                    f"{key} = '{value}' is no quantizer of QKeras",
-                    where=f"layer '{own.get('name')}' of '{path}'",
-                    do="name one as QKeras does: quantized_bits(8, 2)",
-                )
+        if ("quantizer" in key or "activation" in key) and isinstance(value, (str, dict)) and not _is_quantizer(value):
+            said = value if isinstance(value, str) else value.get("class_name")
+            kind = "quantizer" if "quantizer" in key or isinstance(value, dict) or "(" in value else "activation"
+            raise FpgaMlError(
+                f"{key} = '{said}' is no {kind} of QKeras or Keras",
+                where=where,
+                do="name one as they do: relu, or quantized_bits(8, 2)",
+            )
 
 
-def _largest(file: Any, path: Path) -> int:
+def _is_quantizer(value: str | Mapping[str, Any]) -> bool:
+    """value: a text, or an entry that was checked."""
+    if isinstance(value, str):
+        return is_quantizer(value)
+    return value.get("class_name") not in (None, *LAYERS, *MODELS)
+
+
+@contextmanager
+def bounded(stored: Stored, path: Path) -> Iterator[None]:
+    """Models that are built in here have no more weights than their file: FpgaMlError before more are allocated."""
+    add = keras.layers.Layer.add_weight
+    left = stored.elements + _MORE_ELEMENTS
+
+    def counted(layer: Any, shape: Any = None, *rest: Any, **options: Any) -> Any:
+        nonlocal left
+        left -= prod(int(d) for d in shape or ())
+        if left < 0:
+            raise FpgaMlError(
+                f"a weight of shape {tuple(shape)}, but the file holds {stored.elements:,} values in all",
+                where=f"layer '{layer.name}' of '{path}'",
+                do="give the weights of this model",
+            )
+        return add(layer, shape, *rest, **options)
+
+    keras.layers.Layer.add_weight = counted
+    try:
+        yield
+    finally:
+        keras.layers.Layer.add_weight = add
+
+
+def _stored(file: Any, path: Path) -> Stored:
     try:
         with h5py.File(file, "r") as opened:
-            sizes = [*_arrays(opened, path)]
+            arrays = [*_arrays(opened, path, set())]
     except FpgaMlError:
         raise
     except Exception as error:  # h5py raises of every kind for a file that is cut or changed
         raise FpgaMlError(
             f"'{path}' holds no weights that can be read: {error}", do="give the file that Keras saved"
         ) from None
-    if sum(size for _, size in sizes) > MOST_BYTES:
-        raise FpgaMlError(f"'{path}' holds weights of more than {MOST_BYTES >> 30} GB", do="give a smaller model")
-    return max((axis for axis, _ in sizes), default=0)
+    size, packed = sum(prod(a.shape) * a.itemsize for a in arrays), sum(a.packed for a in arrays)
+    check_growth(path, size, packed)
+    return Stored(max((axis for a in arrays for axis in a.shape), default=0), sum(prod(a.shape) for a in arrays))
 
 
-def _arrays(group: Any, path: Path, depth: int = 0) -> Iterator[tuple[int, int]]:
-    """(largest axis, bytes) of every array below a group."""
+@dataclass(frozen=True)
+class _Array:
+    """Of an HDF5 file. packed: bytes that it has there."""
+
+    shape: tuple[int, ...]
+    itemsize: int
+    packed: int
+
+
+def _arrays(group: Any, path: Path, met: set[Any], depth: int = 0) -> Iterator[_Array]:
+    """Every array below a group, once."""
     if depth > _MOST_DEPTH:
         raise FpgaMlError(f"'{path}' holds groups nested more than {_MOST_DEPTH} deep", do=_DO)
     for key in group:
         link = group.get(key, getlink=True)
         if not isinstance(link, h5py.HardLink):
-            raise FpgaMlError(f"'{key}' in '{path}' is a link to elsewhere", do="give a file that holds its own weights")
+            raise FpgaMlError(f"'{key}' in '{path}' is a link to elsewhere", do=_OWN_WEIGHTS)
         item = group[key]
+        place = h5py.h5o.get_info(item.id).addr
+        if place in met:
+            raise FpgaMlError(f"'{item.name}' in '{path}' is there twice", do=_OWN_WEIGHTS)
+        met.add(place)
         if isinstance(item, h5py.Group):
-            yield from _arrays(item, path, depth + 1)
+            yield from _arrays(item, path, met, depth + 1)
         else:
             yield _array(item, path)
 
 
-def _array(item: Any, path: Path) -> tuple[int, int]:
+def _array(item: Any, path: Path) -> _Array:
     name = f"'{item.name}' in '{path}'"
+    if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "biuf" or item.shape is None:
+        raise FpgaMlError(
+            f"{name} is of type {getattr(item, 'dtype', 'none')}, no weights", do="give weights of real numbers"
+        )
     if item.is_virtual or item.external:
-        raise FpgaMlError(f"{name} keeps its values in another file", do="give a file that holds its own weights")
-    if item.dtype.kind not in "biuf":
-        raise FpgaMlError(f"{name} is of type {item.dtype}, no weights", do="give weights of real numbers")
-    stored, size = item.id.get_storage_size(), item.size * item.dtype.itemsize
-    if size > RATIO_FROM_BYTES and size > MOST_RATIO * max(stored, 1):
-        raise FpgaMlError(f"{name} grows from {stored:,} bytes to {size:,}", do="give a file that Keras wrote")
-    return max(item.shape, default=1), size
+        raise FpgaMlError(f"{name} keeps its values in another file", do=_OWN_WEIGHTS)
+    return _Array(item.shape, item.dtype.itemsize, item.id.get_storage_size())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ def fresh_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir()
     try:
-        with disk_errors(target):
+        with disk_errors(target), _held(beside):
             yield beside
             _swap(beside, target)
     finally:
@@ -83,12 +84,39 @@ def _clear(target: Path) -> None:
     pattern = re.compile(rf"\.{re.escape(folder_name(target.name))}\.(\d+)\.(new|old)")
     for left in target.parent.iterdir():
         found = pattern.fullmatch(left.name)
-        if found is None or _runs(int(found[1])):
+        if found is None or left.is_symlink() or not left.is_dir() or _runs(int(found[1])) or _is_held(left):
             continue
         if found[2] == "old" and not target.exists():
             left.rename(target)
         else:
             shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Locked for as long as this process lives, which is how another tells: of one in another container it does not know the number."""
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems lock no folders
+            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(place)
+
+
+def _is_held(folder: Path) -> bool:
+    """Or it cannot be said that nobody does."""
+    try:
+        place = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(place)
+    return False
 
 
 def _runs(process: int) -> bool:

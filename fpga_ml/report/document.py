@@ -6,13 +6,16 @@ import dataclasses
 import importlib.metadata
 import json
 import platform
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jinja2
 import jsonschema
 
 from fpga_ml.config import Config
@@ -34,6 +37,9 @@ _OPTIONS = {
     "synth_devices": "--synth-device",
     "time_limit_s": "--time-limit",
 }  # the others: by name
+_LONGEST_FAULT = 400  # letters of a message, which quotes the report
+_AGAIN = "compile the model again"
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _PACKAGES = ("fpga_ml", "hls4ml", "keras", "tensorflow", "qkeras-v3", "numpy")
 
 
@@ -142,6 +148,17 @@ def top_of(report: Mapping[str, Any]) -> str:
 def identifier_of(row: Mapping[str, Any]) -> str:
     """What C++ and RTL call the port or the process that a row of a report is of."""
     found: str = row.get("identifier", row["name"])
+    if _IDENTIFIER.fullmatch(found) is None:
+        raise FpgaMlError(f"'{found}' is no identifier of C++ and RTL", where="report.json", do=_AGAIN)
+    return found
+
+
+def rtl_files(project: Path, report: Mapping[str, Any]) -> tuple[Path, ...]:
+    """Of a project with RTL; raises FpgaMlError where one is gone."""
+    found = tuple(project / name for name in report["rtl"]["files"])
+    for file in found:
+        if not file.is_file():
+            raise FpgaMlError(f"'{file}' is gone", where=str(project), do=_AGAIN)
     return found
 
 
@@ -167,18 +184,26 @@ def read(folder: Path) -> dict[str, Any]:
     if not path.exists():
         raise FpgaMlError(f"'{folder}' holds no report.json", do="give a project folder that fpga-ml compile wrote")
     try:
-        report: dict[str, Any] = json.loads(path.read_text())
+        report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError, OSError) as error:
-        raise FpgaMlError(f"not valid JSON: {error}", where=str(path), do="compile the model again") from None
+        raise FpgaMlError(f"not valid JSON: {error}", where=str(path), do=_AGAIN) from None
     found = report.get("schema_version") if isinstance(report, dict) else None
     if found != SCHEMA_VERSION:
         raise FpgaMlError(
-            f"the report is of version {found}, this fpga_ml reads version {SCHEMA_VERSION}",
-            where=str(path),
-            do="compile the model again",
+            f"the report is of version {found}, this fpga_ml reads version {SCHEMA_VERSION}", where=str(path), do=_AGAIN
         )
-    fault = next(iter(jsonschema.Draft202012Validator(schema()).iter_errors(report)), None)
+    fault = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema()).iter_errors(report))
     if fault is not None:
         place = "/".join(map(str, fault.absolute_path)) or "the report"
-        raise FpgaMlError(f"no whole report: {place}: {fault.message}", where=str(path), do="compile the model again")
+        raise FpgaMlError(f"no whole report: {place}: {fault.message[:_LONGEST_FAULT]}", where=str(path), do=_AGAIN)
     return report
+
+
+@contextmanager
+def consistent(folder: Path) -> Iterator[None]:
+    """A report of which one part does not fit another, though it is valid by the schema, is one error. folder: its project's."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, jinja2.UndefinedError) as error:
+        what = f"the report contradicts itself: {type(error).__name__}: {error}"
+        raise FpgaMlError(what[:_LONGEST_FAULT], where=str(folder), do=_AGAIN) from error

@@ -32,7 +32,7 @@ CELLS = {"luts": "LUT", "ffs": "FF", "dsps": "DSP", "brams": "BRAM"}
 
 def write(report: Mapping[str, Any], path: Path) -> None:
     """The page of a report that is valid by the schema."""
-    path.write_text(render(report), encoding="utf-8")
+    path.write_text(render(report), encoding="utf-8", errors="replace")
 
 
 def render(report: Mapping[str, Any]) -> str:

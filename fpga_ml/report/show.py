@@ -11,7 +11,7 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.report import page
 from fpga_ml.report.compare import as_json as comparison
 from fpga_ml.report.compare import compare
-from fpga_ml.report.document import read
+from fpga_ml.report.document import consistent, read
 from fpga_ml.report.summary import differences, show
 
 
@@ -21,20 +21,24 @@ def show_one(project: Path, *, output: Path | None, as_json: bool) -> None:
     if as_json:
         print(json.dumps(report, indent=2))
         return
-    show(report, Console())
-    _write(page.render(report), output or _folder(project) / "report.html")
+    with consistent(project):
+        text = page.render(report)
+        show(report, Console())
+    _write(text, output or _folder(project) / "report.html")
 
 
 def show_two(one: Path, other: Path, *, output: Path | None, as_json: bool) -> None:
     """What differs, and a page with both, by default in the first one's folder."""
     a, b = read(one), read(other)
-    rows = compare(a, b)
+    names = _names(one, other)
+    with consistent(one):
+        rows = compare(a, b)
+        text = "" if as_json else page.render_comparison(a, b, names)
     if as_json:
         print(json.dumps(comparison(rows, a, b), indent=2))
         return
-    names = _names(one, other)
     Console().print(differences(rows, names))
-    _write(page.render_comparison(a, b, names), output or _folder(one) / f"compare_{_folder(other).resolve().name}.html")
+    _write(text, output or _folder(one) / f"compare_{_folder(other).resolve().name}.html")
 
 
 def _folder(project: Path) -> Path:
@@ -49,7 +53,7 @@ def _names(one: Path, other: Path) -> tuple[str, str]:
 
 def _write(text: str, path: Path) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
         raise FpgaMlError(
             f"cannot write: {error.strerror or error}", where=str(path), do="choose another file with -o"

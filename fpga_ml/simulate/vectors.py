@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zipfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fpga_ml.archive import checked_zip
+from fpga_ml.archive import read_arrays
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.simulate.labels import checked_labels
 
@@ -20,6 +19,7 @@ Array = npt.NDArray[np.float64]
 _Arrays = dict[str, npt.NDArray[Any]]
 Inputs = Sequence[tuple[str, tuple[int, ...]]]
 _RANDOM_SAMPLES = 1000
+_RANDOM_VALUES = 1 << 27  # of an input; of one with many elements there are fewer samples
 _CODES = ("scale", "offset")
 _LABELS = ("y", "label", "labels", "target", "targets", "truth", "class", "classes")  # what others call them
 
@@ -59,7 +59,9 @@ def load_samples(data: Any, inputs: Inputs, seed: int, more: Collection[str] = (
     """
     if data is None:
         rng = np.random.default_rng(seed)
-        drawn = tuple(rng.normal(size=(_RANDOM_SAMPLES, *shape)) for _, shape in inputs)
+        largest = max(math.prod(shape) for _, shape in inputs)
+        count = max(1, min(_RANDOM_SAMPLES, _RANDOM_VALUES // largest))
+        drawn = tuple(rng.normal(size=(count, *shape)) for _, shape in inputs)
         return Samples(drawn, None, "random (normal, unit width): no data given", False)
     if isinstance(data, (str, Path)):
         origin, arrays = str(data), _read(Path(data))
@@ -128,33 +130,7 @@ def _read(path: Path) -> _Arrays:
     do = "give an .npz with the array 'x' (or one array per input name), optionally 'y'"
     if not path.exists():
         raise FpgaMlError(f"data file '{path}' not found", do="check --data")
-    try:
-        with path.open("rb") as file:
-            if file.read(2) != b"PK":
-                file.seek(0)
-                return {"x": np.load(file, allow_pickle=False)}
-        with checked_zip(path, do) as archive:
-            return {name.removesuffix(".npy"): _member(archive, name) for name in archive.namelist()}
-    except (ValueError, OSError, EOFError, MemoryError) as error:
-        why = "it does not begin as one" if "pickle" in str(error) else error
-        raise FpgaMlError(f"'{path}' is no file of NumPy arrays: {why}", do=do) from None
-
-
-def _member(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
-    """An array of an npz, of the size that its member has."""
-    with archive.open(name) as file:
-        known = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        header = known.get(np.lib.format.read_magic(file))
-        if header is None:
-            raise ValueError(f"'{name}' is of a version of NumPy's format that holds no plain numbers")
-        shape, _, dtype = header(file)
-        if dtype.hasobject:
-            raise ValueError(f"'{name}' holds Python objects")
-        if file.tell() + math.prod(shape) * dtype.itemsize != archive.getinfo(name).file_size:
-            raise ValueError(f"'{name}' says that it is of shape {shape}, and is not")
-    with archive.open(name) as file:
-        found: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-    return found
+    return read_arrays(path, do)
 
 
 def _input(arrays: _Arrays, name: str, shape: tuple[int, ...], origin: str, names: Sequence[str]) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from fpga_ml.synthesise.vendor import hls_flow, quartus_flow, vivado_flow
 from fpga_ml.synthesise.vendor.flow import Flow
 from fpga_ml.synthesise.vendor.hls_flow import part_of
 
+_DEVICE = re.compile(r"[A-Za-z0-9][\w+-]*(\.[\w+-]+)*", re.ASCII)
 Run = Callable[[Job], Synthesis]
 Report = Mapping[str, Any]
 
@@ -75,7 +77,8 @@ def synthesise(
     only_reports: read what a vendor's tool left that was run by hand. Raises FpgaMlError for a folder without RTL, an unknown or missing
     tool, a device that is unknown or too small, a tool that fails, and a time limit that is over."""
     asked, report = _tool(tool), document.read(project)
-    job = _job(asked, project, report, device, effort, steps, time_limit_s, watch)
+    with document.consistent(project):
+        job = _job(asked, project, report, device, effort, steps, time_limit_s, watch)
     made = _flow(tool).collect(job) if only_reports else asked.run(job)
     found = made.told(document.names_of(report)).asked_for(job.clock_ns)
     others = [s for s in report["synth"] if (s["tool"], s["device"], s["effort"]) != found.key]
@@ -124,11 +127,11 @@ def _job(
     if steps and tool.rtl:
         raise FpgaMlError("only an HLS tool has steps", where="--steps", do="leave them out, or use --tool vitis")
     device = device or tool.device(project, report)
-    folder = project / "synth" / device
-    folder.mkdir(parents=True, exist_ok=True)
-    return Job(
+    if _DEVICE.fullmatch(device) is None:
+        raise FpgaMlError(f"'{device}' is no name of a device", where="--device", do="write the part number of one")
+    job = Job(
         project=project,
-        rtl_files=tuple(project / name for name in rtl["files"]) if rtl else (),
+        rtl_files=document.rtl_files(project, report) if rtl else (),
         top=document.top_of(report),
         clock_ns=rtl["clock_ns"] if rtl else report["config"]["clock_ns"],
         latency_cycles=rtl["latency_cycles"] if rtl else None,
@@ -137,7 +140,9 @@ def _job(
         device=device,
         effort=effort or tool.efforts[0],
         steps=tuple(steps),
-        folder=folder,
+        folder=project / "synth" / device,
         deadline_s=None if time_limit_s is None else time.monotonic() + time_limit_s,
         watch=watch,
     )
+    job.folder.mkdir(parents=True, exist_ok=True)
+    return job

@@ -288,7 +288,7 @@ DATA: dict[str, tuple[Try, str]] = {
         called(data=(X, X[:, 0])),
         "do:    give one array (N, ...) an input; with labels, a dict: {'x': ..., 'y': ...}",
     ),
-    "text for .csv": (data_file("d.csv", b"1,2,3\n"), "is no file of NumPy arrays: it does not begin as one"),
+    "text for .csv": (data_file("d.csv", b"1,2,3\n"), "is no file of NumPy arrays: "),
     "a scale of many": (data(x=X, x_scale=[1.0, 2.0]), "'x_scale' is not one number"),
     "a scale that is NaN": (data(x=X, x_scale=np.nan), "'x_scale' is not one number"),
     "another shape": (data(x=X[:, :3]), "samples of shape (3,), but the model's input 'x' is (4,)"),

@@ -1,0 +1,119 @@
+"""The classes and functions that a model's file may name: they compute, and neither run code of the file nor read other files.
+
+What is not here is not built, in whatever format it stands. Beside these, a file may name what the user's own program has registered
+with Keras. A test holds the lists against the installed Keras and QKeras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+MODELS = frozenset(["Sequential", "Functional", "Model"])
+LAYERS = _names("""
+    Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D
+    AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add AdditiveAttention AlphaDropout Attention Average
+    AveragePooling1D AveragePooling2D AveragePooling3D BatchNormalization Bidirectional CategoryEncoding CenterCrop Concatenate
+    Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Cropping1D Cropping2D
+    Cropping3D Dense DepthwiseConv1D DepthwiseConv2D Discretization Dot Dropout ELU EinsumDense Embedding Flatten GRU GRUCell
+    GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D
+    GlobalMaxPooling2D GlobalMaxPooling3D GroupNormalization GroupQueryAttention HashedCrossing Hashing Identity InputLayer LSTM
+    LSTMCell LayerNormalization LeakyReLU Masking MaxPooling1D MaxPooling2D MaxPooling3D Maximum MelSpectrogram Minimum
+    MultiHeadAttention Multiply Normalization PReLU Permute RMSNormalization RNN RandomBrightness RandomContrast RandomCrop
+    RandomFlip RandomRotation RandomTranslation RandomZoom ReLU RepeatVector Rescaling Reshape Resizing ReversibleEmbedding
+    STFTSpectrogram SeparableConv1D SeparableConv2D SimpleRNN SimpleRNNCell Softmax SpatialDropout1D SpatialDropout2D
+    SpatialDropout3D SpectralNormalization StackedRNNCells Subtract TimeDistributed UnitNormalization UpSampling1D UpSampling2D
+    UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
+    """)
+QUANTIZERS = _names("""
+    bernoulli binary quantized_bits quantized_hswish quantized_linear quantized_po2 quantized_relu quantized_relu_po2
+    quantized_sigmoid quantized_tanh quantized_ulaw stochastic_binary stochastic_ternary ternary
+    """)
+QKERAS = QUANTIZERS | _names("""
+    Clip QActivation QAdaptiveActivation QAveragePooling2D QBatchNormalization QBidirectional QConv1D QConv2D QConv2DBatchnorm
+    QConv2DTranspose QDense QDenseBatchnorm QDepthwiseConv2D QDepthwiseConv2DBatchnorm QDepthwiseConv2DTranspose QGRU QGRUCell
+    QGlobalAveragePooling2D QInitializer QLSTM QLSTMCell QScaleShift QSeparableConv1D QSeparableConv2D
+    QSeparableConv2DTranspose QSimpleRNN QSimpleRNNCell
+    """)
+# hls4ml reads these from a Keras-2 file; here they are built as other layers, or not at all.
+HLS4ML = frozenset(
+    ["BinaryDense", "TernaryDense", "ThresholdedReLU", "GarNet", "GarNetStack", "FixedPointQuantizer", "UnaryLUT"]
+)
+TRAINING = {
+    "initializers": _names("""
+    Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity IdentityInitializer LecunNormal LecunUniform Ones Orthogonal
+    OrthogonalInitializer RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros
+    """),
+    "regularizers": frozenset(["L1", "L1L2", "L2", "OrthogonalRegularizer"]),
+    "constraints": frozenset(["MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"]),
+}
+POLICIES = frozenset(["DTypePolicy", "FloatDTypePolicy", "DTypePolicyMap", "QuantizedDTypePolicy", "Policy"])
+ACTIVATIONS = _names("""
+    celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear log_sigmoid log_softmax
+    mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus swish
+    tanh tanh_shrink threshold binary_sigmoid binary_tanh ternary_tanh smooth_sigmoid smooth_tanh
+    """)
+PLAIN = frozenset(
+    ["__keras_tensor__", "__tensor__", "__numpy__", "__tuple__", "__ellipsis__", "__bytes__", "__slice__", "TensorShape"]
+)
+_HOMES: Mapping[str, frozenset[str]] = {
+    "": MODELS | POLICIES,
+    "layers": LAYERS,
+    "models": MODELS,
+    "dtype_policies": POLICIES,
+    **TRAINING,
+}
+_OPERATIONS = ("core", "einops", "image", "linalg", "math", "nn", "numpy")  # modules of keras.src.ops
+_CALL_FUNCTIONS = frozenset(
+    ["Map", "Scan", "AssociativeScan", "Switch", "WhileLoop", "ForiLoop", "Cond", "VectorizedMap", "JVP", "Function"]
+)
+
+
+def is_listed(entry: Mapping[str, Any]) -> bool:
+    """Of an entry {class_name, config[, module, registered_name]}, however Keras 2 or 3 looks it up."""
+    name, module, registered = entry.get("class_name"), entry.get("module"), entry.get("registered_name")
+    if not isinstance(name, str):
+        return False
+    if name in PLAIN:
+        return True
+    if name == "function":
+        return is_function(entry.get("config"), module)
+    short = name.split(">")[-1]
+    if any(getattr(_registered(key), "__name__", None) == short for key in (registered, name)):
+        return True
+    if not module:
+        return short in LAYERS | MODELS | QKERAS | HLS4ML | POLICIES or any(short in names for names in TRAINING.values())
+    home, *inner = [part for part in str(module).split(".") if part != "src"]
+    if home == "qkeras":
+        return short in QKERAS
+    if home != "keras":
+        return False
+    if inner[:1] == ["ops"]:
+        return inner[1:] in [[m] for m in _OPERATIONS] and short not in _CALL_FUNCTIONS and short[:1].isupper()
+    return short in _HOMES.get(inner[0] if inner else "", ())
+
+
+def is_function(name: Any, module: Any = None) -> bool:
+    """Of an activation of Keras or QKeras, or what the user has registered."""
+    if _registered(name) is not None:
+        return True
+    ours = module in (None, "builtins") or str(module).startswith(("keras.activations", "keras.src.activations"))
+    return ours and isinstance(name, str) and name in ACTIVATIONS
+
+
+def is_quantizer(text: str) -> bool:
+    """Of what QKeras makes a quantizer of: a name, or one with arguments, quantized_bits(8, 2); QKeras looks it up in all of its module."""
+    name, bracket, _ = text.partition("(")
+    return name in QUANTIZERS or (not bracket and is_function(name))
+
+
+def _registered(name: Any) -> Any:
+    """With Keras, as PACKAGE>NAME, by the user's program or by a library; None for another."""
+    return keras.saving.get_registered_object(name) if isinstance(name, str) else None

@@ -85,8 +85,9 @@ def command(model: str, weights: Path | None, data: str, config: Config, given: 
     changed = {n: getattr(config, n) for n in names if getattr(config, n) != getattr(base, n)}
     if config.auto_clock:
         changed.pop("clock_ns", None)  # found by the build
-    no_line = given is not None and (config.until != "cosim" or not given.folder)
-    if IN_MEMORY in (model, data) or changed.keys() & WITHOUT_OPTION or changed.get("frame_last") is False or no_line:
+    off = any(value is False for name, value in changed.items() if name != "auto_clock")  # options can only be set
+    no_line = given is not None and (config.stages[-1] != "cosim" or not given.folder)
+    if IN_MEMORY in (model, data) or changed.keys() & WITHOUT_OPTION or off or no_line:
         return _call(model, weights, data, config.source, changed, given)
     words = ["fpga-ml", "cosim" if given else "compile", f"./{model}" if model.startswith("-") else model]
     words += ["--weights", str(weights)] if weights else []

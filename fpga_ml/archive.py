@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.machine import memory_bytes
 
 MOST_BYTES = 8 << 30  # unpacked
 MOST_MEMORY = 0.25  # of the machine's, which may hold what is unpacked a few times over
@@ -29,8 +29,7 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 
 def check_growth(path: Path, size: int, packed: int) -> None:
     """Raise FpgaMlError for a file that would take more memory than there is for it, or grow more than numbers do. size, packed: bytes."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    most = int(min(MOST_BYTES, MOST_MEMORY * machine))
+    most = int(min(MOST_BYTES, MOST_MEMORY * memory_bytes()))
     if size > most:
         raise FpgaMlError(
             f"'{path}' would grow from {packed:,} bytes to {size:,}, at most {most:,} are read", do="give less of it"
@@ -81,6 +80,12 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo], do: str) -> None:
         ):
             if wrong:
                 raise FpgaMlError(f"'{name}' in '{path}' {why}", do=do)
+
+
+def names_of_arrays(path: Path, do: str) -> list[str]:
+    """Of an .npz, without unpacking it. Raises FpgaMlError as `read_arrays` does."""
+    with checked_zip(path, do) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
 
 
 def read_arrays(path: Path, do: str) -> dict[str, npt.NDArray[Any]]:

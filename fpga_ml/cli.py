@@ -344,7 +344,7 @@ def doctor(layers: bool) -> None:
 
     if layers:
         with _muted():
-            from fpga_ml.bridge.convert import supported_layers
+            from fpga_ml.bridge.convertible import supported_layers
         click.echo("\n".join(supported_layers()))
         return
     table = Table("tool", "needed for", "version", "where, or how to get it", show_edge=False)

@@ -15,7 +15,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from fpga_ml.bridge.convert import Graph, check_model, check_target, convert
+from fpga_ml.bridge.convert import Graph, convert
+from fpga_ml.bridge.convertible import check_model, check_target
 from fpga_ml.bridge.read_graph import EMULATED, read_graph
 from fpga_ml.config import STAGES, Config
 from fpga_ml.errors import FpgaMlError

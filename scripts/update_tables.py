@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from fpga_ml.bridge.convert import ACTIVATIONS, QUANTIZERS, supported_layers
+from fpga_ml.bridge.convertible import ACTIVATIONS, QUANTIZERS, supported_layers
 from fpga_ml.models import entered, every
 from fpga_ml.synthesise.models import overview
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -13,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import hls4ml
-from hls4ml.converters.keras_v2_to_hls import get_model_arch, layer_handlers, parse_keras_model
-from hls4ml.converters.keras_v3._base import registry
+from hls4ml.converters.keras_v2_to_hls import get_model_arch, parse_keras_model
 from hls4ml.model.graph import ModelGraph
 from hls4ml.model.types import XnorPrecisionType
 from hls4ml.utils.config import create_config
 
-from fpga_ml.bridge import instead, table_settings
+from fpga_ml.bridge import table_settings
 from fpga_ml.bridge.lacks import check_cpp
 from fpga_ml.bridge.mended import mended
 from fpga_ml.bridge.mends import own_factors
@@ -32,70 +30,10 @@ from fpga_ml.frontend.calibrate import Calibrated
 from fpga_ml.frontend.legacy import identified
 from fpga_ml.frontend.load import Source
 from fpga_ml.frontend.prepare import Prepared
-from fpga_ml.frontend.quantise import over_last_axis
-from fpga_ml.frontend.rebuild import Call, calls
 from fpga_ml.numerics import FixedType
 
-BACKENDS = ("Vitis", "Vivado", "Quartus", "oneAPI", "Catapult", "Libero")
 _MOST_INPUT_BITS = 100  # hls4ml's bit_exact.py: FixInputPrecision
-_XILINX = re.compile(r"^x[aqc]\w+(-\w+){0,4}$", re.IGNORECASE)
-_PARTS = {
-    "Vitis": (_XILINX, "a Xilinx part such as xcvu13p-flga2577-2-e"),
-    "Vivado": (_XILINX, "a Xilinx part such as xcvu13p-flga2577-2-e"),
-    "Catapult": (_XILINX, "a Xilinx part such as xcku115-flvb2104-2-i"),
-    "Quartus": (re.compile(r"^(Arria|Stratix|Cyclone|Agilex|Max)\w*$|^(10|5|1)[A-Z]\w+$", re.IGNORECASE), "Arria10"),
-    "oneAPI": (re.compile(r"^(Arria|Stratix|Cyclone|Agilex)\w*$|^(10|5|1)[A-Z]\w+$|^A\w+$", re.IGNORECASE), "Agilex7"),
-    "Libero": (re.compile(r"^(MPF|M2S|M2GL|RT)\w+$", re.IGNORECASE), "MPF300"),
-}
-# nnet_activation.h, plus what hls4ml turns into layers of their own.
-ACTIVATIONS = frozenset(
-    [
-        "linear",
-        "relu",
-        "relu6",
-        "sigmoid",
-        "tanh",
-        "softmax",
-        "softplus",
-        "softsign",
-        "elu",
-        "selu",
-        "leaky_relu",
-        "hard_sigmoid",
-        "hard_tanh",
-        "binary_tanh",
-        "ternary_tanh",
-    ]
-)
-QUANTIZERS = frozenset(
-    [
-        "quantized_bits",
-        "quantized_relu",
-        "quantized_tanh",
-        "quantized_sigmoid",
-        "binary",
-        "ternary",
-        "binary_tanh",
-        "ternary_tanh",
-    ]
-)
 _ATTRIBUTE_TYPES = ("table", "exp_table", "inv_table", "inv_inp", "inp_norm")
-_OWN = frozenset(["Affine", "Bounded", "Pick", "Steps", "Walk"])  # our own layers, that a user's layers become
-# Registered with hls4ml, but refused or broken under Keras 3.
-_UNUSABLE = frozenset(
-    [
-        "GarNet",
-        "GarNetStack",
-        "QConv2DBatchnorm",
-        "UnaryLUT",
-        "FixedPointQuantizer",
-        "ThresholdedReLU",
-        "AveragePooling3D",
-        "MaxPooling3D",
-        "GlobalAveragePooling3D",
-        "GlobalMaxPooling3D",
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -141,104 +79,6 @@ class Graph:
     def set_clock(self, clock_ns: float) -> None:
         """Of the project that is to be written."""
         self.hls.config.config["ClockPeriod"] = clock_ns
-
-
-def supported_layers() -> list[str]:
-    """Names of the Keras and QKeras layer classes that convert."""
-    with mended():
-        modern = {k.rsplit(".", 1)[-1] for k in registry if not k.startswith("hgq.")}
-    old = {k for k in layer_handlers if ">" not in k and k not in ("Functional", "Sequential")}
-    return sorted((modern | old) - _UNUSABLE - {n for n in modern if n.startswith("Random")} - _OWN)
-
-
-def check_model(model: Any | None) -> None:
-    """One error for the first layer or activation that hls4ml does not convert."""
-    known = set(supported_layers()) | _OWN
-    if model is None:
-        return  # hls4ml's own reader checks a Keras-2 model
-    for call in calls(model):
-        layer = call.layer
-        name = type(layer).__name__
-        where = f"layer '{layer.name}' of model '{model.name}'"
-        if name not in known:
-            raise FpgaMlError(_unknown(layer, name), where=where, do=_instead(layer, name))
-        _check_options(call, where)
-        for attribute in ("activation", "recurrent_activation"):
-            function = getattr(layer, attribute, None)
-            if function is None:
-                continue
-            used = type(function).__name__ if hasattr(function, "get_config") else function.__name__
-            allowed = QUANTIZERS if hasattr(function, "get_config") else ACTIVATIONS
-            if used not in allowed:
-                raise FpgaMlError(
-                    f"activation '{used}' of layer '{layer.name}' is not one that hls4ml computes",
-                    where=where,
-                    do=instead.for_activation(used, allowed),
-                )
-
-
-def _unknown(layer: Any, name: str) -> str:
-    """name: of the layer's class."""
-    if type(layer).__module__.split(".")[0] in ("keras", "qkeras"):
-        return f"layer '{layer.name}' is a {name}, which hls4ml {hls4ml.__version__} does not convert"
-    return f"layer '{layer.name}' is of a class of your own, {name}, of which no tool knows what it computes"
-
-
-def _instead(layer: Any, name: str) -> str:
-    base = next((k.__name__ for k in type(layer).__mro__[1:] if k.__name__ in supported_layers()), None)
-    return f"use a {base}, from which it is derived, if it computes the same" if base else instead.for_layer(name)
-
-
-# Options of layers that hls4ml drops, or misreads: the one value that it takes.
-_TAKEN: Mapping[str, Any] = {
-    "dilation_rate": 1,
-    "groups": 1,
-    "depth_multiplier": 1,
-    "data_format": "channels_last",
-    "interpolation": "nearest",
-    "shared_axes": None,
-}
-
-
-def _check_options(call: Call, where: str) -> None:
-    """Raises FpgaMlError for an option of a layer that the C++ does not follow."""
-    for name, taken in _options(call):
-        value = getattr(call.layer, name)
-        raise FpgaMlError(
-            f"layer '{call.layer.name}' has {name} = {value!r}, which hls4ml {hls4ml.__version__} does not follow",
-            where=where,
-            do=f"use {name} = {taken}",
-        )
-
-
-def _options(call: Call) -> Iterator[tuple[str, str]]:
-    """(name, what to put instead) of those that the C++ does not follow."""
-    layer, kind = call.layer, type(call.layer).__name__
-    for name, taken in _TAKEN.items():
-        value = getattr(layer, name, taken)
-        if any(v != taken for v in (value if isinstance(value, (tuple, list)) else (value,))):
-            yield name, repr(taken)
-    if getattr(layer, "padding", "") == "causal":
-        yield "padding", "'valid', behind a ZeroPadding1D of (kernel_size - 1, 0)"
-    if kind == "Softmax" and isinstance(layer.axis, (tuple, list)):
-        yield "axis", "one number"
-    if "BatchNormalization" in kind and not over_last_axis(call):
-        yield "axis", "-1"
-
-
-def check_target(config: Config) -> None:
-    """Unknown backends and parts, before any work is done."""
-    if config.backend not in BACKENDS:
-        raise FpgaMlError(
-            f"unknown backend '{config.backend}'", where=config.where("backend"), do=suggest(config.backend, BACKENDS)
-        )
-    pattern, example = _PARTS[config.backend]
-    if config.part is not None and not pattern.match(config.part):
-        raise FpgaMlError(
-            f"'{config.part}' is no part that backend {config.backend} knows",
-            where=config.where("part"),
-            do=f"name the part as the vendor does, for example {example}",
-        )
 
 
 def convert(source: Source, prepared: Prepared, config: Config, folder: Path) -> Graph:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from math import prod
 from typing import Any
 
@@ -10,8 +9,9 @@ import numpy as np
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.rebuild import calls
+from fpga_ml.machine import MOST_MINUTES, memory_bytes
 
-_MOST_MINUTES, _GOOD_MINUTES = 30, 5
+_GOOD_MINUTES = 5
 _MOST_MEMORY = 0.5  # of the machine's
 _CSIM_S = 1e-7  # a product in C-simulation
 _VALUE_BYTES = 24  # of a layer's result: float, quantised and as the emulator has it
@@ -27,9 +27,9 @@ def check_samples(model: Any, samples: int) -> None:
         products += steps * sum(int(np.prod(w.shape)) for w in call.layer.weights)
         values += prod(call.outputs[0].shape[1:])
     minutes, memory = products * samples * _CSIM_S / 60, values * samples * _VALUE_BYTES
-    most = _MOST_MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    most = _MOST_MEMORY * memory_bytes()
     enough = int(samples * min(1, _GOOD_MINUTES / max(minutes, 1e-9), most / max(memory, 1)))
-    if minutes > _MOST_MINUTES or memory > most:
+    if minutes > MOST_MINUTES or memory > most:
         raise FpgaMlError(
             f"to simulate {samples} samples would take about {minutes:.0f} minutes and {memory / 1e9:.1f} GB: "
             f"each is {products:,} products",

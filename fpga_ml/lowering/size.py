@@ -5,7 +5,6 @@ Rough on purpose: within a factor of two or three for networks of products with 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, prod
@@ -16,9 +15,9 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.layers.base import Input, Layer
 from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.recurrent import Bidirectional, Recurrent
+from fpga_ml.machine import MOST_MINUTES, memory_bytes
 from fpga_ml.numerics.types import Raw
 
-MOST_MINUTES = 30
 MOST_LUTS = 4_000_000  # no device has more
 _MOST_MEMORY = 0.8  # of the machine's
 _LUTS_PER_DIGIT_BIT = 0.5  # a signed digit of a weight, times the bits of the data and _CARRIED: sums share terms
@@ -85,7 +84,7 @@ def _within(size: Size) -> bool:
 
 def _held(size: Size) -> bool:
     """Whether the machine has the memory."""
-    return size.memory_bytes <= _MOST_MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return size.memory_bytes <= _MOST_MEMORY * memory_bytes()
 
 
 def _forced(size: Size) -> list[str]:

@@ -17,6 +17,7 @@ from fpga_ml.ir.network import Channel, Map, Network
 from fpga_ml.numerics.types import Raw
 from fpga_ml.rtl.map import KernelModule
 from fpga_ml.schedule.area import area_of
+from fpga_ml.simulate.corners import corner_rows
 from fpga_ml.simulate.reach import reaching
 from fpga_ml.toolchain import icarus
 from fpga_ml.toolchain.links import plain_folder
@@ -95,18 +96,10 @@ def _bounds(process: Map) -> list[tuple[Raw, Raw]]:
 
 
 def _first(low: Raw, high: Raw, rng: np.random.Generator, uniform: int) -> Raw:
-    """(tokens, 1, elements): all at one end, in turn, next to zero, and anywhere."""
-    turn = np.arange(len(low)) % 2 == 0
-    rows = [
-        low,
-        high,
-        *(np.clip(np.full_like(low, v), low, high) for v in (0, 1, -1)),
-        np.where(turn, low, high),
-        np.where(turn, high, low),
-    ]
+    """(tokens, 1, elements): the corners, and anywhere."""
     shares = rng.integers(0, 1 << 30, (uniform, len(low)), endpoint=True).astype(object)
     anywhere = low.astype(object) + ((high.astype(object) - low.astype(object)) * shares >> 30)
-    return np.concatenate([np.array(rows, low.dtype), anywhere.astype(low.dtype)])[:, None, :]
+    return np.concatenate([corner_rows(low, high), anywhere.astype(low.dtype)])[:, None, :]
 
 
 def _packed(channels: Sequence[Channel], raw: Sequence[Raw]) -> list[int]:

@@ -20,6 +20,7 @@ from fpga_ml.numerics.types import Raw
 from fpga_ml.rtl.map import KernelModule
 from fpga_ml.rtl.network import Rtl
 from fpga_ml.rtl.text import fifo_faults, table_count, table_faults
+from fpga_ml.simulate.corners import corner_rows
 from fpga_ml.simulate.cosim import (
     MODES,
     CosimResult,
@@ -53,10 +54,8 @@ def corners(layers: Sequence[Layer]) -> list[Raw]:
     ends in turn, and the smallest steps around zero."""
     found = []
     for layer in (k for k in layers if isinstance(k, Input)):
-        (low, high), kind, n = _reach(layers, layer), layer.result.kind, layer.size
-        rows = [[min(max(v, low), high)] * n for v in (low, high, 0, 1, -1)]
-        rows += [[(low, high)[(k + turn) % 2] for k in range(n)] for turn in (0, 1)]
-        found.append(np.array(rows, kind).reshape(-1, *layer.shape))
+        low, high = (np.full(layer.size, end, layer.result.kind) for end in _reach(layers, layer))
+        found.append(corner_rows(low, high).reshape(-1, *layer.shape))
     return found
 
 

@@ -79,8 +79,8 @@ def _of_samples(graph: Graph, csim: CSim, given: list[Raw]) -> Vectors:
 def _called(graph: Graph, vectors: Vectors) -> Vectors:
     """Under the names of the ports of our own top, which RTL from elsewhere may call otherwise."""
 
-    def named(named: Sequence[tuple[str, str, tuple[int, ...]]], tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        return tuple(replace(t, name=n.rpartition(".")[2]) for (n, _, _), t in zip(named, tensors, strict=True))
+    def named(ports: Sequence[tuple[str, str, tuple[int, ...]]], tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        return tuple(replace(t, name=n.rpartition(".")[2]) for (n, _, _), t in zip(ports, tensors, strict=True))
 
     return replace(vectors, inputs=named(graph.inputs, vectors.inputs), outputs=named(graph.outputs, vectors.outputs))
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fpga_ml.archive import read_arrays
+from fpga_ml.archive import names_of_arrays, read_arrays
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.simulate.labels import checked_labels
 
@@ -21,6 +21,7 @@ Inputs = Sequence[tuple[str, tuple[int, ...]]]
 _RANDOM_SAMPLES = 1000
 _RANDOM_VALUES = 1 << 27  # of an input; of one with many elements there are fewer samples
 _CODES = ("scale", "offset")
+_DO = "give an .npz with the array 'x' (or one array per input name), optionally 'y'"
 _LABELS = ("y", "label", "labels", "target", "targets", "truth", "class", "classes")  # what others call them
 
 
@@ -105,7 +106,7 @@ def _array(values: Any, where: str) -> npt.NDArray[Any]:
 
 def names_in(path: Path) -> tuple[str, ...]:
     """Of the arrays of an npz; () of another file, or none."""
-    return tuple(_read(path)) if path.suffix == ".npz" and path.exists() else ()
+    return tuple(names_of_arrays(path, _DO)) if path.suffix == ".npz" and path.exists() else ()
 
 
 def _check_names(arrays: _Arrays, names: Sequence[str], more: Collection[str], origin: str) -> None:
@@ -127,10 +128,9 @@ def _apart(arrays: _Arrays, names: Sequence[str]) -> tuple[_Arrays, npt.NDArray[
 
 
 def _read(path: Path) -> _Arrays:
-    do = "give an .npz with the array 'x' (or one array per input name), optionally 'y'"
     if not path.exists():
         raise FpgaMlError(f"data file '{path}' not found", do="check --data")
-    return read_arrays(path, do)
+    return read_arrays(path, _DO)
 
 
 def _input(arrays: _Arrays, name: str, shape: tuple[int, ...], origin: str, names: Sequence[str]) -> Array:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.rtl.map import KernelModule
 from fpga_ml.toolchain.links import linked, plain_folder
 from fpga_ml.toolchain.run import Command, run
 
@@ -31,6 +32,10 @@ _GATES = (
 )
 # dprove with all of it switched off but the proof of what scorr left without registers; pdr proves the rest.
 _PROVE = "read_aiger miter.aig; strash; scorr; dprove -brmfijp; pdr -T {limit}; print_status"
+# Without registers: fraiging and SAT.
+_PROVE_FUNCTION = "read_aiger miter.aig; strash; iprove -v; print_status"
+_REGISTERS = re.compile(r"always_ff @\(posedge clk\) begin\n(.*?)\n  end", re.S)
+_PROVED = re.compile(r"^Status = 1\b", re.M)
 _PORT = re.compile(r"^ +(input|output) +logic( signed)? *(\[\d+:0\])? *(\w+)", re.M)
 # A value beside its valid signal, of an input or output of a top.
 _VALUES = ((re.compile(r"(\w+)_TDATA"), r"\1_TVALID"), *((re.compile(r"(\w+)"), to) for to in (r"\1_ap_vld", r"\1_valid")))
@@ -58,7 +63,59 @@ def same_always(gold: Sequence[Path], gate: Sequence[Path], top: str, limit_s: i
             said = _abc(place, _PROVE.format(limit=limit_s), 2 * limit_s)
         except (FpgaMlError, subprocess.TimeoutExpired):
             return False
-    return re.search(r"^Status = 1\b", said, re.M) is not None
+    return _PROVED.search(said) is not None
+
+
+def same_function(gold: Sequence[Path], gate: Sequence[Path], kernel: KernelModule, limit_s: int = 60) -> bool:
+    """Whether the two modules of a kernel compute the same for every value that its inputs can have. Their registers must be the same;
+    they are left out. False: not the same, or not proved in time."""
+    file = f"{kernel.name}.sv"
+    texts = [next(f for f in files if f.name == file).read_text() for files in (gold, gate)]
+    if len({tuple(_REGISTERS.findall(text)) for text in texts}) != 1:
+        return False
+    with plain_folder() as place:
+        sides = []
+        for side, text in zip(("gold", "gate"), texts, strict=True):
+            (place / f"{side}.sv").write_text(_REGISTERS.sub(_wires, text) + _within(kernel))
+            sides.append([place / f"{side}.sv"])
+        try:
+            _yosys(place, *sides, "within", _GATES.format(miter=_MITER), 3 * limit_s)
+            said = _abc(place, _PROVE_FUNCTION, limit_s)
+        except (FpgaMlError, subprocess.SubprocessError):
+            return False
+    return _PROVED.search(said) is not None
+
+
+def _wires(registers: re.Match[str]) -> str:
+    """What is assigned to registers, assigned without a delay."""
+    return f"always_comb begin\n{registers[1].replace('<=', '=')}\n  end"
+
+
+def _within(kernel: KernelModule) -> str:
+    """A module around a kernel that brings each input into the range that the kernel is built for."""
+    ranges = iter(kernel.process.kernel.values[k].wire for k in kernel.process.kernel.inputs)
+    ports, inside, called = [], [], []
+    for channel in dict.fromkeys(kernel.process.reads):
+        name = kernel.called[channel.name]
+        ports.append(f"input logic [{channel.width_bits - 1}:0] {name}")
+        inside.append(f"  wire [{channel.width_bits - 1}:0] own_{name};")
+        called.append(f".{name}(own_{name})")
+        for _, low, t in channel.slices():
+            own = next(ranges).at(t.fraction)
+            bits, wide = f"[{low + t.width - 1}:{low}]", t.width + 2
+            value = f"$signed({name}{bits})" if t.signed else f"$signed({{1'b0, {name}{bits}}})"
+            least, greatest = (f"$signed({wide}'d{end % (1 << wide)})" for end in (own.low, own.high))
+            inside.append(
+                f"  assign own_{name}{bits} = {value} < {least} ? {least} : {value} > {greatest} ? {greatest} : {value};"
+            )
+    for channel in kernel.process.writes:
+        name = kernel.called[channel.name]
+        ports.append(f"output logic [{channel.width_bits - 1}:0] {name}")
+        called.append(f".{name}({name})")
+    if any(p.name == "clk" for p in kernel.ports):
+        called.append(".clk(1'b0)")
+    own = f"  {kernel.name} kernel ({', '.join(called)});"
+    return "\n".join([f"module within ({', '.join(ports)});", *inside, own, "endmodule\n"])
 
 
 def _seen(text: str, top: str) -> str:

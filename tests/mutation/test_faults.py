@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from fpga_ml.ir.kernel import Builder
+from fpga_ml.ir.kernel.wire import Wire
+from fpga_ml.ir.network import Channel, Map
+from fpga_ml.numerics import FixedType, Interval
+from fpga_ml.rtl.map import KernelModule, map_module
+from fpga_ml.schedule import GENERIC
+from fpga_ml.schedule.pipeline import schedule
 from mutation.campaign import Trial, keep, kept
-from mutation.equivalence import same_always, same_step
+from mutation.equivalence import same_always, same_function, same_step
 from mutation.faults import KINDS, drawn, faults_of
 
 TEXT = """module small (
@@ -136,3 +144,36 @@ def test_trials_are_kept_but_for_a_line_cut_short(tmp_path: Path) -> None:
         keep(file, trial)
     file.write_text(file.read_text()[:-20])
     assert kept(file) == [trial]
+
+
+def kernel(low: int) -> KernelModule:
+    """A saturated sum of two numbers of 6 bits; the first is known to be within a range."""
+    x = Channel("x", (FixedType.parse("ap_fixed<6,6>"),) * 2)
+    b = Builder("sum")
+    total = b.add(b.input(Wire(0, Interval(low, 31))), b.input(x.wires[1]))
+    made = b.build([b.cast(total, FixedType.parse("ap_fixed<6,6,AP_TRN,AP_SAT>"))])
+    y = Channel("y", tuple(made.values[k].wire.type for k in made.outputs))
+    return map_module("sum", Map("sum", (x,), (y,), made), schedule(made, 1.0, GENERIC))
+
+
+NARROWED = (r"x\[5:0\]", "{x[5], x[5] | x[4], x[3:0]}")  # the same from -16 up
+
+
+@pytest.mark.parametrize(
+    ("low", "change", "equal"),
+    [
+        (-16, NARROWED, True),
+        (-17, NARROWED, False),
+        (-16, (r"6'h20", "6'h30"), False),
+        (-16, (r"(v\d+_s1) <= (\w+);", r"\1 <= ~\2;"), False),
+    ],
+)
+def test_a_proof_of_a_kernel_knows_its_range(tmp_path: Path, low: int, change: tuple[str, str], equal: bool) -> None:
+    module = kernel(low)
+    assert module.latency_cycles > 0
+    changed, times = re.subn(*change, module.text, count=1)
+    assert times == 1
+    for name, text in (("gold", module.text), ("gate", changed)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "sum.sv").write_text(text)
+    assert same_function([tmp_path / "gold" / "sum.sv"], [tmp_path / "gate" / "sum.sv"], module) is equal

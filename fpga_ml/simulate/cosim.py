@@ -20,10 +20,10 @@ from fpga_ml.tb.cosim_types import (
     CosimResult,
     Edges,
     Fault,
+    Guarantee,
     Mismatch,
     Mode,
     ModeResult,
-    Promise,
     Simulator,
     Tensor,
     Vectors,
@@ -40,10 +40,10 @@ __all__ = [
     "CosimResult",
     "Edges",
     "Fault",
+    "Guarantee",
     "Mismatch",
     "Mode",
     "ModeResult",
-    "Promise",
     "Simulator",
     "Tensor",
     "Vectors",
@@ -73,7 +73,7 @@ def cosim(
     modes: Sequence[Mode] = MODES,
     *,
     seed: int = 1,
-    promise: Promise | None = None,
+    guarantee: Guarantee | None = None,
     patience_cycles: int = 10_000,
     stop_at: int = 0,
     idle: bool = True,
@@ -83,7 +83,7 @@ def cosim(
 ) -> CosimResult:
     """Drive `top` with every vector in each mode and compare every output, exactly.
 
-    workdir: receives WORKDIR/SIMULATOR/, builds and results; seed: of gaps, resets and start values; promise: guaranteed
+    workdir: receives WORKDIR/SIMULATOR/, builds and results; seed: of gaps, resets and start values; guarantee: guaranteed
     timing of our own RTL, for which more rules are checked (fpga_ml/tb/README.md); None for a vendor's; patience_cycles: without any progress
     before a run is given up; stop_at: so many differences end a run, 0 for never; idle: ap_idle has to be high when all is
     through; flush: vectors that are sent after the last, to push it out; timeout_s: of each run;
@@ -108,7 +108,7 @@ def cosim(
         tuple(sources),
         top,
         seed,
-        promise,
+        guarantee,
         patience_cycles,
         stop_at,
         idle,

@@ -115,6 +115,6 @@ def _crossing(ports: Sequence[Port]) -> tuple[compiled.Port, ...]:
 
 
 def _design(rtl: Rtl) -> simulated.Design:
-    files, promise = tuple(f"rtl/{name}" for name in rtl.files), (rtl.latency_cycles, rtl.interval_cycles)
+    files, guarantee = tuple(f"rtl/{name}" for name in rtl.files), (rtl.latency_cycles, rtl.interval_cycles)
     frames = {simulator: most_frames(rtl, simulator) for simulator in SIMULATORS}
-    return simulated.Design(rtl.top, files, rtl.interleave, *promise, patience_cycles(rtl), frames)
+    return simulated.Design(rtl.top, files, rtl.interleave, *guarantee, patience_cycles(rtl), frames)

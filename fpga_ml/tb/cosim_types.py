@@ -21,7 +21,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 @dataclass(frozen=True)
-class Promise:
+class Guarantee:
     """The timing that our own RTL guarantees, which is checked in every cycle.
 
     latency_cycles: from an accepted start to the outputs (parallel), from a frame's first beat to its last output (stream);

@@ -150,7 +150,7 @@ class StartDriver:
         if self._offered:
             self._board.accept(cycle)
             self._vector, self._offered = None, False
-        elif self._board.promise is None:  # otherwise the scoreboard knows when it may be high
+        elif self._board.guarantee is None:  # otherwise the scoreboard knows when it may be high
             self._board.found.fault(self._ready_name, cycle, "high although ap_start or an input's valid signal is low")
 
     def _delay(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .cosim_types import Mode, ModeResult, Promise, Vectors
+from .cosim_types import Guarantee, Mode, ModeResult, Vectors
 from .drivers import StartDriver
 from .monitors import OutputMonitor
 from .ports import Parallel
@@ -15,10 +15,12 @@ class ParallelSide:
     """Vectors by ap_start, outputs by their valid ports."""
 
     def __init__(
-        self, dut: Any, ports: Parallel, vectors: Vectors, mode: Mode, seed: int, promise: Promise | None, flush: int
+        self, dut: Any, ports: Parallel, vectors: Vectors, mode: Mode, seed: int, guarantee: Guarantee | None, flush: int
     ) -> None:
-        self.board = Scoreboard(mode, vectors, ports.outputs, promise, flush)
-        noise = promise is not None and promise.latency_cycles > 0  # without registers, outputs answer a start in a reset
+        self.board = Scoreboard(mode, vectors, ports.outputs, guarantee, flush)
+        noise = (
+            guarantee is not None and guarantee.latency_cycles > 0
+        )  # without registers, outputs answer a start in a reset
         self._driver = StartDriver(
             dut, ports, vectors, self.board, gaps=mode == "random_gaps", noise=noise, seed=seed, flush=flush
         )
@@ -55,7 +57,7 @@ class ParallelSide:
     def observe(self, cycle: int) -> None:
         self._driver.observe(cycle)
         seen = self._monitor.observe(cycle)
-        if seen and self.board.promise:
+        if seen and self.board.guarantee:
             driver = self._driver
             self.board.timing(seen, start=driver.start, complete=driver.complete, resetting=driver.paused)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .cosim_types import Fault, Mismatch, Mode, ModeResult, Promise, Vectors
+from .cosim_types import Fault, Guarantee, Mismatch, Mode, ModeResult, Vectors
 from .ports import OutputPort
 
 _KEPT_MISMATCHES = 1000
@@ -89,14 +89,14 @@ class Mismatches:
 
 
 class Scoreboard:
-    """promise: the guaranteed latency and interval, from which ap_ready, ap_done and ap_idle are known in every cycle, with all outputs in
+    """guarantee: the guaranteed latency and interval, from which ap_ready, ap_done and ap_idle are known in every cycle, with all outputs in
     the cycle of ap_done. Without it no output may come after its ap_done, unless later vectors push it out (flush)."""
 
     def __init__(
-        self, mode: Mode, vectors: Vectors, outputs: Sequence[OutputPort], promise: Promise | None, flush: int
+        self, mode: Mode, vectors: Vectors, outputs: Sequence[OutputPort], guarantee: Guarantee | None, flush: int
     ) -> None:
         self.mode: Mode = mode
-        self.promise, self._flush = promise, flush
+        self.guarantee, self._flush = guarantee, flush
         self.outputs, self.vectors = tuple(outputs), len(vectors)
         rows = {t.name: t.values for t in vectors.outputs}
         self._expected = [(rows[o.tensor], o.element) for o in outputs]
@@ -125,7 +125,7 @@ class Scoreboard:
         """
         if self._first is None or self._first.completed is None or self._first.accepted is None:
             return None
-        return self._first.completed - (self._first.accepted if self.promise else self._first.offered)
+        return self._first.completed - (self._first.accepted if self.guarantee else self._first.offered)
 
     def offered(self, vector: int, cycle: int) -> None:
         self._flights.append(Flight(vector, cycle))
@@ -144,13 +144,13 @@ class Scoreboard:
         for k, bits in seen.valid:
             self._output(k, bits, seen.cycle)
         self._dones += seen.done
-        if self.promise:
+        if self.guarantee:
             self._together(seen)
         elif seen.idle and any(
             f.accepted is not None and f.accepted < seen.cycle and f.completed is None for f in self._flights
         ):
             self.found.fault("ap_idle", seen.cycle, "high while a vector is being processed")
-        if seen.done and not self.promise and not self._flush and self._dones > self.completed:
+        if seen.done and not self.guarantee and not self._flush and self._dones > self.completed:
             self.found.fault("ap_done", seen.cycle, "high before all outputs of its vector have been valid")
         while self._flights and self._flights[0].completed is not None:
             self._retire()
@@ -160,8 +160,8 @@ class Scoreboard:
 
         A start in a reset is lost, and whether ap_ready answers it does not matter.
         """
-        assert self.promise is not None
-        latency, interval = self.promise.latency_cycles, self.promise.interval_cycles
+        assert self.guarantee is not None
+        latency, interval = self.guarantee.latency_cycles, self.guarantee.interval_cycles
         before = [c for c in self._under_way if c < seen.cycle]
         free = not before or seen.cycle - before[-1] >= interval
         done = seen.cycle - latency in self._under_way
@@ -188,7 +188,7 @@ class Scoreboard:
                 self._mismatch(k, flight.vector, cycle, "nothing")
         if unsent:
             self.found.fault("ap_ready", cycle, f"{unsent} vectors were never sent: no start is accepted any more")
-        if not self.promise and self._dones != self.completed and not self._flights:
+        if not self.guarantee and self._dones != self.completed and not self._flights:
             self.found.fault("ap_done", cycle, f"{self._dones} pulses for {self.completed} vectors")
 
     def result(self, *, stalls: int, resets: int, discarded: int, cycles: int) -> ModeResult:
@@ -225,7 +225,7 @@ class Scoreboard:
         assert flight.completed is not None
         if self._first is None:
             self._first = flight
-        if self.promise and flight.accepted is None:
+        if self.guarantee and flight.accepted is None:
             self.found.fault("ap_done", flight.completed, "outputs before the start was accepted")
 
     def _retire(self) -> None:

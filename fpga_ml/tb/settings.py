@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .cosim_types import Promise
+from .cosim_types import Guarantee
 
 
 @dataclass(frozen=True)
 class Settings:
-    """vectors: the file of Vectors.save; rtl: the Verilog; seed: of gaps and resets; promise: guaranteed timing of our own RTL; patience_cycles: without
+    """vectors: the file of Vectors.save; rtl: the Verilog; seed: of gaps and resets; guarantee: guaranteed timing of our own RTL; patience_cycles: without
     progress before a run is given up; stop_at: so many differences end it, 0 for never; idle: ap_idle must be high at the end; flush:
     vectors sent after the last; probes: {name: (signals that are all high when a token is made, tokens of a vector)}."""
 
@@ -21,7 +21,7 @@ class Settings:
     rtl: tuple[Path, ...]
     top: str
     seed: int = 1
-    promise: Promise | None = None
+    guarantee: Guarantee | None = None
     patience_cycles: int = 10_000
     stop_at: int = 0
     idle: bool = True
@@ -31,13 +31,13 @@ class Settings:
     @property
     def environment(self) -> dict[str, str]:
         """What `read` makes of it again."""
-        promise = self.promise
+        guarantee = self.guarantee
         return {
             "COCOTB_TOPLEVEL": self.top,
             "COSIM_VECTORS": str(self.vectors),
             "COSIM_RTL": json.dumps(list(map(str, self.rtl))),
             "COSIM_SEED": str(self.seed),
-            "COSIM_PROMISE": f"{promise.latency_cycles},{promise.interval_cycles}" if promise else "",
+            "COSIM_GUARANTEE": f"{guarantee.latency_cycles},{guarantee.interval_cycles}" if guarantee else "",
             "COSIM_PATIENCE_CYCLES": str(self.patience_cycles),
             "COSIM_STOP_AT": str(self.stop_at),
             "COSIM_IDLE": str(int(self.idle)),
@@ -54,7 +54,7 @@ class Settings:
             tuple(map(Path, json.loads(given["COSIM_RTL"]))),
             given["COCOTB_TOPLEVEL"],
             int(given.get("COSIM_SEED", "1")),
-            Promise(*map(int, given["COSIM_PROMISE"].split(","))) if given.get("COSIM_PROMISE") else None,
+            Guarantee(*map(int, given["COSIM_GUARANTEE"].split(","))) if given.get("COSIM_GUARANTEE") else None,
             int(given.get("COSIM_PATIENCE_CYCLES", "10000")),
             int(given.get("COSIM_STOP_AT", "0")),
             given.get("COSIM_IDLE", "1") == "1",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from .cosim_types import Mode, Promise, Simulator, Vectors, load_results
+from .cosim_types import Guarantee, Mode, Simulator, Vectors, load_results
 from .errors import FpgaMlError, suggest
 from .ports import bind
 from .settings import Settings
@@ -78,8 +78,10 @@ def build(simulator: Simulator, folder: Path) -> Built:
     else:
         ports = bind(read_top(map(Path, files), design.top), vectors).names
         command = _verilator(folder, design.top, names, ports)
-    promise = Promise(design.latency_cycles, design.interval_cycles)
-    settings = Settings(saved, tuple(map(Path, files)), design.top, promise=promise, patience_cycles=design.patience_cycles)
+    guarantee = Guarantee(design.latency_cycles, design.interval_cycles)
+    settings = Settings(
+        saved, tuple(map(Path, files)), design.top, guarantee=guarantee, patience_cycles=design.patience_cycles
+    )
     environment = {
         **cocotb_environment(find_libpython.find_libpython()),
         **settings.environment,

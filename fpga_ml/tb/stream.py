@@ -2,7 +2,7 @@
 
 Vectors are sent in order, each input at its own pace; outputs come in the order of the vectors. Rules checked: a valid beat
 stays as it is until it is taken and does not wait for TREADY, TVALID and TREADY are 0 or 1, and nothing comes that nothing asked
-for. Of RTL of our own, which makes a promise, besides: the padding of each element, ap_ready, ap_done and ap_idle in every
+for. With a guaranteed timing, as our own RTL has, also: the padding of each element, ap_ready, ap_done and ap_idle in every
 cycle, no frame begins without ap_start, latency and interval.
 """
 
@@ -13,25 +13,34 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .cosim_types import Mode, ModeResult, Promise, Vectors
+from .cosim_types import Guarantee, Mode, ModeResult, Vectors
 from .drivers import pack
 from .ports import Beats, Stream
 from .scoreboard import FLUSH, Mismatches, raw_of
 
-# Cycles in a row in which an end holds back, in random gaps; LONG ones drain or fill most buffers.
+# Cycles in a row in which an end holds back, in random gaps; LONG ones drain buffers.
 _GAPS = (1, 1, 1, 2, 2, 3)
 _LONG = (10, 200)
+# Frames for which a sink takes nothing, so that every buffer before it fills up; frames between two such times; most cycles.
+_STALLS = (4, 12)
+_BETWEEN = (6, 24)
+_STALLED = 5000
 BROKEN = -1  # in place of a vector: a frame of a wrong length, whose outputs do not matter
 
 
 class _Pace:
-    """When an end of a stream is ready: always, or with random pauses."""
+    """When an end of a stream is ready: always, or with random pauses. frame_cycles: the guaranteed interval, 0 without one."""
 
-    def __init__(self, seed: str, *, gaps: bool) -> None:
-        self._random, self._gaps, self._left = random.Random(seed), gaps, 0
+    def __init__(self, seed: str, *, gaps: bool, frame_cycles: int = 0) -> None:
+        self._random, self._gaps, self._left, self._frame_cycles = random.Random(seed), gaps, 0, frame_cycles
+        self._frames = self._random.randint(1, 3)  # until the next stall
 
-    def shy(self) -> bool:
-        """Whether a sink waits for a valid beat before it is ready."""
+    def frame(self) -> bool:
+        """A frame ends. Whether a sink waits, in the next one, for a valid beat before it is ready."""
+        self._frames -= 1
+        if self._gaps and self._frames == 0:
+            self._left = min(self._random.randint(*_STALLS) * self._frame_cycles, _STALLED)
+            self._frames = self._random.randint(*_BETWEEN)
         return self._gaps and self._random.random() < 0.5
 
     def goes(self) -> bool:
@@ -46,9 +55,11 @@ class _Pace:
 class Board:
     """Which vectors are under way, and what has come of them at each output."""
 
-    def __init__(self, mode: Mode, vectors: Vectors, ports: Stream, seed: int, promise: Promise | None, flush: int) -> None:
+    def __init__(
+        self, mode: Mode, vectors: Vectors, ports: Stream, seed: int, guarantee: Guarantee | None, flush: int
+    ) -> None:
         self.mode: Mode = mode
-        self.promise = promise
+        self.guarantee = guarantee
         self._flush, self._flushes = flush, flush
         self._breaks = mode == "random_gaps" and ports.marked and not vectors.ordered
         self.ordered = vectors.ordered
@@ -100,7 +111,7 @@ class Board:
 
     @property
     def under_way(self) -> int:
-        """Frames that have begun and that an input has not ended, or of which ap_done has not told."""
+        """Frames that have begun and that an input has not ended, or for which ap_done has not been high."""
         return max(self.unended, len(self._began) - self.dones)
 
     @property
@@ -109,7 +120,7 @@ class Board:
         return len(self._began) - min(self._taken)
 
     def timing(self, ready: bool, done: bool, cycle: int) -> None:
-        """ap_ready and ap_done, which tell of a frame in the cycle in which the last of all inputs has taken it, the last of all
+        """ap_ready and ap_done, which are high for a frame in the cycle in which the last of all inputs has taken it, the last of all
         outputs has given it. A frame of a wrong length is taken at another time."""
         if not self._breaks:
             self.found.level("ap_ready", ready, min(self._taken) > self.readies, cycle)
@@ -129,7 +140,7 @@ class Board:
             own, padding = bits[top - port.width_bits : top], bits[top - port.slot_bits : top - port.width_bits]
             got = raw_of(own, signed=port.signed)
             self.found.x_values += got is None
-            if self.promise and got is not None and padding.strip(own[0] if port.signed else "0"):
+            if self.guarantee and got is not None and padding.strip(own[0] if port.signed else "0"):
                 self.found.fault(port.port.data, cycle, f"padding of element {e} is {padding} before {own}")
             want = row[port.at(number) + e]
             if got != want:
@@ -147,17 +158,17 @@ class Board:
             self.latency_cycles = latency
         if self._ended:
             self.interval_cycles = max(self.interval_cycles or 0, cycle - self._ended[-1])
-        if self.promise and self.mode != "random_gaps":
-            self._kept(self.promise, latency, cycle)
+        if self.guarantee and self.mode != "random_gaps":
+            self._kept(self.guarantee, latency, cycle)
         self._ended.append(cycle)
 
-    def _kept(self, promise: Promise, latency: int, cycle: int) -> None:
+    def _kept(self, guarantee: Guarantee, latency: int, cycle: int) -> None:
         """The latency of the first frame since a reset, and the interval of the others, where nothing holds them back."""
-        if not self._ended and latency != promise.latency_cycles:
-            what = f"the first frame took {latency} cycles, promised are {promise.latency_cycles}"
+        if not self._ended and latency != guarantee.latency_cycles:
+            what = f"the first frame took {latency} cycles, guaranteed are {guarantee.latency_cycles}"
             self.found.fault("latency", cycle, what)
-        if self._ended and cycle - self._ended[-1] > promise.interval_cycles:
-            what = f"{cycle - self._ended[-1]} cycles between two frames, promised are {promise.interval_cycles}"
+        if self._ended and cycle - self._ended[-1] > guarantee.interval_cycles:
+            what = f"{cycle - self._ended[-1]} cycles between two frames, guaranteed are {guarantee.interval_cycles}"
             self.found.fault("interval", cycle, what)
 
     def reset(self) -> list[int]:
@@ -194,7 +205,7 @@ class Board:
             self.found.fault("ap_ready", cycle, f"{len(self.queue)} vectors were never sent: no beat is taken any more")
         if self.dones != len(self._ended) and not self.pending and not self._flush:
             self.found.fault("ap_done", cycle, f"{self.dones} pulses for {len(self._ended)} frames")
-        if self.promise and self.readies != len(self._ended) and not self.pending:
+        if self.guarantee and self.readies != len(self._ended) and not self.pending:
             self.found.fault("ap_ready", cycle, f"{self.readies} pulses for {len(self._ended)} frames")
 
     def _wrong(self, k: int, vector: int | None, element: int, cycle: int, expected: int | None, got: str) -> None:
@@ -224,13 +235,13 @@ class Source:
         return self._number == 0 and self._board.has(self._place)
 
     def present(self, cycle: int, *, paused: bool) -> None:
-        """While paused (a reset) nothing is sent; of a top with a promise TVALID then goes up and down."""
+        """While paused (a reset) nothing is sent; with a guaranteed timing, TVALID is then random."""
         if self._holding and not paused:
             return
         vector = None if paused else self._board.vector(self._place)
         if vector is None or not self._pace.goes():
             self.stalls += vector is not None
-            self._valid.value = self._random.getrandbits(1) if paused and self._board.promise else 0
+            self._valid.value = self._random.getrandbits(1) if paused and self._board.guarantee else 0
             self._data.value = self._random.getrandbits(self._beats.port.width_bits)
             return
         if self._number == 0:
@@ -253,9 +264,9 @@ class Source:
     def observe(self, cycle: int, *, start: bool) -> None:
         """start: the level of ap_start."""
         level = str(self._ready.value)
-        if level not in "01" and (self._holding or self._board.promise):
+        if level not in "01" and (self._holding or self._board.guarantee):
             self._board.found.fault(self._name, cycle, f"is {level}")
-        if level == "1" and self._board.promise and self._number == 0 and not start:
+        if level == "1" and self._board.guarantee and self._number == 0 and not start:
             self._board.found.fault(self._name, cycle, "high at the beginning of a frame without ap_start")
         if level == "1" and self._holding:
             if self._number == 0:
@@ -280,11 +291,11 @@ class Sink:
     def restart(self) -> None:
         self._place, self._number = 0, 0
         self._waiting: str | None = None
-        self._open, self._shy = False, self._pace.shy()
+        self._open, self._waits = False, self._pace.frame()
 
     def present(self, cycle: int, *, paused: bool) -> None:
-        """A shy sink is ready only when it has seen a valid beat: then none may wait for TREADY."""
-        self._open = not paused and (not self._shy or self._waiting is not None) and self._pace.goes()
+        """A sink that waits is ready only when it has seen a valid beat: a top must not wait for TREADY first."""
+        self._open = not paused and (not self._waits or self._waiting is not None) and self._pace.goes()
         self.stalls += not self._open and not paused
         self._ready.value = int(self._open)
 
@@ -304,7 +315,7 @@ class Sink:
             self._board.beat(self._k, self._place, self._number, bits, cycle)
             self._number += 1
             if self._number == self._beats.count:
-                self._place, self._number, self._shy = self._place + 1, 0, self._pace.shy()
+                self._place, self._number, self._waits = self._place + 1, 0, self._pace.frame()
 
 
 class Probe:
@@ -327,8 +338,8 @@ class Probe:
 
 
 class StreamSide:
-    """All of a stream top's interface. ap_start is high as long as there is something to send; with gaps and a promise it goes up
-    and down, and a frame that has begun is taken to its end without it."""
+    """All of a stream top's interface. ap_start is high as long as there is something to send; with gaps and a guaranteed timing it is
+    random, and a frame that has begun is taken to its end without it."""
 
     def __init__(
         self,
@@ -338,22 +349,29 @@ class StreamSide:
         mode: Mode,
         seed: int,
         probes: Mapping[str, tuple[Sequence[str], int]],
-        promise: Promise | None,
+        guarantee: Guarantee | None,
         flush: int,
     ) -> None:
         gaps, control = mode == "random_gaps", ports.control
-        self.board = Board(mode, vectors, ports, seed, promise, flush)
+        self.board = Board(mode, vectors, ports, seed, guarantee, flush)
         rows = {t.name: t.values for t in vectors.inputs}
         self._sources = [
             Source(dut, k, b, rows[b.tensor], self.board, _Pace(f"{seed} {b.port.data}", gaps=gaps))
             for k, b in enumerate(ports.inputs)
         ]
         self._sinks = [
-            Sink(dut, k, b, self.board, _Pace(f"{seed} {b.port.data}", gaps=gaps)) for k, b in enumerate(ports.outputs)
+            Sink(
+                dut,
+                k,
+                b,
+                self.board,
+                _Pace(f"{seed} {b.port.data}", gaps=gaps, frame_cycles=guarantee.interval_cycles if guarantee else 0),
+            )
+            for k, b in enumerate(ports.outputs)
         ]
         self._start, self._signals = getattr(dut, control.start), (control.ready, control.done, control.idle)
         self._handles = [getattr(dut, n) for n in self._signals]
-        self._gaps = gaps and promise is not None
+        self._gaps = gaps and guarantee is not None
         self._random, self._pace = random.Random(f"{seed} noise"), _Pace(f"{seed} start", gaps=self._gaps)
         self._begins, self._held = False, True
         self._error = getattr(dut, ports.frame_error) if ports.frame_error else None
@@ -378,13 +396,13 @@ class StreamSide:
         for end in self._ends:
             end.present(cycle, paused=self.paused)
         if self.paused:
-            self._started = self.board.promise is not None and bool(self._random.getrandbits(1))
+            self._started = self.board.guarantee is not None and bool(self._random.getrandbits(1))
         else:
             self._started = self._starts()
         self._start.value = int(self._started)
 
     def _starts(self) -> bool:
-        """Whether ap_start is high. With gaps and a promise it is low now and then, and for half of the frames from the cycle in
+        """Whether ap_start is high. With gaps and a guaranteed timing it is low now and then, and for half of the frames from the cycle in
         which all inputs have begun them."""
         begins = any(source.begins for source in self._sources)
         if begins and not self._begins:
@@ -414,7 +432,7 @@ class StreamSide:
             if level not in "01":
                 self.board.found.fault(name, cycle, f"is {level}")
         ready, done, self.idle = (level == "1" for level in levels)
-        if self.board.promise:
+        if self.board.guarantee:
             self.board.timing(ready, done, cycle)
             self.board.found.level("ap_idle", self.idle, not self._started and not under_way, cycle)
         if done:

@@ -22,8 +22,8 @@ from .verilog import read_top
 
 _CLOCK_PERIOD_NS = 10
 _RESET_CYCLES = 5
-_RESETS = 3  # of a top without a promise; each lasts _RESET_CYCLES
-_LEAST_RESETS, _MOST_RESETS, _RESET_WORK = 6, 32, 4000  # of a top with one, in as many cycles
+_RESETS = 3  # of a top without guaranteed timing; each lasts _RESET_CYCLES
+_LEAST_RESETS, _MOST_RESETS, _RESET_WORK = 6, 64, 6000  # of a top with one, in as many cycles
 # Cycles of a reset of a top with one. In a longer one the registers before a register that it forgets clear that too.
 _SHORT = (1, 1, 1, 2, _RESET_CYCLES)
 _DRAIN_CYCLES = 16
@@ -42,15 +42,15 @@ class Bench:
         self.side: ParallelSide | StreamSide
         if isinstance(ports, Stream):
             self.side = StreamSide(
-                dut, ports, vectors, mode, settings.seed, settings.probes, settings.promise, settings.flush
+                dut, ports, vectors, mode, settings.seed, settings.probes, settings.guarantee, settings.flush
             )
         else:
-            self.side = ParallelSide(dut, ports, vectors, mode, settings.seed, settings.promise, settings.flush)
+            self.side = ParallelSide(dut, ports, vectors, mode, settings.seed, settings.guarantee, settings.flush)
         self.board = self.side.board
         self.total = len(vectors)
         self.reset = ResetDriver(dut, ports.control)
         self.mode: Mode = mode
-        self.patience_cycles, self.stop_at, self.promise = settings.patience_cycles, settings.stop_at, settings.promise
+        self.patience_cycles, self.stop_at, self.guarantee = settings.patience_cycles, settings.stop_at, settings.guarantee
         self.idle = settings.idle and not settings.flush
         self.stuck = False
         self.cycle = 0
@@ -99,8 +99,8 @@ class Bench:
         """Some resets while vectors are in flight, spread over the cycles of a vector; after half of them a vector has to come
         through."""
         chosen, resets, longest = random.Random(seed), _RESETS, 2
-        if self.promise:
-            longest = self.promise.latency_cycles + self.promise.interval_cycles
+        if self.guarantee:
+            longest = self.guarantee.latency_cycles + self.guarantee.interval_cycles
             resets = max(_LEAST_RESETS, min(_MOST_RESETS, _RESET_WORK // longest))
         later = [chosen.randint(k * longest // resets, (k + 1) * longest // resets) for k in range(resets)]
         chosen.shuffle(later)
@@ -108,7 +108,7 @@ class Bench:
             await self._sent(accepted, self.board.completed + chosen.getrandbits(1), cycles)
             if self.stopped:
                 return
-            await self.do_reset(chosen.choice(_SHORT) if self.promise else _RESET_CYCLES)
+            await self.do_reset(chosen.choice(_SHORT) if self.guarantee else _RESET_CYCLES)
             self.resets += 1
 
     async def _sent(self, accepted: int, completed: int, later: int) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.simulate.cosim import CosimResult, Mode, Promise, Simulator, Vectors, cosim
+from fpga_ml.simulate.cosim import CosimResult, Guarantee, Mode, Simulator, Vectors, cosim
 from fpga_ml.simulate.prove import SIMULATORS
 from mutation.designs import Design
 from mutation.equivalence import same_always, same_function, same_step
@@ -149,10 +149,12 @@ def _quick(design: Design, folder: Path) -> str:
     rtl, bench = design.bench.rtl, design.bench
     vectors = Vectors.load(design.folder / "sim" / "icarus" / "vectors.json")
     files = [folder / "rtl" / name for name in rtl.files]
-    promise = Promise(rtl.latency_cycles, rtl.interval_cycles)
+    guarantee = Guarantee(rtl.latency_cycles, rtl.interval_cycles)
     modes: list[Mode] = ["back_to_back"]
     with _seen() as said:
-        run = cosim(files, rtl.top, vectors, folder / "sim", "icarus", modes, seed=bench.seed, promise=promise, stop_at=1)
+        run = cosim(
+            files, rtl.top, vectors, folder / "sim", "icarus", modes, seed=bench.seed, guarantee=guarantee, stop_at=1
+        )
         said += _texts(run)
     return said[0] if said else ""
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.simulate.cosim import MODES, CosimResult, Mode, Promise, Simulator, Tensor, Vectors, cosim, rtl_files_of
+from fpga_ml.simulate.cosim import MODES, CosimResult, Guarantee, Mode, Simulator, Tensor, Vectors, cosim, rtl_files_of
 from fpga_ml.tb import ports, tools, verilog
 from fpga_ml.toolchain import icarus, verilator
 
 RTL = Path(__file__).parent / "rtl"
 SIMULATORS: tuple[Simulator, ...] = ("verilator", "icarus")
-TINY = Promise(3, 1)
+TINY = Guarantee(3, 1)
 both = pytest.mark.parametrize("simulator", SIMULATORS)
 
 
@@ -52,16 +52,16 @@ def run_changed(
     simulator: Simulator,
     *edits: tuple[str, str],
     count: int = 50,
-    promise: Promise | None = TINY,
+    guarantee: Guarantee | None = TINY,
     modes: Sequence[Mode] = MODES,
 ) -> CosimResult:
     files = changed(folder, *edits)
-    return cosim(files, "tiny", vectors(count), folder, simulator, modes, promise=promise, patience_cycles=200)
+    return cosim(files, "tiny", vectors(count), folder, simulator, modes, guarantee=guarantee, patience_cycles=200)
 
 
 @both
 def test_right_rtl_passes_in_all_modes(tmp_path: Path, simulator: Simulator) -> None:
-    result = cosim([RTL / "tiny.sv"], "tiny", vectors(), tmp_path, simulator, promise=TINY)
+    result = cosim([RTL / "tiny.sv"], "tiny", vectors(), tmp_path, simulator, guarantee=TINY)
     assert result.passed
     assert result.texts() == []
     assert (result.latency_cycles, result.interval_cycles, result.vectors) == (3, 1, 200)
@@ -70,7 +70,7 @@ def test_right_rtl_passes_in_all_modes(tmp_path: Path, simulator: Simulator) -> 
     straight, gaps, reset = result.modes
     assert straight.stalls == 0
     assert gaps.stalls > 100
-    assert (reset.resets, reset.discarded > 0) == (32, True)
+    assert (reset.resets, reset.discarded > 0) == (64, True)
     assert result.version
 
 
@@ -89,14 +89,14 @@ def test_the_build_is_used_again_until_the_rtl_changes(tmp_path: Path, simulator
 
 @both
 def test_one_vector_is_enough(tmp_path: Path, simulator: Simulator) -> None:
-    result = cosim([RTL / "tiny.sv"], "tiny", vectors(1), tmp_path, simulator, promise=TINY)
+    result = cosim([RTL / "tiny.sv"], "tiny", vectors(1), tmp_path, simulator, guarantee=TINY)
     assert result.passed
     assert result.interval_cycles is None
 
 
 @both
 def test_interval_of_two(tmp_path: Path, simulator: Simulator) -> None:
-    result = run_changed(tmp_path, simulator, *INTERVAL_2, promise=Promise(3, 2))
+    result = run_changed(tmp_path, simulator, *INTERVAL_2, guarantee=Guarantee(3, 2))
     assert result.texts() == []
     assert result.passed
     assert (result.latency_cycles, result.interval_cycles) == (3, 2)
@@ -177,7 +177,7 @@ BROKEN_RULES = {  # what is broken: the edits, and in which signal it shows
     "ap_idle too early": ([("| valid2 | valid3)", "| valid2)")], "ap_idle"),
     "ap_idle without a stage": ([("| valid1 | valid2", "| valid1")], "ap_idle"),
     "ap_idle with ap_start": ([("~(ap_start | ", "~(")], "ap_idle"),
-    "a longer interval than promised": (INTERVAL_2, "ap_ready"),
+    "a longer interval than guaranteed": (INTERVAL_2, "ap_ready"),
     "the first stage is not reset": ([("      valid1 <= 1'b0;\n", "      valid1 <= ap_start;\n")], "ap_done"),
     "the second stage is not reset": ([("      valid2 <= 1'b0;\n", "      valid2 <= valid1;\n")], "ap_done"),
     "the last stage is not reset": ([("      valid3 <= 1'b0;\n", "      valid3 <= valid2;\n")], "ap_done"),
@@ -185,7 +185,7 @@ BROKEN_RULES = {  # what is broken: the edits, and in which signal it shows
 
 
 @pytest.mark.parametrize("broken", BROKEN_RULES)
-def test_a_broken_promise_is_caught(tmp_path: Path, broken: str) -> None:
+def test_a_broken_guarantee_is_caught(tmp_path: Path, broken: str) -> None:
     edits, signal = BROKEN_RULES[broken]
     mode: Mode = "reset_mid_run" if "reset" in broken else "random_gaps"
     result = run_changed(tmp_path, "icarus", *edits, modes=[mode])
@@ -194,14 +194,14 @@ def test_a_broken_promise_is_caught(tmp_path: Path, broken: str) -> None:
 
 
 def test_ap_done_before_the_outputs_of_a_vendors_top_is_caught(tmp_path: Path) -> None:
-    result = run_changed(tmp_path, "icarus", ("assign ap_done = valid3;", "assign ap_done = valid2;"), promise=None)
+    result = run_changed(tmp_path, "icarus", ("assign ap_done = valid3;", "assign ap_done = valid2;"), guarantee=None)
     assert {f.text for f in result.faults if "before all outputs" in f.what}
     assert not result.mismatches
 
 
 def test_ap_ready_that_is_early_is_caught(tmp_path: Path) -> None:
-    """It answers in every cycle, though the top promises an interval of two; values would be right."""
-    result = run_changed(tmp_path, "icarus", promise=Promise(3, 2), modes=["back_to_back"])
+    """It answers in every cycle, though the top guarantees an interval of two; values would be right."""
+    result = run_changed(tmp_path, "icarus", guarantee=Guarantee(3, 2), modes=["back_to_back"])
     assert {f.signal for f in result.faults} == {"ap_ready"}
     assert not result.mismatches
 
@@ -242,7 +242,7 @@ def test_a_top_that_accepts_nothing_ends_with_a_message(tmp_path: Path, simulato
 
 def test_a_run_that_a_difference_ended_reports_that_difference_only(tmp_path: Path) -> None:
     files = changed(tmp_path, ("7'sd63", "7'sd62"))
-    run = cosim(files, "tiny", vectors(), tmp_path, "icarus", ["back_to_back"], promise=TINY, stop_at=1)
+    run = cosim(files, "tiny", vectors(), tmp_path, "icarus", ["back_to_back"], guarantee=TINY, stop_at=1)
     assert not run.passed
     assert run.modes[0].completed < run.modes[0].vectors
     assert [(m.expected, m.got) for m in run.mismatches] == [(63, "62")]
@@ -264,7 +264,7 @@ def test_vendor_verilog(tmp_path: Path, simulator: Simulator) -> None:
     assert result.passed
     assert (result.latency_cycles, result.interval_cycles) == (2, 2)
     files = [RTL / "vitis_style.v"]
-    strict = cosim(files, "vitis_style", vectors(20), tmp_path, simulator, ["back_to_back"], promise=Promise(2, 2))
+    strict = cosim(files, "vitis_style", vectors(20), tmp_path, simulator, ["back_to_back"], guarantee=Guarantee(2, 2))
     assert ("layer2_out_0", "valid in a cycle without ap_done", 20) in {(f.signal, f.what, f.count) for f in strict.faults}
 
 

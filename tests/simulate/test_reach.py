@@ -12,7 +12,7 @@ from fpga_ml.ir.kernel import Builder
 from fpga_ml.ir.network import Channel, Map, Network
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.network import emit_network
-from fpga_ml.simulate.cosim import Promise, Tensor, Vectors, cosim
+from fpga_ml.simulate.cosim import Guarantee, Tensor, Vectors, cosim
 from fpga_ml.simulate.reach import reaching
 
 INPUT = FixedType.parse("ap_fixed<6,6>")
@@ -98,6 +98,8 @@ def test_a_fault_that_small_samples_miss_is_caught(tmp_path: Path, fault: str) -
             (tmp_path / file).write_text(content)
             files.append(tmp_path / file)
         given = Tensor.of("x", x, width_bits=6, signed=True), Tensor.of("y", rounded(x), width_bits=5, signed=False)
-        promise = Promise(rtl.latency_cycles, rtl.interval_cycles)
-        run = cosim(files, "edges", Vectors((given[0],), (given[1],)), tmp_path, "icarus", ["back_to_back"], promise=promise)
+        guarantee = Guarantee(rtl.latency_cycles, rtl.interval_cycles)
+        run = cosim(
+            files, "edges", Vectors((given[0],), (given[1],)), tmp_path, "icarus", ["back_to_back"], guarantee=guarantee
+        )
         assert run.passed is not caught, run.texts()

@@ -13,10 +13,10 @@ from lint import lint
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder
-from fpga_ml.ir.network import Axis, Channel, Map, Network, Window
+from fpga_ml.ir.network import Axis, Channel, Map, Moments, Network, Window
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.network import Rtl, emit_stream
-from fpga_ml.simulate.cosim import MODES, CosimResult, Mode, Promise, Tensor, Vectors, cosim
+from fpga_ml.simulate.cosim import MODES, CosimResult, Guarantee, Mode, Tensor, Vectors, cosim
 from fpga_ml.simulate.prove import SIMULATORS
 
 PIXEL = FixedType.parse("ap_fixed<5,5>")
@@ -46,7 +46,9 @@ def simulated(rtl: Rtl, folder: Path, *changes: tuple[str, str], modes: Sequence
         assert any(re.search(old, text) for text in texts.values()), old
         texts = {name: re.sub(old, new, text) for name, text in texts.items()}
     files = replace(rtl, files=texts).write(folder)
-    return cosim(files, "sums", vectors(), folder, "icarus", modes, promise=Promise(rtl.latency_cycles, rtl.interval_cycles))
+    return cosim(
+        files, "sums", vectors(), folder, "icarus", modes, guarantee=Guarantee(rtl.latency_cycles, rtl.interval_cycles)
+    )
 
 
 @pytest.mark.parametrize("names", [r"\1_\2", r"\1_V_\2", r"\1_V_V_\2", r"\1_V_data_V_\2"])
@@ -103,6 +105,24 @@ def test_broken_rules_are_found(fault: str, tmp_path: Path) -> None:
     assert not simulated(
         sums(), tmp_path, FAULTS[fault], modes=[IN_MODE.get(fault, "reset_mid_run" if "reset" in fault else "random_gaps")]
     ).passed
+
+
+def test_all_buffers_fill_up_however_long_a_frame_is(tmp_path: Path) -> None:
+    """Sums over 16x16 pixels: only after some frames that no sink takes does a pixel come that has to wait."""
+    x = Channel("x", (PIXEL,), 256)
+    wide = FixedType.parse("ap_fixed<13,13>")
+    network = Network("sums", (x,), ("y",), (Moments("sum", (x,), (Channel("y", (wide,)),), 16, 16, 0),))
+    rtl = emit_stream(network, 5.0)
+    pixels = np.random.default_rng(1).integers(-16, 16, (60, 256, 1))
+    total = Tensor.of("y", pixels.sum(axis=1, keepdims=True), width_bits=13, signed=True)
+    given = Vectors((Tensor.of("x", pixels, width_bits=5, signed=True),), (total,))
+    text = rtl.files["sums_sum.sv"]
+    guarantee = Guarantee(rtl.latency_cycles, rtl.interval_cycles)
+    for step in ("(free & given_valid)", "given_valid"):
+        changed = replace(rtl, files=dict(rtl.files) | {"sums_sum.sv": text.replace("(free & given_valid)", step)})
+        files = changed.write(tmp_path)
+        found = cosim(files, "sums", given, tmp_path, "icarus", ["random_gaps"], guarantee=guarantee)
+        assert found.passed is (changed.files == rtl.files)
 
 
 def test_a_port_of_another_width(tmp_path: Path) -> None:

@@ -7,21 +7,18 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.progress import Progress
 
 from fpga_ml import __version__
-from fpga_ml.cli_celeste import celeste
 from fpga_ml.config import ARCHITECTURES, STAGES, Config
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.progress import progress_bar
+from fpga_ml.progress import Shown, muted, progress_bar
 from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.synthesise.result import EFFORTS, Effort
 
@@ -63,38 +60,6 @@ class _Group(click.Group):
 @click.option("--debug", is_flag=True, help="Show a traceback with an error.")
 def main(debug: bool) -> None:
     """Trained neural networks as FPGA logic that answers in nanoseconds."""
-
-
-main.add_command(celeste)
-
-
-class _Shown:
-    """A watcher that draws progress on stderr, so that stdout stays clean."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-        self.task = progress.add_task("start", total=None)
-
-    def stage(self, name: str) -> None:
-        self.progress.update(self.task, description=name, total=None, completed=0)
-
-    def samples(self, total: int) -> Callable[[int], None]:
-        self.progress.update(self.task, total=total, completed=0)
-        return lambda done: self.progress.advance(self.task, done)
-
-
-@contextmanager
-def _muted() -> Iterator[None]:
-    """Without what TensorFlow's C++ writes on stderr while it is imported; Python's own errors pass."""
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(nowhere)
-        os.close(kept)
 
 
 def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -172,7 +137,7 @@ def _build(
     rtl: Foreign | None = None,
     **settings: Any,
 ) -> None:
-    with _muted():
+    with muted():
         from fpga_ml.frontend.load import CONFIG_FILE
         from fpga_ml.pipeline import compile
     from fpga_ml.report.summary import show
@@ -183,7 +148,7 @@ def _build(
     settings |= _clock(settings.get("clock_ns"))
     config = (Config.read(path) if path else Config()).replace(**settings)
     with progress_bar() as progress:
-        watcher = _Shown(progress)
+        watcher = Shown(progress)
         project = compile(model, weights=weights, data=data, config=config, output=output, rtl=rtl, watcher=watcher)
     if as_json:
         click.echo(json.dumps(project.report, indent=2))
@@ -278,7 +243,7 @@ def synth(
     as_json: bool,
 ) -> None:
     """Synthesise the RTL of a PROJECT folder; results go into its report.json."""
-    with _muted():
+    with muted():
         from fpga_ml.synthesise.project import synthesise, write_scripts
     from fpga_ml.report.summary import synthesis
 
@@ -288,7 +253,7 @@ def synth(
             click.echo(write_scripts(project, tool=tool, device=device, effort=effort, steps=asked))
         return
     with progress_bar() as progress:
-        run = partial(synthesise, time_limit_s=time_limit, only_reports=only == "reports", watch=_Shown(progress).stage)
+        run = partial(synthesise, time_limit_s=time_limit, only_reports=only == "reports", watch=Shown(progress).stage)
         rows = [
             run(project, tool=tool, device=device, effort=effort, steps=asked).as_json() for device in devices or (None,)
         ]
@@ -314,7 +279,7 @@ def board(project: Path, board: str, line: str, baud: int, only: str | None, tim
         click.echo(write_sources(project, board, line=line, baud=baud).folder)
         return
     with progress_bar() as progress:
-        built = build(project, board, line=line, baud=baud, time_limit_s=time_limit, watch=_Shown(progress).stage)
+        built = build(project, board, line=line, baud=baud, time_limit_s=time_limit, watch=Shown(progress).stage)
     console = Console()
     console.print("\n".join(synthesis([built.result.as_json()])), soft_wrap=True, highlight=False, markup=False)
     console.print(f"  bitstream: {built.file}\n  to load it: {built.load}", soft_wrap=True, markup=False)
@@ -343,7 +308,7 @@ def doctor(layers: bool) -> None:
     from fpga_ml.toolchain.find import find_all
 
     if layers:
-        with _muted():
+        with muted():
             from fpga_ml.bridge.convertible import supported_layers
         click.echo("\n".join(supported_layers()))
         return
@@ -355,108 +320,8 @@ def doctor(layers: bool) -> None:
     click.echo(cache.described())
 
 
-@main.group(invoke_without_command=True)
-@click.pass_context
-def models(ctx: click.Context) -> None:
-    """List the trained models under models/ with their figures; train or evaluate one."""
-    if ctx.invoked_subcommand is None:
-        from fpga_ml.models import every
-
-        for model in every(_MODELS):
-            click.echo(f"{model.folder}: {model.title}")
-            _show_figures(model.figures)
-            if not model.figures:
-                click.echo(f"  not evaluated: fpga-ml models eval {model.folder.name} --save")
-
-
-def _show_figures(figures: dict[str, Any]) -> None:
-    """One line a stage, indented; the whole-model facts are left to --json."""
-    for stage, row in figures.items():
-        if isinstance(row, dict):
-            click.echo(f"  {stage:10} " + "  ".join(f"{name} {value:.4g}" for name, value in row.items()))
-
-
-@models.command(context_settings={"ignore_unknown_options": True})
-@click.argument("name")
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def train(name: str, arguments: tuple[str, ...]) -> None:
-    """Train the model NAME; ARGUMENTS go to its train.py (--data DIR, --seed N, ...)."""
-    with _muted():
-        from fpga_ml.models import named
-        from fpga_ml.models import train as run
-    run(named(_MODELS, name), arguments)
-
-
-@models.command("eval")
-@click.argument("name")
-@click.option("--data", type=click.Path(path_type=Path), help="npz like the model's sample.npz; default: that.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Keep the project there.")
-@click.option("--json", "as_json", is_flag=True, help="Print one object a stage on stdout and nothing else.")
-@click.option("--save", is_flag=True, help="Enter the figures as the model's own (figures.json).")
-@click.option("--rtl", is_flag=True, help="Every sample through the RTL as well, in Verilator (minutes for images).")
-def evaluate(name: str, data: Path | None, output: Path | None, as_json: bool, save: bool, rtl: bool) -> None:
-    """Compute the figures of the model NAME again: float, quantised, C-simulation, emulator, RTL."""
-    with _muted():
-        import fpga_ml.pipeline  # noqa: F401
-        from fpga_ml import models as known
-    model = known.named(_MODELS, name)
-    with progress_bar() as progress:
-        figures = known.evaluate(model, data=data, output=output, rtl=rtl, watcher=_Shown(progress))
-    if save:
-        known.save(model, figures)
-    if as_json:
-        click.echo(json.dumps(figures, indent=2))
-    else:
-        click.echo(f"{model.folder}: {figures['samples']} samples of {figures['data']}")
-        _show_figures(figures)
-    exact = (figures["bit_exact_vs_quantised_model"], figures["bit_exact_rtl_vs_csim"])
-    if False in exact or figures["emulator_mismatches"]:
-        sys.exit(1)
-
-
-@models.command("synth")
-@click.argument("name")
-@click.option("--device", "devices", multiple=True, help="What for; several times for several. Default: ecp5-85k.")
-@click.option("--effort", "efforts", multiple=True, type=click.Choice(EFFORTS), help="How far; several times for several.")
-@click.option("--time-limit", type=float, help="Seconds a device.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Keep the project there.")
-@click.option("--json", "as_json", is_flag=True, help="Print the rows on stdout and nothing else.")
-@click.option("--save", is_flag=True, help="Enter the figures as the model's own (synthesis.json and card.md).")
-def models_synth(
-    name: str,
-    devices: tuple[str, ...],
-    efforts: tuple[Effort, ...],
-    time_limit: float | None,
-    output: Path | None,
-    as_json: bool,
-    save: bool,
-) -> None:
-    """Synthesise the model NAME with open tools, by its ecp5.toml where it has one."""
-    with _muted():
-        import fpga_ml.pipeline  # noqa: F401
-        from fpga_ml import models as known
-        from fpga_ml.synthesise import models as synthesis
-    model = known.named(_MODELS, name)
-    with progress_bar() as progress:
-        rows = synthesis.figures(
-            model,
-            devices=devices or ("ecp5-85k",),
-            efforts=efforts or ("estimate",),
-            time_limit_s=time_limit,
-            output=output,
-            watcher=_Shown(progress),
-        )
-    if save:
-        synthesis.save(model, rows)
-    click.echo(json.dumps(rows, indent=2) if as_json else synthesis.table(rows), nl=as_json)
-
-
 @main.command()
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Project folder; default hls_projects/jet_cnn.")
 def demo(output: Path | None) -> None:
     """Take the jet CNN on real jets through the pipeline."""
     _build(_MODELS / "jet_cnn", weights=None, data=None, config_path=None, output=output, as_json=False)
-
-
-if __name__ == "__main__":
-    main()

@@ -110,7 +110,7 @@ def main() -> None:
             kernels = {task.components: build(task, asked.keep or Path(scratch)) for task in TASKS}
         show(list(kernels.values()))
 
-    from fpga_ml.celeste.benchmark import measure
+    from fpga_ml.science.celeste.benchmark import measure
 
     print(
         "| one core | components | value, Mpixel/s | value and moments, Mpixel/s | kernel over it |",

@@ -3,7 +3,7 @@
     python scripts/generate_jets.py five_class --pt 1000 --events 20000 -o data
     python scripts/generate_jets.py quark_gluon --pt 200 --events 100000 --seed 2 --dask tcp://host:8786 -o data
 
-Needs pip install 'fpga_ml[jets]'. Sets, classes and arrays: fpga_ml/jets/sets.py.
+Needs pip install 'fpga_ml[jets]'. Sets, classes and arrays: fpga_ml/science/jets/sets.py.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.jets.generate import Order, generate
-from fpga_ml.jets.sets import SETS, jet_set
+from fpga_ml.science.jets.generate import Order, generate
+from fpga_ml.science.jets.sets import SETS, jet_set
 
 
 def _arguments() -> argparse.Namespace:

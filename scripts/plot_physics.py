@@ -19,7 +19,7 @@ matplotlib.rcParams.update({"svg.hashsalt": "fpga_ml", "svg.fonttype": "none", "
 import matplotlib.pyplot as plt  # noqa: E402
 from sklearn.metrics import roc_curve  # noqa: E402
 
-from fpga_ml.models import Run, _importing_from, named, run  # noqa: E402
+from fpga_ml.science.models import Run, _importing_from, named, run  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "physics"

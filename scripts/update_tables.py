@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from fpga_ml.bridge.convertible import ACTIVATIONS, QUANTIZERS, supported_layers
-from fpga_ml.models import entered, every
-from fpga_ml.synthesise.models import overview
+from fpga_ml.science.models import entered, every
+from fpga_ml.science.synthesis import overview
 
 ROOT = Path(__file__).parent.parent
 

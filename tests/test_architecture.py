@@ -18,6 +18,12 @@ BANS = [
     ("bridge", "import keras", "Keras is imported in fpga_ml/frontend/ and models/ only"),
     ("simulate", "import subprocess", "programs are run by fpga_ml.toolchain.run only"),
     ("frontend", "import subprocess", "programs are run by fpga_ml.toolchain.run only"),
+    ("lowering", "from fpga_ml.science.celeste import fit", "science imports the compiler, never the other way round"),
+    ("bridge", "import fpga_ml.science", "science imports the compiler, never the other way round"),
+    ("frontend", "from fpga_ml.science import jets", "science imports the compiler, never the other way round"),
+    ("hls", "import fpga_ml.science.jets", "science imports the compiler, never the other way round"),
+    ("science", "from fpga_ml.science import jets", None),
+    ("science", "import keras", "Keras is imported in fpga_ml/frontend/ and models/ only"),
     ("frontend", "import hls4ml", "hls4ml is imported in fpga_ml/bridge/ and fpga_ml/hls/ only"),
 ]
 

@@ -18,8 +18,7 @@ from hls4ml.model.layers import register_layer
 
 from fpga_ml.bridge.own import add_source, check_backend, precision_of
 from fpga_ml.bridge.patches import ADDED
-from fpga_ml.celeste.design import MOMENTS, VALUE, Design, Entries, Table
-from fpga_ml.celeste.evaluator import MONOMIALS
+from fpga_ml.celeste_design import MOMENTS, MONOMIALS, VALUE, Design, Entries, Table
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.numerics import FixedType
 

@@ -12,8 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from fpga_ml.celeste.design import MOMENTS, OUTPUTS, OVERFLOW, VALUE, Design, Entries
-from fpga_ml.celeste.evaluator import MONOMIALS, offsets
+from fpga_ml.celeste_design import MOMENTS, MONOMIALS, OUTPUTS, OVERFLOW, VALUE, Design, Entries, offsets
 from fpga_ml.errors import FpgaMlError
 
 _EXACT_BITS = 53

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fpga_ml.celeste.design import Design, Entries, rounded
-from fpga_ml.celeste.evaluator import MONOMIALS, offsets
+from fpga_ml.celeste_design import MONOMIALS, Design, Entries, offsets, rounded
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.layers.base import Layer, Tensor
 from fpga_ml.numerics import FixedType, Overflow, Rounding

@@ -11,6 +11,11 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 Array = npt.NDArray[np.float64]
 
 
+def auc(scores: Array, signal: npt.NDArray[np.bool_]) -> float:
+    """Area under the ROC curve of scores (N,) that grow towards the signal; ties count half."""
+    return float(roc_auc_score(signal, scores))
+
+
 def classifier(scores: Array, y: npt.NDArray[Any]) -> dict[str, float | None]:
     """AUC (one against the rest, unweighted mean, for more than two classes) and accuracy of scores (N, classes).
 
@@ -19,13 +24,13 @@ def classifier(scores: Array, y: npt.NDArray[Any]) -> dict[str, float | None]:
     one = scores.shape[-1] == 1
     chosen = (scores[:, 0] > 0.5).astype(int) if one else scores.argmax(-1)
     classes = np.unique(y)
-    auc = None
+    area = None
     if len(classes) == 2 and (one or scores.shape[-1] == 2):
-        auc = float(roc_auc_score(y, scores[:, -1]))
+        area = auc(scores[:, -1], y == classes[-1])
     elif len(classes) > 1:
         present = [c for c in range(scores.shape[-1]) if c in classes]
-        auc = float(np.mean([roc_auc_score(y == c, scores[:, c]) for c in present]))
-    return {"auc": auc, "accuracy": float(accuracy_score(y, chosen))}
+        area = float(np.mean([auc(scores[:, c], y == c) for c in present]))
+    return {"auc": area, "accuracy": float(accuracy_score(y, chosen))}
 
 
 def regression(outputs: Array, y: npt.NDArray[Any]) -> dict[str, float]:

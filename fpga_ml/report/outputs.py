@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.metrics import roc_curve
+
+from fpga_ml.report.metrics import auc
 
 Array = npt.NDArray[np.float64]
 Stages = Mapping[str, Sequence[Array]]
@@ -91,7 +93,7 @@ def roc(outputs: Stages, y: Labels) -> list[dict[str, Any]]:
         for stage, s in scores.items():
             background, kept, _ = roc_curve(signal, s[:, column], drop_intermediate=False)
             curves[stage] = background[np.searchsorted(kept, _EFFICIENCIES - 1e-12)].tolist()
-            areas[stage] = float(roc_auc_score(signal, s[:, column]))
+            areas[stage] = auc(s[:, column], signal)
         found.append(
             {
                 "class": label,

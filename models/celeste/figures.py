@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fpga_ml.celeste.design import MOMENTS, OUTPUTS, OVERFLOW, VALUE
-from fpga_ml.celeste.emulator import COEFFICIENTS, PIXELS
-from fpga_ml.celeste.evaluator import MONOMIALS, offsets
+from fpga_ml.celeste_design import MOMENTS, MONOMIALS, OUTPUTS, OVERFLOW, VALUE, offsets
+from fpga_ml.science.celeste.emulator import COEFFICIENTS, PIXELS
 
 
 def figures(outputs: Sequence[np.ndarray], sample: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -3,7 +3,7 @@
     python models/celeste/model.py [--design D16] [--sources star] [--psf 2] [--side 51] [-o FOLDER]
 
 writes quantised.keras, fpga_ml.toml and sample.npz. There is nothing to train: the design says every width and table
-(fpga_ml/celeste/design.py), the sources how many Gaussians are added up: 2 for a star (3 with --psf 3), 28 for a galaxy,
+(fpga_ml/celeste_design.py), the sources how many Gaussians are added up: 2 for a star (3 with --psf 3), 28 for a galaxy,
 star+galaxy 30, and so on for several sources in one patch.
 """
 
@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from fpga_ml.celeste.design import Design
-from fpga_ml.celeste.emulator import COEFFICIENTS, PIXELS, inputs_of
-from fpga_ml.celeste.evaluator import Floats, Patch
-from fpga_ml.celeste.likelihood import rate
-from fpga_ml.celeste.profiles import SDSS_PSF
-from fpga_ml.celeste.simulate import GAIN, SCENES, observe
-from fpga_ml.celeste.sources import Exposure, Galaxy, Source, Star, scene
+from fpga_ml.celeste_design import Design
 from fpga_ml.frontend.celeste import kernel_model
+from fpga_ml.science.celeste.emulator import COEFFICIENTS, PIXELS, inputs_of
+from fpga_ml.science.celeste.evaluator import Floats, Patch
+from fpga_ml.science.celeste.likelihood import rate
+from fpga_ml.science.celeste.profiles import SDSS_PSF
+from fpga_ml.science.celeste.simulate import GAIN, SCENES, observe
+from fpga_ml.science.celeste.sources import Exposure, Galaxy, Source, Star, scene
 
 HERE = Path(__file__).parent
 KINDS = ("star", "galaxy")

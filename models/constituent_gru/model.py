@@ -10,7 +10,7 @@ UNITS = 16
 
 
 def build(constituents: int = 20, features: int = 5) -> keras.Model:
-    """(constituents, features) of fpga_ml.jets.series to five class probabilities."""
+    """(constituents, features) of fpga_ml.science.jets.series to five class probabilities."""
     inputs = keras.Input((constituents, features), name="constituents")
     x = layers.GRU(UNITS, name="gru")(inputs)
     x = layers.Dense(len(CLASSES), name="logits")(x)

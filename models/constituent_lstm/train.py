@@ -16,10 +16,10 @@ import keras
 import numpy as np
 from model import build
 
-from fpga_ml.jets.data import block, five_class, shuffled
-from fpga_ml.jets.metrics import mean_auc
-from fpga_ml.jets.series import series
 from fpga_ml.quantise import save_plain
+from fpga_ml.science.jets.data import block, five_class, shuffled
+from fpga_ml.science.jets.metrics import mean_auc
+from fpga_ml.science.jets.series import series
 
 HERE = Path(__file__).parent
 TRAIN, VALID = 0.7, 0.8

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fpga_ml.tracks.metrics import STATES
-from fpga_ml.tracks.metrics import figures as of_states
+from fpga_ml.science.tracks.metrics import STATES
+from fpga_ml.science.tracks.metrics import figures as of_states
 
 
 def figures(outputs: Sequence[npt.NDArray[np.float64]], sample: Mapping[str, Any]) -> dict[str, float]:

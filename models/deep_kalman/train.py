@@ -2,7 +2,7 @@
 
     python models/deep_kalman/train.py [--tracks 150000] [--epochs 40] [--minutes 8] [--out FOLDER]
 
-The tracks come from fpga_ml.tracks.generate; nothing is read. The weights are those of the last epoch.
+The tracks come from fpga_ml.science.tracks.generate; nothing is read. The weights are those of the last epoch.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import numpy as np
 from model import build
 
 from fpga_ml.quantise import save_plain
-from fpga_ml.tracks.generate import Detector, generate
-from fpga_ml.tracks.kalman import filtered
-from fpga_ml.tracks.metrics import figures
+from fpga_ml.science.tracks.generate import Detector, generate
+from fpga_ml.science.tracks.kalman import filtered
+from fpga_ml.science.tracks.metrics import figures
 
 HERE = Path(__file__).parent
 BATCH, TEST = 512, 10_000

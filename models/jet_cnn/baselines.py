@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from fpga_ml.jets.data import read
-from fpga_ml.jets.metrics import auc, rejection
+from fpga_ml.science.jets.data import read
+from fpga_ml.science.jets.metrics import auc, rejection
 
 HERE = Path(__file__).parent
 COLUMNS = {"multiplicity": 3, "charged multiplicity": 4, "girth": 5}

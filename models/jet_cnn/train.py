@@ -16,9 +16,9 @@ import keras
 import numpy as np
 from model import build
 
-from fpga_ml.jets.images import Standardise, stack_channels
-from fpga_ml.jets.metrics import auc, rejection
 from fpga_ml.quantise import save_plain, to_qkeras
+from fpga_ml.science.jets.images import Standardise, stack_channels
+from fpga_ml.science.jets.metrics import auc, rejection
 
 HERE = Path(__file__).parent
 SAMPLE_IMAGES = 2048

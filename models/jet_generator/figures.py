@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fpga_ml.jets.metrics import ks_distance
+from fpga_ml.science.jets.metrics import ks_distance
 
 SIDE = 16
 PIXEL = 2 * 0.8 / 33

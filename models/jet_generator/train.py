@@ -21,8 +21,8 @@ import tensorflow as tf
 from figures import LIT_GEV, SPECTRA, pair_masses, rebin, spectra
 from model import LATENT, PT_UNIT_GEV, build, discriminator
 
-from fpga_ml.jets.data import block, read
-from fpga_ml.jets.metrics import ks_distance
+from fpga_ml.science.jets.data import block, read
+from fpga_ml.science.jets.metrics import ks_distance
 
 HERE = Path(__file__).parent
 BATCH = 256

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fpga_ml.jets.metrics import bias_and_width
+from fpga_ml.science.jets.metrics import bias_and_width
 
 MASS_UNIT_GEV = 80.0
 

@@ -16,9 +16,9 @@ import numpy as np
 from figures import figures, of
 from model import COLUMNS, MASS_UNIT_GEV, build
 
-from fpga_ml.jets.data import Arrays, block, join, shuffled, w_qcd
-from fpga_ml.jets.features import Features
 from fpga_ml.quantise import save_plain, to_qkeras
+from fpga_ml.science.jets.data import Arrays, block, join, shuffled, w_qcd
+from fpga_ml.science.jets.features import Features
 
 HERE = Path(__file__).parent
 TRAIN, VALID = 0.6, 0.7

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fpga_ml.jets.metrics import ams_curve, auc, ks_distance
+from fpga_ml.science.jets.metrics import ams_curve, auc, ks_distance
 
 
 def figures(outputs: Sequence[np.ndarray], sample: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from fpga_ml.jets.metrics import ks_distance
+from fpga_ml.science.jets.metrics import ks_distance
 
 
 @dataclass(frozen=True)

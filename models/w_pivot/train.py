@@ -19,10 +19,10 @@ import pivot
 from figures import figures
 from model import COLUMNS, build
 
-from fpga_ml.jets.data import Arrays, block, join, shuffled, w_qcd
-from fpga_ml.jets.features import Features
-from fpga_ml.jets.metrics import ams_curve
 from fpga_ml.quantise import save_plain, to_qkeras
+from fpga_ml.science.jets.data import Arrays, block, join, shuffled, w_qcd
+from fpga_ml.science.jets.features import Features
+from fpga_ml.science.jets.metrics import ams_curve
 
 HERE = Path(__file__).parent
 LAMBDAS = ("0 at z=0", 0.0, 1.0, 10.0, 500.0)

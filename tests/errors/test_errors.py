@@ -278,7 +278,7 @@ def test_interrupted_run_leaves_the_old_project(tmp_path: Path, sent: signal.Sig
     slow.chmod(0o755)
     target.mkdir()
     (target / "report.json").write_text("old")
-    command = [sys.executable, "-m", "fpga_ml.cli", "compile", str(model), "-o", str(target)]
+    command = [sys.executable, "-m", "fpga_ml", "compile", str(model), "-o", str(target)]
     process = subprocess.Popen(
         command,
         env={**os.environ, "CXX": str(slow)},

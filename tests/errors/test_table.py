@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from keras import layers as L
 
 import fpga_ml
-from fpga_ml.cli import main
+from fpga_ml.__main__ import main
 from fpga_ml.config import Config, LayerConfig
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.simulate.labels import checked_labels

@@ -19,9 +19,7 @@ from fpga_ml.report.page import render, render_comparison
 
 
 def run(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "fpga_ml.cli", *map(str, words)], capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, "-m", "fpga_ml", *map(str, words)], capture_output=True, text=True, check=False)
 
 
 def changed(report: dict[str, Any]) -> dict[str, Any]:

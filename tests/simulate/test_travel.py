@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from celeste.test_hls import built as celeste
 from keras import layers as L
+from science.celeste.test_hls import built as celeste
 from test_interleave import settings as interleaved
 from test_recurrent import CELLS, chain, sequences, settings
 from test_wide import INPUT, two_products

@@ -1,0 +1,111 @@
+"""`fpga-ml models ...`: the trained networks under models/, their figures and their synthesis."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fpga_ml.progress import Shown, muted, progress_bar
+from fpga_ml.synthesise.result import EFFORTS, Effort
+
+_MODELS = Path("models")
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def models(ctx: click.Context) -> None:
+    """List the trained models under models/ with their figures; train or evaluate one."""
+    if ctx.invoked_subcommand is None:
+        from fpga_ml.science.models import every
+
+        for model in every(_MODELS):
+            click.echo(f"{model.folder}: {model.title}")
+            _show_figures(model.figures)
+            if not model.figures:
+                click.echo(f"  not evaluated: fpga-ml models eval {model.folder.name} --save")
+
+
+def _show_figures(figures: dict[str, Any]) -> None:
+    """One line a stage, indented; the whole-model facts are left to --json."""
+    for stage, row in figures.items():
+        if isinstance(row, dict):
+            click.echo(f"  {stage:10} " + "  ".join(f"{name} {value:.4g}" for name, value in row.items()))
+
+
+@models.command(context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def train(name: str, arguments: tuple[str, ...]) -> None:
+    """Train the model NAME; ARGUMENTS go to its train.py (--data DIR, --seed N, ...)."""
+    with muted():
+        from fpga_ml.science.models import named
+        from fpga_ml.science.models import train as run
+    run(named(_MODELS, name), arguments)
+
+
+@models.command("eval")
+@click.argument("name")
+@click.option("--data", type=click.Path(path_type=Path), help="npz like the model's sample.npz; default: that.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Keep the project there.")
+@click.option("--json", "as_json", is_flag=True, help="Print one object a stage on stdout and nothing else.")
+@click.option("--save", is_flag=True, help="Enter the figures as the model's own (figures.json).")
+@click.option("--rtl", is_flag=True, help="Every sample through the RTL as well, in Verilator (minutes for images).")
+def evaluate(name: str, data: Path | None, output: Path | None, as_json: bool, save: bool, rtl: bool) -> None:
+    """Compute the figures of the model NAME again: float, quantised, C-simulation, emulator, RTL."""
+    with muted():
+        import fpga_ml.pipeline  # noqa: F401
+        from fpga_ml.science import models as known
+    model = known.named(_MODELS, name)
+    with progress_bar() as progress:
+        figures = known.evaluate(model, data=data, output=output, rtl=rtl, watcher=Shown(progress))
+    if save:
+        known.save(model, figures)
+    if as_json:
+        click.echo(json.dumps(figures, indent=2))
+    else:
+        click.echo(f"{model.folder}: {figures['samples']} samples of {figures['data']}")
+        _show_figures(figures)
+    exact = (figures["bit_exact_vs_quantised_model"], figures["bit_exact_rtl_vs_csim"])
+    if False in exact or figures["emulator_mismatches"]:
+        sys.exit(1)
+
+
+@models.command("synth")
+@click.argument("name")
+@click.option("--device", "devices", multiple=True, help="What for; several times for several. Default: ecp5-85k.")
+@click.option("--effort", "efforts", multiple=True, type=click.Choice(EFFORTS), help="How far; several times for several.")
+@click.option("--time-limit", type=float, help="Seconds a device.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Keep the project there.")
+@click.option("--json", "as_json", is_flag=True, help="Print the rows on stdout and nothing else.")
+@click.option("--save", is_flag=True, help="Enter the figures as the model's own (synthesis.json and card.md).")
+def models_synth(
+    name: str,
+    devices: tuple[str, ...],
+    efforts: tuple[Effort, ...],
+    time_limit: float | None,
+    output: Path | None,
+    as_json: bool,
+    save: bool,
+) -> None:
+    """Synthesise the model NAME with open tools, by its ecp5.toml where it has one."""
+    with muted():
+        import fpga_ml.pipeline  # noqa: F401
+        from fpga_ml.science import models as known
+        from fpga_ml.science import synthesis
+    model = known.named(_MODELS, name)
+    with progress_bar() as progress:
+        rows = synthesis.figures(
+            model,
+            devices=devices or ("ecp5-85k",),
+            efforts=efforts or ("estimate",),
+            time_limit_s=time_limit,
+            output=output,
+            watcher=Shown(progress),
+        )
+    if save:
+        synthesis.save(model, rows)
+    click.echo(json.dumps(rows, indent=2) if as_json else synthesis.table(rows), nl=as_json)

@@ -6,7 +6,7 @@ A run goes on where FILE, of one JSON line a fault, ends. The table at the end h
 
   faults      faults that compile; the next six columns and 'survived' add up to it
   text        detected when the tables and FIFOs of the text are compared with the network's, without simulation
-  kernels     detected when each kernel's module is simulated on its own
+  alone       detected when each kernel, line buffer and the like is simulated on its own
   Icarus      detected in Icarus
   Verilator   detected in Verilator, and not in Icarus
   equivalent  Yosys or ABC proved that the fault changes no output
@@ -36,12 +36,12 @@ from rich.progress import Progress  # noqa: E402
 
 from fpga_ml.progress import progress_bar  # noqa: E402
 
-HEAD = ("design", "faults", "text", "kernels", "Icarus", "Verilator", "equivalent", "reason", "survived", "s a fault")
+HEAD = ("design", "faults", "text", "alone", "Icarus", "Verilator", "equivalent", "reason", "survived", "s a fault")
 
 
 def row(name: str, trials: list[Trial]) -> str:
     outcomes = Counter(t.outcome for t in trials)
-    counts = [outcomes[o] for o in ("text", "kernel", "icarus", "verilator", "equivalent", "reason", "survived")]
+    counts = [outcomes[o] for o in ("text", "module", "icarus", "verilator", "equivalent", "reason", "survived")]
     seconds = sum(t.seconds for t in trials) / max(1, len(trials))
     return f"| {name} | {len(trials)} | {' | '.join(map(str, counts))} | {seconds:.1f} |"
 

@@ -201,7 +201,7 @@ def _cosim(run: CosimResult) -> dict[str, Any]:
         "edges": None if run.edges is None else dataclasses.asdict(run.edges),
         "modes": [{"mode": m.mode, "vectors": m.vectors, "resets": m.resets, "cycles": m.cycles} for m in run.modes],
         "tables": run.tables,
-        "kernels": run.kernels,
+        "modules": run.modules,
         "mismatches": run.mismatch_count,
         "latency_cycles": run.latency_cycles,
         "interval_cycles": run.interval_cycles,

@@ -146,7 +146,7 @@ def _asked(run: dict[str, Any]) -> str:
     fewer = min(mode["vectors"] for mode in run["modes"])
     told += [f"gaps and resets on {fewer}"] if fewer < run["modes"][0]["vectors"] else []
     told += [f"{sum(mode['resets'] for mode in run['modes'])} resets"]
-    alone = [f"{run['kernels']} kernels on their own"] * bool(run["kernels"])
+    alone = [f"{run['modules']} modules on their own"] * bool(run["modules"])
     return ", ".join([*told, *alone, *[f"{run['tables']} tables compared"] * bool(run["tables"])])
 
 

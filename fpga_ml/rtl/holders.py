@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from itertools import product
 
 from fpga_ml.ir.network import Axis, Collect, Holder, Moments, Quadratic, Split, Window
@@ -14,8 +15,19 @@ from fpga_ml.rtl.patch import MomentsModule, QuadraticModule
 from fpga_ml.rtl.sv import Assign, Comb, Comment, Declare, Item, Memory, Module, Net, Register, Registers, literal
 
 
-def holder_module(name: str, process: Holder) -> Module:
-    """The module of a process that holds its result."""
+@dataclass(frozen=True)
+class HolderModule(Module):
+    """The module of a process that holds its result; its ports are `holding.PORTS`."""
+
+    process: Holder = field(kw_only=True)
+
+
+def holder_module(name: str, process: Holder) -> HolderModule:
+    made = _module(name, process)
+    return HolderModule(made.name, made.ports, made.items, made.comment, process=process)
+
+
+def _module(name: str, process: Holder) -> Module:
     match process:
         case Window():
             return _Line(name, process).module()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fpga_ml.ir.network import Network, verified
-from fpga_ml.rtl.holders import holder_module
+from fpga_ml.rtl.holders import HolderModule, holder_module
 from fpga_ml.rtl.loop import loop_modules
 from fpga_ml.rtl.map import KernelModule
 from fpga_ml.rtl.names import Names
@@ -75,6 +75,7 @@ class Rtl:
     interleave: int = 1
     recurrence: Recurrence | None = None
     kernels: tuple[KernelModule, ...] = ()
+    holders: tuple[HolderModule, ...] = ()
 
     @property
     def area(self) -> Area:
@@ -145,6 +146,7 @@ def emit_stream(network: Network, clock_ns: float, model: DelayModel = GENERIC, 
         network.interleave,
         _recurrence(planned),
         tuple(m for m in modules if isinstance(m, KernelModule)),
+        tuple(m for m in modules if isinstance(m, HolderModule)),
     )
 
 

@@ -17,9 +17,9 @@ from fpga_ml.ir.network.channel import filled
 from fpga_ml.layers.base import Input, Layer
 from fpga_ml.numerics import FixedType
 from fpga_ml.numerics.types import Raw
-from fpga_ml.rtl.map import KernelModule
 from fpga_ml.rtl.network import Rtl
 from fpga_ml.rtl.text import fifo_faults, table_count, table_faults
+from fpga_ml.simulate.alone import Alone, module_faults
 from fpga_ml.simulate.corners import corner_rows
 from fpga_ml.simulate.cosim import (
     MODES,
@@ -35,7 +35,8 @@ from fpga_ml.simulate.cosim import (
     cosim,
 )
 from fpga_ml.simulate.foreign import Foreign
-from fpga_ml.simulate.kernels import kernel_faults
+from fpga_ml.simulate.holders import holder_bench
+from fpga_ml.simulate.kernels import kernel_bench
 from fpga_ml.simulate.reach import reaching
 from fpga_ml.tb.ports import Stream
 
@@ -233,19 +234,23 @@ class Bench:
         """All checks of the RTL in folder/rtl. stop_at: so many differences end a simulation, 0 for never."""
         files = tuple(folder / "rtl" / name for name in self.rtl.files)
         own: dict[str, Any] = {"text_faults": tuple(self.text_faults(folder)), "tables": self._tables(folder)}
-        own |= {"kernel_faults": tuple(self.kernel_faults(folder)), "kernels": len(self._kernels)}
+        own |= {"module_faults": tuple(self.module_faults(folder)), "modules": self._alone}
         sim = folder / "sim"
         found = prove(files, self.rtl, vectors, sim, self.seed, self.simulators, foreign=self.given, stop_at=stop_at)
         return tuple(replace(run, **own) for run in found)
 
-    def kernel_faults(self, folder: Path) -> list[str]:
-        """Kernels in folder/rtl whose modules differ on their own (simulate/kernels.py); none of RTL from elsewhere."""
-        return kernel_faults(self._kernels, [folder / "rtl" / name for name in self.rtl.files], self.seed)
+    def module_faults(self, folder: Path) -> list[str]:
+        """Kernels and holders in folder/rtl whose modules are wrong on their own (simulate/alone.py); none of RTL from elsewhere."""
+        if not self._alone:
+            return []
+        benches: list[Alone] = [kernel_bench(m, self.seed) for m in self.rtl.kernels]
+        benches += [holder_bench(m, self.seed) for m in self.rtl.holders]
+        return module_faults(benches, [folder / "rtl" / name for name in self.rtl.files])
 
     @property
-    def _kernels(self) -> tuple[KernelModule, ...]:
-        """Those that are simulated on their own: by Icarus, so where it is one of the simulators."""
-        return () if self.given or "icarus" not in self.simulators else self.rtl.kernels
+    def _alone(self) -> int:
+        """How many modules are simulated on their own: by Icarus, so where it is one of the simulators."""
+        return 0 if self.given or "icarus" not in self.simulators else len(self.rtl.kernels) + len(self.rtl.holders)
 
     def text_faults(self, folder: Path) -> list[str]:
         """Tables and FIFOs in the RTL of folder/rtl that are not the network's; none of RTL from elsewhere."""

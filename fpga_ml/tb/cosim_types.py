@@ -268,8 +268,8 @@ class CosimResult:
     vectors: how many were given; back to back sends all of them, the other modes the first 200. latency_cycles: from an accepted start to valid
     outputs; interval_cycles: between two starts; stalls: cycles in which inputs were held back, over all modes;
     build_seconds: compilation (0 when an earlier one was used again); seconds: compilation and all runs; text_faults: tables and
-    FIFOs in the RTL's text that are not the network's; tables: how many were compared; kernel_faults: kernels whose modules differ on their
-    own; kernels: how many were simulated so; not_asked: checks that this simulation leaves
+    FIFOs in the RTL's text that are not the network's; tables: how many were compared; module_faults: modules that are wrong on their
+    own; modules: how many were simulated so; not_asked: checks that this simulation leaves
     out, in words; kinds: {where vectors come from: how many}; edges: what some of them were sought for; ports: {tensor: its ports, in
     the order of its elements} of RTL from elsewhere, where they have other names than ours.
     """
@@ -289,8 +289,8 @@ class CosimResult:
     seconds: float
     timeline: dict[str, tuple[int, int]] = field(default_factory=dict)
     text_faults: tuple[str, ...] = ()
-    kernel_faults: tuple[str, ...] = ()
-    kernels: int = 0
+    module_faults: tuple[str, ...] = ()
+    modules: int = 0
     not_asked: tuple[str, ...] = ()
     tables: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
@@ -306,16 +306,16 @@ class CosimResult:
     def passed(self) -> bool:
         """No difference, no broken rule, and every vector compared in every mode."""
         complete = bool(self.modes) and all(m.completed == m.vectors for m in self.modes)
-        return complete and not (self.mismatch_count or self.faults or self.text_faults or self.kernel_faults)
+        return complete and not (self.mismatch_count or self.faults or self.text_faults or self.module_faults)
 
     def texts(self, limit: int = 10) -> list[str]:
         """What went wrong, the first `limit` of each kind; empty where all agreed."""
         lines = [
             *self.text_faults[:limit],
-            *self.kernel_faults[:limit],
+            *self.module_faults[:limit],
             *(f.text for f in self.faults[:limit]),
             *(m.text for m in self.mismatches[:limit]),
         ]
-        found = len(self.text_faults) + len(self.kernel_faults) + len(self.faults) + self.mismatch_count
+        found = len(self.text_faults) + len(self.module_faults) + len(self.faults) + self.mismatch_count
         hidden = found - len(lines)
         return lines + [f"... and {hidden} more"] * bool(hidden)

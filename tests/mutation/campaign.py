@@ -26,7 +26,7 @@ from mutation.designs import Design
 from mutation.equivalence import same_always, same_function, same_step
 from mutation.faults import Fault, drawn
 
-Outcome = Literal["text", "kernel", "icarus", "verilator", "equivalent", "reason", "survived", "broken"]
+Outcome = Literal["text", "module", "icarus", "verilator", "equivalent", "reason", "survived", "broken"]
 REASONS = Path(__file__).parent / "reasons.toml"
 _LIMIT_S = 300
 
@@ -90,8 +90,8 @@ def _outcome(design: Design, folder: Path, name: str) -> tuple[Outcome, str]:
     try:
         if told := design.bench.text_faults(folder):
             return "text", told[0]
-        if told := _kernels(design, folder):
-            return "kernel", told
+        if told := _alone(design, folder):
+            return "module", told
         if told := _quick(design, folder):
             return "icarus", told
         kernel = next((m for m in design.bench.rtl.kernels if f"{m.name}.sv" == name), None)
@@ -137,10 +137,10 @@ def _late(*_: Any) -> None:
     raise TimeoutError
 
 
-def _kernels(design: Design, folder: Path) -> str:
-    """Each kernel's module on its own."""
+def _alone(design: Design, folder: Path) -> str:
+    """Each kernel and each holder on its own."""
     with _seen() as said:
-        said += design.bench.kernel_faults(folder)
+        said += design.bench.module_faults(folder)
     return said[0] if said else ""
 
 

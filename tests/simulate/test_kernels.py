@@ -20,7 +20,8 @@ from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.map import map_module
 from fpga_ml.schedule import GENERIC
 from fpga_ml.schedule.pipeline import schedule
-from fpga_ml.simulate.kernels import kernel_faults
+from fpga_ml.simulate.alone import module_faults
+from fpga_ml.simulate.kernels import kernel_bench
 
 WIDE, NARROW = FixedType.parse("ap_fixed<12,6>"), FixedType.parse("ap_fixed<6,4,AP_RND_CONV,AP_SAT>")
 
@@ -43,7 +44,7 @@ def simulated(made: Any, folder: Path, *change: str) -> list[str]:
         assert re.search(change[0], text), change[0]
         text = re.sub(change[0], change[1], text, count=1)
     (folder / "sums.sv").write_text(text)
-    return kernel_faults([made], [folder / "sums.sv"], seed=1)
+    return module_faults([kernel_bench(made, seed=1)], [folder / "sums.sv"])
 
 
 @pytest.mark.parametrize("clock_ns", [20.0, 2.5, 1.6])
@@ -64,7 +65,7 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_faults_of_values(fault: str, tmp_path: Path) -> None:
     assert re.fullmatch(
-        r"kernel 'sums' differs in \d+ of \d+ tokens, first in number \d+",
+        r"kernel 'sums' on its own is wrong \d+ times, first in token \d+",
         *simulated(module(20.0), tmp_path, *FAULTS[fault]),
     )
 
@@ -95,11 +96,11 @@ def test_a_gate_that_no_sequence_drives_to_its_end(cell: str, tmp_path: Path) ->
     project = fpga_ml.compile(model, data=x, config=quick(bits=8, until="rtl", arch="stream"), output=tmp_path / "p")
     assert project.bench is not None
     assert len(project.bench.rtl.kernels) >= 3
-    assert project.bench.kernel_faults(project.folder) == []
+    assert project.bench.module_faults(project.folder) == []
     file = next(f for f in (project.folder / "rtl").iterdir() if f.name.endswith("_out.sv"))
     text = file.read_text()
     ends = [*re.finditer(r"\? 8'(h80|d127) :", text)]
     assert ends
     for end in ends:
         file.write_text(f"{text[: end.start()]}? 8'd5 :{text[end.end() :]}")
-        assert project.bench.kernel_faults(project.folder)
+        assert project.bench.module_faults(project.folder)

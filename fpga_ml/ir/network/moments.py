@@ -54,6 +54,8 @@ class Moments(Process):
             found.append(f"{self.name}: reads {self.reads[0].tokens} tokens, {self.rows}x{self.columns} pixels have others")
         if self.columns < 2:
             found.append(f"{self.name}: a row of one pixel ends before the sums of the row above are added up")
+        if [t.fraction for t in self.writes[0].types] != [t.fraction for t in self.reads[0].types for _ in self.places]:
+            found.append(f"{self.name}: the sums in '{self.writes[0].name}' have other fraction bits than the elements")
         return found or too_narrow(self.name, self.writes[0], self.reach(self.reads[0].wires)[0])
 
     def not_within(self, *reads: Wires) -> list[str]:
@@ -69,9 +71,7 @@ class Moments(Process):
 
     def evaluate(self, *x: Raw) -> list[Raw]:
         sums = np.moveaxis(x[0], 1, 2) @ self.weights  # (N, elements, sums)
-        found = sums.reshape(len(sums), 1, -1)
-        fractions = [t.fraction for t in self.reads[0].types for _ in self.places]
-        return [found << np.array([t.fraction - f for t, f in zip(self.writes[0].types, fractions, strict=True)])]
+        return [sums.reshape(len(sums), 1, -1)]
 
 
 def weighed(wire: Wire, total: int) -> Wire:

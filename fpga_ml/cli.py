@@ -17,9 +17,9 @@ from rich.console import Console
 
 from fpga_ml import __version__
 from fpga_ml.config import ARCHITECTURES, STAGES, Config
+from fpga_ml.devices import PIPELINED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.progress import Shown, muted, progress_bar
-from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.synthesise.result import EFFORTS, Effort
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--backend", help="hls4ml backend: Vitis, Vivado, Quartus, oneAPI, Catapult, Libero."),
             click.option("--part", help="FPGA part, as the vendor names it."),
             click.option("--clock-ns", help="Clock period in ns; auto: the one with which our RTL answers soonest."),
-            click.option("--device", type=click.Choice(list(DEVICES)), help="Whose delays our RTL is pipelined for."),
+            click.option(
+                "--device", type=click.Choice(list(PIPELINED)), help="Target device; its delay model sets the pipelining."
+            ),
             click.option("--bits", type=int, help="Width of tensors that carry no quantizer."),
             click.option("--reuse-factor", type=int, help="How often a multiplier is used per inference."),
             click.option(

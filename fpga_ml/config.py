@@ -15,11 +15,10 @@ from typing import Annotated, Any, TypeVar
 import numpy as np
 from pydantic import BeforeValidator, Field, Strict
 
+from fpga_ml.devices import MAPPED, PIPELINED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.naming import Naming, top_name
 from fpga_ml.numerics import FixedType
-from fpga_ml.schedule.devices import DEVICES
-from fpga_ml.synthesise.parts import PARTS
 from fpga_ml.synthesise.result import EFFORTS
 from fpga_ml.validation import SettingError, checked, one_of, passes
 
@@ -95,7 +94,7 @@ class Config:
     part: Named | None = None
     clock_ns: Annotated[float, Field(ge=0.1, le=_MOST_NS, allow_inf_nan=False)] = 5.0
     auto_clock: bool = False
-    device: Annotated[str, one_of("device", DEVICES)] = "generic-16nm"
+    device: Annotated[str, one_of("device", PIPELINED)] = "generic-16nm"
     arch: Annotated[str, one_of("arch", ARCHITECTURES, _ARCHITECTURES_ELSEWHERE)] = "parallel"
     strategy: Annotated[str, one_of("strategy", STRATEGIES, _STRATEGIES_ELSEWHERE)] = "latency"
     reuse_factor: Count = 1
@@ -117,7 +116,7 @@ class Config:
     max_luts: Count | None = None
     max_dsps: Whole | None = None
     until: Annotated[str, one_of("until", STAGES, _STAGES_ELSEWHERE)] | None = None
-    synth_devices: Annotated[tuple[Annotated[str, one_of("synth_devices", PARTS)], ...], Strict(False)] = ()
+    synth_devices: Annotated[tuple[Annotated[str, one_of("synth_devices", MAPPED)], ...], Strict(False)] = ()
     effort: Annotated[str, one_of("effort", EFFORTS)] = "estimate"
     time_limit_s: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
     force: bool = False

@@ -19,6 +19,7 @@ from fpga_ml.bridge.convert import Graph, convert
 from fpga_ml.bridge.convertible import check_model, check_target
 from fpga_ml.bridge.read_graph import EMULATED, read_graph
 from fpga_ml.config import STAGES, Config
+from fpga_ml.devices import PIPELINED, PLACED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.load import Source, load
 from fpga_ml.frontend.prepare import Prepared, prepare
@@ -36,7 +37,6 @@ from fpga_ml.report.assemble import Build, assemble
 from fpga_ml.report.page import verdict
 from fpga_ml.rtl.build import emit, lower, shortest_interval
 from fpga_ml.schedule.auto import soonest_clock_ns
-from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.simulate.compare import Check, check_csim
 from fpga_ml.simulate.cosim import CosimResult, Vectors
 from fpga_ml.simulate.csim import CSim
@@ -45,7 +45,6 @@ from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.prove import Bench, check_ports, default_vectors, proof_vectors, raw_inputs
 from fpga_ml.simulate.travel import write_tests
 from fpga_ml.simulate.vectors import Inputs, Samples, load_samples, names_in
-from fpga_ml.synthesise.parts import PARTS
 from fpga_ml.synthesise.project import synthesise
 from fpga_ml.synthesise.result import Effort, Synthesis
 from fpga_ml.toolchain.gxx import can_compile
@@ -194,9 +193,9 @@ def _check_asked(source: Source, config: Config, rtl: Foreign | None, stages: Ma
     check_target(config)
     _check_turns(config, rtl)
     check_writable(target)
-    devices = [PARTS[d].device for d in (*config.synth_devices, config.device) if d in PARTS and config.effort != "estimate"]
+    placers = [PLACED[d] for d in (*config.synth_devices, config.device) if d in PLACED and config.effort != "estimate"]
     running = [stage for stage, state in stages.items() if state == "ran"]
-    check_tools(running, config.simulators, {d.family for d in devices if d})
+    check_tools(running, config.simulators, {p.family for p in placers})
     if rtl is not None:
         top = config.identified(source.names, [name for name, _ in source.inputs]).project_name
         outputs = [] if source.model is None else [math.prod(t.shape[1:]) for t in source.model.outputs]
@@ -341,7 +340,7 @@ def _hardware(
     runs: tuple[CosimResult, ...] = ()
     if network is not None:
         with clock.stage("rtl"):
-            own = emit(network, config.clock_ns, config.arch, DEVICES[config.device], frame_last=config.frame_last)
+            own = emit(network, config.clock_ns, config.arch, PIPELINED[config.device], frame_last=config.frame_last)
             own.write(_made(folder / "rtl"))
             _tell(names, folder / "rtl" / f"{own.top}.sv")
             bench = Bench(own, layers, graph.heads, graph.ports, config.seed, config.simulators, given, network)
@@ -463,7 +462,7 @@ def _clocked(network: Network | None, graph: Graph, config: Config, stages: dict
     """With the clock for which the network answers soonest, which the HLS project gets too."""
     if network is None:
         raise FpgaMlError(f"no clock can be searched without RTL: {stages['rtl']}", do="give --clock-ns a number")
-    found = config.replace(clock_ns=soonest_clock_ns(network, config.arch, DEVICES[config.device]))
+    found = config.replace(clock_ns=soonest_clock_ns(network, config.arch, PIPELINED[config.device]))
     graph.set_clock(found.clock_ns)
     return found
 

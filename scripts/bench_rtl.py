@@ -38,11 +38,12 @@ from sklearn.datasets import load_digits  # noqa: E402
 
 import fpga_ml  # noqa: E402
 from fpga_ml.config import Config  # noqa: E402
+from fpga_ml.devices import Target  # noqa: E402
 from fpga_ml.layers import elementwise, linear  # noqa: E402
 from fpga_ml.layers.base import Layer  # noqa: E402
 from fpga_ml.rtl.build import build_rtl  # noqa: E402
 from fpga_ml.simulate.emulate import emulate  # noqa: E402
-from fpga_ml.toolchain.yosys import Resources, Target, resources, script  # noqa: E402
+from fpga_ml.toolchain.yosys import Resources, resources, script  # noqa: E402
 
 VECTORS = 1000
 LATENCY_CUTOFF = 5

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
+from fpga_ml.devices import MAPPED, PIPELINED, PLACED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder, Kernel, Wire
 from fpga_ml.ir.network import Channel, Map, Network
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl import emit_network
 from fpga_ml.schedule.fit import Measurement, fit, period_ns, rounded
-from fpga_ml.synthesise.parts import PARTS, Part
 from fpga_ml.synthesise.shell import NAME, shell_module
 from fpga_ml.tb.verilog import read_top
 from fpga_ml.toolchain.nextpnr import place_and_route
@@ -66,36 +66,35 @@ def kernels() -> Iterator[tuple[str, Kernel]]:
     yield from (("lookup", kernel([n], lambda b, x, n=n: b.lookup(x[0], table(n), 0, 0))) for n in (5, 6, 7, 8, 9, 10))
 
 
-def measured_ns(dut: Kernel, part: Part, seeds: int) -> float:
+def measured_ns(dut: Kernel, device: str, seeds: int) -> float:
     """The kernel without registers of its own, between those of the serial shell."""
     reads = Channel("x", tuple(dut.values[k].wire.type for k in dut.inputs))
     writes = Channel("y", tuple(dut.values[k].wire.type for k in dut.outputs))
     rtl = emit_network(Network("dut_top", (reads,), ("y",), (Map("dut", (reads,), (writes,), dut),)), LONG_NS)
-    assert part.device is not None
+    target, placer = MAPPED[device], PLACED[device]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = rtl.write(folder)
         (folder / "shell.sv").write_text(shell_module(read_top(files, rtl.top)).text)
-        for file, text in part.device.files.items():
+        for file, text in placer.files.items():
             (folder / file).write_text(text)
-        made = netlist([*files, folder / "shell.sv"], rtl.top, part.target, TIMEOUT_S, folder, shell=NAME)
+        made = netlist([*files, folder / "shell.sv"], rtl.top, target, TIMEOUT_S, folder, shell=NAME)
         runs = range(1, seeds + 1)
-        placed = [place_and_route(made.file, part.device.family, part.device.options, GOAL_NS, s, TIMEOUT_S) for s in runs]
+        placed = [place_and_route(made.file, placer.family, placer.options, GOAL_NS, s, TIMEOUT_S) for s in runs]
     return statistics.median(p.period_ns for p in placed)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--device", choices=[name for name, part in PARTS.items() if part.device], default="ecp5-85k")
+    parser.add_argument("--device", choices=PLACED, default="ecp5-85k")
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
-    part = PARTS[arguments.device]
-    name = part.model.name if part.model else arguments.device
+    name = PIPELINED[arguments.device].name if arguments.device in PIPELINED else arguments.device
     found = []
     for step, dut in kernels():
         widths = " ".join(str(dut.values[k].wire.type.width) for k in dut.inputs)
         try:
-            found.append(Measurement(step, dut, measured_ns(dut, part, arguments.seeds)))
+            found.append(Measurement(step, dut, measured_ns(dut, arguments.device, arguments.seeds)))
         except FpgaMlError as error:
             print(f"# {step} {widths}: left out, {error.what.splitlines()[-1].strip()}", flush=True)
             continue

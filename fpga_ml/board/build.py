@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fpga_ml.board.boards import BoardKind, board_named
-from fpga_ml.board.lines import DEFAULT_LINE, line_for
+from fpga_ml.board.lines import line_for
 from fpga_ml.board.links import DEFAULT_BAUD
 from fpga_ml.board.project import interface_of
 from fpga_ml.board.shell import TOP, shell_files
+from fpga_ml.devices import MAPPED, PLACED, Cells
+from fpga_ml.devices.boards import DEFAULT_LINE, BoardKind, board_named
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.report import document
 from fpga_ml.synthesise.naming import Owners
 from fpga_ml.synthesise.open_tools import SEED, cells_of, check_fits, left_s, path_of
-from fpga_ml.synthesise.parts import PARTS
-from fpga_ml.synthesise.result import Cells, Synthesis
+from fpga_ml.synthesise.result import Synthesis
 from fpga_ml.toolchain import ecppack, nextpnr, yosys
 from fpga_ml.toolchain.batch import shell_word
 
@@ -76,22 +76,21 @@ def build(
     start = time.monotonic()
     sources = write_sources(project, board, line=line, baud=baud)
     kind, folder, report = sources.board, sources.folder, document.read(project)
-    part = PARTS[kind.device]
-    assert part.device is not None, "a board's device is one that nextpnr knows"
-    nextpnr.nextpnr_version(part.device.family)
+    target, placer = MAPPED[kind.device], PLACED[kind.device]
+    nextpnr.nextpnr_version(placer.family)
     end = None if time_limit_s is None else start + time_limit_s
     watch("Yosys")
-    made = yosys.netlist(sources.files, TOP, part.target, left_s(end), folder, log=folder / _YOSYS_LOG)
-    check_fits(cells_of(part, made.cells), part.device.available, kind.name, project)
+    made = yosys.netlist(sources.files, TOP, target, left_s(end), folder, log=folder / _YOSYS_LOG)
+    check_fits(cells_of(target, made.cells), placer.available, kind.name, project)
     name = f"{document.top_of(report)}_{sources.label}"
     config, bitstream = folder / f"{name}.config", folder / f"{name}.bit"
     bitstream.unlink(missing_ok=True)  # of an earlier build, which must not be taken for this one's
-    options = [*part.device.options, "--lpf", sources.pins.name, "--textcfg", config.name]
+    options = [*placer.options, "--lpf", sources.pins.name, "--textcfg", config.name]
     watch("nextpnr")
     log, period_ns = folder / _NEXTPNR_LOG, 1000 / kind.clock_mhz
     # Asked for the clock that the RTL is pipelined for: with time to spare nextpnr packs logic where wires have no room.
     goal_ns = min(period_ns, report["rtl"]["clock_ns"])
-    placed = nextpnr.place_and_route(made.file, part.device.family, options, goal_ns, SEED, left_s(end), log=log)
+    placed = nextpnr.place_and_route(made.file, placer.family, options, goal_ns, SEED, left_s(end), log=log)
     if placed.period_ns > period_ns:
         raise FpgaMlError(
             f"the design reaches {1000 / placed.period_ns:.1f} MHz, and the clock of {kind.name} is {kind.clock_mhz:g} MHz",
@@ -109,7 +108,7 @@ def _result(
     sources: Sources, made: yosys.Netlist, placed: nextpnr.Placed, report: Mapping[str, Any], seconds: float
 ) -> Synthesis:
     kind = sources.board
-    device, rtl = PARTS[kind.device].device, report["rtl"]
+    rtl = report["rtl"]
     owners = Owners.of(made.module, document.top_of(report), [document.identifier_of(row) for row in rtl["layers"]])
     folder = Path("board") / sources.label
     return Synthesis(
@@ -118,7 +117,7 @@ def _result(
         device=sources.label,
         effort="route",
         cells=_cells(placed),
-        available=None if device is None else device.available,
+        available=PLACED[kind.device].available,
         fmax_mhz=1000 / placed.period_ns,
         timing="routed",
         latency_cycles=rtl["latency_cycles"],

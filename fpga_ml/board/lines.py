@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.rtl.sv import Assign, Declare, Instance, Item, Port
 
-DEFAULT_LINE = "uart"
 _TIMEOUT_S = 0.1
 _FEWEST_CLOCKS_PER_BIT = 4
 _SPI_CLOCKS = 8  # in a period of SPI's: half of it is four, and the answer's bit takes up to three and the way to the master

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from fpga_ml.devices import GENERIC, DelayModel
 from fpga_ml.ir.network import Network
 from fpga_ml.layers.base import Layer
 from fpga_ml.lowering import parallel, stream
 from fpga_ml.lowering.stream import most_pixels
 from fpga_ml.rtl.network import Rtl, emit_network, emit_stream
-from fpga_ml.schedule import GENERIC, DelayModel
 
 __all__ = ["Rtl", "build_rtl", "emit", "lower", "shortest_interval"]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache, partial
 
+from fpga_ml.devices import DelayModel
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.network import Network, verified
-from fpga_ml.schedule.delay import DelayModel
 from fpga_ml.schedule.parallel import plan
 from fpga_ml.schedule.stream import unbuffered_latency_cycles
 

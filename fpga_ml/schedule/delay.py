@@ -1,17 +1,11 @@
-"""How long an operation takes, routing included: estimates in ns, one coefficient set a device family.
-
-GENERIC is a device of the UltraScale+ class (16 nm, six-input LUTs, carry chains) and is not calibrated: no open tool places
-and routes one. Its numbers are estimates by hand, a LUT with an average net in front of it and a carry chain of 20 ps a bit,
-taken from no measurement and no data sheet; they serve to compare designs, not to promise a clock. The sets in devices.py
-are measured by place and route.
-"""
+"""How long an operation takes on a device, routing included: an estimate in ns."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from fpga_ml.devices.delays import DelayModel
 from fpga_ml.ir.kernel.builder import signed_digits
 from fpga_ml.ir.kernel.kernel import Value
 from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Min, Mul, Op, Scale, Select, Sub
@@ -19,47 +13,9 @@ from fpga_ml.ir.kernel.wire import Wire
 from fpga_ml.schedule.cast_logic import CastLogic, width_bits
 
 
-@dataclass(frozen=True)
-class DelayModel:
-    """register_ns: clock to output, setup and clock uncertainty, taken from every period; lut_ns: one level of logic.
-
-    adder, compare: a carry chain of so many bits; multiply: of two operands with so many bits together, not by a constant;
-    a level of logic has lut_inputs inputs; a table doubles its multiplexers with each address bit beyond those.
-    """
-
-    name: str
-    register_ns: float = 0.15
-    lut_ns: float = 0.35
-    lut_inputs: int = 6
-    adder_base_ns: float = 0.56
-    adder_per_bit_ns: float = 0.02
-    compare_base_ns: float = 0.56
-    compare_per_bit_ns: float = 0.01
-    multiply_base_ns: float = 0.9
-    multiply_per_bit_ns: float = 0.06
-    lookup_per_address_bit_ns: float = 0.2
-
-    def delay_ns(self, value: Value, operands: Sequence[Wire]) -> float:
-        """From the last operand to the result; 0 for what is only wires."""
-        return DELAYS[type(value.op)](self, value, operands)
-
-    def budget_ns(self, clock_ns: float) -> float:
-        """What of a clock period is left for logic."""
-        return clock_ns - self.register_ns
-
-    def adder_ns(self, width: int) -> float:
-        return self.adder_base_ns + self.adder_per_bit_ns * width
-
-    def compare_ns(self, width: int) -> float:
-        return self.compare_base_ns + self.compare_per_bit_ns * width
-
-    def logic_ns(self, inputs: int) -> float:
-        """A function of so many bits that is a tree of LUTs, such as an OR of all."""
-        return self.lut_ns * max(math.ceil(math.log(max(inputs, 1), self.lut_inputs) - 1e-9), 1 if inputs > 1 else 0)
-
-    def choice_ns(self, inputs: int) -> float:
-        """One of two values, chosen by a function of so many bits; a small one is part of the choice itself."""
-        return self.lut_ns if inputs < self.lut_inputs else self.lut_ns + self.logic_ns(inputs)
+def delay_ns(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
+    """From the last operand to the result; 0 for what is only wires."""
+    return DELAYS[type(value.op)](model, value, operands)
 
 
 def _free(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
@@ -155,5 +111,3 @@ DELAYS: dict[type[Op], Callable[[DelayModel, Value, Sequence[Wire]], float]] = {
     Min: _extreme,
     Lookup: _lookup,
 }
-
-GENERIC = DelayModel("generic 16 nm")

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fpga_ml.devices import DelayModel
 from fpga_ml.ir.kernel import Kernel
-from fpga_ml.schedule.delay import DelayModel
+from fpga_ml.schedule.delay import delay_ns
 
 Array = npt.NDArray[np.float64]
 
@@ -56,7 +57,7 @@ class Measurement:
 
 def period_ns(kernel: Kernel, model: DelayModel) -> float:
     """From register to register through all operations of the kernel."""
-    delays = [model.delay_ns(v, kernel.wires(n)) for n, v in enumerate(kernel.values)]
+    delays = [delay_ns(model, v, kernel.wires(n)) for n, v in enumerate(kernel.values)]
     return model.register_ns + sum(delays)
 
 

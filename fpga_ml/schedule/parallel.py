@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+from fpga_ml.devices import GENERIC, DelayModel
 from fpga_ml.ir.network import Channel, Fold, Map, Network, Process
-from fpga_ml.schedule.delay import GENERIC, DelayModel
 from fpga_ml.schedule.pipeline import Schedule, schedule
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fpga_ml.devices import GENERIC, DelayModel
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Kernel
 from fpga_ml.ir.kernel.ops import Const, Input, Scale
-from fpga_ml.schedule.delay import GENERIC, DelayModel
+from fpga_ml.schedule.delay import delay_ns
 from fpga_ml.schedule.retime import Graph, register_bits, retime
 
 SLACK_NS = 1e-9  # of sums of floats
@@ -85,7 +86,7 @@ def _graph(kernel: Kernel, model: DelayModel) -> Graph:
         users=tuple(tuple(u) for u in users),
         outputs=tuple(carrier[k] for k in kernel.outputs),
         width_bits=tuple(v.wire.type.width for v in kernel.values),
-        delays_ns=tuple(model.delay_ns(v, kernel.wires(n)) for n, v in enumerate(kernel.values)),
+        delays_ns=tuple(delay_ns(model, v, kernel.wires(n)) for n, v in enumerate(kernel.values)),
     )
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from fpga_ml.devices import GENERIC, DelayModel
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.network import Fold, Holder, Loop, Map, Network, Process
-from fpga_ml.schedule.delay import GENERIC, DelayModel
 from fpga_ml.schedule.parallel import plan
 from fpga_ml.schedule.pipeline import schedule
 from fpga_ml.schedule.tokens import Trace, run

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fpga_ml.config import Config
+from fpga_ml.devices import PLACED
 from fpga_ml.science.models import CARD_FILE, CONFIG_FILE, Model, entered
-from fpga_ml.synthesise.parts import COUNTED
 from fpga_ml.synthesise.project import synthesise
 from fpga_ml.synthesise.result import Effort
 
@@ -48,7 +48,7 @@ def figures(
         found = [
             synthesise(target, device=device, effort=effort, time_limit_s=time_limit_s, watch=watch).as_json()
             for device in devices
-            for effort in (("estimate",) if device in COUNTED else efforts)
+            for effort in (efforts if device in PLACED else ("estimate",))
         ]
     return [row(entry) for entry in found]
 

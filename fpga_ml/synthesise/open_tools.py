@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fpga_ml.devices import MAPPED, PIPELINED, PLACED, Cells, DelayModel, Placer, Target
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.synthesise import shell
 from fpga_ml.synthesise.naming import Owners
-from fpga_ml.synthesise.parts import PARTS, Device, Part
-from fpga_ml.synthesise.result import Cells, Effort, Job, Step, Synthesis, Timing
+from fpga_ml.synthesise.result import ClockOrigin, Effort, Job, Step, Synthesis
 from fpga_ml.tb.verilog import read_top
 from fpga_ml.toolchain import nextpnr, yosys
 from fpga_ml.toolchain.nextpnr import Placed
@@ -25,28 +25,28 @@ _KINDS = {"luts": "LUTs", "ffs": "flip-flops", "dsps": "DSPs", "brams": "block R
 
 def run(job: Job) -> Synthesis:
     """Up to the job's effort, or to Yosys' counts for a device that nextpnr does not know."""
-    if job.device not in PARTS:
-        raise FpgaMlError(f"unknown device '{job.device}'", do=suggest(job.device, PARTS))
-    part = PARTS[job.device]
-    device = None if job.effort == "estimate" else part.device
-    if device is not None:
-        nextpnr.nextpnr_version(device.family)
+    if job.device not in MAPPED:
+        raise FpgaMlError(f"unknown device '{job.device}'", do=suggest(job.device, MAPPED))
+    target, available = MAPPED[job.device], PLACED[job.device].available if job.device in PLACED else None
+    placer = None if job.effort == "estimate" else PLACED.get(job.device)
+    if placer is not None:
+        nextpnr.nextpnr_version(placer.family)
     start = time.perf_counter()
-    made = _mapped(job, part, in_shell=device is not None)
+    made = _mapped(job, target, in_shell=placer is not None)
     module = made.module
-    cells = cells_of(part, made.cells)
-    if part.device is not None:
-        check_fits(cells, part.device.available, job.device, job.project)
+    cells = cells_of(target, made.cells)
+    if available is not None:
+        check_fits(cells, available, job.device, job.project)
     owners = Owners.of(module, job.top, job.layers)
-    placed = None if device is None else _placed(job, made, device)
-    timed = _timed(part, module, owners, placed, job.effort)
+    placed = None if placer is None else _placed(job, made, placer)
+    timed = _timed(PIPELINED.get(job.device), module, owners, placed, job.effort)
     return Synthesis(
         tool="yosys" if placed is None else "yosys+nextpnr",
         version=made.version if placed is None else f"{made.version}, {placed.version}",
         device=job.device,
         effort="estimate" if placed is None else job.effort,
         cells=cells,
-        available=None if part.device is None else part.device.available,
+        available=available,
         fmax_mhz=timed.fmax_mhz,
         timing=timed.origin,
         latency_cycles=job.latency_cycles,
@@ -55,7 +55,7 @@ def run(job: Job) -> Synthesis:
         seconds=time.perf_counter() - start,
         memory_mb=max(made.memory_mb, 0.0 if placed is None else placed.memory_mb),
         logs=tuple(str(f.relative_to(job.project)) for f in sorted(job.folder.glob(f"{job.effort}.*.log"))),
-        layers=_by_layer(part, module, owners),
+        layers=_by_layer(target, module, owners),
         notes=timed.notes,
     )
 
@@ -65,7 +65,7 @@ def left_s(deadline_s: float | None) -> float | None:
     return None if deadline_s is None else max(deadline_s - time.monotonic(), 0.01)
 
 
-def _mapped(job: Job, part: Part, *, in_shell: bool) -> Netlist:
+def _mapped(job: Job, target: Target, *, in_shell: bool) -> Netlist:
     """By Yosys; in a serial shell where it is to be placed."""
     files = list(job.rtl_files)
     if in_shell:
@@ -76,7 +76,7 @@ def _mapped(job: Job, part: Part, *, in_shell: bool) -> Netlist:
     return yosys.netlist(
         files,
         job.top,
-        part.target,
+        target,
         left_s(job.deadline_s),
         job.folder,
         shell=shell.NAME if in_shell else None,
@@ -84,13 +84,13 @@ def _mapped(job: Job, part: Part, *, in_shell: bool) -> Netlist:
     )
 
 
-def _placed(job: Job, made: Netlist, device: Device) -> Placed:
-    for name, text in device.files.items():
+def _placed(job: Job, made: Netlist, placer: Placer) -> Placed:
+    for name, text in placer.files.items():
         (job.folder / name).write_text(text)
     return nextpnr.place_and_route(
         made.file,
-        device.family,
-        device.options,
+        placer.family,
+        placer.options,
         job.clock_ns,
         SEED,
         left_s(job.deadline_s),
@@ -119,19 +119,19 @@ def check_fits(needed: Cells, available: Cells, device: str, project: Path) -> N
             )
 
 
-def cells_of(part: Part, types: Mapping[str, int]) -> Cells:
+def cells_of(target: Target, types: Mapping[str, int]) -> Cells:
     found = yosys.counts(types)
-    luts = sum(yosys.luts_of(part.target, cell) * number for cell, number in types.items())
+    luts = sum(yosys.luts_of(target, cell) * number for cell, number in types.items())
     return Cells(luts, int(found["ffs"]), int(found["dsps"]), found["brams"])
 
 
-def _by_layer(part: Part, module: Mapping[str, Any], owners: Owners) -> dict[str, Cells]:
+def _by_layer(target: Target, module: Mapping[str, Any], owners: Owners) -> dict[str, Cells]:
     """What of the design belongs to which layer; the shell around it is left out."""
     types: dict[str, dict[str, int]] = {name: {} for name in owners.layers}
     for name, layer in owners.by_cell.items():
         of_layer, kind = types.setdefault(layer, {}), module["cells"][name]["type"]
         of_layer[kind] = of_layer.get(kind, 0) + 1
-    return {layer: cells_of(part, found) for layer, found in types.items()}
+    return {layer: cells_of(target, found) for layer, found in types.items()}
 
 
 def path_of(placed: Placed, owners: Owners) -> tuple[Step, ...]:
@@ -144,23 +144,25 @@ class _Timed:
     """Clock, where it is from, what holds it back, and what is to be known of them."""
 
     fmax_mhz: float | None
-    origin: Timing | None
+    origin: ClockOrigin | None
     path: tuple[Step, ...]
     notes: tuple[str, ...] = ()
 
 
-def _timed(part: Part, module: Mapping[str, Any], owners: Owners, placed: Placed | None, effort: Effort) -> _Timed:
-    if placed is None and part.model is None:
+def _timed(
+    delays: DelayModel | None, module: Mapping[str, Any], owners: Owners, placed: Placed | None, effort: Effort
+) -> _Timed:
+    if placed is None and delays is None:
         return _Timed(None, None, (), ("there is no delay model of this family, so an estimate has no clock",))
     if placed is not None and placed.path:
         return _Timed(1000 / placed.period_ns, "routed" if effort == "route" else "placed", path_of(placed, owners))
-    if part.model is None:
+    if delays is None:
         assert placed is not None
         return _Timed(1000 / placed.period_ns, "placed", (), ("the clock is that of the placement, before routing",))
-    path = longest_path(module, part.model)
+    path = longest_path(module, delays)
     modelled = tuple(Step(owners.at(name), name, ns) for name, ns in path.cells)
     if placed is None:
-        note = f"timing by the delay model '{part.model.name}', not by place and route"
+        note = f"timing by the delay model '{delays.name}', not by place and route"
         return _Timed(1000 / path.ns, "delay model", modelled, (note,))
     note = "the clock is that of the placement, before routing; the path is the delay model's"
     return _Timed(1000 / placed.period_ns, "placed", modelled, (note,))

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from fpga_ml.devices import Cells
 from fpga_ml.naming import Naming
 
 Effort = Literal["estimate", "place", "route"]
 EFFORTS: tuple[Effort, ...] = ("estimate", "place", "route")
 # Where a clock comes from: our delay model on the netlist, a vendor's on its own, a placement before routing, the routed design, or
 # what an HLS tool says before any synthesis.
-Timing = Literal["delay model", "synthesised", "placed", "routed", "hls estimate"]
+ClockOrigin = Literal["delay model", "synthesised", "placed", "routed", "hls estimate"]
 SHELL = ""  # the layer of what belongs to no layer: the top's control, FIFOs
 
 
@@ -41,16 +42,6 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Cells:
-    """luts: with those of carry chains and small memories; brams: a half block counts half."""
-
-    luts: int = 0
-    ffs: int = 0
-    dsps: int = 0
-    brams: float = 0
-
-
-@dataclass(frozen=True)
 class Step:
     """A piece of a path: the layer it lies in ('' for the top's own logic), what it is in the tool's words, how long it takes."""
 
@@ -74,7 +65,7 @@ class Synthesis:
     cells: Cells
     available: Cells | None
     fmax_mhz: float | None
-    timing: Timing | None
+    timing: ClockOrigin | None
     latency_cycles: int | None
     interval_cycles: int | None
     critical_path: tuple[Step, ...]

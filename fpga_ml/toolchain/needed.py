@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from fpga_ml.devices import Family
 from fpga_ml.toolchain import cocotb_setup, icarus, verilator
 from fpga_ml.toolchain.find import compiler
-from fpga_ml.toolchain.nextpnr import Family, nextpnr_version
+from fpga_ml.toolchain.nextpnr import nextpnr_version
 from fpga_ml.toolchain.yosys import yosys_version
 
 

@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from fpga_ml.devices import Family
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.toolchain.run import Command, run
-
-Family = Literal["ecp5", "ice40", "nexus"]
 
 _GET = "pip install 'fpga_ml[synth]'"
 _RUN = "import sys, {module} as tool; sys.exit(tool.run_nextpnr_{family}(sys.argv[1:]))"

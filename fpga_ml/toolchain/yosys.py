@@ -11,14 +11,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from fpga_ml.devices import Target
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.toolchain.links import linked, plain_folder
 from fpga_ml.toolchain.run import Command, run
 from fpga_ml.toolchain.yosys_timing import longest_path
-
-Target = Literal["xcup", "xc7", "cyclonev", "ecp5", "ice40-hx", "ice40-u", "nexus"]
 
 _GET = "pip install 'fpga_ml[synth]'"
 # The last step calls cells after nets, by which they are told apart (synthesise/naming.py); those without it do so themselves.

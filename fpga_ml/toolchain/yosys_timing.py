@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Any
 
-from fpga_ml.schedule import GENERIC, DelayModel
+from fpga_ml.devices import GENERIC, DelayModel
 
 # Carry cells: where the chain comes in, and where it goes out.
 _CHAINS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

@@ -14,13 +14,13 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from fpga_ml.board import Board
-from fpga_ml.board.boards import BOARDS
 from fpga_ml.board.build import write_sources
 from fpga_ml.board.frames import MEANING, Kind, Status, answer, checksum, request
 from fpga_ml.board.interface import Ends, Interface
 from fpga_ml.board.lines import LINES, line_for
 from fpga_ml.board.links import Link, SerialLink, SpiLink, opened
 from fpga_ml.board.project import interface_of
+from fpga_ml.devices.boards import BOARDS
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.numerics import FixedType
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from fpga_ml.devices import GENERIC
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.ir.kernel.wire import Wire
 from fpga_ml.ir.network import Channel, Map
 from fpga_ml.numerics import FixedType, Interval
 from fpga_ml.rtl.map import KernelModule, map_module
-from fpga_ml.schedule import GENERIC
 from fpga_ml.schedule.pipeline import schedule
 from mutation.campaign import Trial, keep, kept
 from mutation.equivalence import same_always, same_function, same_step

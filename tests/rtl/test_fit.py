@@ -8,11 +8,10 @@ from functools import reduce
 import pytest
 
 from fpga_ml.config import Config
+from fpga_ml.devices import GENERIC, PIPELINED, DelayModel
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder, Kernel, Wire
 from fpga_ml.numerics import FixedType
-from fpga_ml.schedule import GENERIC, DelayModel
-from fpga_ml.schedule.devices import DEVICES
 from fpga_ml.schedule.fit import COEFFICIENTS, Measurement, fit, period_ns, rounded
 
 TRUTH = DelayModel("truth", 0.9, 0.75, 4, 1.1, 0.03, 1.2, 0.02, 4.0, 0.05, 0.4)
@@ -84,8 +83,8 @@ def test_coefficients_are_rounded_up() -> None:
 
 
 def test_devices() -> None:
-    assert DEVICES["generic-16nm"] is GENERIC
-    assert DEVICES["ecp5-85k"].lut_inputs == 4
+    assert PIPELINED["generic-16nm"] is GENERIC
+    assert PIPELINED["ecp5-85k"].lut_inputs == 4
     with pytest.raises(FpgaMlError, match="unknown device 'ecp5-85'") as error:
         Config().replace(device="ecp5-85")
     assert "ecp5-85k" in str(error.value)

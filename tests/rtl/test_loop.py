@@ -13,12 +13,12 @@ import pytest
 from lint import lint
 from numpy.testing import assert_equal
 
+from fpga_ml.devices import GENERIC
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder, Wire
 from fpga_ml.ir.network import Channel, Loop, Network, verify
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.network import emit_stream
-from fpga_ml.schedule import GENERIC
 from fpga_ml.schedule.stream import stream_plan
 from fpga_ml.schedule.units import Looped
 from fpga_ml.simulate.cosim import Simulator, Tensor, Vectors

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from fpga_ml.devices import Cells
 from fpga_ml.science.models import Model, every
 from fpga_ml.science.synthesis import overview, row, save
-from fpga_ml.synthesise.result import Cells, Step, Synthesis
+from fpga_ml.synthesise.result import Step, Synthesis
 
 
 def entry(device: str, luts: int) -> dict[str, object]:

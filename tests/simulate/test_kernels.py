@@ -14,11 +14,11 @@ from keras import layers as L
 from zoo import quick
 
 import fpga_ml
+from fpga_ml.devices import GENERIC
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.ir.network import Channel, Map
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.map import map_module
-from fpga_ml.schedule import GENERIC
 from fpga_ml.schedule.pipeline import schedule
 from fpga_ml.simulate.alone import module_faults
 from fpga_ml.simulate.kernels import kernel_bench

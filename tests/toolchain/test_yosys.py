@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from fpga_ml.devices import GENERIC
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.schedule import GENERIC
 from fpga_ml.toolchain.yosys import resources
 from fpga_ml.toolchain.yosys_timing import longest_path
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from fpga_ml.devices import Cells
 from fpga_ml.errors import FpgaMlError, suggest
-from fpga_ml.synthesise.result import Cells, Job, Synthesis
+from fpga_ml.synthesise.result import Job, Synthesis
 from fpga_ml.synthesise.vendor.flow import Flow
 from fpga_ml.synthesise.vendor.hls import read_cosim, read_csynth
 from fpga_ml.toolchain import vitis

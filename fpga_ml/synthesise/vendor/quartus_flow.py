@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from fpga_ml.synthesise.result import Cells, Job, Synthesis
+from fpga_ml.devices import Cells
+from fpga_ml.synthesise.result import Job, Synthesis
 from fpga_ml.synthesise.vendor.flow import Flow, lines, quoted
 from fpga_ml.synthesise.vendor.quartus import read_fit, read_speed
 from fpga_ml.toolchain import quartus

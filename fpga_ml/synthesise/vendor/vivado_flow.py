@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from fpga_ml.synthesise.result import Cells, Job, Step, Synthesis, Timing
+from fpga_ml.devices import Cells
+from fpga_ml.synthesise.result import ClockOrigin, Job, Step, Synthesis
 from fpga_ml.synthesise.vendor.flow import Flow, layer_at, lines, quoted
 from fpga_ml.synthesise.vendor.vivado import read_timing, read_utilisation
 from fpga_ml.toolchain import vivado
 from fpga_ml.toolchain.batch import Batch
 
 _SCRIPT, _CLOCK = "vivado.tcl", "clock.xdc"
-_TIMING: dict[str, Timing] = {"estimate": "synthesised", "place": "placed", "route": "routed"}
+_TIMING: dict[str, ClockOrigin] = {"estimate": "synthesised", "place": "placed", "route": "routed"}
 _STEPS: dict[str, tuple[str, ...]] = {
     "estimate": (),
     "place": ("opt_design", "place_design"),

@@ -15,10 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 from fpga_ml.cli import main
+from fpga_ml.devices import Cells
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.report import document
 from fpga_ml.synthesise.project import synthesise, write_scripts
-from fpga_ml.synthesise.result import Cells
 from fpga_ml.synthesise.vendor.flow import quoted
 
 STUBS, REPORTS = Path(__file__).parent / "stubs", Path(__file__).parent / "reports"

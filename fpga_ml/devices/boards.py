@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fpga_ml.board.lines import DEFAULT_LINE
 from fpga_ml.errors import FpgaMlError, suggest
+
+DEFAULT_LINE = "uart"
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,10 @@ import click
 from rich.console import Console
 
 from fpga_ml import __version__
-from fpga_ml.config import ARCHITECTURES, STAGES, Config
+from fpga_ml.config import ARCHITECTURES, EFFORTS, STAGES, Config, Effort
 from fpga_ml.devices import PIPELINED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.progress import Shown, muted, progress_bar
-from fpga_ml.synthesise.result import EFFORTS, Effort
 
 if TYPE_CHECKING:
     from fpga_ml.simulate.foreign import Foreign

@@ -10,7 +10,7 @@ from dataclasses import field
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from pydantic import BeforeValidator, Field, Strict
@@ -19,7 +19,6 @@ from fpga_ml.devices import MAPPED, PIPELINED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.naming import Naming, top_name
 from fpga_ml.numerics import FixedType
-from fpga_ml.synthesise.result import EFFORTS
 from fpga_ml.validation import SettingError, checked, one_of, passes
 
 ARCHITECTURES = {"parallel": "io_parallel", "stream": "io_stream"}
@@ -27,6 +26,8 @@ STRATEGIES = ("latency", "resource", "resource_unrolled", "distributed_arithmeti
 STAGES = ("convert", "csim", "emulate", "rtl", "cosim", "synth")
 _LAST_STAGE = "cosim"
 SIMULATORS = ("verilator", "icarus")
+Effort = Literal["estimate", "place", "route"]
+EFFORTS: tuple[Effort, ...] = ("estimate", "place", "route")
 SOFTMAX = ("stable", "latency", "legacy", "argmax")
 _MOST_NS = 1e6
 # What hls4ml and others call these.

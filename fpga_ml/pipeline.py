@@ -18,12 +18,13 @@ import numpy.typing as npt
 from fpga_ml.bridge.convert import Graph, convert
 from fpga_ml.bridge.convertible import check_model, check_target
 from fpga_ml.bridge.read_graph import EMULATED, read_graph
-from fpga_ml.config import STAGES, Config
+from fpga_ml.config import STAGES, Config, Effort
 from fpga_ml.devices import PIPELINED, PLACED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.load import Source, load
 from fpga_ml.frontend.prepare import Prepared, prepare
 from fpga_ml.frontend.work import check_samples
+from fpga_ml.hls.csim import CSim
 from fpga_ml.hls.project import build_csim, check_writable, csim_of, fresh_folder, write_project, write_vectors
 from fpga_ml.ir.network import Network
 from fpga_ml.layers.base import Layer
@@ -36,17 +37,16 @@ from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
 from fpga_ml.report.page import verdict
 from fpga_ml.rtl.build import emit, lower, shortest_interval
+from fpga_ml.samples import Inputs, Samples, load_samples, names_in
 from fpga_ml.schedule.auto import soonest_clock_ns
 from fpga_ml.simulate.compare import Check, check_csim
 from fpga_ml.simulate.cosim import CosimResult, Vectors
-from fpga_ml.simulate.csim import CSim
 from fpga_ml.simulate.emulate import Emulation, check_emulator, emulate
 from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.prove import Bench, check_ports, default_vectors, proof_vectors, raw_inputs
 from fpga_ml.simulate.travel import write_tests
-from fpga_ml.simulate.vectors import Inputs, Samples, load_samples, names_in
 from fpga_ml.synthesise.project import synthesise
-from fpga_ml.synthesise.result import Effort, Synthesis
+from fpga_ml.synthesise.result import Synthesis
 from fpga_ml.toolchain.gxx import can_compile
 from fpga_ml.toolchain.needed import check_tools
 

@@ -27,7 +27,7 @@ from zoo import ZOO, samples  # noqa: E402
 import fpga_ml  # noqa: E402
 from fpga_ml.config import Config  # noqa: E402
 from fpga_ml.frontend.load import load  # noqa: E402
-from fpga_ml.simulate.vectors import load_samples  # noqa: E402
+from fpga_ml.samples import load_samples  # noqa: E402
 
 Array = npt.NDArray[np.float64]
 RUNS = 3

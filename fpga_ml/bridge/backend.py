@@ -146,9 +146,9 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
         """
         from fpga_ml.rtl.build import emit, lower
         from fpga_ml.rtl.names import identifier
+        from fpga_ml.samples import load_samples
         from fpga_ml.simulate.emulate import emulate_outputs
         from fpga_ml.simulate.prove import Bench, default_vectors, random_inputs, raw_inputs
-        from fpga_ml.simulate.vectors import load_samples
 
         if not hasattr(model, "fpga_ml_layers"):
             self.compile(model)

@@ -10,7 +10,7 @@ from fpga_ml.frontend.calibrate import Calibrated, calibrate
 from fpga_ml.frontend.load import Source
 from fpga_ml.frontend.rebuild import Array, calls
 from fpga_ml.frontend.reference import Reference, evaluate
-from fpga_ml.simulate.vectors import Samples
+from fpga_ml.samples import Samples
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from fpga_ml.frontend.quantizers import relu_quantizer, signed_quantizer, weight
 from fpga_ml.frontend.rebuild import Call, Probe, as_functional, calls, consumers, copy_layer, inputs_of, rebuild
 from fpga_ml.frontend.rewrites import rewritten
 from fpga_ml.numerics import FixedType
-from fpga_ml.simulate.vectors import load_samples
+from fpga_ml.samples import load_samples
 
 # Keras class -> (QKeras class, {weight variable: quantizer argument}). The QKeras classes are keys too: a layer with
 # some quantizers missing is completed.

@@ -18,13 +18,13 @@ import numpy.typing as npt
 from fpga_ml.bridge.convert import Graph, listening
 from fpga_ml.bridge.mended import mended
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.hls.csim import CSim
 from fpga_ml.hls.testbench import testbench
-from fpga_ml.hls.words import bridge, is_wide, ports_of
+from fpga_ml.hls.words import Port
+from fpga_ml.hls.words_cpp import bridge, is_wide, ports_of
 from fpga_ml.hls.written import check_written
 from fpga_ml.naming import folder_name
 from fpga_ml.numerics.types import Raw
-from fpga_ml.simulate.csim import CSim
-from fpga_ml.simulate.words import Port
 from fpga_ml.tb import weights
 from fpga_ml.toolchain.gxx import build_library
 

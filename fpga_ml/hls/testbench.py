@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fpga_ml.hls.words import WORDS, doubles, is_wide, reading, writing
+from fpga_ml.hls.words_cpp import WORDS, doubles, is_wide, reading, writing
 
 _TEXT = """\
 // Written by fpga_ml. Runs tb_data/tb_input_features.dat through {top} and compares every output with

@@ -1,130 +1,64 @@
-"""C++ with which values cross as their bits where a double does not hold them (see simulate/words.py)."""
+"""How values cross between Python and the C++ where a double does not hold them: as their bits, 32 at a time, the lowest first.
+
+Each word is a whole number, which a double holds; hls/words_cpp.py has the other side.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
-from fpga_ml.errors import FpgaMlError
+import numpy as np
+import numpy.typing as npt
+
 from fpga_ml.numerics import FixedType
-from fpga_ml.simulate.words import DOUBLE_BITS, Port
+from fpga_ml.numerics.types import Raw, wrapped
 
-WORDS = """\
-namespace words {
-// A value as its bits, 32 at a time, the lowest first: each a whole number in a double.
-template <class T> void split(T value, double *to) {
-    ap_uint<T::width> bits = value.range(T::width - 1, 0);
-    for (int k = 0; 32 * k < T::width; k++) {
-        ap_uint<32> word = bits >> (32 * k);
-        to[k] = word.to_uint();
-    }
-}
-template <class T> T joined(const double *from) {
-    ap_uint<T::width> bits = 0;
-    for (int k = 0; 32 * k < T::width; k++)
-        bits |= ap_uint<T::width>((unsigned)from[k]) << (32 * k);
-    T value;
-    value.range(T::width - 1, 0) = bits;
-    return value;
-}
-template <class T> constexpr int count() { return (T::width + 31) / 32; }
-
-template <class T, int SIZE> void read(const double *from, T *to) {
-    for (int i = 0; i < SIZE; i++)
-        to[i] = joined<T>(from + i * count<T>());
-}
-template <class T, int SIZE> void write(T *from, double *to) {
-    for (int i = 0; i < SIZE; i++)
-        split(from[i], to + i * count<T>());
-}
-template <class T, int SIZE> void read(const double *from, hls::stream<T> &to) {
-    typedef typename T::value_type value_t;
-    for (unsigned i = 0; i < SIZE / T::size; i++) {
-        T beat;
-        for (unsigned j = 0; j < T::size; j++)
-            beat[j] = joined<value_t>(from + (i * T::size + j) * count<value_t>());
-        to.write(beat);
-    }
-}
-template <class T, int SIZE> void write(hls::stream<T> &from, double *to) {
-    typedef typename T::value_type value_t;
-    for (unsigned i = 0; i < SIZE / T::size; i++) {
-        T beat = from.read();
-        for (unsigned j = 0; j < T::size; j++)
-            split(beat[j], to + (i * T::size + j) * count<value_t>());
-    }
-}
-} // namespace words
-"""
-
-_BRIDGE = """
-
-// Written by fpga_ml: as {top}_double, but that values wider than a double cross as their bits.
-{words}
-extern "C" void {top}_words({arguments}) {{
-{body}
-}}
-"""
+Array = npt.NDArray[np.float64]
+DOUBLE_BITS = 53
+WORD_BITS = 32
 
 
-def ports_of(graph: Any) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
-    """The inputs and the outputs of an hls4ml graph. Words cross in ap_types alone: other vendors' values are doubles."""
-    ap_types = graph.config.backend.name in ("Vitis", "Vivado")
-    inputs, outputs = graph.get_input_variables(), graph.get_output_variables()
-    return tuple(_port(v, ap_types) for v in inputs), tuple(_port(v, ap_types) for v in outputs)
+@dataclass(frozen=True)
+class Port:
+    """An input or an output of the C++: of what shape and type, None where that is no ap_fixed; wide: whether its values cross
+    as words."""
 
+    shape: tuple[int, ...]
+    type: FixedType | None
+    wide: bool
 
-def _port(variable: Any, ap_types: bool = True) -> Port:
-    try:
-        t = FixedType.parse(str(variable.type.precision))
-    except FpgaMlError:
-        t = None  # another vendor's spelling
-    return Port(tuple(int(d) for d in variable.shape), t, t is not None and t.width > DOUBLE_BITS and ap_types)
+    @property
+    def fixed(self) -> FixedType:
+        """The type of a port that has one."""
+        assert self.type is not None
+        return self.type
 
+    @property
+    def words(self) -> int:
+        """Of each value; 0 where it crosses as a double."""
+        return -(-self.fixed.width // WORD_BITS) if self.wide else 0
 
-def doubles(variable: Any) -> int:
-    """How many a sample of a port is."""
-    return int(variable.size()) * max(_port(variable).words, 1)
+    @property
+    def crossing(self) -> tuple[int, ...]:
+        """The shape of a sample as it crosses."""
+        return (*self.shape, self.words) if self.wide else self.shape
 
+    def crossed(self, raw: Raw) -> Array:
+        """Raw values (N, *shape) as they cross, in doubles."""
+        if not self.wide:
+            return self.fixed.real(raw)
+        whole = raw.astype(object) & (1 << self.fixed.width) - 1
+        parts = [whole >> WORD_BITS * k & (1 << WORD_BITS) - 1 for k in range(self.words)]
+        return np.stack([np.asarray(p, object).astype(np.float64) for p in parts], axis=-1)
 
-def reading(variable: Any, source: str, name: str) -> str:
-    """A statement that fills a C++ variable of a port from doubles."""
-    t, size = variable.type.name, variable.size_cpp()
-    return (
-        f"words::read<{t}, {size}>({source}, {name});"
-        if _port(variable).words
-        else f"nnet::convert_data<double, {t}, {size}>({source}, {name});"
-    )
+    def raw(self, crossed: Array) -> Raw:
+        """And back."""
+        if not self.wide:
+            return self.fixed.raw(crossed)
+        parts = np.moveaxis(crossed, -1, 0).astype(np.int64).astype(object)
+        whole = np.sum([part << WORD_BITS * k for k, part in enumerate(parts)], axis=0)
+        return np.asarray(wrapped(whole, self.fixed.signed, self.fixed.width), self.fixed.kind)
 
-
-def writing(variable: Any, name: str, target: str) -> str:
-    """A statement that writes a C++ variable of a port to doubles."""
-    t, size = variable.type.name, variable.size_cpp()
-    return (
-        f"words::write<{t}, {size}>({name}, {target});"
-        if _port(variable).words
-        else f"nnet::convert_data<{t}, double, {size}>({name}, {target});"
-    )
-
-
-def bridge(graph: Any) -> str:
-    """What is put behind hls4ml's bridge of a graph with wide ports: a function that takes their words."""
-    inputs, outputs = graph.get_input_variables(), graph.get_output_variables()
-    top = graph.config.get_project_name()
-    brams = [w.name for w in graph.get_weight_variables() if w.storage.lower() == "bram"]
-    body = []
-    for v in inputs:
-        body += [f"{v.definition_cpp(name_suffix='_ap')};", reading(v, v.name, f"{v.name}_ap")]
-    body += [f"{v.definition_cpp(name_suffix='_ap')};" for v in outputs]
-    body.append(f"{top}({', '.join([f'{v.name}_ap' for v in [*inputs, *outputs]] + brams)});")
-    body += [writing(v, f"{v.name}_ap", v.name) for v in outputs]
-    return _BRIDGE.format(
-        top=top,
-        words=WORDS,
-        arguments=", ".join(f"double *{v.name}" for v in [*inputs, *outputs]),
-        body="\n".join(f"    {line}" for line in body),
-    )
-
-
-def is_wide(graph: Any) -> bool:
-    """Whether a port of the graph is wider than a double."""
-    return any(p.wide for ports in ports_of(graph) for p in ports)
+    def real(self, crossed: Array) -> Array:
+        """The values that stand behind what crossed; past 53 bits the doubles next to them."""
+        return self.fixed.real(self.raw(crossed)) if self.wide else crossed

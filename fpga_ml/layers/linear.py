@@ -18,12 +18,12 @@ import numpy.typing as npt
 
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.layers.base import Layer, Tensor
+from fpga_ml.layers.cmvm import apply, solve
 from fpga_ml.layers.contract import Contraction, InParts
 from fpga_ml.numerics import FixedType, Overflow, cast_raw
 from fpga_ml.numerics.cast import as_kind, cast_held, exact_kind, rises
 from fpga_ml.numerics.exact import Exact
 from fpga_ml.numerics.types import Raw
-from fpga_ml.passes.cmvm import apply, solve
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ from fpga_ml.frontend.prepare import Prepared
 from fpga_ml.report import document, metrics
 from fpga_ml.report import outputs as of_outputs
 from fpga_ml.rtl.build import Rtl
+from fpga_ml.samples import Samples
 from fpga_ml.schedule.units import shared_cycles
 from fpga_ml.simulate.compare import Check
 from fpga_ml.simulate.cosim import CosimResult
 from fpga_ml.simulate.emulate import Emulation
 from fpga_ml.simulate.foreign import Foreign
-from fpga_ml.simulate.vectors import Samples
 
 Array = npt.NDArray[np.float64]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from fpga_ml.config import EFFORTS, Effort
 from fpga_ml.progress import Shown, muted, progress_bar
-from fpga_ml.synthesise.result import EFFORTS, Effort
 
 _MODELS = Path("models")
 

@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fpga_ml.config import Config
+from fpga_ml.config import Config, Effort
 from fpga_ml.devices import PLACED
 from fpga_ml.science.models import CARD_FILE, CONFIG_FILE, Model, entered
 from fpga_ml.synthesise.project import synthesise
-from fpga_ml.synthesise.result import Effort
 
 if TYPE_CHECKING:
     from fpga_ml.pipeline import Watcher

@@ -12,10 +12,10 @@ from fpga_ml.bridge.convert import Graph
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.prepare import Prepared
 from fpga_ml.frontend.reference import BY_TABLES, Flow
+from fpga_ml.hls.csim import CSim, Progress
+from fpga_ml.hls.words import DOUBLE_BITS
 from fpga_ml.numerics import FixedType
 from fpga_ml.numerics.types import Raw
-from fpga_ml.simulate.csim import CSim, Progress
-from fpga_ml.simulate.words import DOUBLE_BITS
 
 Array = npt.NDArray[np.float64]
 _TRACED = 32

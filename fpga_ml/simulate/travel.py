@@ -13,20 +13,20 @@ import numpy.typing as npt
 
 from fpga_ml import errors, tb
 from fpga_ml.bridge.convert import Graph
+from fpga_ml.hls.csim import CSim
+from fpga_ml.hls.words import DOUBLE_BITS, Port
 from fpga_ml.ir.network.channel import filled
 from fpga_ml.layers.base import Layer
 from fpga_ml.numerics.types import Raw
 from fpga_ml.rtl.network import Rtl
-from fpga_ml.simulate.csim import CSim
 from fpga_ml.simulate.prove import SIMULATORS, corners, default_vectors, most_frames, patience_cycles
-from fpga_ml.simulate.words import DOUBLE_BITS, Port
 from fpga_ml.tb import compiled, simulated
 from fpga_ml.tb.cosim_types import Tensor, Vectors
 from fpga_ml.toolchain.gxx import includes_of
 
 Array = npt.NDArray[np.float64]
 _BENCH = Path(tb.__file__).parent
-_STAYS = ("errors", "test_board", "uart", "spi")  # the first is copied from elsewhere, the others are of boards
+_STAYS = ("errors",)  # copied from elsewhere
 _CSIM_VECTORS = 100
 _MOST_BYTES = 1_000_000  # of vectors.json, but for one group of samples, which is always there
 

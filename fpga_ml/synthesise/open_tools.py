@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fpga_ml.config import Effort
 from fpga_ml.devices import MAPPED, PIPELINED, PLACED, Cells, DelayModel, Placer, Target
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.synthesise import shell
 from fpga_ml.synthesise.naming import Owners
-from fpga_ml.synthesise.result import ClockOrigin, Effort, Job, Step, Synthesis
+from fpga_ml.synthesise.result import ClockOrigin, Job, Step, Synthesis
 from fpga_ml.tb.verilog import read_top
 from fpga_ml.toolchain import nextpnr, yosys
 from fpga_ml.toolchain.nextpnr import Placed

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fpga_ml.config import EFFORTS, Effort
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.report import document
 from fpga_ml.synthesise import open_tools
-from fpga_ml.synthesise.result import EFFORTS, Effort, Job, Synthesis
+from fpga_ml.synthesise.result import Job, Synthesis
 from fpga_ml.synthesise.vendor import hls_flow, quartus_flow, vivado_flow
 from fpga_ml.synthesise.vendor.flow import Flow
 from fpga_ml.synthesise.vendor.hls_flow import part_of

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from fpga_ml.config import Effort
 from fpga_ml.devices import Cells
 from fpga_ml.naming import Naming
 
-Effort = Literal["estimate", "place", "route"]
-EFFORTS: tuple[Effort, ...] = ("estimate", "place", "route")
 # Where a clock comes from: our delay model on the netlist, a vendor's on its own, a placement before routing, the routed design, or
 # what an HLS tool says before any synthesis.
 ClockOrigin = Literal["delay model", "synthesised", "placed", "routed", "hls estimate"]

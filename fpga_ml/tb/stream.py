@@ -52,7 +52,7 @@ class _Pace:
         return self._left == 0
 
 
-class Board:
+class StreamScoreboard:
     """Which vectors are under way, and what has come of them at each output."""
 
     def __init__(
@@ -216,7 +216,9 @@ class Board:
 class Source:
     """Offers the beats of one input."""
 
-    def __init__(self, dut: Any, k: int, beats: Beats, rows: tuple[tuple[int, ...], ...], board: Board, pace: _Pace) -> None:
+    def __init__(
+        self, dut: Any, k: int, beats: Beats, rows: tuple[tuple[int, ...], ...], board: StreamScoreboard, pace: _Pace
+    ) -> None:
         self._k, port = k, beats.port
         self._data, self._valid, self._ready = (getattr(dut, n) for n in (port.data, port.valid, port.ready))
         self._last = getattr(dut, port.last) if port.last else None
@@ -281,7 +283,7 @@ class Source:
 class Sink:
     """Takes the beats of one output."""
 
-    def __init__(self, dut: Any, k: int, beats: Beats, board: Board, pace: _Pace) -> None:
+    def __init__(self, dut: Any, k: int, beats: Beats, board: StreamScoreboard, pace: _Pace) -> None:
         port = beats.port
         self._data, self._valid, self._ready = (getattr(dut, n) for n in (port.data, port.valid, port.ready))
         self._k, self._beats, self._board, self._pace = k, beats, board, pace
@@ -353,7 +355,7 @@ class StreamSide:
         flush: int,
     ) -> None:
         gaps, control = mode == "random_gaps", ports.control
-        self.board = Board(mode, vectors, ports, seed, guarantee, flush)
+        self.board = StreamScoreboard(mode, vectors, ports, seed, guarantee, flush)
         rows = {t.name: t.values for t in vectors.inputs}
         self._sources = [
             Source(dut, k, b, rows[b.tensor], self.board, _Pace(f"{seed} {b.port.data}", gaps=gaps))

@@ -21,13 +21,13 @@ from fpga_ml.board.interface import Ends, Interface
 from fpga_ml.board.lines import Line, line_for, spi, uart
 from fpga_ml.board.project import interface_of
 from fpga_ml.board.shell import TOP, shell_files
+from fpga_ml.board.tb.test_board import Settings
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.ir.network import Axis, Channel, Loop, Map, Network, Window
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.network import emit_network, emit_stream
 from fpga_ml.simulate.prove import SIMULATORS
-from fpga_ml.tb.test_board import Settings
 from fpga_ml.toolchain import cocotb_setup, icarus, verilator
 from fpga_ml.toolchain.run import Command, run
 
@@ -137,7 +137,7 @@ def written(case: Case, folder: Path, line: Line) -> list[Path]:
 def simulated(
     case: Case, folder: Path, simulator: str, tests: Sequence[str], wired: Wired = UART, timeout_s: float = 120
 ) -> list[Array]:
-    """Run these of fpga_ml/tb/test_board.py, each in a simulation of its own, and give the outputs that `samples` saw."""
+    """Run these of fpga_ml/board/tb/test_board.py, each in a simulation of its own, and give the outputs that `samples` saw."""
     line = wired.line
     sources = written(case, folder, line)
     cocotb, build = cocotb_setup.find(), folder / "build"
@@ -156,7 +156,7 @@ def simulated(
     environment = {
         **dict(cocotb.environment),
         "COCOTB_TOPLEVEL": TOP,
-        "COCOTB_TEST_MODULES": "fpga_ml.tb.test_board",
+        "COCOTB_TEST_MODULES": "fpga_ml.board.tb.test_board",
         "BOARD_SETTINGS": str(folder / "settings"),
     }
     if simulator == "verilator":

@@ -38,7 +38,7 @@ from fpga_ml.frontend.load import load
 from fpga_ml.hls.project import _held, fresh_folder
 from fpga_ml.report import document, page
 from fpga_ml.report.show import show_one
-from fpga_ml.simulate.vectors import load_samples
+from fpga_ml.samples import load_samples
 from fpga_ml.synthesise.project import write_scripts
 
 CONVERT = Config(until="convert", vectors=5)
@@ -790,7 +790,7 @@ def test_memory_that_hostile_files_take(kind: str, tmp_path: Path) -> None:
         call = f"load(Path({str(path)!r}))" if kind == "keras" else f"load_samples(Path({str(path)!r}), [('x', (4,))], 1)"
     program = (
         "import resource; from pathlib import Path; from fpga_ml.errors import FpgaMlError\n"
-        "from fpga_ml.frontend.load import load; from fpga_ml.simulate.vectors import load_samples\n"
+        "from fpga_ml.frontend.load import load; from fpga_ml.samples import load_samples\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10\n"
         f"before = peak()\ntry:\n    {call}\nexcept FpgaMlError as error:\n    print(peak() - before, error)\n"
     )

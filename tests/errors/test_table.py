@@ -20,7 +20,7 @@ import fpga_ml
 from fpga_ml.__main__ import main
 from fpga_ml.config import Config, LayerConfig
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.simulate.labels import checked_labels
+from fpga_ml.labels import checked_labels
 
 Try = Callable[[Path], Any]
 VERSIONS = ("-V", "--version", "find_libpython")  # what may be asked of other programs

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fpga_ml.hls.words import WORDS
+from fpga_ml.hls.words import Port
+from fpga_ml.hls.words_cpp import WORDS
 from fpga_ml.numerics import FixedType, cast_raw
-from fpga_ml.simulate.words import Port
 
 TYPES = [
     "ap_fixed<54,20>",

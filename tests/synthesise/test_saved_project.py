@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from fpga_ml.cli import main
+from fpga_ml.config import Effort
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.report import document
 from fpga_ml.synthesise.project import synthesise
-from fpga_ml.synthesise.result import Effort
 
 # As the emitter names things: a pipeline in the top, a layer's module in the pipeline. fc1 is a registered sum of 8 bits, softmax a
 # product of 9 x 9 bits that takes longer.

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fpga_ml.config import Effort
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.rtl.names import identifier
 from fpga_ml.synthesise.naming import INSTANCES
-from fpga_ml.synthesise.result import SHELL, Effort, Job, Synthesis
+from fpga_ml.synthesise.result import SHELL, Job, Synthesis
 from fpga_ml.toolchain.batch import Batch, run_batch, shell_word
 
 _LOG = "log.txt"

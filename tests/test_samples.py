@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.testing import assert_equal
 
-from fpga_ml.simulate.vectors import load_samples
+from fpga_ml.samples import load_samples
 
 ONE = [("x", (3,))]
 

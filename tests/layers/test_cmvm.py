@@ -7,8 +7,8 @@ import pytest
 
 from fpga_ml.ir.kernel import Builder, Kernel, Wire
 from fpga_ml.ir.kernel.ops import Add, Const, Sub
+from fpga_ml.layers.cmvm import apply, solve
 from fpga_ml.numerics import FixedType
-from fpga_ml.passes.cmvm import apply, solve
 
 X = FixedType.parse("ap_fixed<5,5>")
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fpga_ml.hls.words import DOUBLE_BITS, Port
 from fpga_ml.numerics import FixedType
-from fpga_ml.simulate.words import DOUBLE_BITS, Port
 
 
 @given(st.data(), st.booleans(), st.integers(DOUBLE_BITS + 1, 128), st.integers(-20, 158))

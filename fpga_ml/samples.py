@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fpga_ml.archive import names_of_arrays, read_arrays
 from fpga_ml.errors import FpgaMlError, suggest
-from fpga_ml.simulate.labels import checked_labels
+from fpga_ml.labels import checked_labels
 
 Array = npt.NDArray[np.float64]
 _Arrays = dict[str, npt.NDArray[Any]]
@@ -47,7 +47,7 @@ class Samples:
         return replace(self, x=tuple(a[:n] for a in self.x), y=y)
 
     def labelled(self, outputs: Sequence[tuple[int, ...]], *, decides: bool) -> Samples:
-        """With labels that fit the model's outputs; FpgaMlError for others (simulate/labels.py)."""
+        """With labels that fit the model's outputs; FpgaMlError for others (labels.py)."""
         return self if self.y is None else replace(self, y=checked_labels(self.y, outputs, self.origin, decides=decides))
 
 

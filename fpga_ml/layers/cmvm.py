@@ -22,9 +22,9 @@ from alkaid.cmvm import cmvm_solve
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder
+from fpga_ml.layers import cmvm_child
 from fpga_ml.numerics import FixedType
 from fpga_ml.numerics.types import Raw
-from fpga_ml.passes import cmvm_child
 from fpga_ml.toolchain.run import Command, run_all
 
 # The solver's weights are floats of single precision; wider ones are solved in parts.

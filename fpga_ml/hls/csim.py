@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.hls.words import Port
 from fpga_ml.numerics.types import Raw
-from fpga_ml.simulate.words import Port
 from fpga_ml.toolchain.run import Command, run
 
 Array = npt.NDArray[np.float64]
@@ -87,7 +87,7 @@ class CSim:
             (folder / "request.json").write_text(json.dumps(request))
             np.savez(folder / "inputs.npz", *[np.asarray(a, np.float64) for a in x])
             run(
-                Command([sys.executable, "-m", "fpga_ml.simulate.csim_worker", str(folder)], folder),
+                Command([sys.executable, "-m", "fpga_ml.hls.csim_worker", str(folder)], folder),
                 what="C-simulation",
                 do="the generated C++ crashed: try other types or another backend, and report it to hls4ml",
                 on_line=_counted(progress),

@@ -1,4 +1,4 @@
-"""The process in which C-simulation runs: `python -m fpga_ml.simulate.csim_worker FOLDER`.
+"""The process in which C-simulation runs: `python -m fpga_ml.hls.csim_worker FOLDER`.
 
 Reads FOLDER/request.json and inputs.npz, writes results.npz, prints `done N` after every N samples.
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_equal
 
-from fpga_ml.simulate.labels import checked_labels
+from fpga_ml.labels import checked_labels
 
 FIT: dict[
     str, tuple[Any, Sequence[tuple[int, ...]], bool, Any]

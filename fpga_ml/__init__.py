@@ -16,10 +16,21 @@ if TYPE_CHECKING:
     from fpga_ml.errors import FpgaMlError as FpgaMlError
     from fpga_ml.pipeline import Project as Project
     from fpga_ml.pipeline import compile as compile
+    from fpga_ml.quantise import to_qkeras as to_qkeras
 
 __version__ = "0.1.0"
-__all__ = ["Config", "FpgaMlError", "Project", "compile"]
-_HOMES = {"compile": "pipeline", "Project": "pipeline", "Config": "config", "FpgaMlError": "errors"}
+__all__ = ["Config", "FpgaMlError", "Project", "compile", "to_qkeras"]
+_HOMES = {
+    "compile": "pipeline",
+    "Project": "pipeline",
+    "Config": "config",
+    "FpgaMlError": "errors",
+    "to_qkeras": "quantise",
+}
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -28,7 +28,6 @@ from fpga_ml.hls.csim import CSim
 from fpga_ml.hls.project import build_csim, check_writable, csim_of, fresh_folder, write_project, write_vectors
 from fpga_ml.ir.network import Network
 from fpga_ml.layers.base import Layer
-from fpga_ml.lowering.fitting import Budget, fitting
 from fpga_ml.lowering.size import check_size
 from fpga_ml.lowering.stream import check_interleaved, check_interval
 from fpga_ml.naming import Naming, folder_name
@@ -39,6 +38,7 @@ from fpga_ml.report.page import verdict
 from fpga_ml.rtl.build import emit, lower, shortest_interval
 from fpga_ml.samples import Inputs, Samples, load_samples, names_in
 from fpga_ml.schedule.auto import soonest_clock_ns
+from fpga_ml.schedule.fitting import Budget, fitting
 from fpga_ml.simulate.compare import Check, check_csim
 from fpga_ml.simulate.cosim import CosimResult, Vectors
 from fpga_ml.simulate.emulate import Emulation, check_emulator, emulate

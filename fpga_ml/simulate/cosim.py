@@ -1,6 +1,6 @@
 """RTL co-simulation: a top with Vitis HLS ports, under Verilator or Icarus, against expected raw integers.
 
-The testbench is fpga_ml/tb/, driven by cocotb inside the simulator's process. One process a mode; builds are kept beside it
+The testbench is tb/, driven by cocotb inside the simulator's process. One process a mode; builds are kept beside it
 and used again while sources, tools and options are the same.
 """
 
@@ -84,7 +84,7 @@ def cosim(
     """Drive `top` with every vector in each mode and compare every output, exactly.
 
     workdir: receives WORKDIR/SIMULATOR/, builds and results; seed: of gaps, resets and start values; guarantee: guaranteed
-    timing of our own RTL, for which more rules are checked (fpga_ml/tb/README.md); None for a vendor's; patience_cycles: without any progress
+    timing of our own RTL, for which more rules are checked (tb/README.md); None for a vendor's; patience_cycles: without any progress
     before a run is given up; stop_at: so many differences end a run, 0 for never; idle: ap_idle has to be high when all is
     through; flush: vectors that are sent after the last, to push it out; timeout_s: of each run;
     probes: {name: (signals of the top that are all high when a token is made, tokens of a vector)}, for a timeline, which

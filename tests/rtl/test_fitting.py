@@ -10,8 +10,8 @@ from zoo import ZOO, samples
 import fpga_ml
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.lowering.fitting import Budget, fitting
 from fpga_ml.rtl.build import Rtl, emit, lower
+from fpga_ml.schedule.fitting import Budget, fitting
 
 
 @pytest.fixture(scope="module")

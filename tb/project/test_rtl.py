@@ -1,6 +1,7 @@
 """The SystemVerilog in rtl/ gives the raw integers of vectors.json, bit for bit, in every simulator and mode."""
 
 import pytest
+
 from tb import simulated
 from tb.cosim_types import MODES, Mode
 

@@ -28,7 +28,7 @@ def register(register_backend: Callable[..., Any], register_writer: Callable[...
     from hls4ml.backends import backend as hls4ml_backends
     from hls4ml.writer.vitis_writer import VitisWriter
 
-    from fpga_ml.bridge.backend import OpenRTLBackend
+    from fpga_ml.plugin.backend import OpenRTLBackend
 
     register_writer(NAME, VitisWriter)
     register_backend(NAME, OpenRTLBackend)

@@ -53,6 +53,7 @@ __all__ = [
 ]
 _MEMORIES = ("*.dat", "*.mem", "*.hex")
 _TAIL_LINES = 25
+_FEW_CYCLES = 10_000  # back to back: so few are simulated faster than optimised C++ is compiled
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,12 @@ def cosim(
     sources = [Path(f).resolve() for f in rtl_files]
     ports = bound(sources, top, vectors)
     cocotb = cocotb_setup.find()
-    engine = _engine(simulator, sources, top, ports, cocotb, seed)
+    optimise = guarantee is None or len(vectors) * guarantee.interval_cycles > _FEW_CYCLES
+    engine = _engine(simulator, sources, top, ports, cocotb, seed, optimise=optimise)
     folder = workdir.resolve() / simulator
     folder.mkdir(parents=True, exist_ok=True)
     built = folder / "build"
-    _build(built, _key(sources, top, ports, engine.version, cocotb.version), engine.build)
+    _build(built, _key(sources, top, ports, engine.version, cocotb.version, str(optimise)), engine.build)
     build_seconds = time.perf_counter() - began
     settings = Settings(
         folder / "vectors.json",
@@ -137,7 +139,14 @@ def bound(sources: Sequence[Path], top: str, vectors: Vectors) -> Parallel | Str
 
 
 def _engine(
-    simulator: Simulator, sources: Sequence[Path], top: str, ports: Parallel | Stream, cocotb: cocotb_setup.Cocotb, seed: int
+    simulator: Simulator,
+    sources: Sequence[Path],
+    top: str,
+    ports: Parallel | Stream,
+    cocotb: cocotb_setup.Cocotb,
+    seed: int,
+    *,
+    optimise: bool,
 ) -> _Engine:
     if simulator == "icarus":
         vvp = icarus.find()
@@ -150,7 +159,7 @@ def _engine(
     main, libraries = cocotb.verilator_main, cocotb.libraries
     return _Engine(
         tool.version,
-        lambda folder: verilator.build(tool, sources, top, ports.names, main, libraries, folder),
+        lambda folder: verilator.build(tool, sources, top, ports.names, main, libraries, folder, optimise=optimise),
         lambda folder: verilator.command(folder, seed),
     )
 

@@ -148,7 +148,7 @@ def simulated(
         command = icarus.command(vvp, build, cocotb.icarus_module)
     else:
         ports = ("clk", "led", *(port.name for port in line.ports))
-        verilator.build(verilator.find(), sources, TOP, ports, cocotb.verilator_main, cocotb.libraries, build)
+        verilator.build(verilator.find(), sources, TOP, ports, cocotb.verilator_main, cocotb.libraries, build, optimise=True)
         command = verilator.command(build, 1)
     cycles = line.timeout_cycles
     settings = Settings(line.name, case.face, wired.clocks_per_bit, cycles, 3 * cycles, case.x, folder / "y.npz")

@@ -39,7 +39,12 @@ class Design:
 
 def built(name: str, work: Path) -> Design:
     """A design of DESIGNS, from the work folder where it is there already."""
-    sources = [*sorted((ROOT / "fpga_ml").rglob("*.py")), *(ROOT / "fpga_ml").rglob("*.sv"), *(ROOT / "tb").rglob("*.py"), Path(__file__)]
+    sources = [
+        *sorted((ROOT / "fpga_ml").rglob("*.py")),
+        *(ROOT / "fpga_ml").rglob("*.sv"),
+        *(ROOT / "tb").rglob("*.py"),
+        Path(__file__),
+    ]
     key = hashlib.sha256(b"\0".join(f.read_bytes() for f in sources)).hexdigest()[:12]
     folder = work / f"{name}-{key}"
     kept = folder / "design.pickle"

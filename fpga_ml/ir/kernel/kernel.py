@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -55,18 +56,26 @@ class Kernel:
 
     def evaluate(self, *raw: Any) -> list[Any]:
         """Raw outputs for raw inputs, integers or int64 arrays of one shape; the exact meaning of the kernel."""
-        wide = any(_reach(self.wires(k), v.wire) >= 1 << 62 for k, v in enumerate(self.values))
         found: list[Any] = []
-        for v in self.values:
+        for v, wires in zip(self.values, self._operands, strict=True):
             if isinstance(v.op, Input):
                 x = raw[v.op.index]
-                found.append(x.astype(object) if wide and isinstance(x, np.ndarray) else x)
+                found.append(x.astype(object) if self._is_wide and isinstance(x, np.ndarray) else x)
             else:
-                wires = tuple(self.values[k].wire for k in v.operands)
                 found.append(v.op.evaluate(wires, *(found[k] for k in v.operands)))
         for see in _watchers:
             see(self, found)
         return [found[k] for k in self.outputs]
+
+    @cached_property
+    def _operands(self) -> tuple[tuple[Wire, ...], ...]:
+        """The wires that each value is computed from."""
+        return tuple(map(self.wires, range(len(self.values))))
+
+    @cached_property
+    def _is_wide(self) -> bool:
+        """Whether an int64 does not hold every integer that is met."""
+        return any(_reach(wires, v.wire) >= 1 << 62 for v, wires in zip(self.values, self._operands, strict=True))
 
 
 Watcher: TypeAlias = Callable[["Kernel", Sequence[Any]], None]

@@ -53,7 +53,7 @@ __all__ = [
 ]
 _MEMORIES = ("*.dat", "*.mem", "*.hex")
 _TAIL_LINES = 25
-_FEW_CYCLES = 10_000  # back to back: so few are simulated faster than optimised C++ is compiled
+_FEW_CYCLES = 25_000  # back to back: so few are simulated faster than optimised C++ is compiled
 
 
 @dataclass(frozen=True)

@@ -9,22 +9,18 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar, copy_context
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO
 
 from fpga_ml.errors import FpgaMlError
 
 _POLL_SECONDS = 0.02
 _TAIL_LINES = 25
 _KB_PER_MB = 1024
-Processes: TypeAlias = list[subprocess.Popen[str]]
-_lists: ContextVar[tuple[Processes, ...]] = ContextVar("lists of the processes that are run", default=())
 
 
 @dataclass(frozen=True)
@@ -53,12 +49,13 @@ def run(
     on_line: Callable[[str], None] | None = None,
     together: bool = False,
     log: Path | None = None,
+    running: list[subprocess.Popen[str]] | None = None,
 ) -> Ran:
     """Run to the end; a failure raises with the tool's own last lines.
 
     on_line: called with each line of stdout as it comes, without its end; together: what comes on stderr belongs to stdout, of a
     tool that has its errors on either; log: a file that gets all that the program says on either, as it says it, and stays when it
-    fails.
+    fails; running: gets the process, for who may have to end it.
     """
     with tempfile.TemporaryFile("w+", errors="replace") as errors, ExitStack() as files:
         kept = None if log is None else files.enter_context(log.open("w"))
@@ -76,8 +73,8 @@ def run(
             raise FpgaMlError(f"{what}: '{command.arguments[0]}' not found", do=do) from None
         with process:
             try:
-                for processes in _lists.get():
-                    processes.append(process)
+                if running is not None:
+                    running.append(process)
                 if timeout_s is not None:
                     timer.start()
                 for line in process.stdout or ():
@@ -150,31 +147,15 @@ def last_words(said: str) -> str:
 
 def run_all(commands: Sequence[Command], *, what: str, do: str, timeout_s: float | None = None) -> list[str]:
     """Several commands side by side, and the stdout of each; the first failure, or an interruption, ends the others and raises."""
-    running: Processes = []
-    with listed(running), ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        futures = [pool.submit(copy_context().run, partial(run, c, what=what, do=do, timeout_s=timeout_s)) for c in commands]
+    running: list[subprocess.Popen[str]] = []
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        futures = [pool.submit(run, c, what=what, do=do, timeout_s=timeout_s, running=running) for c in commands]
         try:
             return [future.result().stdout for future in futures]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            end_all(running, lambda: not all(future.done() for future in futures))
+            while not all(future.done() for future in futures):  # one may be about to start
+                for process in [*running]:
+                    _end(process)
+                time.sleep(_POLL_SECONDS)
             raise
-
-
-@contextmanager
-def listed(processes: Processes) -> Iterator[None]:
-    """While it lasts, the list gets all programs that are run by this thread and by those that have its context: for who may have to
-    end them."""
-    before = _lists.set((*_lists.get(), processes))
-    try:
-        yield
-    finally:
-        _lists.reset(before)
-
-
-def end_all(processes: Processes, more: Callable[[], bool]) -> None:
-    """End them, and those that follow as long as there may be more."""
-    while more():
-        for process in [*processes]:
-            _end(process)
-        time.sleep(_POLL_SECONDS)

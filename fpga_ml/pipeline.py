@@ -18,7 +18,7 @@ import numpy.typing as npt
 from fpga_ml.bridge.convert import Graph, convert
 from fpga_ml.bridge.convertible import check_model, check_target
 from fpga_ml.bridge.read_graph import EMULATED, read_graph
-from fpga_ml.config import STAGES, Config, Effort
+from fpga_ml.config import Config, Effort
 from fpga_ml.devices import PIPELINED, PLACED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.load import Source, load
@@ -45,6 +45,7 @@ from fpga_ml.simulate.emulate import Emulation, check_emulator, emulate
 from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.prove import Bench, check_ports, default_vectors, proof_vectors, raw_inputs
 from fpga_ml.simulate.travel import write_tests
+from fpga_ml.stages import Stages
 from fpga_ml.synthesise.project import synthesise
 from fpga_ml.synthesise.result import Synthesis
 from fpga_ml.toolchain.gxx import can_compile
@@ -188,18 +189,17 @@ def _target(output: Path | str | None, source: Source) -> Path:
     return Path(output) if output is not None else Path("hls_projects") / folder_name(source.name)
 
 
-def _check_asked(source: Source, config: Config, rtl: Foreign | None, stages: Mapping[str, str], target: Path) -> None:
+def _check_asked(source: Source, config: Config, rtl: Foreign | None, stages: Stages, target: Path) -> None:
     """Raise for what cannot be had on this machine, or not together, before any work."""
     check_target(config)
     _check_turns(config, rtl)
     check_writable(target)
     placers = [PLACED[d] for d in (*config.synth_devices, config.device) if d in PLACED and config.effort != "estimate"]
-    running = [stage for stage, state in stages.items() if state == "ran"]
-    check_tools(running, config.simulators, {p.family for p in placers})
+    check_tools(stages.running, config.simulators, {p.family for p in placers})
     if rtl is not None:
         top = config.identified(source.names, [name for name, _ in source.inputs]).project_name
         outputs = [] if source.model is None else [math.prod(t.shape[1:]) for t in source.model.outputs]
-        rtl.check(top, config.simulators if "cosim" in running else (), len(source.inputs), outputs)
+        rtl.check(top, config.simulators if stages.runs("cosim") else (), len(source.inputs), outputs)
 
 
 def _built(
@@ -208,7 +208,7 @@ def _built(
     asked: Config,
     target: Path,
     given: Foreign | None,
-    stages: dict[str, str],
+    stages: Stages,
     clock: _Clock,
 ) -> Project:
     """Under identifiers; asked: the configuration with the user's names; given: RTL in place of our own."""
@@ -218,19 +218,18 @@ def _built(
     failure: BaseException | None = None
     with fresh_folder(target) as folder:
         made = _software(source, samples, prepared, config, folder, target, given, stages, clock)
-        hardware = _Hardware(None, ())
         try:
-            hardware = _hardware(made, source.names, folder, given, stages, clock)
+            hardware = _hardware(made, source.names, folder, given, clock)
         except (FpgaMlError, KeyboardInterrupt) as error:
             if target.exists() or made.check is None:
                 raise
-            failure = _without_rtl(error, folder, target, stages)
-        build = made.build(source, asked, given, stages, hardware, dict(clock.timings_s))
+            hardware, failure = _without_rtl(error, folder, target, made.stages)
+        build = made.build(source, asked, given, hardware, dict(clock.timings_s))
         report = assemble(build)
         document.write(report, folder / "report.json")
     if failure is not None:
         raise failure
-    if stages["synth"] == "ran":
+    if hardware.stages.runs("synth"):
         report = _synthesised(target, config, clock)
     simulator = csim_of(made.graph, target) if made.check is not None else None
     return Project(
@@ -242,9 +241,10 @@ def _built(
 class _Software:
     """What is there before the RTL: the HLS project, what C-simulation and the emulator said of it, None where they did not run.
 
-    config: with the clock that was found; network: where that search has lowered it already.
+    stages: what can run, as far as is known; config: with the clock that was found; network: where that search has lowered it already.
     """
 
+    stages: Stages
     config: Config
     samples: Samples
     prepared: Prepared
@@ -260,7 +260,6 @@ class _Software:
         source: Source,
         asked: Config,
         given: Foreign | None,
-        stages: dict[str, str],
         hardware: _Hardware,
         timings_s: dict[str, float],
     ) -> Build:
@@ -268,16 +267,27 @@ class _Software:
         rtl = None if hardware.bench is None else hardware.bench.rtl
         told, seen = asked.replace(clock_ns=self.config.clock_ns), (self.check, self.emulation)
         return Build(
-            source, self.samples, self.prepared, self.graph, *seen, rtl, hardware.runs, told, stages, timings_s, given
+            source,
+            self.samples,
+            self.prepared,
+            self.graph,
+            *seen,
+            rtl,
+            hardware.runs,
+            told,
+            hardware.stages,
+            timings_s,
+            given,
         )
 
 
 @dataclass(frozen=True)
 class _Hardware:
-    """The RTL with what simulates it, None without, and what its simulations found."""
+    """The RTL with what simulates it, None without, what its simulations found, and which stages ran in the end."""
 
     bench: Bench | None
     runs: tuple[CosimResult, ...]
+    stages: Stages
 
 
 def _software(
@@ -288,34 +298,34 @@ def _software(
     folder: Path,
     target: Path,
     given: Foreign | None,
-    stages: dict[str, str],
+    stages: Stages,
     clock: _Clock,
 ) -> _Software:
     """The HLS project in `folder`, simulated as far as `stages` says."""
     with clock.stage("convert"):
         graph = convert(source, prepared, config, folder)
-        layers = _readable(graph, stages)
+        layers, stages = _readable(graph, stages)
     if source.model is None:
         samples = samples.labelled([shape for _, _, shape in graph.outputs], decides=False)
     check_interleaved(layers, config.project_name, config.interleave if layers else 1)
-    if config.arch == "stream" and stages["rtl"] == "ran":
+    if config.arch == "stream" and stages.runs("rtl"):
         check_interval(layers, graph.heads, config.project_name, config.interval_cycles)
     if given is not None and layers:
         check_ports(given, config.project_name, layers, graph.heads, graph.ports)
-    if layers and stages["rtl"] == "ran" and not config.force:
+    if layers and stages.runs("rtl") and not config.force:
         asked = (config.arch, config.interval_cycles)
-        check_size(layers, *asked, simulated=stages["cosim"] == "ran", model=source.name)
+        check_size(layers, *asked, simulated=stages.runs("cosim"), model=source.name)
     network = None
     if config.auto_clock or Budget(config.max_luts, config.max_dsps) != Budget():
-        network = _lowered(layers, graph, config, stages, clock)
+        network, stages = _lowered(layers, graph, config, stages, clock)
     if config.auto_clock:
         with clock.stage("clock"):
             config = _clocked(network, graph, config, stages)
     with clock.stage("write"):
         write_project(graph, folder, target, config.backend)
         _tell(source.names, *folder.rglob(f"{config.project_name}.cpp"))
-    made = _Software(config, samples, prepared, graph, layers, network)
-    if stages["csim"] == "ran":
+    made = _Software(stages, config, samples, prepared, graph, layers, network)
+    if stages.runs("csim"):
         with clock.stage("build csim"):
             csim = build_csim(graph, folder, config.backend)
         with clock.stage("csim"):
@@ -330,12 +340,12 @@ def _software(
     return made
 
 
-def _hardware(
-    made: _Software, names: Naming, folder: Path, given: Foreign | None, stages: dict[str, str], clock: _Clock
-) -> _Hardware:
+def _hardware(made: _Software, names: Naming, folder: Path, given: Foreign | None, clock: _Clock) -> _Hardware:
     """The RTL in `folder`, and the tests that travel with the project."""
     config, graph, layers, csim = made.config, made.graph, made.layers, made.csim
-    network = made.network or _lowered(layers, graph, config, stages, clock)
+    network, stages = made.network, made.stages
+    if network is None:
+        network, stages = _lowered(layers, graph, config, stages, clock)
     bench: Bench | None = None
     runs: tuple[CosimResult, ...] = ()
     if network is not None:
@@ -345,7 +355,7 @@ def _hardware(
             _tell(names, folder / "rtl" / f"{own.top}.sv")
             bench = Bench(own, layers, graph.heads, graph.ports, config.seed, config.simulators, given, network)
     proven: Vectors | None = None
-    if bench is not None and csim is not None and stages["cosim"] == "ran":
+    if bench is not None and csim is not None and stages.runs("cosim"):
         with clock.stage("cosim"):
             count = config.cosim_vectors or default_vectors(bench.rtl)
             x = raw_inputs(layers, [a[:count] for a in made.prepared.x])
@@ -355,21 +365,22 @@ def _hardware(
         with clock.stage("tests"):
             rtl = None if bench is None else bench.rtl
             write_tests(folder, config.project_name, config.backend, graph, csim, made.prepared.x, layers, rtl, proven)
-    return _Hardware(bench, runs)
+    return _Hardware(bench, runs, stages)
 
 
 def _without_rtl(
-    error: FpgaMlError | KeyboardInterrupt, folder: Path, target: Path, stages: dict[str, str]
-) -> BaseException:
-    """Where there was no project before, what had finished is kept: the HLS project and its C-simulation. Gives the error to raise."""
+    error: FpgaMlError | KeyboardInterrupt, folder: Path, target: Path, stages: Stages
+) -> tuple[_Hardware, BaseException]:
+    """Where there was no project before, what had finished is kept: the HLS project and its C-simulation. The second result is the error
+    to raise."""
     why = error.what if isinstance(error, FpgaMlError) else "interrupted"
-    stages |= {s: why for s in ("rtl", "cosim", "synth") if stages[s] == "ran"}
     for name in ("rtl", "sim", "tests"):
         shutil.rmtree(folder / name, ignore_errors=True)
     kept = f"'{target}' holds the HLS project and its C-simulation"
+    nothing = _Hardware(None, (), stages.without("rtl", why))
     if isinstance(error, FpgaMlError):
-        return FpgaMlError(error.what, where=error.where, do="; ".join(filter(None, (error.do, kept))))
-    return KeyboardInterrupt(kept)
+        return nothing, FpgaMlError(error.what, where=error.where, do="; ".join(filter(None, (error.do, kept))))
+    return nothing, KeyboardInterrupt(kept)
 
 
 def _samples(source: Source, data: Any, config: Config) -> Samples:
@@ -399,17 +410,13 @@ def _check_turns(config: Config, rtl: Path | str | Foreign | None) -> None:
     )
 
 
-def _stages(config: Config) -> dict[str, str]:
-    """{stage: 'ran' or why not}."""
-    asked = config.stages
-    stages = {stage: "ran" if stage in asked else f"not asked for (--until {asked[-1]})" for stage in STAGES}
-    if "csim" in asked and not can_compile(config.backend):
-        stages["csim"] = f"a {config.backend} project compiles only with its vendor's compiler"
-    if "emulate" in asked and config.backend not in EMULATED:
-        stages["emulate"] = f"the emulator follows the C++ of {' and '.join(EMULATED)} projects"
-    for before, stage in (("csim", "emulate"), ("emulate", "rtl"), ("rtl", "cosim"), ("rtl", "synth")):
-        if stages[stage] == "ran" and stages[before] != "ran":
-            stages[stage] = f"needs {before}, which did not run"
+def _stages(config: Config) -> Stages:
+    """What was asked for, without what the backend's projects cannot have."""
+    stages = Stages.of(config.stages)
+    if config.backend not in EMULATED:
+        stages = stages.without("emulate", f"the emulator follows the C++ of {' and '.join(EMULATED)} projects")
+    if not can_compile(config.backend):
+        stages = stages.without("csim", f"a {config.backend} project compiles only with its vendor's compiler")
     return stages
 
 
@@ -424,44 +431,40 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _readable(graph: Graph, stages: dict[str, str]) -> tuple[Layer, ...]:
-    """The graph as typed layers where the emulator is to run; () where it is not, with the reason in `stages`."""
-    if stages["emulate"] != "ran":
-        return ()
+def _readable(graph: Graph, stages: Stages) -> tuple[tuple[Layer, ...], Stages]:
+    """The graph as typed layers where the emulator is to run; () where it is not, with the reason in the stages."""
+    if not stages.runs("emulate"):
+        return (), stages
     try:
-        return read_graph(graph)
+        return read_graph(graph), stages
     except FpgaMlError as error:
-        stages["emulate"] = error.what
-        for stage in [s for s in ("rtl", "cosim", "synth") if stages[s] == "ran"]:
-            stages[stage] = "needs emulate, which did not run"
-        return ()
+        return (), stages.without("emulate", error.what)
 
 
 def _lowered(
-    layers: tuple[Layer, ...], graph: Graph, config: Config, stages: dict[str, str], clock: _Clock
-) -> Network | None:
-    """The network that becomes RTL; None where RTL is not to be made or cannot be, with the reason in `stages`."""
-    if not layers or stages["rtl"] != "ran":
-        return None
+    layers: tuple[Layer, ...], graph: Graph, config: Config, stages: Stages, clock: _Clock
+) -> tuple[Network | None, Stages]:
+    """The network that becomes RTL; None where RTL is not to be made or cannot be, with the reason in the stages."""
+    if not layers or not stages.runs("rtl"):
+        return None, stages
     ask = partial(lower, layers, graph.ports, graph.heads, config.project_name, config.arch, interleave=config.interleave)
     budget = Budget(config.max_luts, config.max_dsps)
     try:
         with clock.stage("lower"):
             if budget == Budget():
-                return ask(config.interval_cycles)
-            return fitting(ask, config.interval_cycles or shortest_interval(layers, graph.heads, config.arch), budget)
+                return ask(config.interval_cycles), stages
+            shortest = config.interval_cycles or shortest_interval(layers, graph.heads, config.arch)
+            return fitting(ask, shortest, budget), stages
     except FpgaMlError as error:
         if budget != Budget():
             raise
-        stages["rtl"] = error.what
-        stages |= {s: "needs rtl, which did not run" for s in ("cosim", "synth") if stages[s] == "ran"}
-        return None
+        return None, stages.without("rtl", error.what)
 
 
-def _clocked(network: Network | None, graph: Graph, config: Config, stages: dict[str, str]) -> Config:
+def _clocked(network: Network | None, graph: Graph, config: Config, stages: Stages) -> Config:
     """With the clock for which the network answers soonest, which the HLS project gets too."""
     if network is None:
-        raise FpgaMlError(f"no clock can be searched without RTL: {stages['rtl']}", do="give --clock-ns a number")
+        raise FpgaMlError(f"no clock can be searched without RTL: {stages.text('rtl')}", do="give --clock-ns a number")
     found = config.replace(clock_ns=soonest_clock_ns(network, config.arch, PIPELINED[config.device]))
     graph.set_clock(found.clock_ns)
     return found

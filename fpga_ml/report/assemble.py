@@ -23,6 +23,7 @@ from fpga_ml.simulate.compare import Check
 from fpga_ml.simulate.cosim import CosimResult
 from fpga_ml.simulate.emulate import Emulation
 from fpga_ml.simulate.foreign import Foreign
+from fpga_ml.stages import Stages
 
 Array = npt.NDArray[np.float64]
 
@@ -41,7 +42,7 @@ class Build:
     rtl: Rtl | None
     runs: tuple[CosimResult, ...]
     config: Config
-    stages: dict[str, str]
+    stages: Stages
     timings_s: dict[str, float]
     given: Foreign | None = None
 
@@ -94,7 +95,7 @@ def assemble(build: Build) -> dict[str, Any]:
         "synth": [],
         "metrics": _metrics(build),
         **_looks(build),
-        "stages": build.stages,
+        "stages": build.stages.as_json(),
         "notes": [*build.graph.notes, *_completed(build), *_wide(build)],
         "timings_s": build.timings_s,
     }

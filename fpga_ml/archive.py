@@ -28,7 +28,8 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 
 
 def check_growth(path: Path, size: int, packed: int) -> None:
-    """Raise FpgaMlError for a file that would take more memory than there is for it, or grow more than numbers do. size, packed: bytes."""
+    """Raise FpgaMlError for a file that would take more memory than there is for it, or grow more than numbers do. size,
+    packed: bytes."""
     most = int(min(MOST_BYTES, MOST_MEMORY * memory_bytes()))
     if size > most:
         raise FpgaMlError(
@@ -89,7 +90,8 @@ def names_of_arrays(path: Path, do: str) -> list[str]:
 
 
 def read_arrays(path: Path, do: str) -> dict[str, npt.NDArray[Any]]:
-    """{name: array} of an .npz; {"x": array} of an .npy. Raises FpgaMlError for a file that is neither, or that grows beyond bounds."""
+    """{name: array} of an .npz; {"x": array} of an .npy. Raises FpgaMlError for a file that is neither, or that grows beyond
+    bounds."""
     try:
         with path.open("rb") as file:
             packed = file.read(2) == b"PK"

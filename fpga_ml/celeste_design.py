@@ -40,7 +40,8 @@ class Table:
 
 @dataclass(frozen=True)
 class Entries:
-    """values[i], or values[i] + slopes[i] * remainder, with slopes to the next entry; raw. slopes: None: not interpolated."""
+    """values[i], or values[i] + slopes[i] * remainder, with slopes to the next entry; raw. slopes: None: not
+    interpolated."""
 
     values: Ints
     slopes: Ints | None
@@ -64,10 +65,10 @@ def rounded(raw: Ints, bits: int) -> Ints:
 class Design:
     """Bits of everything; `_fraction`: below the binary point, `_integer`: above it, without the sign.
 
-    coefficient: of C_k, whose constants, slopes (of x, y) and curvatures (of x^2, xy, y^2) have ranges of their own; exponent:
-    q_k = C_k . m rounded; rate: of counts, background, G_k and their sum E in electrons; residual: t = (count - E) / E;
-    product: t G_k. exp: of 2^x for x in [0, 1); reciprocal: of 1 / x for x in [1, 2), not above 1; chi: of t in [-1, 3),
-    beyond which each octave of 1 + t has half as many entries.
+    coefficient: of C_k, whose constants, slopes (of x, y) and curvatures (of x^2, xy, y^2) have ranges of their own;
+    exponent: q_k = C_k . m rounded; rate: of counts, background, G_k and their sum E in electrons; residual: t = (count - E)
+    / E; product: t G_k. exp: of 2^x for x in [0, 1); reciprocal: of 1 / x for x in [1, 2), not above 1; chi: of t in [-1,
+    3), beyond which each octave of 1 + t has half as many entries.
     """
 
     coefficient_fraction: int
@@ -191,8 +192,8 @@ class Design:
 
     @property
     def deviance_fraction(self) -> int:
-        """Of (count - E) t chi(t): exact behind the rounding of (count - E) t to the rate's, or fewer where sums of it would be
-        too wide."""
+        """Of (count - E) t chi(t): exact behind the rounding of (count - E) t to the rate's, or fewer where sums of it would
+        be too wide."""
         return min(self.rate_fraction + self.chi.fraction, _DEVIANCE_FRACTION)
 
     @property
@@ -274,8 +275,8 @@ def _entries(
 
 
 def _sum_type(integer: int, fraction: int, weight: int) -> FixedType:
-    """Of a sum of values with so many integer bits, sign included, times weights that add up to `weight` in magnitude: all of
-    its fraction that a double holds."""
+    """Of a sum of values with so many integer bits, sign included, times weights that add up to `weight` in magnitude: all
+    of its fraction that a double holds."""
     integer += math.ceil(math.log2(weight))
     if integer + fraction > _WORD_BITS:
         raise FpgaMlError(

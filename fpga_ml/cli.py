@@ -34,7 +34,8 @@ _MODELS = Path("models")
 
 
 class _Group(click.Group):
-    """Turns an error into one message and an exit code; a traceback only with --debug. A kill is an interruption like Ctrl-C."""
+    """Turns an error into one message and an exit code; a traceback only with --debug. A kill is an interruption like
+    Ctrl-C."""
 
     def invoke(self, ctx: click.Context) -> Any:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -67,38 +68,62 @@ def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.argument("model", type=path),
-            click.option("--weights", type=path, help="Weights of a model.json."),
-            click.option("--data", type=path, help="npz with x (or one array an input) and optionally y."),
-            click.option("--config", "config_path", type=path, help="fpga_ml.toml; default: the model folder's own."),
-            click.option("-o", "--output", type=path, help="Project folder; default hls_projects/NAME."),
+            click.option("--weights", type=path, help="Weights file (.h5) of a model given as .json."),
             click.option(
-                "--arch", type=click.Choice(list(ARCHITECTURES)), help="Interface: all at once, or a pixel a beat."
+                "--data", type=path, help="Samples: an .npz with x (or one array per input) and optionally labels y."
+            ),
+            click.option(
+                "--config", "config_path", type=path, help="Settings file; default: fpga_ml.toml in the model's folder."
+            ),
+            click.option("-o", "--output", type=path, help="Project folder to write; default: hls_projects/NAME."),
+            click.option(
+                "--arch",
+                type=click.Choice(list(ARCHITECTURES)),
+                help="parallel: all inputs in one clock cycle. stream: one pixel or time step per transfer.",
             ),
             click.option("--backend", help="hls4ml backend: Vitis, Vivado, Quartus, oneAPI, Catapult, Libero."),
-            click.option("--part", help="FPGA part, as the vendor names it."),
-            click.option("--clock-ns", help="Clock period in ns; auto: the one with which our RTL answers soonest."),
+            click.option("--part", help="FPGA part number for the HLS project, as the vendor writes it."),
+            click.option("--clock-ns", help="Clock period in ns; auto: the period that gives the RTL the lowest latency."),
             click.option(
                 "--device", type=click.Choice(list(PIPELINED)), help="Target device; its delay model sets the pipelining."
             ),
-            click.option("--bits", type=int, help="Width of tensors that carry no quantizer."),
-            click.option("--reuse-factor", type=int, help="How often a multiplier is used per inference."),
+            click.option("--bits", type=int, help="Bits of weights and activations that have no quantizer."),
+            click.option("--reuse-factor", type=int, help="How many products share one multiplier (hls4ml's ReuseFactor)."),
             click.option(
-                "--interval-cycles", type=int, help="Cycles between two inferences of our RTL; layers share hardware for it."
+                "--interval-cycles", type=int, help="Clock cycles between two inferences; layers share hardware to match."
             ),
-            click.option("--interleave", type=int, help="Sequences that take turns in a stream, step by step."),
-            click.option("--frame-last", is_flag=True, default=None, help="Streams with TLAST; wrong lengths are flagged."),
-            click.option("--max-luts", type=int, help="Share hardware until it takes at most so many LUTs, by estimate."),
-            click.option("--max-dsps", type=int, help="Share hardware until it has at most so many multipliers."),
-            click.option("--simulator", "simulators", multiple=True, help="Of our RTL: verilator, icarus; default: both."),
-            click.option("--strategy", help="latency, resource, resource_unrolled or distributed_arithmetic."),
-            click.option("--vectors", type=int, help="Samples to simulate."),
             click.option(
-                "--synth-device", "synth_devices", multiple=True, help="With --until synth: what for, if not --device."
+                "--interleave", type=int, help="Number of sequences that a recurrent stream processes in turn, step by step."
             ),
-            click.option("--effort", type=click.Choice(EFFORTS), help="Of synthesis: estimate, place or route."),
-            click.option("--time-limit", "time_limit_s", type=float, help="Of synthesis, seconds a device."),
-            click.option("--jobs", type=int, help="Threads of C-simulation; 0: one a core."),
-            click.option("--force", is_flag=True, default=None, help="Build also what is estimated to be too large."),
+            click.option(
+                "--frame-last",
+                is_flag=True,
+                default=None,
+                help="Streams have TLAST, and frames of a wrong length are flagged.",
+            ),
+            click.option("--max-luts", type=int, help="Limit on estimated LUTs; layers share hardware to meet it."),
+            click.option("--max-dsps", type=int, help="Limit on multipliers; layers share hardware to meet it."),
+            click.option(
+                "--simulator", "simulators", multiple=True, help="Simulator of the RTL, verilator or icarus; default: both."
+            ),
+            click.option(
+                "--strategy", help="hls4ml strategy: latency, resource, resource_unrolled or distributed_arithmetic."
+            ),
+            click.option("--vectors", type=int, help="Number of samples to simulate."),
+            click.option(
+                "--synth-device",
+                "synth_devices",
+                multiple=True,
+                help="With --until synth: device to synthesise for, if not --device.",
+            ),
+            click.option("--effort", type=click.Choice(EFFORTS), help="How far to run synthesis: estimate, place or route."),
+            click.option(
+                "--time-limit", "time_limit_s", type=float, help="Time limit for synthesis, in seconds per device."
+            ),
+            click.option("--jobs", type=int, help="Threads for C-simulation; 0: one per core."),
+            click.option(
+                "--force", is_flag=True, default=None, help="Build even if the estimated size or time is too large."
+            ),
             click.option("--json", "as_json", is_flag=True, help="Print report.json on stdout and nothing else."),
         )
     ):
@@ -202,10 +227,19 @@ def rtl(**options: Any) -> None:
 @click.option("--rtl", type=click.Path(path_type=Path), help="Verilog to simulate instead of ours (a vendor's syn/verilog).")
 @click.option("--rtl-top", default="", metavar="NAME", help="With --rtl: its top module; default: the project's name.")
 @click.option(
-    "--port", "ports", multiple=True, metavar="OURS=THEIRS", help="With --rtl: what it calls a port; one or several."
+    "--port",
+    "ports",
+    multiple=True,
+    metavar="OURS=THEIRS",
+    help="With --rtl: the name of a port in that RTL; may be repeated.",
 )
 @click.option("--skip", multiple=True, type=click.Choice(("resets", "idle")), help="With --rtl: a check to leave out.")
-@click.option("--flush", default=0, metavar="N", help="With --rtl: N vectors more, which push the last outputs out.")
+@click.option(
+    "--flush",
+    default=0,
+    metavar="N",
+    help="With --rtl: send N more vectors, for pipelines that output a frame only when the next one comes.",
+)
 def cosim(rtl: Path | None, rtl_top: str, ports: tuple[str, ...], skip: tuple[str, ...], flush: int, **options: Any) -> None:
     """Build MODEL up to RTL simulation: Verilator and Icarus against C-simulation."""
     from fpga_ml.simulate.foreign import Foreign, ports_given
@@ -223,15 +257,24 @@ def cosim(rtl: Path | None, rtl_top: str, ports: tuple[str, ...], skip: tuple[st
 @click.option(
     "--tool", default="open", help="open (Yosys and nextpnr; default), vivado, quartus, or vitis: the HLS project."
 )
-@click.option("--device", "devices", multiple=True, help="What for; several times for several. Default: the project's own.")
-@click.option("--effort", type=click.Choice(EFFORTS), help="How far; default: estimate, and route for vivado and quartus.")
-@click.option("--steps", help="Of vitis: csim,synth,cosim,export (default), vsynth.")
+@click.option(
+    "--device",
+    "devices",
+    multiple=True,
+    help="Device to synthesise for; may be repeated. Default: the device of the project.",
+)
+@click.option(
+    "--effort",
+    type=click.Choice(EFFORTS),
+    help="How far to run synthesis; default: estimate, or route for vivado and quartus.",
+)
+@click.option("--steps", help="With --tool vitis: steps to run, of csim,synth,cosim,export,vsynth; default: the first four.")
 @click.option(
     "--only",
     type=click.Choice(("scripts", "reports")),
-    help="Write a vendor's scripts, or read the reports of a run by hand.",
+    help="scripts: write the vendor tool's scripts. reports: read the reports of a run that you started.",
 )
-@click.option("--time-limit", type=float, help="Seconds a device.")
+@click.option("--time-limit", type=float, help="Time limit in seconds per device.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results, as in report.json, on stdout and nothing else.")
 def synth(
     project: Path,
@@ -266,11 +309,11 @@ def synth(
 
 @main.command()
 @click.argument("project", type=click.Path(path_type=Path))
-@click.option("--board", default="ulx3s-85f", help="Which; default: ulx3s-85f.")
-@click.option("--line", default="uart", help="To the host, uart or spi; default: uart.")
-@click.option("--baud", type=click.IntRange(1), default=1_000_000, help="Bits a second on the line; default: 1,000,000.")
-@click.option("--only", type=click.Choice(("sources",)), help="Write the shell and its pins, no bitstream.")
-@click.option("--time-limit", type=float, help="Seconds.")
+@click.option("--board", default="ulx3s-85f", help="Board; default: ulx3s-85f.")
+@click.option("--line", default="uart", help="Connection to the host, uart or spi; default: uart.")
+@click.option("--baud", type=click.IntRange(1), default=1_000_000, help="Baud rate of the UART; default: 1,000,000.")
+@click.option("--only", type=click.Choice(("sources",)), help="Write the sources and pin constraints, but no bitstream.")
+@click.option("--time-limit", type=float, help="Time limit in seconds.")
 def board(project: Path, board: str, line: str, baud: int, only: str | None, time_limit: float | None) -> None:
     """Put the RTL of a PROJECT folder into a bitstream, behind a line that fpga_ml.board talks to."""
     from fpga_ml.board.build import build, write_sources

@@ -85,10 +85,16 @@ def _section(value: Any) -> Any:
 class Config:
     """The whole configuration. Units are in the names; widths in bits. Raises FpgaMlError for a value that is not allowed.
 
-    backend: hls4ml's; part: None for the backend's default; auto_clock: in place of clock_ns the period with which the RTL answers soonest;
-    device: whose delays our own RTL is pipelined for; bits: width of calibrated tensors (weight_bits for
-    weights, where they differ); vectors: samples simulated, cosim_vectors: in RTL, besides the corners (None: up to 100, as many as 5,000 cycles take);
-    simulators: of RTL; interval_cycles: between two inferences of our RTL, for which layers share hardware (None: reuse_factor says); max_luts, max_dsps: by estimate, for which the shortest interval is found; interleave: sequences that take turns in a stream, to fill the pipelines of recurrent layers; frame_last: our streams have TLAST, and frames of a wrong length are flagged; until: the last stage, which then has to run (None: up to cosim, as far as the backend and the model allow); synth_devices: that the RTL is synthesised for (none: `device`), effort: how far, time_limit_s: for each; force: build also what is estimated to be too large; jobs: threads of C-simulation, 0 for one a core.
+    backend: hls4ml's; part: None for the backend's default; auto_clock: in place of clock_ns, the period that gives the RTL
+    the lowest latency; device: whose delays our own RTL is pipelined for; bits: width of calibrated tensors (weight_bits for
+    weights, where they differ); vectors: samples simulated, cosim_vectors: in RTL, besides the corners (None: up to 100, as
+    many as 5,000 cycles take); simulators: of RTL; interval_cycles: between two inferences of our RTL, for which layers
+    share hardware (None: reuse_factor says); max_luts, max_dsps: by estimate, for which the shortest interval is found;
+    interleave: sequences that take turns in a stream, to fill the pipelines of recurrent layers; frame_last: our streams
+    have TLAST, and frames of a wrong length are flagged; until: the last stage, which then has to run (None: up to cosim, as
+    far as the backend and the model allow); synth_devices: that the RTL is synthesised for (none: `device`), effort: how
+    far, time_limit_s: for each; force: build also what is estimated to be too large; jobs: threads of C-simulation, 0 for
+    one a core.
     """
 
     backend: Named = "Vitis"
@@ -149,7 +155,8 @@ class Config:
         return dataclasses.replace(self, **{k: v for k, v in changes.items() if v is not None})
 
     def identified(self, names: Naming, inputs: Iterable[str]) -> Config:
-        """With identifiers in the place of the user's names: of layers, and of the project; inputs: the model's, as the user calls them."""
+        """With identifiers in the place of the user's names: of layers, and of the project; inputs: the model's, as the user
+        calls them."""
         layers = {names.identifier(name): layer for name, layer in self.layers.items()}
         top = top_name(self.project_name, [names.identifier(name) for name in inputs])
         return dataclasses.replace(self, project_name=top, layers=MappingProxyType(layers))

@@ -30,7 +30,8 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """The first name that is the word but for one slip of the pen (a letter more, less, other, or two exchanged), case aside."""
+    """The first name that is the word but for one slip of the pen (a letter more, less, other, or two exchanged), case
+    aside."""
     return next((name for name in sorted(known) if _one_slip(word.lower(), name.lower())), None)
 
 

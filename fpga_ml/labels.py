@@ -1,4 +1,5 @@
-"""Labels, checked against the model's outputs before any work: class numbers of the first output, or targets of all outputs."""
+"""Labels, checked against the model's outputs before any work: class numbers of the first output, or targets of all
+outputs."""
 
 from __future__ import annotations
 
@@ -18,9 +19,10 @@ Shape = tuple[int, ...]
 def checked_labels(y: Array, outputs: Sequence[Shape], origin: str, *, decides: bool) -> Array:
     """Class numbers (N, ...) as int64, or targets (N, ...) as float64; which of both it is, the type tells.
 
-    y: class numbers, one-hot rows (N, classes), or targets; outputs: shapes of the model's outputs without N; decides: whether the first
-    is a softmax or one sigmoid. Where it decides, labels are class numbers. Where it does not, whole numbers are class numbers too, one
-    for each set of scores; for a single score that is no sigmoid only if they are 0 and 1. Raises FpgaMlError for all others.
+    y: class numbers, one-hot rows (N, classes), or targets; outputs: shapes of the model's outputs without N; decides:
+    whether the first is a softmax or one sigmoid. Where it decides, labels are class numbers. Where it does not, whole
+    numbers are class numbers too, one for each set of scores; for a single score that is no sigmoid only if they are 0 and
+    1. Raises FpgaMlError for all others.
     """
     where = f"array 'y', {origin}"
     _check_numbers(y, where)

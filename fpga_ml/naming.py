@@ -1,8 +1,8 @@
 """From the names that users give to identifiers that C++, SystemVerilog, hls4ml and file systems take, and back.
 
-A name that is such an identifier stays as it is. Any other becomes what is readable of it and a mark, `_id` with digits of its hash: two
-names never share an identifier. Identifiers are given where a model is read, names are put back where a person reads; no stage
-between needs to know.
+A name that is such an identifier stays as it is. Any other becomes what is readable of it and a mark, `_id` with digits of
+its hash: two names never share an identifier. Identifiers are given where a model is read, names are put back where a person
+reads; no stage between needs to know.
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ _CPP = """
     volatile wchar_t xor_eq
 """
 KEYWORDS = frozenset((_SYSTEMVERILOG + _CPP).split())
-# Ports and signals of our RTL; what hls4ml 1.3.0 gives names of its own (its UniqueName holds the letters of `input`); names X of
-# which X_t is a type of the C library or of nnet_utils, or begins one: a layer's types are called NAME_t, NAME_result_t, ...
+# Ports and signals of our RTL; what hls4ml 1.3.0 gives names of its own (its UniqueName holds the letters of `input`); names
+# X of which X_t is a type of the C library or of nnet_utils, or begins one: a layer's types are called NAME_t,
+# NAME_result_t, ...
 _OURS = "clk rst start done busy token result given held pipeline flight fifo unit step fold model"
 _HLS4ML = "i n p u t inputs outputs input1 output1 model_default weights layer config"
 _TYPES = """
@@ -69,8 +70,8 @@ _RESERVED = KEYWORDS | frozenset(f"{_OURS} {_HLS4ML} {_TYPES}".split())
 _RESERVED_SHAPES = re.compile(r"layer\d+(_.*)?|ap_.*|ac_.*|u?int(_fast|_least)?\d+|pthread.*")
 # What hls4ml puts before the name of a layer.
 _BEFORE = re.compile(r"((clone|repack|bn|bnbt|broadcast|zp1d|zp2d|compressed|exponent)_)+")
-# Names of inputs and projects stand in the C++ as they are: as variables, functions, files. Macros of the C library that have small
-# letters, its variables, namespaces, what hls4ml's and our own C++ declare beside them; the rest are macros.
+# Names of inputs and projects stand in the C++ as they are: as variables, functions, files. Macros of the C library that
+# have small letters, its variables, namespaces, what hls4ml's and our own C++ declare beside them; the rest are macros.
 _WORDS = """
     alloca assert assert_perror errno linux unix issubnormal math_errhandling offsetof stderr stdin stdout strdupa
     strndupa be16toh be32toh be64toh htobe16 htobe32 htobe64 htole16 htole32 htole64 le16toh le32toh le64toh
@@ -140,8 +141,8 @@ class Naming:
     def of(cls, names: Sequence[str], variables: Collection[str] = (), repeated: Collection[str] = ()) -> Naming:
         """names: all of a model; variables: those of its inputs; repeated: of layers that are called more than once.
 
-        hls4ml and our stages call what they make of a layer NAME_relu, NAME_round, NAME_1 and so on, and hls4ml takes large letters for
-        small ones: a name that may be such a one of another's is no identifier either.
+        hls4ml and our stages call what they make of a layer NAME_relu, NAME_round, NAME_1 and so on, and hls4ml takes large
+        letters for small ones: a name that may be such a one of another's is no identifier either.
         """
         every = list(dict.fromkeys(names))
         small, several = {n.lower() for n in every}, {n.lower() for n in repeated}
@@ -163,7 +164,8 @@ class Naming:
         return self._identifiers.get(name, name)
 
     def shown(self, value: Any) -> Any:
-        """A text, or what a report is made of, with the users' names in place of identifiers, those of what was made of a layer too."""
+        """A text, or what a report is made of, with the users' names in place of identifiers, those of what was made of a
+        layer too."""
         if isinstance(value, str):
             return self._pattern.sub(lambda found: self.names[found[0]], value) if self.names else value
         if isinstance(value, dict):

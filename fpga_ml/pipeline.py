@@ -74,12 +74,12 @@ class _Silent:
 
 @dataclass(frozen=True)
 class Project:
-    """A finished build. folder: the HLS project; report: what report.json holds; inputs: (name, shape) of each; x: the samples as the
-    hardware receives them, (N, ...) an input; outputs: {float | quantised | csim: (N, ...) an output} of them, as far as it ran;
-    bench: what simulates its RTL.
+    """A finished build. folder: the HLS project; report: what report.json holds; inputs: (name, shape) of each; x: the
+    samples as the hardware receives them, (N, ...) an input; outputs: {float | quantised | csim: (N, ...) an output} of
+    them, as far as it ran; bench: what simulates its RTL.
 
-    `csim`, `emulate` and `cosim` take samples as `compile` does, and raise FpgaMlError for those that do not fit the model's inputs, or
-    where that stage did not run. Values are first converted to the input type as the hardware does it.
+    `csim`, `emulate` and `cosim` take samples as `compile` does, and raise FpgaMlError for those that do not fit the model's
+    inputs, or where that stage did not run. Values are first converted to the input type as the hardware does it.
     """
 
     folder: Path
@@ -124,7 +124,8 @@ class Project:
     def synth(
         self, device: str | None = None, *, effort: Effort = "estimate", time_limit_s: float | None = None
     ) -> Synthesis:
-        """Synthesise the RTL, into the report too; device: of fpga_ml.synthesise.parts, by default the one it was pipelined for."""
+        """Synthesise the RTL, into the report too; device: of fpga_ml.synthesise.parts, by default the one it was pipelined
+        for."""
         found = synthesise(self.folder, device=device, effort=effort, time_limit_s=time_limit_s)
         self.report["synth"] = document.read(self.folder)["synth"]
         return found
@@ -148,11 +149,11 @@ def compile(
     """A trained model as an HLS project with a C-simulation that is compared with the model bit for bit.
 
     model: a Keras model, a path to one (.keras, .h5, .json with `weights`) or a folder under models/. data: samples to
-    calibrate on and to simulate: an array (N, ...), a dict of arrays, a path to .npz; None for the folder's own, else
-    random numbers. config: by default the folder's fpga_ml.toml. output: the project's folder, by default
-    hls_projects/NAME. rtl: a folder of Verilog, a vendor's `syn/verilog` say, to simulate in place of our own RTL; `Foreign.of`
-    (fpga_ml.simulate.foreign) for one with ports or behaviour of its own. Raises FpgaMlError; the folder then stays as it was. Where
-    there was none and C-simulation had ended, it keeps the HLS project; so it does when the build is interrupted.
+    calibrate on and to simulate: an array (N, ...), a dict of arrays, a path to .npz; None for the folder's own, else random
+    numbers. config: by default the folder's fpga_ml.toml. output: the project's folder, by default hls_projects/NAME. rtl: a
+    folder of Verilog, a vendor's `syn/verilog` say, to simulate in place of our own RTL; `Foreign.of`
+    (fpga_ml.simulate.foreign) for one with ports or behaviour of its own. Raises FpgaMlError; the folder then stays as it
+    was. Where there was none and C-simulation had ended, it keeps the HLS project; so it does when the build is interrupted.
     """
     _check_kinds(data, config, rtl, weights=weights, output=output)
     clock = _Clock(watcher or _Silent())
@@ -239,9 +240,11 @@ def _built(
 
 @dataclass(frozen=True)
 class _Software:
-    """What is there before the RTL: the HLS project, what C-simulation and the emulator said of it, None where they did not run.
+    """What is there before the RTL: the HLS project, what C-simulation and the emulator said of it, None where they did not
+    run.
 
-    stages: what can run, as far as is known; config: with the clock that was found; network: where that search has lowered it already.
+    stages: what can run, as far as is known; config: with the clock that was found; network: where that search has lowered
+    it already.
     """
 
     stages: Stages
@@ -371,8 +374,8 @@ def _hardware(made: _Software, names: Naming, folder: Path, given: Foreign | Non
 def _without_rtl(
     error: FpgaMlError | KeyboardInterrupt, folder: Path, target: Path, stages: Stages
 ) -> tuple[_Hardware, BaseException]:
-    """Where there was no project before, what had finished is kept: the HLS project and its C-simulation. The second result is the error
-    to raise."""
+    """Where there was no project before, what had finished is kept: the HLS project and its C-simulation. The second result
+    is the error to raise."""
     why = error.what if isinstance(error, FpgaMlError) else "interrupted"
     for name in ("rtl", "sim", "tests"):
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -462,7 +465,7 @@ def _lowered(
 
 
 def _clocked(network: Network | None, graph: Graph, config: Config, stages: Stages) -> Config:
-    """With the clock for which the network answers soonest, which the HLS project gets too."""
+    """With the clock of the lowest latency, which the HLS project gets too."""
     if network is None:
         raise FpgaMlError(f"no clock can be searched without RTL: {stages.text('rtl')}", do="give --clock-ns a number")
     found = config.replace(clock_ns=soonest_clock_ns(network, config.arch, PIPELINED[config.device]))

@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 
 def progress_bar() -> Progress:
-    """A bar with a description, a count and the time so far; it is gone when it ends. It draws nothing where stderr is no terminal."""
+    """A bar with a description, a count and the time so far; it is gone when it ends. It draws nothing where stderr is no
+    terminal."""
     columns = (SpinnerColumn(), TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = Console(stderr=True)
     return Progress(

@@ -27,7 +27,8 @@ _LABELS = ("y", "label", "labels", "target", "targets", "truth", "class", "class
 
 @dataclass(frozen=True)
 class Samples:
-    """x: one array (N, ...) per input; y: class numbers (N, ...) of type int64, or targets of type float64, None without; origin: where from."""
+    """x: one array (N, ...) per input; y: class numbers (N, ...) of type int64, or targets of type float64, None without;
+    origin: where from."""
 
     x: tuple[Array, ...]
     y: npt.NDArray[Any] | None
@@ -54,9 +55,10 @@ class Samples:
 def load_samples(data: Any, inputs: Inputs, seed: int, more: Collection[str] = ()) -> Samples:
     """From a path to .npz or .npy, an array, a dict of arrays, or None for random numbers (normal, unit width).
 
-    An npz holds `x`, or one array per input by its name, and optionally `y`. Arrays stored as integer codes carry
-    `x_scale` and `x_offset` beside them: value = code * scale + offset. What the model has an input of the name of is that input.
-    more: names of arrays that may be there besides. Raises FpgaMlError for any other name, and for arrays that do not fit the inputs.
+    An npz holds `x`, or one array per input by its name, and optionally `y`. Arrays stored as integer codes carry `x_scale`
+    and `x_offset` beside them: value = code * scale + offset. What the model has an input of the name of is that input.
+    more: names of arrays that may be there besides. Raises FpgaMlError for any other name, and for arrays that do not fit
+    the inputs.
     """
     if data is None:
         rng = np.random.default_rng(seed)

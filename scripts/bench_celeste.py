@@ -3,8 +3,8 @@
 python scripts/bench_celeste.py [--keep FOLDER] [--cpu-only]
 
 A kernel's rate is the pixels of a patch over the interval between patches that both simulators measured, at the clock that
-synthesis found: of place and route for a star. For star and galaxy an ECP5-85k has too few multipliers, and no open tool places
-for what is larger: that clock is the delay model's. Projects that FOLDER holds already are not built again.
+synthesis found: of place and route for a star. For star and galaxy an ECP5-85k has too few multipliers, and no open tool
+places for what is larger: that clock is the delay model's. Projects that FOLDER holds already are not built again.
 """
 
 from __future__ import annotations

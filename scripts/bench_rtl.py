@@ -195,7 +195,8 @@ class Synthesis:
 def as_fast(layers: Sequence[Layer], heads: Sequence[str], limit_ns: float, synthesised: Synthesis, folder: Path) -> Result:
     """Ours with a longest path of at most the limit, or what came of the last try.
 
-    Yosys joins sums that no register parts, without regard to which operand comes late, so a tenth is left for that at first.
+    Yosys joins sums that no register parts, without regard to which operand comes late, so a tenth is left for that at
+    first.
     """
     clock_ns = tenths(FIRST_TRY * limit_ns)
     for _ in range(TRIES):

@@ -1,6 +1,7 @@
 """Random networks through the compiler: scripts/fuzz.py --seeds 0-299 [--until cosim] [--json FILE].
 
-A seed gives the same network in every run of the same commit. Each seed is built in a process of its own and gets one verdict:
+A seed gives the same network in every run of the same commit. Each seed is built in a process of its own and gets one
+verdict:
 
   agreed        every simulation that ran gave the same bits
   refused       fpga_ml gave an error message, or a stage did not run and the report says why
@@ -16,8 +17,8 @@ The last four are finds; with one the exit code is 1. What is printed at the end
   refused                     how often each message was given, without names and numbers
   then each find, with its seed, its layers and what went wrong
 
-The outcomes go to a file, a JSON line each (fuzzing.Outcome). A run leaves out the seeds that are in it, if they were run with the
-same commit and the same --until.
+The outcomes go to a file, a JSON line each (fuzzing.Outcome). A run leaves out the seeds that are in it, if they were run
+with the same commit and the same --until.
 """
 
 from __future__ import annotations

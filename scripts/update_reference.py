@@ -1,7 +1,8 @@
 """Writes hls_projects/reference anew, or says what is different (--check).
 
 The project is a 6-bit dense tagger 8-6-3 with seeded weights, built up to RTL. What is kept: the HLS project without
-hls4ml's own library, rtl/, the vectors of tests/ and report.json without what depends on machine and time, and without histograms.
+hls4ml's own library, rtl/, the vectors of tests/ and report.json without what depends on machine and time, and without
+histograms.
 """
 
 from __future__ import annotations

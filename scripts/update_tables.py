@@ -1,5 +1,5 @@
-"""Writes the tables that documents take from code and figures: supported layers into README.md, synthesis figures of the models into
-docs/benchmarks.md. --check only compares."""
+"""Writes the tables that documents take from code and figures: supported layers into README.md, synthesis figures of the
+models into docs/benchmarks.md. --check only compares."""
 
 from __future__ import annotations
 

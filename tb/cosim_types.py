@@ -99,8 +99,9 @@ def _flat(nested: Any) -> Iterable[int]:
 
 @dataclass(frozen=True)
 class Edges:
-    """Inner values at which the hardware of a network does something of its own (simulate/reach.py): how many were sought, and how many
-    of them no vector meets. Some of these cannot be met at all: the intervals of the network are wider than what it computes."""
+    """Inner values at which the hardware of a network does something of its own (simulate/reach.py): how many were sought,
+    and how many of them no vector meets. Some of these cannot be met at all: the intervals of the network are wider than
+    what it computes."""
 
     sought: int
     unmet: int
@@ -110,8 +111,8 @@ class Edges:
 class Vectors:
     """The inputs that are driven and the outputs that are expected for them: tensors of the same number of samples.
 
-    ordered: each sample's outputs depend on those before it, from the first one after a reset. kinds: where each vector comes from, in
-    a word, edges: what they were sought for; both are for the report, and not saved.
+    ordered: each sample's outputs depend on those before it, from the first one after a reset. kinds: where each vector
+    comes from, in a word, edges: what they were sought for; both are for the report, and not saved.
     """
 
     inputs: tuple[Tensor, ...]
@@ -137,7 +138,8 @@ class Vectors:
         return self._rows(range(min(n, len(self))))
 
     def spread(self, n: int, group: int = 1) -> Vectors:
-        """n groups of `group` successive samples, evenly spaced, with the first and the last. Ordered samples: the first n groups."""
+        """n groups of `group` successive samples, evenly spaced, with the first and the last. Ordered samples: the first n
+        groups."""
         groups = len(self) // group
         if self.ordered or n >= groups:
             return self.first(n * group)
@@ -223,11 +225,12 @@ class Fault:
 class ModeResult:
     """What one run of the testbench saw.
 
-    vectors: how many were given; completed: those whose outputs all came; mismatches: the first of them, mismatch_count: all of them;
-    x_values: valid outputs and handshake signals that held X or Z, each cycle counted; latency_cycles: from start to valid outputs; interval_cycles: the longest
-    between two starts when offered one a cycle (back_to_back only); stalls: cycles in which the driver held back;
-    resets, discarded: resets in mid-run and vectors lost to them (these are sent again); cycles: of the whole run;
-    timeline: by probed channel, the cycles of the first vector's first and last token, counted from its first beat.
+    vectors: how many were given; completed: those whose outputs all came; mismatches: the first of them, mismatch_count: all
+    of them; x_values: valid outputs and handshake signals that held X or Z, each cycle counted; latency_cycles: from start
+    to valid outputs; interval_cycles: the longest between two starts when offered one a cycle (back_to_back only); stalls:
+    cycles in which the driver held back; resets, discarded: resets in mid-run and vectors lost to them (these are sent
+    again); cycles: of the whole run; timeline: by probed channel, the cycles of the first vector's first and last token,
+    counted from its first beat.
     """
 
     mode: Mode
@@ -265,13 +268,13 @@ def load_results(path: Path) -> tuple[ModeResult, ...]:
 class CosimResult:
     """One design under one simulator, all modes together.
 
-    vectors: how many were given; back to back sends all of them, the other modes the first 200. latency_cycles: from an accepted start to valid
-    outputs; interval_cycles: between two starts; stalls: cycles in which inputs were held back, over all modes;
-    build_seconds: compilation (0 when an earlier one was used again); seconds: compilation and all runs; text_faults: tables and
-    FIFOs in the RTL's text that are not the network's; tables: how many were compared; module_faults: modules that are wrong on their
-    own; modules: how many were simulated so; not_asked: checks that this simulation leaves
-    out, in words; kinds: {where vectors come from: how many}; edges: what some of them were sought for; ports: {tensor: its ports, in
-    the order of its elements} of RTL from elsewhere, where they have other names than ours.
+    vectors: how many were given; back to back sends all of them, the other modes the first 200. latency_cycles: from an
+    accepted start to valid outputs; interval_cycles: between two starts; stalls: cycles in which inputs were held back, over
+    all modes; build_seconds: compilation (0 when an earlier one was used again); seconds: compilation and all runs;
+    text_faults: tables and FIFOs in the RTL's text that are not the network's; tables: how many were compared;
+    module_faults: modules that are wrong on their own; modules: how many were simulated so; not_asked: checks that this
+    simulation leaves out, in words; kinds: {where vectors come from: how many}; edges: what some of them were sought for;
+    ports: {tensor: its ports, in the order of its elements} of RTL from elsewhere, where they have other names than ours.
     """
 
     simulator: Simulator

@@ -65,9 +65,10 @@ class _Line:
 class StartDriver:
     """Offers vectors by ap_start and the valid signals, and holds each until ap_ready.
 
-    With gaps, nothing comes for some time, and then often ap_start and each valid signal at times of their own, in any order.
-    Data are random until they are valid: a top that reads them before shows it. While `paused` (a reset) nothing is offered, but
-    with `noise` the signals go up and down; a vector that was offered is then forgotten here, the scoreboard knows it.
+    With gaps, nothing comes for some time, and then often ap_start and each valid signal at times of their own, in any
+    order. Data are random until they are valid: a top that reads them before shows it. While `paused` (a reset) nothing is
+    offered, but with `noise` the signals go up and down; a vector that was offered is then forgotten here, the scoreboard
+    knows it.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Which ports of a top are clock, handshake and data, and which tensor each data port carries.
 
-The names are those that Vitis HLS gives an hls4ml project, and those of Vivado HLS (`_V` after each name, a stream an element).
-Tensors whose names no port has go to the ports that are left: those with numbers (`y_0`, `y_1`) in the order of their numbers, others in
-the order of the header.
+The names are those that Vitis HLS gives an hls4ml project, and those of Vivado HLS (`_V` after each name, a stream an
+element). Tensors whose names no port has go to the ports that are left: those with numbers (`y_0`, `y_1`) in the order of
+their numbers, others in the order of the header.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ class Parallel:
 
 @dataclass(frozen=True)
 class StreamPort:
-    """One AXI4-Stream port of an io_stream top; tensor: its name without Vivado HLS's `_V`; element: of each beat, where it carries only
-    one; last: TLAST, if there is one."""
+    """One AXI4-Stream port of an io_stream top; tensor: its name without Vivado HLS's `_V`; element: of each beat, where it
+    carries only one; last: TLAST, if there is one."""
 
     tensor: str
     direction: Direction
@@ -183,8 +183,8 @@ def stream_ports(top: Top) -> tuple[StreamPort, ...]:
 
 
 def check_top(top: Top, inputs: int, outputs: Sequence[int]) -> None:
-    """Raise for what is wrong with a top whatever the types of its tensors are: no clock, reset or handshake, FIFO ports, fewer data ports
-    than needed. inputs: how many tensors; outputs: elements of each tensor, () where they are not known."""
+    """Raise for what is wrong with a top whatever the types of its tensors are: no clock, reset or handshake, FIFO ports,
+    fewer data ports than needed. inputs: how many tensors; outputs: elements of each tensor, () where they are not known."""
     _no_fifos(top)
     stream = architecture(top) == "stream"
     streams, outside = stream_ports(top), control_of(top).names
@@ -322,7 +322,8 @@ def _number(name: str) -> int:
 
 
 def _check_numbers(top: Top, named: Mapping[str, list[str]]) -> None:
-    """Raise where ports of one numbered group would go to several tensors, one of which has several elements; named: {tensor: ports}."""
+    """Raise where ports of one numbered group would go to several tensors, one of which has several elements; named:
+    {tensor: ports}."""
     for tensor, names in named.items():
         others = [n for other, theirs in named.items() if other != tensor for n in theirs]
         shared = {stem_of(n) for n in names} & {stem_of(n) for n in others if _NUMBERED.match(n)}

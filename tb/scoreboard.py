@@ -30,7 +30,8 @@ class Flight:
 
 @dataclass(frozen=True)
 class Sample:
-    """What the monitor saw in one cycle: (index of the output port, its bits) for each valid one; ap_done; ap_idle; ap_ready."""
+    """What the monitor saw in one cycle: (index of the output port, its bits) for each valid one; ap_done; ap_idle;
+    ap_ready."""
 
     cycle: int
     valid: tuple[tuple[int, str], ...]
@@ -89,8 +90,9 @@ class Mismatches:
 
 
 class Scoreboard:
-    """guarantee: the guaranteed latency and interval, from which ap_ready, ap_done and ap_idle are known in every cycle, with all outputs in
-    the cycle of ap_done. Without it no output may come after its ap_done, unless later vectors push it out (flush)."""
+    """guarantee: the guaranteed latency and interval, from which ap_ready, ap_done and ap_idle are known in every cycle,
+    with all outputs in the cycle of ap_done. Without it no output may come after its ap_done, unless later vectors push it
+    out (flush)."""
 
     def __init__(
         self, mode: Mode, vectors: Vectors, outputs: Sequence[OutputPort], guarantee: Guarantee | None, flush: int
@@ -120,8 +122,8 @@ class Scoreboard:
     def latency_cycles(self) -> int | None:
         """Of the first vector: from its start to its last output.
 
-        A top without guaranteed timing may accept a start at its end (Vitis HLS does for intervals above 1): there the start is
-        the first offer.
+        A top without guaranteed timing may accept a start at its end (Vitis HLS does for intervals above 1): there the start
+        is the first offer.
         """
         if self._first is None or self._first.completed is None or self._first.accepted is None:
             return None
@@ -156,7 +158,8 @@ class Scoreboard:
             self._retire()
 
     def timing(self, seen: Sample, *, start: bool, complete: bool, resetting: bool) -> None:
-        """ap_ready, ap_done and ap_idle against the guaranteed timing; start: the level of ap_start; complete: it and all valid signals are high.
+        """ap_ready, ap_done and ap_idle against the guaranteed timing; start: the level of ap_start; complete: it and all
+        valid signals are high.
 
         A start in a reset is lost, and whether ap_ready answers it does not matter.
         """

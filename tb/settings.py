@@ -13,9 +13,10 @@ from .cosim_types import Guarantee
 
 @dataclass(frozen=True)
 class Settings:
-    """vectors: the file of Vectors.save; rtl: the Verilog; seed: of gaps and resets; guarantee: guaranteed timing of our own RTL; patience_cycles: without
-    progress before a run is given up; stop_at: so many differences end it, 0 for never; idle: ap_idle must be high at the end; flush:
-    vectors sent after the last; probes: {name: (signals that are all high when a token is made, tokens of a vector)}."""
+    """vectors: the file of Vectors.save; rtl: the Verilog; seed: of gaps and resets; guarantee: guaranteed timing of our own
+    RTL; patience_cycles: without progress before a run is given up; stop_at: so many differences end it, 0 for never; idle:
+    ap_idle must be high at the end; flush: vectors sent after the last; probes: {name: (signals that are all high when a
+    token is made, tokens of a vector)}."""
 
     vectors: Path
     rtl: tuple[Path, ...]

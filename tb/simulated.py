@@ -1,4 +1,5 @@
-"""A project's RTL in a simulator with nothing but cocotb, g++ and the simulator: for the tests that travel with a project."""
+"""A project's RTL in a simulator with nothing but cocotb, g++ and the simulator: for the tests that travel with a
+project."""
 
 from __future__ import annotations
 
@@ -25,9 +26,9 @@ _TAIL_LINES = 25
 
 @dataclass(frozen=True)
 class Design:
-    """The RTL of a project. files: from its folder, packages first; interleave: samples of a vector, that come in turn; latency_cycles,
-    interval_cycles: its guaranteed timing; patience_cycles: without any progress before a run is given up; frames: {simulator: vectors that
-    it simulates in a reasonable time}, at most."""
+    """The RTL of a project. files: from its folder, packages first; interleave: samples of a vector, that come in turn;
+    latency_cycles, interval_cycles: its guaranteed timing; patience_cycles: without any progress before a run is given up;
+    frames: {simulator: vectors that it simulates in a reasonable time}, at most."""
 
     top: str
     files: tuple[str, ...]

@@ -1,9 +1,9 @@
 """AXI4-Stream ports: sources that offer beats, sinks that take them, and what has to come out.
 
 Vectors are sent in order, each input at its own pace; outputs come in the order of the vectors. Rules checked: a valid beat
-stays as it is until it is taken and does not wait for TREADY, TVALID and TREADY are 0 or 1, and nothing comes that nothing asked
-for. With a guaranteed timing, as our own RTL has, also: the padding of each element, ap_ready, ap_done and ap_idle in every
-cycle, no frame begins without ap_start, latency and interval.
+stays as it is until it is taken and does not wait for TREADY, TVALID and TREADY are 0 or 1, and nothing comes that nothing
+asked for. With a guaranteed timing, as our own RTL has, also: the padding of each element, ap_ready, ap_done and ap_idle in
+every cycle, no frame begins without ap_start, latency and interval.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ BROKEN = -1  # in place of a vector: a frame of a wrong length, whose outputs do
 
 
 class _Pace:
-    """When an end of a stream is ready: always, or with random pauses. frame_cycles: the guaranteed interval, 0 without one."""
+    """When an end of a stream is ready: always, or with random pauses. frame_cycles: the guaranteed interval, 0 without
+    one."""
 
     def __init__(self, seed: str, *, gaps: bool, frame_cycles: int = 0) -> None:
         self._random, self._gaps, self._left, self._frame_cycles = random.Random(seed), gaps, 0, frame_cycles
@@ -90,7 +91,8 @@ class StreamScoreboard:
         return place < len(self._sent) or bool(self.queue)
 
     def vector(self, place: int) -> int | None:
-        """What is sent as number `place` since the last reset: a vector, or a frame in its place; None if there is no more."""
+        """What is sent as number `place` since the last reset: a vector, or a frame in its place; None if there is no
+        more."""
         if place == len(self._sent) and self.queue:
             broken = self._breaks and self._random.random() < 0.3
             self._sent.append(BROKEN if broken else self.queue.popleft())
@@ -120,8 +122,8 @@ class StreamScoreboard:
         return len(self._began) - min(self._taken)
 
     def timing(self, ready: bool, done: bool, cycle: int) -> None:
-        """ap_ready and ap_done, which are high for a frame in the cycle in which the last of all inputs has taken it, the last of all
-        outputs has given it. A frame of a wrong length is taken at another time."""
+        """ap_ready and ap_done, which are high for a frame in the cycle in which the last of all inputs has taken it, the
+        last of all outputs has given it. A frame of a wrong length is taken at another time."""
         if not self._breaks:
             self.found.level("ap_ready", ready, min(self._taken) > self.readies, cycle)
         self.found.level("ap_done", done, min(self._done) > self.dones, cycle)
@@ -340,8 +342,8 @@ class Probe:
 
 
 class StreamSide:
-    """All of a stream top's interface. ap_start is high as long as there is something to send; with gaps and a guaranteed timing it is
-    random, and a frame that has begun is taken to its end without it."""
+    """All of a stream top's interface. ap_start is high as long as there is something to send; with gaps and a guaranteed
+    timing it is random, and a frame that has begun is taken to its end without it."""
 
     def __init__(
         self,
@@ -404,8 +406,8 @@ class StreamSide:
         self._start.value = int(self._started)
 
     def _starts(self) -> bool:
-        """Whether ap_start is high. With gaps and a guaranteed timing it is low now and then, and for half of the frames from the cycle in
-        which all inputs have begun them."""
+        """Whether ap_start is high. With gaps and a guaranteed timing it is low now and then, and for half of the frames
+        from the cycle in which all inputs have begun them."""
         begins = any(source.begins for source in self._sources)
         if begins and not self._begins:
             self._held = not self._gaps or bool(self._random.getrandbits(1))

@@ -96,8 +96,8 @@ class Bench:
         return self.board.accepted, self.board.completed, self.side.unsent
 
     async def reset_in_between(self, seed: int) -> None:
-        """Some resets while vectors are in flight, spread over the cycles of a vector; after half of them a vector has to come
-        through."""
+        """Some resets while vectors are in flight, spread over the cycles of a vector; after half of them a vector has to
+        come through."""
         chosen, resets, longest = random.Random(seed), _RESETS, 2
         if self.guarantee:
             longest = self.guarantee.latency_cycles + self.guarantee.interval_cycles

@@ -1,4 +1,5 @@
-"""Where Verilator is, and how it, the compiler of its C++ and cocotb are called: by fpga_ml, and by tests that travel without it."""
+"""Where Verilator is, and how it, the compiler of its C++ and cocotb are called: by fpga_ml, and by tests that travel
+without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The weights of a project are there twice: hls4ml's C-simulation reads `firmware/weights/*.txt`, a vendor's compiler the `.h` files."""
+"""The weights of a project are there twice: hls4ml's C-simulation reads `firmware/weights/*.txt`, a vendor's compiler the
+`.h` files."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?")
 
 
 def differences(folder: Path) -> list[str]:
-    """Of each .txt in a folder of weights, whether its .h holds the same numbers, exactly; [] where all do. A .h without a .txt is what
-    C-simulation reads itself."""
+    """Of each .txt in a folder of weights, whether its .h holds the same numbers, exactly; [] where all do. A .h without a
+    .txt is what C-simulation reads itself."""
     return [text for file in sorted(folder.glob("*.txt")) for text in _different(file)]
 
 

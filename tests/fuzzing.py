@@ -24,16 +24,16 @@ VERDICTS = ("agreed", "refused", *FINDS)
 STAGES = ("convert", "csim", "emulate", "rtl", "cosim")
 _TAIL_LINES = 12
 _EMULATED = ("Vitis", "Vivado")
-# How far a table may be from the function, by the beginning of a layer's name: half a step before the result is rounded; a softmax
-# has the tables that flip no decision.
+# How far a table may be from the function, by the beginning of a layer's name: half a step before the result is rounded; a
+# softmax has the tables that flip no decision.
 _MOST_STEPS_OFF = {"activation": 1, "qactivation": 1, "elu": 1, "softmax": 2**10}
 _CRASHED = re.compile(r" crashed \(SIG| failed with exit code ")  # a compiler or what it made: no refusal
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a seed. verdict: of VERDICTS; reached: the last stage that ran, '' for none; text: why it did not agree;
-    tags: what was in it, {layers | quantizers | backend | arch: names}; commit: of the code that was run."""
+    """What became of a seed. verdict: of VERDICTS; reached: the last stage that ran, '' for none; text: why it did not
+    agree; tags: what was in it, {layers | quantizers | backend | arch: names}; commit: of the code that was run."""
 
     seed: int
     verdict: str
@@ -47,8 +47,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Run:
-    """How seeds are run. until: emulate or cosim; keep: where the projects of finds stay; prepare: called in the process of a seed
-    before it is built, for tests that plant faults."""
+    """How seeds are run. until: emulate or cosim; keep: where the projects of finds stay; prepare: called in the process of
+    a seed before it is built, for tests that plant faults."""
 
     until: str = "emulate"
     limit_s: float = 300.0
@@ -164,8 +164,8 @@ def _differences(project: Any) -> Iterator[str]:
 
 
 def _far(report: Mapping[str, Any]) -> str:
-    """What is wrong with the first tensor that differs, where a table of ours made it of equal values: none may be further off than
-    _MOST_STEPS_OFF, unless a note of the report tells so."""
+    """What is wrong with the first tensor that differs, where a table of ours made it of equal values: none may be further
+    off than _MOST_STEPS_OFF, unless a note of the report tells so."""
     from fpga_ml.numerics import FixedType
 
     first = report["csim"]["first_difference"]
@@ -183,8 +183,8 @@ def _far(report: Mapping[str, Any]) -> str:
 def recorded(
     seeds: Iterable[int], run: Run, file: Path, progress: Callable[[Outcome], None] = lambda _: None
 ) -> list[Outcome]:
-    """As `outcomes`, added to a file, a line each; seeds that are in it, of the same commit and as far, are not run again. progress:
-    is called with each outcome, also with those of the file."""
+    """As `outcomes`, added to a file, a line each; seeds that are in it, of the same commit and as far, are not run again.
+    progress: is called with each outcome, also with those of the file."""
     lines = file.read_text().splitlines() if file.exists() else []
     before = [Outcome(**json.loads(line)) for line in lines]
     known = {o.seed: o for o in before if (o.commit, o.until) == (run.commit, run.until)}

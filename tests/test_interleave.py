@@ -1,6 +1,7 @@
 """Interleaved sequences: what comes out is, sample by sample, what C-simulation gives, which knows nothing of turns.
 
-Numbers of samples are no multiples of the sequences. Each run has gaps, stalls and resets; latency and interval are those foretold.
+Numbers of samples are no multiples of the sequences. Each run has gaps, stalls and resets; latency and interval are those
+foretold.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Labels that fit a model's outputs, and which of them are class numbers; those that do not are in tests/errors/test_table.py."""
+"""Labels that fit a model's outputs, and which of them are class numbers; those that do not are in
+tests/errors/test_table.py."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ from fpga_ml.toolchain.links import linked
 
 LAYERS = keras.layers
 HEADERS = Path(hls4ml.__file__).parent / "templates" / "vivado"
-# Words of C++, SystemVerilog, the C library, hls4ml's projects and our RTL; signs and letters that no identifier has; what becomes one
-# after cleaning; what hls4ml and our own stages make of a layer called `dense`.
+# Words of C++, SystemVerilog, the C library, hls4ml's projects and our RTL; signs and letters that no identifier has; what
+# becomes one after cleaning; what hls4ml and our own stages make of a layer called `dense`.
 WORDS = """
     int reg float double short new class template auto std nnet input_t model_default_t result_t x weights EOF NULL main errno assert
     wire logic bit output module do this ap_clk ap_start layer3_out w2 b2 config2 t i p input in size time input1 clk rst token
@@ -140,7 +140,8 @@ def test_a_folder_keeps_a_name_that_it_can_have() -> None:
 
 
 def test_types_of_the_headers_are_no_layers_names(tmp_path: Path) -> None:
-    """A layer's types are called NAME_t and NAME_result_t: no such name may be that of a type which hls4ml's C++ or the C library has."""
+    """A layer's types are called NAME_t and NAME_result_t: no such name may be that of a type which hls4ml's C++ or the C
+    library has."""
     text = "".join(
         f.read_text() for f in [*(HEADERS / "nnet_utils").glob("*.h"), *Path(fpga_ml.__file__).parent.glob("bridge/*.h")]
     )
@@ -170,7 +171,8 @@ def test_macros_and_variables_are_no_inputs_names(tmp_path: Path) -> None:
 
 
 def _chain(layers: list[str], inputs: list[str], model: str = "my-model") -> tuple[Any, dict[str, Any], Any]:
-    """(model, data by input, what must come out). Each third layer has a relu; inputs beyond the first are added on the way."""
+    """(model, data by input, what must come out). Each third layer has a relu; inputs beyond the first are added on the
+    way."""
     rng, every = np.random.default_rng(5), [keras.Input((2,), name=n) for n in inputs]
     x = {n: rng.integers(-16, 17, (12, 2)) / 8 for n in inputs}
     tensor, value, waiting = every[0], x[inputs[0]], list(zip(every, inputs, strict=True))[1:]

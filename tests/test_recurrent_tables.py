@@ -1,4 +1,5 @@
-"""Gates of recurrent layers through tables of ours: right to the steps of the state, small outputs and QKeras' defaults too."""
+"""Gates of recurrent layers through tables of ours: right to the steps of the state, small outputs and QKeras' defaults
+too."""
 
 from __future__ import annotations
 

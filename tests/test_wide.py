@@ -1,5 +1,5 @@
-"""Models whose tensors are wider than a double: C-simulation, emulator and RTL give every bit, and the report says what Keras'
-float64 could not be asked."""
+"""Models whose tensors are wider than a double: C-simulation, emulator and RTL give every bit, and the report says what
+Keras' float64 could not be asked."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ _YOSYS_LOG, _NEXTPNR_LOG = "yosys.log", "nextpnr.log"
 
 @dataclass(frozen=True)
 class Sources:
-    """label: of board and line; files: of the project and of the shell, the top last; pins: the LPF file; folder: of the shell
-    and of the bitstream."""
+    """label: of board and line; files: of the project and of the shell, the top last; pins: the LPF file; folder: of the
+    shell and of the bitstream."""
 
     board: BoardKind
     label: str
@@ -71,8 +71,8 @@ def build(
     time_limit_s: float | None = None,
     watch: Callable[[str], None] = lambda _what: None,
 ) -> Built:
-    """The bitstream, and its figures into report.json. Raises FpgaMlError as `write_sources`, and with the tool's own last error
-    where one is missing or fails, the design does not fit, misses the board's clock, or the time limit is over."""
+    """The bitstream, and its figures into report.json. Raises FpgaMlError as `write_sources`, and with the tool's own last
+    error where one is missing or fails, the design does not fit, misses the board's clock, or the time limit is over."""
     start = time.monotonic()
     sources = write_sources(project, board, line=line, baud=baud)
     kind, folder, report = sources.board, sources.folder, document.read(project)

@@ -1,8 +1,8 @@
 """The protocol between a host and the shell: one frame asks, one answers. docs/board.md has it in words.
 
-Request: a5, kind, length (2 bytes), payload, checksum. Answer: 5a, status, length (2 bytes), payload, checksum. Lengths come least
-significant byte first, the checksum (CRC-16 of what lies between it and the first byte; polynomial 0x1021, start 0xffff) most
-significant first.
+Request: a5, kind, length (2 bytes), payload, checksum. Answer: 5a, status, length (2 bytes), payload, checksum. Lengths come
+least significant byte first, the checksum (CRC-16 of what lies between it and the first byte; polynomial 0x1021, start
+0xffff) most significant first.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def checksum(body: bytes) -> bytes:
 
 
 def receive(link: Link) -> Answer:
-    """One answer; what comes before its first byte is passed over. Raises LineError where there is none, or not all of it, or
-    its checksum is wrong."""
+    """One answer; what comes before its first byte is passed over. Raises LineError where there is none, or not all of it,
+    or its checksum is wrong."""
     if not link.seek(ANSWER):
         raise LineError("the board gave no answer", do=_UNHEARD)
     body = _exactly(link, HEAD_BYTES - 1)

@@ -32,8 +32,8 @@ class Board:
 
     @classmethod
     def open(cls, port: str, project: Path | str, *, baud: int = DEFAULT_BAUD, retries: int = 2) -> Board:
-        """port: of the USB bridge, /dev/ttyUSB0 say, or spi:BUS.DEVICE for /dev/spidevBUS.DEVICE; project: the folder whose RTL
-        is on the board, which is asked whether it is; baud: bits a second.
+        """port: of the USB bridge, /dev/ttyUSB0 say, or spi:BUS.DEVICE for /dev/spidevBUS.DEVICE; project: the folder whose
+        RTL is on the board, which is asked whether it is; baud: bits a second.
 
         Raises FpgaMlError for a port that cannot be opened, no answer, and another model on the board.
         """
@@ -60,9 +60,9 @@ class Board:
             )
 
     def run(self, x: Any, *, watch: Callable[[int], None] = lambda _done: None) -> list[Array]:
-        """Outputs (N, ...), one array an output, as the hardware gives them. x: (N, ...), or one array an input; values are first
-        converted to the input type as the hardware does it. Interleaved samples are filled up to whole frames with zeros, whose
-        outputs are dropped. watch: called after each frame, with the number of its samples."""
+        """Outputs (N, ...), one array an output, as the hardware gives them. x: (N, ...), or one array an input; values are
+        first converted to the input type as the hardware does it. Interleaved samples are filled up to whole frames with
+        zeros, whose outputs are dropped. watch: called after each frame, with the number of its samples."""
         given = [np.asarray(a, np.float64) for a in (x if isinstance(x, (list, tuple)) else [x])]
         self._check_shapes(given)
         results = []

@@ -19,8 +19,8 @@ Array = npt.NDArray[np.float64]
 @dataclass(frozen=True)
 class Ends:
     """One input or output. shape: of one sample; beats: into which a frame is cut, each of whole elements; an element takes
-    whole bytes, sign- or zero-extended, least significant first, elements in row-major order. interleave: samples in a frame,
-    whose beats come in turn."""
+    whole bytes, sign- or zero-extended, least significant first, elements in row-major order. interleave: samples in a
+    frame, whose beats come in turn."""
 
     name: str
     type: FixedType

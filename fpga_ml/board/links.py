@@ -85,8 +85,8 @@ class Device(Protocol):
 class SpiLink:
     """As the master of an SPI line, which clocks zeros while it waits for an answer and reads one.
 
-    most_bytes: of one selection, in which a whole frame must go; patience_s: until an answer begins; quiet_s: until the shell
-    is at rest; now, pause: a clock in seconds.
+    most_bytes: of one selection, in which a whole frame must go; patience_s: until an answer begins; quiet_s: until the
+    shell is at rest; now, pause: a clock in seconds.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The Celeste kernel through hls4ml, by its Extension API: parsers, layers, templates, and our own C++ header.
 
-Streams only: the kernel takes a pixel a beat. What the C++ computes is in nnet_celeste.h; every type and table comes from the
-design that the Keras layers carry.
+Streams only: the kernel takes a pixel a beat. What the C++ computes is in nnet_celeste.h; every type and table comes from
+the design that the Keras layers carry.
 """
 
 from __future__ import annotations

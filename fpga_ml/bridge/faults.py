@@ -1,7 +1,7 @@
 """Layers for which hls4ml's own C++ is known to compute another function, told by the plugin before anything is built on it.
 
-fpga_ml.compile mends or rewrites each of them. In an hls4ml script the reference is hls4ml's own Vitis project, so the plugin
-raises, and names the option that takes our C++ instead.
+fpga_ml.compile mends or rewrites each of them. In an hls4ml script the reference is hls4ml's own Vitis project, so the
+plugin raises, and names the option that takes our C++ instead.
 """
 
 from __future__ import annotations
@@ -108,7 +108,8 @@ _REWRITTEN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def check_faults(model: Any, *, exact: bool) -> None:
-    """Raises FpgaMlError for the first layer of an hls4ml graph whose C++ is known to be wrong; exact: with our C++ and types."""
+    """Raises FpgaMlError for the first layer of an hls4ml graph whose C++ is known to be wrong; exact: with our C++ and
+    types."""
     streamed = model.config.get_config_value("IOType") == "io_stream"
     known = {**_KNOWN, **(_STREAMED if streamed else {})}
     for node in model.get_layers():
@@ -125,8 +126,8 @@ def check_faults(model: Any, *, exact: bool) -> None:
 
 
 def warn_of_constants(layers: Sequence[Layer], *, exact: bool) -> None:
-    """Warn of a softmax whose outputs a clear lead of one class does not change, as hls4ml's default types make some do: their
-    tables are addressed by the highest bits of a wide type."""
+    """Warn of a softmax whose outputs a clear lead of one class does not change, as hls4ml's default types make some do:
+    their tables are addressed by the highest bits of a wide type."""
     types = {layer.name: layer.result for layer in layers}
     for layer in (k for k in layers if isinstance(k, (Softmax, LatencySoftmax, LegacySoftmax))):
         t = types[layer.reads[0]]

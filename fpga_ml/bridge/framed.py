@@ -45,8 +45,8 @@ _OURS: Mapping[str, tuple[Path, Callable[[Any], bool]]] = {
 
 
 class Streamed(Template):  # type: ignore[misc]
-    """hls4ml's own template; where a stream needs it, with the function of the same name in a header of ours: in a namespace,
-    and with a true attribute of the node, that have the header's name."""
+    """hls4ml's own template; where a stream needs it, with the function of the same name in a header of ours: in a
+    namespace, and with a true attribute of the node, that have the header's name."""
 
     def __init__(self, theirs: Any, header: Path, needed: Callable[[Any], bool]) -> None:
         super().__init__(theirs.name, theirs.layer_class, theirs.attribute_name)

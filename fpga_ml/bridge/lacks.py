@@ -1,4 +1,5 @@
-"""Layers of which hls4ml 1.3.0's C++ for a backend stops, does not compile or computes something else, refused before a compiler starts."""
+"""Layers of which hls4ml 1.3.0's C++ for a backend stops, does not compile or computes something else, refused before a
+compiler starts."""
 
 from __future__ import annotations
 

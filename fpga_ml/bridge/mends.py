@@ -173,8 +173,8 @@ class SignedPadding(OptimizerPass):  # type: ignore[misc]
 
 
 class OwnPadding(InsertZeroPaddingBeforeConv1D):  # type: ignore[misc]
-    """hls4ml puts the padding of a one-dimensional convolution in a stream before the first layer that reads the same tensor,
-    whichever that is."""
+    """hls4ml puts the padding of a one-dimensional convolution in a stream before the first layer that reads the same
+    tensor, whichever that is."""
 
     def transform(self, model: Any, node: Any) -> bool:
         model.insert_node = partial(model.insert_node, before=node)
@@ -201,8 +201,8 @@ class OwnOutputs(RemoveFinalReshape):  # type: ignore[misc]
 
 
 class SameReuse(OptimizerPass):  # type: ignore[misc]
-    """hls4ml gives a convolution that becomes a pointwise one the reuse factor of the configuration again, not the nearest that its
-    C++ knows."""
+    """hls4ml gives a convolution that becomes a pointwise one the reuse factor of the configuration again, not the nearest
+    that its C++ knows."""
 
     def __init__(self, theirs: Any) -> None:
         self.theirs = theirs
@@ -255,8 +255,8 @@ def _iterate_exponents(self: Any) -> Any:
 
 
 def _strategy_with_cpp(self: Any, layer: Any) -> str:
-    """Where the resource strategy is asked for, hls4ml writes a depthwise convolution in parallel that stops at an assertion, and
-    converts no EinsumDense: of both there is the latency strategy only."""
+    """Where the resource strategy is asked for, hls4ml writes a depthwise convolution in parallel that stops at an
+    assertion, and converts no EinsumDense: of both there is the latency strategy only."""
     asked: str = _strategy(self, layer)
     whole = layer.class_name in ("DepthwiseConv1D", "DepthwiseConv2D") and self.get_config_value("IOType") == "io_parallel"
     if not asked.lower().startswith("resource") or not (whole or layer.class_name == "EinsumDense"):
@@ -266,7 +266,8 @@ def _strategy_with_cpp(self: Any, layer: Any) -> str:
 
 
 def _reuse_factor_with_cpp(self: Any, layer: Any, n_in: int, *rest: Any, **options: Any) -> None:
-    """hls4ml takes a reuse factor beyond the inputs of a kernel for a convolution in parallel too, whose C++ stops at an assertion."""
+    """hls4ml takes a reuse factor beyond the inputs of a kernel for a convolution in parallel too, whose C++ stops at an
+    assertion."""
     if "Conv" in layer.class_name and layer.model.config.get_config_value("IOType") == "io_parallel":
         asked = layer.get_attr("reuse_factor")
         if asked > n_in:
@@ -276,7 +277,8 @@ def _reuse_factor_with_cpp(self: Any, layer: Any, n_in: int, *rest: Any, **optio
 
 
 def _of_its_own(self: Any, layer: Any, pool_size: int) -> None:
-    """Catapult's backend widens the sums of a pooling in place: the type of the layer before, where that is the same object, too."""
+    """Catapult's backend widens the sums of a pooling in place: the type of the layer before, where that is the same object,
+    too."""
     layer.get_attr("accum_t").precision = copy(layer.get_attr("accum_t").precision)
     _widen_sums(self, layer, pool_size)
 
@@ -294,8 +296,8 @@ def own_factors(graph: Any) -> Iterator[str]:
 
 
 def _softmax_with_entries(self: Any, node: Any) -> str:
-    """hls4ml takes no more entries of the exponential than the logits have values, but asks for the logits' type before they were
-    rounded; what it reads beyond a narrow value is undefined."""
+    """hls4ml takes no more entries of the exponential than the logits have values, but asks for the logits' type before they
+    were rounded; what it reads beyond a narrow value is undefined."""
     if node.get_attr("implementation") == "latency":
         size = int(node.get_attr("exp_table_size") or node.get_attr("table_size"))
         node.set_attr("exp_table_size", min(size, 1 << node.get_input_variable().type.precision.width))
@@ -309,14 +311,16 @@ def _with_keepdims(self: Any, layer: Any, in_tensors: Any, out_tensors: Any) -> 
 
 
 def _moved(self: Any, layer: Any, in_tensors: Any, out_tensors: Any) -> dict[str, Any]:
-    """hls4ml's C++ swaps two axes in streams, and other backends' C++ in parallel, where a Permute leaves them in place too."""
+    """hls4ml's C++ swaps two axes in streams, and other backends' C++ in parallel, where a Permute leaves them in place
+    too."""
     config: dict[str, Any] = _permuted(self, layer, in_tensors, out_tensors)
     in_place = config["perm"] == sorted(config["perm"])
     return {"class_name": "Reshape", "target_shape": list(out_tensors[0].shape[1:])} if in_place else config
 
 
 def _of_kept_axes(initialize: Any, axes: int) -> Any:
-    """A global pooling's result loses its axes in any case: a convolution that reads it stops. axes: those that are pooled."""
+    """A global pooling's result loses its axes in any case: a convolution that reads it stops. axes: those that are
+    pooled."""
 
     def mended(self: Any) -> None:
         initialize(self)

@@ -1,9 +1,9 @@
 """Types that lose nothing: of every sum and every result that neither a quantizer nor the user gives a type.
 
 hls4ml infers the types of sums of fixed-point and integer products. For others it takes the model's default type, in which
-bits are cut off and sums wrap around: sums of signs and of powers of two, functions of one value, embeddings, croppings, gates of
-recurrent layers. A mean inherits its input's type, which cuts its fraction off. Here each has a rule of its own; what has
-none keeps the default type, and `defaulted` finds it.
+bits are cut off and sums wrap around: sums of signs and of powers of two, functions of one value, embeddings, croppings,
+gates of recurrent layers. A mean inherits its input's type, which cuts its fraction off. Here each has a rule of its own;
+what has none keeps the default type, and `defaulted` finds it.
 """
 
 from __future__ import annotations

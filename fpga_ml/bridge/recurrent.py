@@ -54,8 +54,8 @@ def cell_config(layer: Any) -> dict[str, Any]:
 
 
 def function_name(layer: Any, role: str) -> str:
-    """Of an activation inside the cell, a quantizer's by what it rounds, a hard one's if that is made of straight lines. Raises
-    FpgaMlError for what the C++ lacks."""
+    """Of an activation inside the cell, a quantizer's by what it rounds, a hard one's if that is made of straight lines.
+    Raises FpgaMlError for what the C++ lacks."""
     function, where = getattr(layer.cell, role), f"layer '{layer.name}'"
     own = str(function.__name__ if hasattr(function, "__name__") else type(function).__name__)
     name = "linear" if own == "quantized_bits" else own.removeprefix("quantized_")

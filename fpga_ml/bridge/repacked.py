@@ -1,4 +1,5 @@
-"""Beats of a stream are the last axis of a tensor; hls4ml 1.3.0 does not always cut them anew where a Reshape or a Flatten needs it.
+"""Beats of a stream are the last axis of a tensor; hls4ml 1.3.0 does not always cut them anew where a Reshape or a Flatten
+needs it.
 
 The mends hold for the streams of every backend.
 """
@@ -18,8 +19,8 @@ from fpga_ml.bridge.patches import MENDED
 
 
 class GatheredFlatten(InplaceStreamFlatten):  # type: ignore[misc]
-    """hls4ml leaves the beats of a flattened tensor as they were and trusts its readers to gather them. A dense layer does; all
-    others take the first beat for the whole vector, and read beyond it."""
+    """hls4ml leaves the beats of a flattened tensor as they were and trusts its readers to gather them. A dense layer does;
+    all others take the first beat for the whole vector, and read beyond it."""
 
     def match(self, node: Any) -> bool:
         return bool(super().match(node)) and [r.class_name for r in node.get_output_nodes()] == ["Dense"]
@@ -27,8 +28,8 @@ class GatheredFlatten(InplaceStreamFlatten):  # type: ignore[misc]
 
 class TypedRepack(ReshapeStream):  # type: ignore[misc]
     """hls4ml gives the values of a reshape in a stream their type, but not the layer, of which a copy for a second reader
-    takes it: the model's default type. Its C++ makes beats of several, or several of one; where neither length is a multiple of
-    the other it drops values. Beats of their greatest common divisor come in between."""
+    takes it: the model's default type. Its C++ makes beats of several, or several of one; where neither length is a multiple
+    of the other it drops values. Beats of their greatest common divisor come in between."""
 
     def match(self, node: Any) -> bool:
         return isinstance(node, Reshape) and not isinstance(node.get_output_variable(), InplaceTensorVariable)

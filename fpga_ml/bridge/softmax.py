@@ -49,7 +49,8 @@ class SoftmaxTables:
 def tables_for(
     model: Any, reference: Reference, x: Sequence[npt.NDArray[np.float64]], config: Config
 ) -> dict[str, SoftmaxTables]:
-    """{layer: tables} for every softmax of a Keras model whose settings the user left to us, from what it sees on the data x.
+    """{layer: tables} for every softmax of a Keras model whose settings the user left to us, from what it sees on the data
+    x.
 
     Only hls4ml's AMD backends take the types of tables one by one.
     """

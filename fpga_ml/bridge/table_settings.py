@@ -1,4 +1,5 @@
-"""What an hls4ml configuration says of our tables: on which arguments each layer's is chosen, and what a reader is told of it."""
+"""What an hls4ml configuration says of our tables: on which arguments each layer's is chosen, and what a reader is told of
+it."""
 
 from __future__ import annotations
 
@@ -59,8 +60,8 @@ def _reaches(reference: Reference, x: Any) -> dict[str, Reach]:
 
 
 def apply(sections: Mapping[str, Section], found: Mapping[str, Section], config: Config) -> None:
-    """Put the settings into hls4ml's sections; a layer for which the user chose a table keeps hls4ml's, and so do backends whose
-    C++ is not ours."""
+    """Put the settings into hls4ml's sections; a layer for which the user chose a table keeps hls4ml's, and so do backends
+    whose C++ is not ours."""
     if config.backend not in BACKENDS:
         _check_hard(found, config)
         return

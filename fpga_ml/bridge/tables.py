@@ -1,8 +1,8 @@
 """Functions of one value in an hls4ml graph, by tables of ours (nnet_table.h) in place of hls4ml's.
 
 hls4ml's tables of sigmoid, tanh, softplus, softsign, elu and selu span ranges that its C++ fixes, in 1024 entries of
-`ap_fixed<18,8>`: behind them a tensor of 16 bits is right to 8. A layer whose section of the configuration has `TableRange`, the
-arguments that it meets on the data, gets a table that costs no more than the rounding of its result.
+`ap_fixed<18,8>`: behind them a tensor of 16 bits is right to 8. A layer whose section of the configuration has `TableRange`,
+the arguments that it meets on the data, gets a table that costs no more than the rounding of its result.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ DEFAULT_LINE = "uart"
 
 @dataclass(frozen=True)
 class BoardKind:
-    """device: as in `synth --device`; pins: of the shell's ports, and of those of each line; high: outputs that are held at 1;
-    settings: lines of LPF besides; load: the command that loads a bitstream."""
+    """device: as in `synth --device`; pins: of the shell's ports, and of those of each line; high: outputs that are held at
+    1; settings: lines of LPF besides; load: the command that loads a bitstream."""
 
     name: str
     device: str
@@ -29,7 +29,8 @@ class BoardKind:
         return self.name if line == DEFAULT_LINE else f"{self.name}-{line}"
 
     def lpf(self, line: str) -> str:
-        """Pins, voltages and the clock, for nextpnr. Those of the line are pulled up: where nothing is connected, it rests."""
+        """Pins, voltages and the clock, for nextpnr. Those of the line are pulled up: where nothing is connected, it
+        rests."""
         lines = [*self.settings, f'FREQUENCY PORT "clk" {self.clock_mhz:g} MHZ;']
         for pins, pull in ((self.pins, ""), (self.lines[line], " PULLMODE=UP")):
             for port, site in pins.items():
@@ -37,10 +38,10 @@ class BoardKind:
         return "\n".join(lines) + "\n"
 
 
-# The sites are those of the board's schematic and of its constraint file (ulx3s_v20.lpf in the board's repository): 25 MHz in,
-# the FPGA's side of the FT231X bridge (its ftdi_txd is what the host sends), LEDs, and for SPI gp[0] to gp[3] on the header
-# J1 (pins 5, 7, 9 and 11, the row marked +), which nothing else on the board uses. wifi_gpio0 is high so that the ESP32 of the
-# board does not take it over.
+# The sites are those of the board's schematic and of its constraint file (ulx3s_v20.lpf in the board's repository): 25 MHz
+# in, the FPGA's side of the FT231X bridge (its ftdi_txd is what the host sends), LEDs, and for SPI gp[0] to gp[3] on the
+# header J1 (pins 5, 7, 9 and 11, the row marked +), which nothing else on the board uses. wifi_gpio0 is high so that the
+# ESP32 of the board does not take it over.
 _ULX3S_LEDS = ("B2", "C2", "C1", "D2", "D1", "E2", "E1", "H3")
 ULX3S = BoardKind(
     "ulx3s-85f",

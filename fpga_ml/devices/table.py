@@ -42,8 +42,9 @@ class Placer:
 
 @dataclass(frozen=True)
 class Device:
-    """delays: by which RTL is pipelined for it and an estimate times it, None where nobody has measured the family; target: what Yosys
-    calls the family, None where Yosys maps to none; placer: None where nextpnr does not place it: its cells are only counted."""
+    """delays: by which RTL is pipelined for it and an estimate times it, None where nobody has measured the family; target:
+    what Yosys calls the family, None where Yosys maps to none; placer: None where nextpnr does not place it: its cells are
+    only counted."""
 
     delays: DelayModel | None
     target: Target | None

@@ -42,8 +42,8 @@ class TensorError:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """The fully quantised model, the types of its inputs, and the error that each tensor adds; layers: the names of those that the
-    model had when it came."""
+    """The fully quantised model, the types of its inputs, and the error that each tensor adds; layers: the names of those
+    that the model had when it came."""
 
     quantised: Quantised
     input_types: tuple[FixedType, ...]

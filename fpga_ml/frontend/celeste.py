@@ -179,7 +179,8 @@ LAYERS = (CelesteExponents, CelesteTerms, CelesteSums)
 
 
 def kernel_model(design: Design | str | None, patch: tuple[int, int], components: int) -> keras.Model:
-    """The kernel: inputs `coefficients` (K, 6) and `pixels` (rows, columns, 2), outputs `value`, `moments` and `overflow`."""
+    """The kernel: inputs `coefficients` (K, 6) and `pixels` (rows, columns, 2), outputs `value`, `moments` and
+    `overflow`."""
     coefficients = keras.Input((components, MONOMIALS), name="coefficients", dtype="float64")
     pixels = keras.Input((*patch, 2), name="pixels", dtype="float64")
     exponents = CelesteExponents(patch, design=design, name="exponents")(coefficients)

@@ -83,8 +83,8 @@ class Steps(_Pointwise):
 
 @keras.saving.register_keras_serializable(package="fpga_ml")
 class Bounded(_Pointwise):
-    """x above zero, slope * x below, rounded to even to a fixed-point type of `bits` and then held between low and high, two of
-    its values. QKeras' leaky quantized_relu is this: it ends at -slope * 2**integer, where the type does not.
+    """x above zero, slope * x below, rounded to even to a fixed-point type of `bits` and then held between low and high, two
+    of its values. QKeras' leaky quantized_relu is this: it ends at -slope * 2**integer, where the type does not.
 
     clips: the ends belong to the function that was trained, as those of a tanh; else they are what rounding costs.
     """

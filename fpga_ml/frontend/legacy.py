@@ -242,7 +242,8 @@ def _quantizer(value: Any) -> Any:
 
 
 def load_weights(model: Any, path: Path, names: Naming) -> None:
-    """Weights from a Keras-2 h5 file (of save_weights or of save), layer by layer, in the layers' own order; names: of the model."""
+    """Weights from a Keras-2 h5 file (of save_weights or of save), layer by layer, in the layers' own order; names: of the
+    model."""
     with h5py.File(path) as file:
         root = file.get("model_weights", file)
         if "layer_names" not in root.attrs:

@@ -1,7 +1,8 @@
-"""The classes and functions that a model's file may name: they compute, and neither run code of the file nor read other files.
+"""The classes and functions that a model's file may name: they compute, and neither run code of the file nor read other
+files.
 
-What is not here is not built, in whatever format it stands. Beside these, a file may name what the user's own program has registered
-with Keras. A test holds the lists against the installed Keras and QKeras.
+What is not here is not built, in whatever format it stands. Beside these, a file may name what the user's own program has
+registered with Keras. A test holds the lists against the installed Keras and QKeras.
 """
 
 from __future__ import annotations
@@ -109,7 +110,8 @@ def is_function(name: Any, module: Any = None) -> bool:
 
 
 def is_quantizer(text: str) -> bool:
-    """Of what QKeras makes a quantizer of: a name, or one with arguments, quantized_bits(8, 2); QKeras looks it up in all of its module."""
+    """Of what QKeras makes a quantizer of: a name, or one with arguments, quantized_bits(8, 2); QKeras looks it up in all of
+    its module."""
     name, bracket, _ = text.partition("(")
     return name in QUANTIZERS or (not bracket and is_function(name))
 

@@ -44,10 +44,10 @@ class LegacyFiles:
 class Source:
     """A model that was read.
 
-    model: the Keras model to be built, None where its classes exist no longer (then `legacy` says which files hold it
-    and why); float_model: what quantisation is measured against; sha256: of the model's file, '' for a model in
-    memory; inputs: (the user's name, shape without batch) of each; names: what the identifiers in the model stand for; data, config:
-    files that a model folder brings.
+    model: the Keras model to be built, None where its classes exist no longer (then `legacy` says which files hold it and
+    why); float_model: what quantisation is measured against; sha256: of the model's file, '' for a model in memory; inputs:
+    (the user's name, shape without batch) of each; names: what the identifiers in the model stand for; data, config: files
+    that a model folder brings.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Walking a Keras model: the one place that knows how to rebuild it call by call.
 
-A *call* is one use of a layer in the graph. Its key is the layer's name (an input's: its tensor's), with `#1`, `#2` ... behind it for
-further uses of a shared layer. Quantisation, calibration and the float64 references are all rebuilds.
+A *call* is one use of a layer in the graph. Its key is the layer's name (an input's: its tensor's), with `#1`, `#2` ...
+behind it for further uses of a shared layer. Quantisation, calibration and the float64 references are all rebuilds.
 """
 
 from __future__ import annotations
@@ -121,9 +121,9 @@ def rebuild(
     inputs: Sequence[Any] = (),
     name: str | None = None,
 ) -> Any:
-    """A new Functional model: `make(layer)` gives each layer's replacement, once for a shared layer, or None to leave
-    it out; `after(call, tensor)` may put more behind a call's output. dtype: of the inputs, by default the model's; inputs: in place
-    of ones like the model's, of any number of samples; name: by default the model's."""
+    """A new Functional model: `make(layer)` gives each layer's replacement, once for a shared layer, or None to leave it
+    out; `after(call, tensor)` may put more behind a call's output. dtype: of the inputs, by default the model's; inputs: in
+    place of ones like the model's, of any number of samples; name: by default the model's."""
     functional = as_functional(model)
     in_order = [c for c in calls(functional) if not isinstance(c.layer, keras.layers.InputLayer)]
     inputs = inputs or [keras.Input(t.shape[1:], dtype=dtype or t.dtype, name=t.name) for t in functional.inputs]
@@ -180,7 +180,8 @@ def copy_layer(layer: Any, dtype: str | None = None, changes: Mapping[str, Any] 
 
 
 def _initializer(setting: Any) -> Any:
-    """QKeras' initializers hold the quantizer that a layer came with, of which some do not compute in float64: what is in them."""
+    """QKeras' initializers hold the quantizer that a layer came with, of which some do not compute in float64: what is in
+    them."""
     return (
         setting["config"]["initializer"]
         if isinstance(setting, dict) and setting.get("class_name") == "QInitializer"

@@ -76,8 +76,8 @@ def state_type(layer: Any) -> FixedType | None:
 
 
 def gate_types(layer: Any) -> dict[str, FixedType]:
-    """{role of an activation: the type of its values inside the cell}: a quantizer's own; else so fine that neither a product with
-    the largest state nor a sum with the smallest one shows the difference."""
+    """{role of an activation: the type of its values inside the cell}: a quantizer's own; else so fine that neither a
+    product with the largest state nor a sum with the smallest one shows the difference."""
     state = state_type(layer)
     if state is None:
         return {}
@@ -94,8 +94,8 @@ def _gate_type(function: Any, fraction: int) -> FixedType:
 
 
 def gate_reaches(model: Any, x: Sequence[Array]) -> dict[str, dict[str, tuple[float, float]]]:
-    """{layer: {role: the least and the greatest argument of that activation on the data}}, of every recurrent layer that keeps
-    no state between samples."""
+    """{layer: {role: the least and the greatest argument of that activation on the data}}, of every recurrent layer that
+    keeps no state between samples."""
     found: dict[str, dict[str, tuple[float, float]]] = {}
     for layer, walk, arguments in _walks(model, x):
         if not walk.stateful:

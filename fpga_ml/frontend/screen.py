@@ -1,7 +1,8 @@
-"""What a model's file says, looked at before anything of it is built: a file from elsewhere may not run code, nor grow beyond bounds.
+"""What a model's file says, looked at before anything of it is built: a file from elsewhere may not run code, nor grow
+beyond bounds.
 
-A configuration may name what frontend/listed.py lists, and classes that the user's own program has registered with Keras. Weights are
-plain arrays in the file itself. Keras gets a copy that holds what was looked at and nothing else.
+A configuration may name what frontend/listed.py lists, and classes that the user's own program has registered with Keras.
+Weights are plain arrays in the file itself. Keras gets a copy that holds what was looked at and nothing else.
 """
 
 from __future__ import annotations

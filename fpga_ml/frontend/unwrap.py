@@ -130,7 +130,8 @@ class _Pointwise(_Apart):
 
 
 class _OneWay(_Apart):
-    """A layer of one direction under a name; behind its result, the parts of its last state, whether it gives them or not."""
+    """A layer of one direction under a name; behind its result, the parts of its last state, whether it gives them or
+    not."""
 
     def __init__(self, layer: Any, name: str) -> None:
         super().__init__({name: layer.get_weights()})

@@ -18,7 +18,8 @@ _VALUE_BYTES = 24  # of a layer's result: float, quantised and as the emulator h
 
 
 def check_samples(model: Any, samples: int) -> None:
-    """Raise FpgaMlError for more samples than C-simulation gets through in half an hour, or than the memory holds the layers' results of."""
+    """Raise FpgaMlError for more samples than C-simulation gets through in half an hour, or than the memory holds the
+    layers' results of."""
     products, values = 0, 0
     for call in calls(model):
         steps = prod(call.outputs[0].shape[1:-1])

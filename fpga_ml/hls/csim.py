@@ -39,7 +39,8 @@ class Result:
 
 @dataclass(frozen=True)
 class CSim:
-    """A built C-simulation. inputs, outputs: in the order of the C++ arguments; layers: shapes of traced layers; ordered: a sample's result depends on those before it, so that a run begins anew and takes them in order, in one thread."""
+    """A built C-simulation. inputs, outputs: in the order of the C++ arguments; layers: shapes of traced layers; ordered: a
+    sample's result depends on those before it, so that a run begins anew and takes them in order, in one thread."""
 
     library: Path
     weights: Path

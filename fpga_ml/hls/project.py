@@ -94,7 +94,8 @@ def _clear(target: Path) -> None:
 
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
-    """Locked for as long as this process lives, which is how another tells: of one in another container it does not know the number."""
+    """Locked for as long as this process lives, which is how another tells: of one in another container it does not know the
+    number."""
     place = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):  # some network file systems lock no folders
@@ -215,8 +216,8 @@ def _forget(folder: Path, target: Path) -> None:
 
 
 def _mend_traces(graph: Graph, folder: Path) -> None:
-    """hls4ml's Quartus writer traces, in a stream, the last layer's values in the place of every layer's, from a stream that is
-    still empty: values of other samples, or a crash."""
+    """hls4ml's Quartus writer traces, in a stream, the last layer's values in the place of every layer's, from a stream that
+    is still empty: values of other samples, or a crash."""
     top = _top(graph, folder)
     text = top.read_text()
     for node in graph.hls.get_layers():
@@ -227,7 +228,8 @@ def _mend_traces(graph: Graph, folder: Path) -> None:
 
 
 def _mend_names(graph: Graph, folder: Path) -> None:
-    """hls4ml's Catapult writer makes a second name of a stream static: that of an argument stays the first call's, which is gone."""
+    """hls4ml's Catapult writer makes a second name of a stream static: that of an argument stays the first call's, which is
+    gone."""
     top = _top(graph, folder)
     top.write_text(top.read_text().replace("static auto& ", "auto& "))
 
@@ -238,19 +240,20 @@ def _top(graph: Graph, folder: Path) -> Path:
 
 def _header_mends() -> Iterator[tuple[str, str, str]]:
     """(header, what hls4ml 1.3.0 has there, what is right)."""
-    # lstm and gru take the state for an input, and lstm gives its sums the type of its result: a network whose types differ there
-    # does not compile (hls4ml issue 1166).
+    # lstm and gru take the state for an input, and lstm gives its sums the type of its result: a network whose types differ
+    # there does not compile (hls4ml issue 1166).
     for given, config in (("data_T", "mult_config1"), ("res_T", "mult_config2")):
         right = f"nnet::dense<{given}, typename CONFIG_T::accum_t, typename CONFIG_T::{config}>("
         for wrong in ("data_T, res_T", "data_T, typename CONFIG_T::accum_t"):
             yield "nnet_utils/nnet_recurrent.h", f"nnet::dense<{wrong}, typename CONFIG_T::{config}>(", right
-    # ap_types look at a bit above the highest one of a value that lies wholly below the half of the last bit that it is rounded
-    # to, and stop; they do not need that bit.
+    # ap_types look at a bit above the highest one of a value that lies wholly below the half of the last bit that it is
+    # rounded to, and stop; they do not need that bit.
     bit = "_AP_ROOT_op_get_bit(op.V, F2 - _AP_F - 1);"
     yield "ap_types/ap_fixed_base.h", f"bool qbit = {bit}", f"bool qbit = F2 - _AP_F <= _AP_W2 && {bit}"
     # A type that does not hold the half by which Catapult multiplies a sum of two in parallel: all means were zero.
     yield "nnet_utils/nnet_merge.h", "ac_fixed<1, -1, false>(0.5)", "ac_fixed<1, 0, false>(0.5)"
-    # Catapult's sums of depthwise convolutions in parallel have the type of their result, and its streams take a beat for a value.
+    # Catapult's sums of depthwise convolutions in parallel have the type of their result, and its streams take a beat for a
+    # value.
     yield "nnet_utils/nnet_sepconv2d.h", "res_T sum = depth", "typename CONFIG_T::accum_t sum = depth"
     for k in (1, 2):
         yield (
@@ -275,8 +278,8 @@ def _mend_headers(folder: Path) -> None:
 
 
 def write_vectors(folder: Path, graph: Graph, x: Sequence[Array], expected: Sequence[Array | Raw]) -> None:
-    """tb_data/: one line a sample, all inputs (outputs) of a sample behind one another, in exact decimals; what is wider than a
-    double as its bits, 32 at a time.
+    """tb_data/: one line a sample, all inputs (outputs) of a sample behind one another, in exact decimals; what is wider
+    than a double as its bits, 32 at a time.
 
     expected: raw integers where an output is as wide as that. Without it the testbench fails, and says that it has none.
     """

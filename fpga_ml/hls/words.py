@@ -1,4 +1,5 @@
-"""How values cross between Python and the C++ where a double does not hold them: as their bits, 32 at a time, the lowest first.
+"""How values cross between Python and the C++ where a double does not hold them: as their bits, 32 at a time, the lowest
+first.
 
 Each word is a whole number, which a double holds; hls/words_cpp.py has the other side.
 """
@@ -20,8 +21,8 @@ WORD_BITS = 32
 
 @dataclass(frozen=True)
 class Port:
-    """An input or an output of the C++: of what shape and type, None where that is no ap_fixed; wide: whether its values cross
-    as words."""
+    """An input or an output of the C++: of what shape and type, None where that is no ap_fixed; wide: whether its values
+    cross as words."""
 
     shape: tuple[int, ...]
     type: FixedType | None

@@ -1,6 +1,7 @@
 """Whether the C++ that hls4ml wrote computes every layer: each array of the top function is written before it is read.
 
-A layer for which a backend has no template leaves no trace in the C++: the next layer then reads an array that nothing wrote.
+A layer for which a backend has no template leaves no trace in the C++: the next layer then reads an array that nothing
+wrote.
 """
 
 from __future__ import annotations

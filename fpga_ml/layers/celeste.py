@@ -26,7 +26,8 @@ COUNT, BACKGROUND = 0, 1  # of a pixel's elements
 class Exponents(Layer):
     """q_k = C_k . m of every pixel, (rows, columns, K), exact, from coefficients (K, 6).
 
-    Where one of a component's coefficients is out of its range, its exponents are the largest of their type: out of range too.
+    Where one of a component's coefficients is out of its range, its exponents are the largest of their type: out of range
+    too.
     """
 
     design: Design
@@ -51,8 +52,8 @@ class Exponents(Layer):
         ]
 
     def lower_corner(self, b: Builder, coefficients: Sequence[int]) -> list[int]:
-        """Of one component, what its exponents at all pixels are added up from: that of the first pixel, its first differences
-        along a row and along a column, and the second differences xx, xy, yy."""
+        """Of one component, what its exponents at all pixels are added up from: that of the first pixel, its first
+        differences along a row and along a column, and the second differences xx, xy, yy."""
         (rows, columns), (held, inside) = self.patch, self._checked(b, coefficients)
         y, x = -(rows // 2), -(columns // 2)
         made = [
@@ -123,7 +124,8 @@ class PixelTerms(Layer):
         return found & ((1 << d.rate_bits) - 1), np.any(outside, axis=-1)
 
     def _ratio(self, difference: Raw, rate: Raw) -> Raw:
-        """1 + t: difference times one over the rate, both shifted by what brings the rate's leading one to the highest bit."""
+        """1 + t: difference times one over the rate, both shifted by what brings the rate's leading one to the highest
+        bit."""
         d = self.design
         shift = d.rate_bits - np.frexp(rate.astype(np.float64))[1]
         mantissa = (rate << shift) & ((1 << d.rate_bits - 1) - 1)

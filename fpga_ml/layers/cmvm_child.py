@@ -1,6 +1,7 @@
 """A block of a matrix, solved in a process of its own: the solver cannot be interrupted, and several run side by side.
 
-Arguments: an npz with `matrix` (K, M) and `reach` (K, 3: least, greatest value and step of each input); where the stages go, pickled.
+Arguments: an npz with `matrix` (K, M) and `reach` (K, 3: least, greatest value and step of each input); where the stages go,
+pickled.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Sums of products with constants, fast: matrix products on floats in which every partial sum is a whole number held exactly.
+"""Sums of products with constants, fast: matrix products on floats in which every partial sum is a whole number held
+exactly.
 
 Tensors come as (elements, N): a patch is then some rows, copied whole. Where the windows of a convolution are shifted
 copies of one another, several neighbouring outputs (a rectangle of an image) share one patch, and their weights one matrix

@@ -61,8 +61,8 @@ class MaxPool(Layer):
 
 @dataclass(frozen=True)
 class AveragePool(Layer):
-    """index as for MaxPool; the sum is divided, in accum and cut off towards zero, by the number of elements inside the image,
-    or by all of the window where `counts_padding`."""
+    """index as for MaxPool; the sum is divided, in accum and cut off towards zero, by the number of elements inside the
+    image, or by all of the window where `counts_padding`."""
 
     index: npt.NDArray[np.int64]
     accum: FixedType
@@ -88,9 +88,9 @@ class AveragePool(Layer):
 def _divide(b: Builder, total: int, count: int, accum: FixedType) -> int:
     """total / count, cut off towards zero to the accumulator's fraction bits, exact.
 
-    For a power of two the binary point moves. Otherwise negative totals are raised by count - 1, so that cutting off downwards
-    is right for them too. An offset of count * 2**k, taken off again behind, makes the total non-negative, and whole numbers are
-    divided.
+    For a power of two the binary point moves. Otherwise negative totals are raised by count - 1, so that cutting off
+    downwards is right for them too. An offset of count * 2**k, taken off again behind, makes the total non-negative, and
+    whole numbers are divided.
     """
     if count & (count - 1) == 0:
         return b.cast(b.scale(total, -(count.bit_length() - 1)), replace(accum, rounding=Rounding.TRN_ZERO))

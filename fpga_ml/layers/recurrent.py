@@ -193,8 +193,8 @@ def _columns(layer: Linear, first: int, last: int) -> Linear:
 
 @dataclass(frozen=True)
 class Recurrent(Layer):
-    """A cell over a sequence of `steps` time steps; the result is h after each of them where `sequences`, else after the last
-    one; where `whole`, all of the state in place of h.
+    """A cell over a sequence of `steps` time steps; the result is h after each of them where `sequences`, else after the
+    last one; where `whole`, all of the state in place of h.
 
     The first state is zero; what is read besides the sequence, if there is something; or, where `kept`, the last one of the
     sample before in the same batch.

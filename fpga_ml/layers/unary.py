@@ -75,15 +75,15 @@ class UnaryTable:
 
     @cached_property
     def value(self) -> FixedType:
-        """Of a value before it is assigned to the result. (ap_types stop at a value whose highest bit lies below the last one that
-        is rounded to: with these spare bits none does.)"""
+        """Of a value before it is assigned to the result. (ap_types stop at a value whose highest bit lies below the last
+        one that is rounded to: with these spare bits none does.)"""
         width = max(8, *(v.bit_length() for v in self.entries)) + self.fine + 2
         return FixedType(True, width, width - self.fraction - self.fine)
 
     @cached_property
     def _padded(self) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
-        """(first, entries, rises): up to the ends of the place's type, which saturates, so that no comparison is needed; as it is
-        where that would more than double the table."""
+        """(first, entries, rises): up to the ends of the place's type, which saturates, so that no comparison is needed; as
+        it is where that would more than double the table."""
         steps = 1 << max(self.place.width - self.fine, 0)
         below, above = self.first + steps // 2, steps // 2 - self.first - len(self.entries)
         if steps > 2 * len(self.entries) or min(below, above) < 0:

@@ -29,8 +29,8 @@ def exponents(layer: Exponents, name: str, read: Made, processes: list[Process])
 
 
 def patch_sums(layer: PatchSums, name: str, read: Made, is_head: bool, processes: list[Process]) -> Made:
-    """The elements that are summed, their sums after the last pixel, and of these what the layer gives: of moments an element
-    a token."""
+    """The elements that are summed, their sums after the last pixel, and of these what the layer gives: of moments an
+    element a token."""
     (rows, columns), parts = layer.patch, layer.count if layer.moments else 1
     chosen = read.wires[layer.chosen]
     b = Builder(f"{layer.name}_terms")

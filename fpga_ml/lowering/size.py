@@ -1,6 +1,7 @@
 """How large a network's RTL will be, and how long it takes to make and to simulate, before any of it is made.
 
-Rough on purpose: within a factor of two or three for networks of products with constants. The factors were measured (docs/benchmarks.md).
+Rough on purpose: within a factor of two or three for networks of products with constants. The factors were measured
+(docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ _MEMORY_BYTES = 4000  # a LUT
 
 @dataclass(frozen=True)
 class Size:
-    """products: with constants, that are computed at once; luts; seconds: to make and to simulate the RTL; memory_bytes: for that."""
+    """products: with constants, that are computed at once; luts; seconds: to make and to simulate the RTL; memory_bytes: for
+    that."""
 
     products: int
     luts: int
@@ -43,8 +45,8 @@ class Size:
 
 @dataclass(frozen=True)
 class _Sums:
-    """Sums of products as hardware. digits: signed binary digits of the weights of one instance that is lowered; instances: of it;
-    shared: whether one is used in turn, with its weights in a memory; bits: of the data."""
+    """Sums of products as hardware. digits: signed binary digits of the weights of one instance that is lowered; instances:
+    of it; shared: whether one is used in turn, with its weights in a memory; bits: of the data."""
 
     digits: int
     products: int
@@ -54,8 +56,8 @@ class _Sums:
 
 
 def size_of(layers: Sequence[Layer], arch: str, interval_cycles: int | None, *, simulated: bool) -> Size:
-    """arch: parallel or stream; interval_cycles: between two inferences, None: by the layers' reuse factors; simulated: whether
-    its co-simulation counts."""
+    """arch: parallel or stream; interval_cycles: between two inferences, None: by the layers' reuse factors; simulated:
+    whether its co-simulation counts."""
     widths = {layer.name: layer.result.width for layer in layers}
     sums = [s for layer in layers for s in _sums(layer, widths, arch, interval_cycles)]
     luts = sum(_luts(s) for s in sums) + sum(_others(layer, arch) for layer in layers)

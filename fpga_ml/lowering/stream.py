@@ -156,7 +156,8 @@ class _Lowering:
             self._whole(layer)
 
     def _whole(self, layer: Layer) -> None:
-        """All pixels at once, for what is not the same for each of them: as much hardware as in the parallel architecture."""
+        """All pixels at once, for what is not the same for each of them: as much hardware as in the parallel
+        architecture."""
         if layer.size > _MOST_AT_ONCE:
             raise FpgaMlError(
                 f"layer '{layer.name}' does not do the same for each pixel, and with {layer.size} elements is too large to "
@@ -301,8 +302,8 @@ class _Lowering:
         self._whole(layer)
 
     def _of_groups(self, layer: Gather, read: Made) -> bool:
-        """Pixels in a row of which the same number of the result's are made, as lines are by upsampling; False where a frame has one
-        such group only. The smallest are taken, so that least is held."""
+        """Pixels in a row of which the same number of the result's are made, as lines are by upsampling; False where a frame
+        has one such group only. The smallest are taken, so that least is held."""
         most = gcd(self._pixels(read), tokens_of(layer.shape)) if self.interleave == 1 else 1
         for groups in (g for g in range(most, 1, -1) if most % g == 0 and layer.size // g <= _MOST_AT_ONCE):
             local = self._within_groups(layer, [read], groups)
@@ -344,8 +345,8 @@ class _Lowering:
             self._map(layer, one, [read])
 
     def _within_groups(self, layer: Gather, reads: Sequence[Made], groups: int) -> np.ndarray | None:
-        """The index of one group where group n of the result's pixels is made of the inputs' groups n: of joined channels, for one,
-        where each pixel is a group."""
+        """The index of one group where group n of the result's pixels is made of the inputs' groups n: of joined channels,
+        for one, where each pixel is a group."""
         if (layer.index < 0).any():
             return None
         widths = [len(r.channel.types) * (self._pixels(r) // groups) for r in reads]

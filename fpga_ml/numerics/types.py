@@ -230,7 +230,8 @@ def confined(raw: Raw, below: npt.NDArray[np.bool_], above: npt.NDArray[np.bool_
 
 
 def _whole(values: npt.NDArray[np.float64], target: FixedType) -> tuple[Raw, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Real values rounded to whole multiples of the target's last bit, as `confined` takes them, and which left its range."""
+    """Real values rounded to whole multiples of the target's last bit, as `confined` takes them, and which left its
+    range."""
     scaled = _scaled(np.asarray(values, np.float64), target)
     cut, doubled = np.floor(scaled), np.floor(2 * scaled)
     bits = _modulo(cut) if target.kind is np.int64 else _integers(cut)

@@ -99,8 +99,8 @@ def _made_of_lines(f: Curve, given: FixedType, result: FixedType) -> UnaryTable 
 def _domain(
     f: Curve, given: FixedType, result: FixedType, reach: tuple[float, float], tail: float = _TAIL
 ) -> tuple[float, float]:
-    """The arguments on the data and a margin, within the argument's type, without ends on which f moves by no more than `tail`
-    steps of the result."""
+    """The arguments on the data and a margin, within the argument's type, without ends on which f moves by no more than
+    `tail` steps of the result."""
     margin = _MARGIN * (reach[1] - reach[0]) if np.isfinite(reach).all() else 0.0
     low, high = max(given.min, reach[0] - margin), min(given.max, reach[1] + margin)
     ends = _within(f(np.array([low, high])), result)

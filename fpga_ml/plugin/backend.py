@@ -1,9 +1,9 @@
 """The OpenRTL backend of hls4ml: one word changed in a user's script, and no vendor tool.
 
-`compile()` reads the graph, `predict()` and `trace()` are the exact emulator, `build()` writes SystemVerilog and simulates it
-in Verilator and Icarus. The graph, its flows and the HLS project are those of hls4ml's own Vitis backend: `predict()` equals
-its C-simulation bit for bit. With `exact=True` in the conversion they are the graph and the project that fpga_ml.compile makes,
-in which no sum and no rounding is lost.
+`compile()` reads the graph, `predict()` and `trace()` are the exact emulator, `build()` writes SystemVerilog and simulates
+it in Verilator and Icarus. The graph, its flows and the HLS project are those of hls4ml's own Vitis backend: `predict()`
+equals its C-simulation bit for bit. With `exact=True` in the conversion they are the graph and the project that
+fpga_ml.compile makes, in which no sum and no rounding is lost.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
     def create_initial_config(self, *args: Any, exact: bool = False, **kwargs: Any) -> dict[str, Any]:
         """hls4ml's, with one option more.
 
-        exact: give sums and results types that lose nothing, and compute what hls4ml's C++ gets wrong by C++ of ours, in place
-        of what hls4ml's own Vitis project would compute.
+        exact: give sums and results types that lose nothing, and compute what hls4ml's C++ gets wrong by C++ of ours, in
+        place of what hls4ml's own Vitis project would compute.
         """
         self._mend(exact)
         config: dict[str, Any] = super().create_initial_config(*args, **kwargs)
@@ -140,7 +140,8 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
         return {name: (a, shapes[name]) for name, a in zip(names, values, strict=True)}
 
     def build(self, model: Any, cosim: bool = True, vectors: Any = None, **_: Any) -> dict[str, Any]:
-        """RTL into OUTPUT_DIR/rtl, simulated on `vectors` (samples as `fpga_ml.compile` takes them, random by default) and the types' corners.
+        """RTL into OUTPUT_DIR/rtl, simulated on `vectors` (samples as `fpga_ml.compile` takes them, random by default) and
+        the types' corners.
 
         Returns {latency_cycles, interval_cycles, register_bits, files, cosim: [{simulator, passed, vectors, ...}]}.
         """

@@ -31,7 +31,8 @@ Array = npt.NDArray[np.float64]
 @dataclass(frozen=True)
 class Build:
     """Everything that the stages of one build made; check, emulation and rtl are None where
-    those did not run; runs: one co-simulation a simulator; given: RTL from elsewhere, which is simulated in place of ours."""
+    those did not run; runs: one co-simulation a simulator; given: RTL from elsewhere, which is simulated in place of
+    ours."""
 
     source: Source
     samples: Samples
@@ -159,7 +160,8 @@ def _called(build: Build, identifier: str) -> dict[str, str]:
 
 
 def _recurrence(rtl: Rtl, clock_ns: float) -> dict[str, Any] | None:
-    """How long a time step and a sequence take; interleaved sequences have the latency of their group, and share its interval."""
+    """How long a time step and a sequence take; interleaved sequences have the latency of their group, and share its
+    interval."""
     known = rtl.recurrence
     if known is None:
         return None

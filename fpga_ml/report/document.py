@@ -202,7 +202,8 @@ def read(folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def consistent(folder: Path) -> Iterator[None]:
-    """A report of which one part does not fit another, though it is valid by the schema, is one error. folder: its project's."""
+    """A report of which one part does not fit another, though it is valid by the schema, is one error. folder: its
+    project's."""
     try:
         yield
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, jinja2.UndefinedError) as error:

@@ -194,7 +194,8 @@ class _Line(HoldingModule):
         return f"({at} == {literal((axis.windows - 1) * axis.stride, _width(axis))})"
 
     def _lines(self) -> list[Item]:
-        """The column that a step adds, the newest row lowest: this pixel and those above it, from a memory of whole lines."""
+        """The column that a step adds, the newest row lowest: this pixel and those above it, from a memory of whole
+        lines."""
         above = (self.rows.reach - 1) * self.bits
         if above == 0:
             return [Net("column", self.bits, False, "given")]

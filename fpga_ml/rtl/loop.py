@@ -1,4 +1,5 @@
-"""A loop as one module: it takes a token when its sequence's state is there, and when the step is through, the next state is.
+"""A loop as one module: it takes a token when its sequence's state is there, and when the step is through, the next state
+is.
 
 One state stands before the step; where sequences are interleaved, the others wait in a FIFO behind it, in the order in which
 their tokens come, or are under way in the step. A sequence's first state is zero, or as it is given, and what its last token
@@ -22,7 +23,8 @@ FIRST = ("first", "first_valid", "first_ready")  # of the first state, where it 
 
 
 def loop_modules(name: str, step_name: str, fold_name: str, fifo: str, unit: Looped) -> list[Module]:
-    """The modules of the step and of the fold, if there is one, and the loop's own last; fifo: that of primitives/fifo.sv."""
+    """The modules of the step and of the fold, if there is one, and the loop's own last; fifo: that of
+    primitives/fifo.sv."""
     emission = _Looping(name, step_name, fold_name, fifo, unit)
     modules: list[Module] = [map_module(step_name, emission.step, unit.schedule)]
     if unit.process.fold is not None and unit.fold_schedule is not None:
@@ -31,8 +33,8 @@ def loop_modules(name: str, step_name: str, fold_name: str, fifo: str, unit: Loo
 
 
 class _Looping:
-    """present: the next token's state stands before the step, fresh: the one to follow is a first one; enter: a token goes into
-    the step; done: it is through, and returns a state."""
+    """present: the next token's state stands before the step, fresh: the one to follow is a first one; enter: a token goes
+    into the step; done: it is through, and returns a state."""
 
     def __init__(self, name: str, step_name: str, fold_name: str, fifo: str, unit: Looped) -> None:
         process = unit.process
@@ -132,7 +134,8 @@ class _Looping:
         ]
 
     def _fresh(self) -> list[Item]:
-        """Whether the state that comes next is a sequence's first one; of a state that is kept only the very first one is."""
+        """Whether the state that comes next is a sequence's first one; of a state that is kept only the very first one
+        is."""
         if self.process.keeps:
             return [
                 Declare("started", None, "logic"),

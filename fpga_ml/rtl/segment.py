@@ -86,7 +86,8 @@ class _Segment:
         return Register(valid, None, False, before), valid, valid
 
     def _counted(self, before: str, stage: int, wait: int) -> tuple[Register, str, str]:
-        """As `_bit`, many cycles later and with one under way at most: the next may come in the cycle in which this one comes out."""
+        """As `_bit`, many cycles later and with one under way at most: the next may come in the cycle in which this one
+        comes out."""
         left, width = self.names.free(f"left_s{stage}"), wait.bit_length()
         zero, one = literal(0, width), literal(1, width)
         fewer = f"({before} ? {literal(wait, width)} : ({left} == {zero}) ? {zero} : {left} - {one})"

@@ -327,8 +327,8 @@ class _Top:
         ]
 
     def _at_rest(self, c: Channel) -> str:
-        """Whether an input has taken nothing of a frame that the other inputs have not ended. A frame's outputs may all be given before
-        its inputs end, where a layer does not read the last ones."""
+        """Whether an input has taken nothing of a frame that the other inputs have not ended. A frame's outputs may all be
+        given before its inputs end, where a layer does not read the last ones."""
         ahead = f" & ({self._own(c.name, 'before')} == {literal(0, _FLIGHT_BITS)})" * (len(self.network.inputs) > 1)
         return self._own(c.name, "begins") + ahead
 

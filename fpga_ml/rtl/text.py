@@ -1,5 +1,5 @@
-"""The text of RTL against what it was written from: every entry of every table, whether a simulation reads it or not, and the size
-of every FIFO, where a smaller one may show in rare traffic only."""
+"""The text of RTL against what it was written from: every entry of every table, whether a simulation reads it or not, and
+the size of every FIFO, where a smaller one may show in rare traffic only."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The clock with which a network answers soonest.
+"""The clock period that gives a network the lowest latency.
 
-More stages are more registers on the way, fewer are a slower clock; what counts is from the clock edge that takes the inputs to the one
-after which the outputs can be taken: a period more than the latency in cycles. For a number of cycles the fastest clock is best.
+More stages are more registers on the way, fewer are a slower clock; what counts is from the clock edge that takes the inputs
+to the one after which the outputs can be taken: a period more than the latency in cycles. For a number of cycles the fastest
+clock is best.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def _parallel(network: Network, clock_ns: float, model: DelayModel) -> int:
 
 
 def search(cycles_at: Callable[[float], int], slowest_ns: float = SLOWEST_NS) -> float:
-    """cycles_at: latency for a clock period, more of them for a shorter one; raises FpgaMlError for one that is too short."""
+    """cycles_at: latency for a clock period, more of them for a shorter one; raises FpgaMlError for one that is too
+    short."""
 
     @cache
     def cycles(clock_ns: float) -> int | None:

@@ -61,7 +61,8 @@ def _select(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
 
 
 def _product(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
-    """By a constant: as many adders deep as a balanced sum of its signed digits, and one to negate it where all are negative."""
+    """By a constant: as many adders deep as a balanced sum of its signed digits, and one to negate it where all are
+    negative."""
     if sum(w.type.width for w in operands) <= model.lut_inputs:
         return model.lut_ns
     for wire in operands:

@@ -23,9 +23,9 @@ _EPSILON_NS = 1e-6
 
 COEFFICIENTS = tuple(f.name for f in fields(DelayModel) if f.name.endswith("_ns"))
 
-# (kinds of measurement, the coefficients they give): each step takes what was fitted before as known, and its first coefficient is the one
-# that is raised to the envelope. What a period loses besides operations is learnt from chains of adders: a register behind a
-# register tells too little, for its net is as short as they come.
+# (kinds of measurement, the coefficients they give): each step takes what was fitted before as known, and its first
+# coefficient is the one that is raised to the envelope. What a period loses besides operations is learnt from chains of
+# adders: a register behind a register tells too little, for its net is as short as they come.
 _Order = Sequence[tuple[tuple[str, ...], tuple[str, ...]]]
 _OTHERS: _Order = (
     (("compare",), ("compare_base_ns", "compare_per_bit_ns")),
@@ -37,8 +37,9 @@ _ADDERS_FIRST: _Order = (
     (("logic",), ("lut_ns",)),
     *_OTHERS,
 )
-# Where a carry chain is slow, sums that follow one another ripple side by side: together they take much less than one by one, and a fit of
-# both says that an adder takes no time at all. Then logic tells what a period loses, and an adder is what it is alone.
+# Where a carry chain is slow, sums that follow one another ripple side by side: together they take much less than one by
+# one, and a fit of both says that an adder takes no time at all. Then logic tells what a period loses, and an adder is what
+# it is alone.
 _LOGIC_FIRST: _Order = (
     (("logic",), ("register_ns", "lut_ns")),
     (("adder",), ("adder_base_ns", "adder_per_bit_ns")),
@@ -48,7 +49,8 @@ _LOGIC_FIRST: _Order = (
 
 @dataclass(frozen=True)
 class Measurement:
-    """step: which coefficients it is to give (logic, adder, chain of adders, compare, multiply, lookup); kernel: operations one after the other, all on the longest path."""
+    """step: which coefficients it is to give (logic, adder, chain of adders, compare, multiply, lookup); kernel: operations
+    one after the other, all on the longest path."""
 
     step: str
     kernel: Kernel

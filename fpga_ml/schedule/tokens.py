@@ -193,7 +193,8 @@ class _Pipe:
 
 
 class _Looping(_Pipe):
-    """A pipe that takes a token when its state stands before the step: a first one, or what the last token of its sequence made.
+    """A pipe that takes a token when its state stands before the step: a first one, or what the last token of its sequence
+    made.
 
     taken, loaded: tokens so far, and those whose states have come before the step; back: the cycles in which states are
     through; leaves: the cycle in which the one before the step goes into it, behind the rounds of a fold.
@@ -247,8 +248,8 @@ class _Looping(_Pipe):
 class _Holder:
     """A unit that offers a token until it is taken, and goes on with its input only then.
 
-    there, taken: in a cycle, whether an input token is there and whether the offered one is taken, as registers say it at its
-    beginning; what comes or gets room in the cycle counts in the next one.
+    there, taken: in a cycle, whether an input token is there and whether the offered one is taken, as registers say it at
+    its beginning; what comes or gets room in the cycle counts in the next one.
     """
 
     there = taken = False

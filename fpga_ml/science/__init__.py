@@ -1,1 +1,2 @@
-"""Science beside the compiler: jets, tracks, Celeste, and the trained models. It imports the compiler, never the other way round."""
+"""Science beside the compiler: jets, tracks, Celeste, and the trained models. It imports the compiler, never the other way
+round."""

@@ -24,8 +24,10 @@ def celeste() -> None:
 
 @celeste.command()
 @click.option("--preset", default="D16", show_default=True, help="Fixed-point design of the kernel: D14, D16, D18.")
-@click.option("--realisations", type=click.IntRange(min=1), default=20, show_default=True, help="Noises for each scene.")
-@click.option("--scene", "names", multiple=True, help="Only this scene, as the table names it; again for more.")
+@click.option(
+    "--realisations", type=click.IntRange(min=1), default=20, show_default=True, help="Noise realisations of each scene."
+)
+@click.option("--scene", "names", multiple=True, help="Scene to test, as named in the table; may be repeated. Default: all.")
 @click.option("--limit", type=float, help="Fail if a parameter's bias is larger, in statistical errors.")
 @click.option("--json", "as_json", is_flag=True, help="Print one object on stdout and nothing else.")
 def check(preset: str, realisations: int, names: tuple[str, ...], limit: float | None, as_json: bool) -> None:
@@ -82,20 +84,24 @@ def _show(found: Check, console: Console) -> None:
     type=(float, float),
     multiple=True,
     required=True,
-    help="Column and row of a source, from 0; again for more.",
+    help="Column and row of a source, counted from 0; may be repeated.",
 )
-@click.option("--gain", type=float, required=True, help="Electrons a nanomaggie.")
-@click.option("--sky", type=float, required=True, help="Electrons a pixel.")
+@click.option("--gain", type=float, required=True, help="Electrons per nanomaggie.")
+@click.option("--sky", type=float, required=True, help="Sky background in electrons per pixel.")
 @click.option(
     "--psf",
     "psf_path",
     type=click.Path(path_type=Path),
     help="JSON of Gaussians: weights, means, covariances; default: SDSS-like.",
 )
-@click.option("--electrons-per-unit", type=float, default=1.0, show_default=True, help="Of the file's values.")
-@click.option("--sky-subtracted", is_flag=True, help="The file's sky was taken off.")
+@click.option(
+    "--electrons-per-unit", type=float, default=1.0, show_default=True, help="Electrons per unit of the file's pixel values."
+)
+@click.option("--sky-subtracted", is_flag=True, help="The sky has been subtracted from the file.")
 @click.option("--hdu", type=int, default=0, show_default=True)
-@click.option("--side", type=int, default=51, show_default=True, help="Pixels of the patch around the first source.")
+@click.option(
+    "--side", type=int, default=51, show_default=True, help="Side of the square patch around the first source, in pixels."
+)
 @click.option("--kernel", default="float64", show_default=True, help="float64, or a fixed-point preset: D14, D16, D18.")
 @click.option("--json", "as_json", is_flag=True, help="Print one object on stdout and nothing else.")
 def fit_command(

@@ -49,13 +49,13 @@ def train(name: str, arguments: tuple[str, ...]) -> None:
 
 @models.command("eval")
 @click.argument("name")
-@click.option("--data", type=click.Path(path_type=Path), help="npz like the model's sample.npz; default: that.")
+@click.option("--data", type=click.Path(path_type=Path), help="Samples; default: sample.npz in the model's folder.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Keep the project there.")
-@click.option("--json", "as_json", is_flag=True, help="Print one object a stage on stdout and nothing else.")
-@click.option("--save", is_flag=True, help="Enter the figures as the model's own (figures.json).")
-@click.option("--rtl", is_flag=True, help="Every sample through the RTL as well, in Verilator (minutes for images).")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on stdout and nothing else.")
+@click.option("--save", is_flag=True, help="Save the figures in the model's folder (figures.json, card.md).")
+@click.option("--rtl", is_flag=True, help="Also simulate the RTL on every sample, in Verilator (takes minutes for images).")
 def evaluate(name: str, data: Path | None, output: Path | None, as_json: bool, save: bool, rtl: bool) -> None:
-    """Compute the figures of the model NAME again: float, quantised, C-simulation, emulator, RTL."""
+    """Compute the figures of the model NAME for every stage: float, quantised, C-simulation, emulator, RTL."""
     with muted():
         import fpga_ml.pipeline  # noqa: F401
         from fpga_ml.science import models as known
@@ -76,12 +76,14 @@ def evaluate(name: str, data: Path | None, output: Path | None, as_json: bool, s
 
 @models.command("synth")
 @click.argument("name")
-@click.option("--device", "devices", multiple=True, help="What for; several times for several. Default: ecp5-85k.")
-@click.option("--effort", "efforts", multiple=True, type=click.Choice(EFFORTS), help="How far; several times for several.")
-@click.option("--time-limit", type=float, help="Seconds a device.")
+@click.option("--device", "devices", multiple=True, help="Device to synthesise for; may be repeated. Default: ecp5-85k.")
+@click.option(
+    "--effort", "efforts", multiple=True, type=click.Choice(EFFORTS), help="How far to run synthesis; may be repeated."
+)
+@click.option("--time-limit", type=float, help="Time limit in seconds per device.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Keep the project there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows on stdout and nothing else.")
-@click.option("--save", is_flag=True, help="Enter the figures as the model's own (synthesis.json and card.md).")
+@click.option("--save", is_flag=True, help="Save the figures in the model's folder (synthesis.json, card.md).")
 def models_synth(
     name: str,
     devices: tuple[str, ...],

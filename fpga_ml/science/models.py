@@ -1,9 +1,9 @@
 """The trained models under models/: what each is, its figures, and the figures computed again at every stage.
 
-A folder with an fpga_ml.toml is a model's. It holds model.py, train.py, float.keras, quantised.keras, sample.npz, card.md and
-figures.json (what `evaluate` found when it was committed), as far as there is something of the kind. figures.py defines
-`figures(outputs: list of (N, ...), sample: {array: (N, ...)}) -> {name: number}`, `sample`
-holding beside its arrays `float`, the float model's outputs; without it the model is a classifier.
+A folder with an fpga_ml.toml is a model's. It holds model.py, train.py, float.keras, quantised.keras, sample.npz, card.md
+and figures.json (what `evaluate` found when it was committed), as far as there is something of the kind. figures.py defines
+`figures(outputs: list of (N, ...), sample: {array: (N, ...)}) -> {name: number}`, `sample` holding beside its arrays
+`float`, the float model's outputs; without it the model is a classifier.
 """
 
 from __future__ import annotations
@@ -140,8 +140,8 @@ def evaluate(
     rtl: bool = False,
     watcher: Watcher | None = None,
 ) -> dict[str, Any]:
-    """Figures of a run: {model, data, samples, bit_exact_vs_quantised_model, emulator_mismatches, bit_exact_rtl_vs_csim (None: not
-    simulated), and for each stage that ran, float, quantised, csim, emulator, rtl: {figure: number}}."""
+    """Figures of a run: {model, data, samples, bit_exact_vs_quantised_model, emulator_mismatches, bit_exact_rtl_vs_csim
+    (None: not simulated), and for each stage that ran, float, quantised, csim, emulator, rtl: {figure: number}}."""
     judge = _judge(model)
     done = run(model, data=data, output=output, rtl=rtl, watcher=watcher)
     emulator = done.report["emulator"]

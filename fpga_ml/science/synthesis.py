@@ -33,9 +33,9 @@ def figures(
     output: Path | None = None,
     watcher: Watcher | None = None,
 ) -> list[dict[str, Any]]:
-    """Build the model up to RTL, by its ecp5.toml or else as it is built otherwise for an ecp5-85k, and synthesise it. A row a device
-    and effort, of `Synthesis.as_json()`, with the layers in which the longest path lies; of a device that the open tools only count for,
-    one row. output: where the project is to stay."""
+    """Build the model up to RTL, by its ecp5.toml or else as it is built otherwise for an ecp5-85k, and synthesise it. A row
+    a device and effort, of `Synthesis.as_json()`, with the layers in which the longest path lies; of a device that the open
+    tools only count for, one row. output: where the project is to stay."""
     from fpga_ml.pipeline import compile
 
     own, plain = model.folder / SYNTH_CONFIG_FILE, model.folder / CONFIG_FILE

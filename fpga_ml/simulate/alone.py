@@ -1,7 +1,7 @@
 """Modules of the RTL on their own, in one run of Icarus: what no vector at the network's inputs shows is shown there.
 
-Behind other layers a kernel sees some of the values that it is built for, and a line buffer waits at some of its places. On its own,
-each gets all of them.
+Behind other layers a kernel sees some of the values that it is built for, and a line buffer waits at some of its places. On
+its own, each gets all of them.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _WHAT = "RTL simulation of single modules"
 
 @dataclass(frozen=True)
 class Alone:
-    """A testbench of one module. what: its name in messages; words: {memory: its words and their width}; text: of a module `tb@` with
-    ports `start` and `done`, @ being its number, which prints ALONE, the number, how often the module was wrong, and where first;
-    where: what that counts."""
+    """A testbench of one module. what: its name in messages; words: {memory: its words and their width}; text: of a module
+    `tb@` with ports `start` and `done`, @ being its number, which prints ALONE, the number, how often the module was wrong,
+    and where first; where: what that counts."""
 
     what: str
     words: Mapping[str, tuple[Sequence[int], int]]
@@ -64,7 +64,8 @@ def _in_turn(count: int) -> str:
 
 
 def packed(channels: Sequence[Channel], raw: Sequence[Raw]) -> list[int]:
-    """One integer a token of raw values (frames, tokens, elements): the channels' elements, the first in the least significant bits."""
+    """One integer a token of raw values (frames, tokens, elements): the channels' elements, the first in the least
+    significant bits."""
     flat = [values.reshape(-1, values.shape[-1]) for values in raw]
     words = [0] * len(flat[0])
     shift = 0

@@ -80,7 +80,8 @@ def visible(order: Sequence[tuple[str, tuple[str, ...]]], graph: Graph) -> dict[
 
 
 def beyond_doubles(values: Mapping[str, Array], shown: Mapping[str, str], graph: Graph) -> frozenset[str]:
-    """Of tensors in C-simulation those with values of more than the 53 bits of Keras' float64, which cannot tell their last ones."""
+    """Of tensors in C-simulation those with values of more than the 53 bits of Keras' float64, which cannot tell their last
+    ones."""
     return frozenset(
         key for key, v in values.items() if key in shown and _passes(v, graph.node(shown[key]).types.get("result", ""))
     )
@@ -107,10 +108,10 @@ def made_of(some: frozenset[str], order: Sequence[tuple[str, tuple[str, ...]]]) 
 class Check:
     """C-simulation beside the two references, on all samples.
 
-    outputs: of C-simulation; raw: of those wider than 53 bits, as integers; exact: bit for bit equal at the `compared` tensors,
-    None without a reference or where all that differs lies behind tables, which are not quite Keras' functions, or behind tensors
-    wider than float64 holds; wide: those of them that are not compared; layers and first: tensor by tensor on a
-    few samples; flips: decisions that differ, None where the model decides nothing.
+    outputs: of C-simulation; raw: of those wider than 53 bits, as integers; exact: bit for bit equal at the `compared`
+    tensors, None without a reference or where all that differs lies behind tables, which are not quite Keras' functions, or
+    behind tensors wider than float64 holds; wide: those of them that are not compared; layers and first: tensor by tensor on
+    a few samples; flips: decisions that differ, None where the model decides nothing.
     """
 
     outputs: tuple[Array, ...]
@@ -181,7 +182,8 @@ def _unlike(want: Array, got: Array) -> npt.NDArray[np.bool_]:
 
 
 def _exact(flow: Flow, shown: Mapping[str, str], graph: Graph) -> set[str]:
-    """Tensors that a table made which is the function itself, rounded as the quantised model rounds it; and what this rounds."""
+    """Tensors that a table made which is the function itself, rounded as the quantised model rounds it; and what this
+    rounds."""
     rounded = {key: reads for key, reads in flow.order if shown.get(key) in graph.exact and key in flow.types}
     return {*rounded, *(read for reads in rounded.values() for read in reads)}
 

@@ -8,7 +8,8 @@ from fpga_ml.numerics.types import Raw
 
 
 def corner_rows(low: Raw, high: Raw) -> Raw:
-    """(7, elements): all lowest, all highest, zero and the smallest steps around it, as far as they are within, and the ends in turn.
+    """(7, elements): all lowest, all highest, zero and the smallest steps around it, as far as they are within, and the ends
+    in turn.
 
     low, high: least and greatest raw value of each element.
     """

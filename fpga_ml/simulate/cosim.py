@@ -85,11 +85,11 @@ def cosim(
     """Drive `top` with every vector in each mode and compare every output, exactly.
 
     workdir: receives WORKDIR/SIMULATOR/, builds and results; seed: of gaps, resets and start values; guarantee: guaranteed
-    timing of our own RTL, for which more rules are checked (tb/README.md); None for a vendor's; patience_cycles: without any progress
-    before a run is given up; stop_at: so many differences end a run, 0 for never; idle: ap_idle has to be high when all is
-    through; flush: vectors that are sent after the last, to push it out; timeout_s: of each run;
-    probes: {name: (signals of the top that are all high when a token is made, tokens of a vector)}, for a timeline, which
-    Icarus alone can see.
+    timing of our own RTL, for which more rules are checked (tb/README.md); None for a vendor's; patience_cycles: without any
+    progress before a run is given up; stop_at: so many differences end a run, 0 for never; idle: ap_idle has to be high when
+    all is through; flush: vectors that are sent after the last, to push it out; timeout_s: of each run; probes: {name:
+    (signals of the top that are all high when a token is made, tokens of a vector)}, for a timeline, which Icarus alone can
+    see.
 
     Raises FpgaMlError for a missing tool, RTL that does not compile, ports that do not fit the vectors. Wrong outputs
     are a result, not an error: see CosimResult.passed and .texts().

@@ -22,10 +22,10 @@ _OWN_RULES: dict[Architecture, str] = {
 
 @dataclass(frozen=True)
 class Foreign:
-    """RTL from elsewhere. files: the Verilog; ports: {name of a tensor as our top calls it: as this one does}; skip: checks that are
-    left out, of SKIPS: resets in mid-run (a top whose memories keep their state), ap_idle at the end; flush: vectors that are sent after
-    the last one, for a top that gives its last outputs only when more comes; top: name of the top module, '' for that of the project;
-    folder: where the files are from, as the user gave it."""
+    """RTL from elsewhere. files: the Verilog; ports: {name of a tensor as our top calls it: as this one does}; skip: checks
+    that are left out, of SKIPS: resets in mid-run (a top whose memories keep their state), ap_idle at the end; flush:
+    vectors that are sent after the last one, for a top that gives its last outputs only when more comes; top: name of the
+    top module, '' for that of the project; folder: where the files are from, as the user gave it."""
 
     files: tuple[Path, ...]
     ports: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -52,9 +52,9 @@ class Foreign:
         return cls(rtl_files_of(Path(folder)), dict(ports or {}), tuple(skip), flush, top, str(folder))
 
     def check(self, project_name: str, simulators: Sequence[str], inputs: int = 0, outputs: Sequence[int] = ()) -> None:
-        """Raise FpgaMlError for what can be seen without types: a top that is not there, has no clock, reset or handshake, or too few data
-        ports, and Verilog that a simulator cannot read. project_name: that of a top without a name of its own; inputs: how many the
-        model has; outputs: elements of each, () where they are not known."""
+        """Raise FpgaMlError for what can be seen without types: a top that is not there, has no clock, reset or handshake,
+        or too few data ports, and Verilog that a simulator cannot read. project_name: that of a top without a name of its
+        own; inputs: how many the model has; outputs: elements of each, () where they are not known."""
         name = self.top or project_name
         check_top(read_top(self.files, name), inputs, outputs)
         if "verilator" in simulators:
@@ -82,7 +82,8 @@ class Foreign:
         return tuple(left)
 
     def differing(self, bound: Parallel | Stream) -> dict[str, tuple[str, ...]]:
-        """{tensor as our top calls it: its ports here, in the order of its elements} of the tensors whose ports have other names here."""
+        """{tensor as our top calls it: its ports here, in the order of its elements} of the tensors whose ports have other
+        names here."""
         ours = {theirs: name for name, theirs in self.ports.items()}
         called = {ours.get(tensor, tensor): tuple(ports) for tensor, ports in bound.data.items()}
         return {name: ports for name, ports in called.items() if not _same(name, ports)}

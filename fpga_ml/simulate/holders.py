@@ -1,7 +1,7 @@
 """A module that holds a token until it is taken, on its own: line buffers, collections, splits, sums over a frame.
 
-In a network, buffers fill up at the same place of each frame, so that such a module waits at few of its places. On its own it waits at
-all of them, and is reset at all of them.
+In a network, buffers fill up at the same place of each frame, so that such a module waits at few of its places. On its own
+it waits at all of them, and is reset at all of them.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _RESETS = 40
 
 
 def holder_bench(module: HolderModule, seed: int) -> Alone:
-    """Frames at the ends of the input's type and uniform over it, three times: back to back, where the interval of the frames is checked;
-    with random pauses on both sides; with resets at random cycles."""
+    """Frames at the ends of the input's type and uniform over it, three times: back to back, where the interval of the
+    frames is checked; with random pauses on both sides; with resets at random cycles."""
     process = module.process
     read, write = process.reads[0], process.writes[0]
     frames = max(_LEAST_FRAMES, min(_MOST_FRAMES, _TOKENS // max(read.tokens, write.tokens)))

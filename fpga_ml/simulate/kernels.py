@@ -1,7 +1,7 @@
 """A kernel's module on its own, on values from all over the ranges that it is built for.
 
-A kernel is built for every combination of values that its inputs can have; so it is simulated on them, a new token every cycle, and
-compared with the kernel's evaluation in every bit.
+A kernel is built for every combination of values that its inputs can have; so it is simulated on them, a new token every
+cycle, and compared with the kernel's evaluation in every bit.
 """
 
 from __future__ import annotations

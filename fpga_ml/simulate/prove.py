@@ -103,9 +103,9 @@ def vectors_of(
 
 
 def proof_vectors(bench: Bench, x: Sequence[Raw], outputs: Simulate) -> Vectors:
-    """Raw inputs x, one array (N, ...) an input, with what `outputs` makes of them, and vectors of our own: the corners of the
-    inputs' types, some that drive inner values to edges which no sample reaches (simulate/reach.py), and some over the whole types. Filled up with zeros to whole
-    groups where samples are interleaved."""
+    """Raw inputs x, one array (N, ...) an input, with what `outputs` makes of them, and vectors of our own: the corners of
+    the inputs' types, some that drive inner values to edges which no sample reaches (simulate/reach.py), and some over the
+    whole types. Filled up with zeros to whole groups where samples are interleaved."""
     layers, rtl = bench.layers, bench.rtl
     affordable = max(4, _OWN_CYCLES // rtl.interval_cycles)
     uniform = random_inputs(layers, min(_OWN, affordable), bench.seed)
@@ -152,9 +152,9 @@ def prove(
 ) -> tuple[CosimResult, ...]:
     """Every simulator asked for, every mode: back to back, with random gaps, with resets in mid-run.
 
-    files: of `rtl`, whose timing is checked; foreign: RTL in its place, which guarantees no timing. Where samples
-    are interleaved, vectors are whole groups; latency and interval are a group's. A simulator gets as many vectors as it can simulate in
-    its time, from all over; stop_at: so many differences end a run, 0 for never.
+    files: of `rtl`, whose timing is checked; foreign: RTL in its place, which guarantees no timing. Where samples are
+    interleaved, vectors are whole groups; latency and interval are a group's. A simulator gets as many vectors as it can
+    simulate in its time, from all over; stop_at: so many differences end a run, 0 for never.
     """
     found, given = [], foreign or Foreign(tuple(files))
     top = given.top or rtl.top
@@ -213,8 +213,8 @@ def _left_out(own: Vectors, vectors: Vectors) -> list[str]:
 
 @dataclass(frozen=True)
 class Bench:
-    """What simulates a project's RTL. ports: {layer: port name} of inputs and outputs; heads: the output layers; seed: of gaps,
-    resets and vectors; given: RTL from elsewhere in the place of ours; network: what the RTL was written from."""
+    """What simulates a project's RTL. ports: {layer: port name} of inputs and outputs; heads: the output layers; seed: of
+    gaps, resets and vectors; given: RTL from elsewhere in the place of ours; network: what the RTL was written from."""
 
     rtl: Rtl
     layers: Sequence[Layer]
@@ -226,8 +226,8 @@ class Bench:
     network: Network | None = None
 
     def run(self, folder: Path, x: Sequence[Raw], outputs: Simulate) -> tuple[CosimResult, ...]:
-        """Every sample of x, one raw array (N, ...) an input, and vectors of our own, against what `outputs` makes of them; folder:
-        the project's, with our files in rtl/."""
+        """Every sample of x, one raw array (N, ...) an input, and vectors of our own, against what `outputs` makes of them;
+        folder: the project's, with our files in rtl/."""
         return self.simulate(folder, proof_vectors(self, x, outputs))
 
     def simulate(self, folder: Path, vectors: Vectors, *, stop_at: int = 0) -> tuple[CosimResult, ...]:
@@ -240,7 +240,8 @@ class Bench:
         return tuple(replace(run, **own) for run in found)
 
     def module_faults(self, folder: Path) -> list[str]:
-        """Kernels and holders in folder/rtl whose modules are wrong on their own (simulate/alone.py); none of RTL from elsewhere."""
+        """Kernels and holders in folder/rtl whose modules are wrong on their own (simulate/alone.py); none of RTL from
+        elsewhere."""
         if not self._alone:
             return []
         benches: list[Alone] = [kernel_bench(m, self.seed) for m in self.rtl.kernels]
@@ -274,7 +275,8 @@ class Bench:
 
 
 def check_ports(foreign: Foreign, top: str, layers: Sequence[Layer], heads: Sequence[str], ports: Mapping[str, str]) -> None:
-    """Raise FpgaMlError where RTL from elsewhere has not the ports that the tensors need. ports: {layer: port name} of ours."""
+    """Raise FpgaMlError where RTL from elsewhere has not the ports that the tensors need. ports: {layer: port name} of
+    ours."""
     nothing = {layer.name: np.zeros((1, *layer.shape), np.int64) for layer in layers}
     inputs = [layer.name for layer in layers if isinstance(layer, Input)]
     x, y = ([nothing[name] for name in names] for names in (inputs, heads))

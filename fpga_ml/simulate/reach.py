@@ -1,8 +1,9 @@
 """Vectors that drive a network's inner values to where its hardware can go wrong.
 
-Samples rarely meet the values at which a cast saturates, a rounding carries into the top bit, or two operands of a comparison are equal.
-The intervals of the network say which of these goals can be met at all. From each the search goes backwards to the inputs, by the slope
-of the value over the inputs (differences of evaluations), and again from the nearest vector that it found.
+Samples rarely meet the values at which a cast saturates, a rounding carries into the top bit, or two operands of a
+comparison are equal. The intervals of the network say which of these goals can be met at all. From each the search goes
+backwards to the inputs, by the slope of the value over the inputs (differences of evaluations), and again from the nearest
+vector that it found.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ _MOST_BITS = 52
 
 @dataclass(frozen=True)
 class Reaching:
-    """vectors: raw, one array (n, tokens, elements) an input; goals: how many there are; unmet: those that neither the vectors nor the
-    first ones meet."""
+    """vectors: raw, one array (n, tokens, elements) an input; goals: how many there are; unmet: those that neither the
+    vectors nor the first ones meet."""
 
     vectors: list[Raw]
     goals: int
@@ -47,8 +48,9 @@ def reaching(
 ) -> Reaching:
     """At most `most` raw vectors that meet goals which no vector of `base` meets.
 
-    base: one array (N, ...) an input; bounds: least and greatest raw value of each, or of each of its elements; work: values that may be
-    computed and compared in all. None are found for inputs beyond 62 bits, and where one evaluation of the network is work for long.
+    base: one array (N, ...) an input; bounds: least and greatest raw value of each, or of each of its elements; work: values
+    that may be computed and compared in all. None are found for inputs beyond 62 bits, and where one evaluation of the
+    network is work for long.
     """
     if any(a.dtype != np.int64 for a in base) or not len(base[0]):
         return Reaching([np.zeros((0, c.tokens, len(c.types)), np.int64) for c in network.inputs], 0, 0)
@@ -73,7 +75,8 @@ class _Watch:
     """A value that is watched, over `elements` inputs.
 
     distance, nearest: by goal, from below and from above, how far the nearest vector is, and that vector; met: by the first
-    vectors; place: where in a frame the slope is measured; slope: of the value over the inputs; at: the value of the vector at which it was.
+    vectors; place: where in a frame the slope is measured; slope: of the value over the inputs; at: the value of the vector
+    at which it was.
     """
 
     def __init__(self, goals: Goals, elements: int, place: int) -> None:
@@ -195,7 +198,8 @@ class _Search:
         return row
 
     def chosen(self, most: int) -> tuple[Rows, int]:
-        """Vectors that meet what the first do not, those before others that meet more; and how many goals the others meet."""
+        """Vectors that meet what the first do not, those before others that meet more; and how many goals the others
+        meet."""
         hits: dict[bytes, int] = {}
         for watch in self.watches.values():
             for g in np.flatnonzero(~watch.met & (watch.distance.min(0) == 0)):
@@ -218,8 +222,8 @@ def _edges(op: Op, wires: tuple[Wire, ...]) -> Goals:
 
 
 def _cast_edges(dropped: int, target: FixedType) -> list[tuple[int, int]]:
-    """dropped: bits that the cast rounds away. About each end of the target and about zero: up to half a step and from there on;
-    ties, and one beside each; and beyond each end every bit that alone says that the value is too large."""
+    """dropped: bits that the cast rounds away. About each end of the target and about zero: up to half a step and from there
+    on; ties, and one beside each; and beyond each end every bit that alone says that the value is too large."""
     step = 1 << max(dropped, 0)
     half = max(step // 2, 1)
     found = []

@@ -42,8 +42,9 @@ def write_tests(
     rtl: Rtl | None,
     proven: Vectors | None = None,
 ) -> None:
-    """x: samples (N, ...), one array an input; layers: those of the emulator, () without one; rtl: None where there is none; proven:
-    the vectors of the co-simulation where it ran, as many of them as fit; otherwise samples, and corners of the inputs' types.
+    """x: samples (N, ...), one array an input; layers: those of the emulator, () without one; rtl: None where there is none;
+    proven: the vectors of the co-simulation where it ran, as many of them as fit; otherwise samples, and corners of the
+    inputs' types.
 
     Writes nothing where a port's values cross into the C++ neither exactly as doubles nor as words: of a type that is not
     fixed-point, or wider than 53 bits in another vendor's types.
@@ -92,7 +93,8 @@ def _fitting(csim: CSim, interleave: int) -> int:
 
 
 def _inputs(csim: CSim, x: Sequence[Array], layers: Sequence[Layer], most: int, interleave: int) -> list[Raw]:
-    """Raw samples and, where there are layers, corners of the types, (N, ...): whole groups, no more than fit into the file."""
+    """Raw samples and, where there are layers, corners of the types, (N, ...): whole groups, no more than fit into the
+    file."""
     fitting = _fitting(csim, interleave)
     ends = corners(layers) if layers else [np.zeros((0, *p.shape), np.int64) for p in csim.inputs]
     count = max(min(most, fitting - len(ends[0])), 1)

@@ -21,16 +21,17 @@ _PACKED = re.compile(r"(\$.*|_LC|_DFFLC)$")
 
 @dataclass(frozen=True)
 class Owners:
-    """layers: names, in the order of the data; by_cell: the layer of each of the design's cells ('' is the top's own logic); cells of
-    a shell around the design are left out."""
+    """layers: names, in the order of the data; by_cell: the layer of each of the design's cells ('' is the top's own logic);
+    cells of a shell around the design are left out."""
 
     layers: tuple[str, ...]
     by_cell: Mapping[str, str]
 
     @classmethod
     def of(cls, module: Mapping[str, Any], top: str, layers: Sequence[str]) -> Owners:
-        """module: flat, as Yosys writes it in JSON, where a cell is called after a net beside it; a net at the border of a layer may
-        have its name from outside. Then the file of the cell's source tells, for each of our modules has one of its own."""
+        """module: flat, as Yosys writes it in JSON, where a cell is called after a net beside it; a net at the border of a
+        layer may have its name from outside. Then the file of the cell's source tells, for each of our modules has one of
+        its own."""
         instances = {f"{identifier(name)}{end}": name for name in layers for end in INSTANCES}
         files = {f"{top}_{identifier(name)}{end}.sv": name for name in layers for end in _MODULES}
         in_shell = any(name.startswith(f"{DESIGN}.") for name in module["netnames"])
@@ -44,7 +45,8 @@ class Owners:
         return cls(tuple(layers), found)
 
     def at(self, name: str) -> str:
-        """The layer of a cell, also by the name that nextpnr gives what it packed; '' for a cell that is none of the design's."""
+        """The layer of a cell, also by the name that nextpnr gives what it packed; '' for a cell that is none of the
+        design's."""
         return self.by_cell.get(name) or self.by_cell.get(_PACKED.sub("", name), SHELL)
 
 

@@ -1,4 +1,5 @@
-"""`fpga-ml synth`: a project's RTL, or its HLS project, through one tool for one device, and the result into its report.json."""
+"""`fpga-ml synth`: a project's RTL, or its HLS project, through one tool for one device, and the result into its
+report.json."""
 
 from __future__ import annotations
 
@@ -25,8 +26,9 @@ Report = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Tool:
-    """run: checks the device before it works, and raises FpgaMlError with the tool's own last error. efforts: the default first;
-    device: the default for a project; rtl: whether it takes our RTL; flow: of a tool whose scripts can be run elsewhere."""
+    """run: checks the device before it works, and raises FpgaMlError with the tool's own last error. efforts: the default
+    first; device: the default for a project; rtl: whether it takes our RTL; flow: of a tool whose scripts can be run
+    elsewhere."""
 
     run: Run
     efforts: tuple[Effort, ...]
@@ -73,10 +75,11 @@ def synthesise(
     only_reports: bool = False,
     watch: Callable[[str], None] = lambda _what: None,
 ) -> Synthesis:
-    """Run the tool, put the result into the project's report.json (in the place of an earlier one of the same tool, device and effort) and
-    give it. Netlists and logs stay in project/synth/DEVICE. device, effort: None for the tool's default; steps: of an HLS tool;
-    only_reports: read what a vendor's tool left that was run by hand. Raises FpgaMlError for a folder without RTL, an unknown or missing
-    tool, a device that is unknown or too small, a tool that fails, and a time limit that is over."""
+    """Run the tool, put the result into the project's report.json (in the place of an earlier one of the same tool, device
+    and effort) and give it. Netlists and logs stay in project/synth/DEVICE. device, effort: None for the tool's default;
+    steps: of an HLS tool; only_reports: read what a vendor's tool left that was run by hand. Raises FpgaMlError for a folder
+    without RTL, an unknown or missing tool, a device that is unknown or too small, a tool that fails, and a time limit that
+    is over."""
     asked, report = _tool(tool), document.read(project)
     with document.consistent(project):
         job = _job(asked, project, report, device, effort, steps, time_limit_s, watch)

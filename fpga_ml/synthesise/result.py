@@ -12,18 +12,18 @@ from fpga_ml.config import Effort
 from fpga_ml.devices import Cells
 from fpga_ml.naming import Naming
 
-# Where a clock comes from: our delay model on the netlist, a vendor's on its own, a placement before routing, the routed design, or
-# what an HLS tool says before any synthesis.
+# Where a clock comes from: our delay model on the netlist, a vendor's on its own, a placement before routing, the routed
+# design, or what an HLS tool says before any synthesis.
 ClockOrigin = Literal["delay model", "synthesised", "placed", "routed", "hls estimate"]
 SHELL = ""  # the layer of what belongs to no layer: the top's control, FIFOs
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a tool. project: the folder; rtl_files: the top last, none for an HLS tool; clock_ns: asked for; latency_cycles and
-    interval_cycles: of the RTL, None without; layers: names in the order of the data; device: as the user wrote it; steps: of an HLS
-    tool, () for its default; folder: the run's own, for netlists and logs, project/synth/DEVICE, exists; deadline_s: of
-    time.monotonic, None without a limit; watch: is told what goes on."""
+    """One run of a tool. project: the folder; rtl_files: the top last, none for an HLS tool; clock_ns: asked for;
+    latency_cycles and interval_cycles: of the RTL, None without; layers: names in the order of the data; device: as the user
+    wrote it; steps: of an HLS tool, () for its default; folder: the run's own, for netlists and logs, project/synth/DEVICE,
+    exists; deadline_s: of time.monotonic, None without a limit; watch: is told what goes on."""
 
     project: Path
     rtl_files: tuple[Path, ...]
@@ -42,7 +42,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Step:
-    """A piece of a path: the layer it lies in ('' for the top's own logic), what it is in the tool's words, how long it takes."""
+    """A piece of a path: the layer it lies in ('' for the top's own logic), what it is in the tool's words, how long it
+    takes."""
 
     layer: str
     what: str
@@ -51,11 +52,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Synthesis:
-    """effort: the most that was done; cells: of the whole design, layers: of it by layer ('' is the top's own logic; empty where the
-    tool does not say); available: of the device, None where no device of the family is meant; fmax_mhz: with where it comes from in
-    `timing`, None where the tool gives none; latency_cycles, interval_cycles:
-    None where an HLS tool cannot tell; critical_path: from register to register; latency_ns: at fmax_mhz; memory_mb: the most
-    that a process of the tool held; logs: relative to the project's folder; notes: what a reader has to know of these numbers."""
+    """effort: the most that was done; cells: of the whole design, layers: of it by layer ('' is the top's own logic; empty
+    where the tool does not say); available: of the device, None where no device of the family is meant; fmax_mhz: with where
+    it comes from in `timing`, None where the tool gives none; latency_cycles, interval_cycles: None where an HLS tool cannot
+    tell; critical_path: from register to register; latency_ns: at fmax_mhz; memory_mb: the most that a process of the tool
+    held; logs: relative to the project's folder; notes: what a reader has to know of these numbers."""
 
     tool: str
     version: str

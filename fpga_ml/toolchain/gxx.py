@@ -77,7 +77,8 @@ class _Compiler:
         return made
 
     def decides(self, sources: Sequence[str], headers: str = "") -> list[str | bytes]:
-        """All that decides what is made of them: this module, the compiler, its flags, the text with every header in its place.
+        """All that decides what is made of them: this module, the compiler, its flags, the text with every header in its
+        place.
 
         headers: the text that goes before each.
         """

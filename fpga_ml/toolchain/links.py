@@ -1,7 +1,7 @@
 """Files under names that every tool reads as they are.
 
-Tools read quotes, `$`, `;`, spaces and leading dashes in a path each in its own way. So they run in a folder in which such files, and the
-folders where they lie, are linked under plain names, and are told no other path.
+Tools read quotes, `$`, `;`, spaces and leading dashes in a path each in its own way. So they run in a folder in which such
+files, and the folders where they lie, are linked under plain names, and are told no other path.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _PLAIN_PATH = re.compile(r"[\w./-]+", re.ASCII)
 
 @dataclass(frozen=True)
 class Links:
-    """Relative to the folder in which the links were made: of the files, in their order, and of the folders that hold them."""
+    """Relative to the folder in which the links were made: of the files, in their order, and of the folders that hold
+    them."""
 
     files: tuple[str, ...]
     folders: tuple[str, ...]
@@ -32,7 +33,8 @@ class Links:
 
 @contextmanager
 def plain_folder() -> Iterator[Path]:
-    """A folder for a while, for a tool that writes the path of where it runs, or of its temporary files, into scripts of its own."""
+    """A folder for a while, for a tool that writes the path of where it runs, or of its temporary files, into scripts of its
+    own."""
     places = (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm")
     place = next((p for p in places if _PLAIN_PATH.fullmatch(p) and os.access(p, os.W_OK | os.X_OK)), None)
     if place is None:
@@ -47,7 +49,8 @@ def plain_folder() -> Iterator[Path]:
 
 @contextmanager
 def linked(files: Sequence[Path], folder: Path) -> Iterator[Links]:
-    """Links to the files in folder/sources, which is gone in the end. A file keeps its own name where that is a plain one."""
+    """Links to the files in folder/sources, which is gone in the end. A file keeps its own name where that is a plain
+    one."""
     place = folder / _FOLDER
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()

@@ -12,8 +12,8 @@ from fpga_ml.toolchain.yosys import yosys_version
 
 
 def check_tools(stages: Collection[str], simulators: Collection[str], families: Collection[Family]) -> None:
-    """Raise FpgaMlError for the first that is missing or too old. stages: that will run; simulators: of RTL; families: of devices on
-    which it is placed."""
+    """Raise FpgaMlError for the first that is missing or too old. stages: that will run; simulators: of RTL; families: of
+    devices on which it is placed."""
     if "csim" in stages:
         compiler()
     if "cosim" in stages:

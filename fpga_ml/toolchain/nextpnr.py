@@ -38,8 +38,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Placed:
-    """period_ns: the shortest clock period between registers, of all clocks; paths to and from pins do not count. path: the one that
-    takes it, () before routing; used: {kind of cell: (of the design, of the device)}; memory_mb: the most that nextpnr held."""
+    """period_ns: the shortest clock period between registers, of all clocks; paths to and from pins do not count. path: the
+    one that takes it, () before routing; used: {kind of cell: (of the design, of the device)}; memory_mb: the most that
+    nextpnr held."""
 
     period_ns: float
     path: tuple[Step, ...]
@@ -61,8 +62,8 @@ def place_and_route(
     log: Path | None = None,
     on_line: Callable[[str], None] | None = None,
 ) -> Placed:
-    """For a clock period that it need not reach. options: the device, and what else nextpnr is to be told; route: else it is only placed,
-    and times are those before routing.
+    """For a clock period that it need not reach. options: the device, and what else nextpnr is to be told; route: else it is
+    only placed, and times are those before routing.
 
     The first call on a machine compiles the tool, about a minute. Raises FpgaMlError where it is missing, where the design
     does not fit, where it has no path between registers, and where it takes too long.

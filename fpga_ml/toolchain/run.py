@@ -53,9 +53,9 @@ def run(
 ) -> Ran:
     """Run to the end; a failure raises with the tool's own last lines.
 
-    on_line: called with each line of stdout as it comes, without its end; together: what comes on stderr belongs to stdout, of a
-    tool that has its errors on either; log: a file that gets all that the program says on either, as it says it, and stays when it
-    fails; running: gets the process, for who may have to end it.
+    on_line: called with each line of stdout as it comes, without its end; together: what comes on stderr belongs to stdout,
+    of a tool that has its errors on either; log: a file that gets all that the program says on either, as it says it, and
+    stays when it fails; running: gets the process, for who may have to end it.
     """
     with tempfile.TemporaryFile("w+", errors="replace") as errors, ExitStack() as files:
         kept = None if log is None else files.enter_context(log.open("w"))
@@ -146,7 +146,8 @@ def last_words(said: str) -> str:
 
 
 def run_all(commands: Sequence[Command], *, what: str, do: str, timeout_s: float | None = None) -> list[str]:
-    """Several commands side by side, and the stdout of each; the first failure, or an interruption, ends the others and raises."""
+    """Several commands side by side, and the stdout of each; the first failure, or an interruption, ends the others and
+    raises."""
     running: list[subprocess.Popen[str]] = []
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         futures = [pool.submit(run, c, what=what, do=do, timeout_s=timeout_s, running=running) for c in commands]

@@ -3,7 +3,8 @@
 It is called without its Perl script and make, so that neither need be installed; besides, the makefile of the PyPI wheel
 names the compiler of the machine that built the wheel. Two choices make the build fast: only the top's ports are public, and
 the run-time library is compiled once a machine, not once a design. Measured on 6,000 adders of 12 bits (some 70k LUTs by
-estimate), in one file at -O1: 6 s of g++, where `--public-flat-rw`, which makes every signal public, had not ended after 150 s.
+estimate), in one file at -O1: 6 s of g++, where `--public-flat-rw`, which makes every signal public, had not ended after 150
+s.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def build(
     """Compile into `folder`, or have it from the cache.
 
     ports: those of the top that the testbench reads and writes; main: C++ file with main(); libraries: folder of
-    libcocotbvpi_verilator, which stays where it is; optimise: compiling takes three times as long, and a cycle a fifth of the time.
+    libcocotbvpi_verilator, which stays where it is; optimise: compiling takes three times as long, and a cycle a fifth of
+    the time.
     """
     (folder / "ports.vlt").write_text(public(top, ports))
     what = f"compiling '{top}' with Verilator"

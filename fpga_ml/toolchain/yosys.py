@@ -20,7 +20,8 @@ from fpga_ml.toolchain.run import Command, run
 from fpga_ml.toolchain.yosys_timing import longest_path
 
 _GET = "pip install 'fpga_ml[synth]'"
-# The last step calls cells after nets, by which they are told apart (synthesise/naming.py); those without it do so themselves.
+# The last step calls cells after nets, by which they are told apart (synthesise/naming.py); those without it do so
+# themselves.
 _SCRIPTS: Mapping[str, str] = {
     "xcup": "synth_xilinx -family xcup -flatten -noiopad -top {top}; autoname",
     "xc7": "synth_xilinx -family xc7 -flatten -noiopad -top {top}; autoname",
@@ -30,8 +31,8 @@ _SCRIPTS: Mapping[str, str] = {
     "ice40-u": "synth_ice40 -device u -dsp -top {top}",
     "nexus": "synth_nexus -family lifcl -top {top}",
 }
-# Beginnings of cell names (a shift register and an inverter that is left over take the place of a LUT each) with how many of a kind
-# such a cell is; the first that fits counts. A family's own names do not clash with another's.
+# Beginnings of cell names (a shift register and an inverter that is left over take the place of a LUT each) with how many of
+# a kind such a cell is; the first that fits counts. A family's own names do not clash with another's.
 _CELLS: Sequence[tuple[str, str, float]] = (
     *(("MISTRAL_ALUT_ARITH", "carries", 1), ("MISTRAL_ALUT", "luts", 1), ("MISTRAL_NOT", "luts", 1)),
     *(("LUT", "luts", 1), ("SRL", "luts", 1), ("INV", "luts", 1), ("SB_LUT4", "luts", 1)),
@@ -63,7 +64,8 @@ _LUTS_PER_CARRY: Mapping[str, int] = {"ecp5": 2, "nexus": 2, "cyclonev": 1}
 
 @dataclass(frozen=True)
 class Netlist:
-    """A design that is mapped to a family. cells: {type: number} of the design alone; file: JSON, flat; memory_mb: of Yosys."""
+    """A design that is mapped to a family. cells: {type: number} of the design alone; file: JSON, flat; memory_mb: of
+    Yosys."""
 
     cells: Mapping[str, int]
     file: Path
@@ -134,11 +136,11 @@ def netlist(
     log: Path | None = None,
     on_line: Callable[[str], None] | None = None,
 ) -> Netlist:
-    """Synthesise a design into folder/netlist.json. Raises FpgaMlError with Yosys' own last error, or where there is none or it
-    takes too long.
+    """Synthesise a design into folder/netlist.json. Raises FpgaMlError with Yosys' own last error, or where there is none or
+    it takes too long.
 
-    shell: a module around the design, to place and route it with; nothing is moved across the border between the two, so that the design's
-    cells are those that it has alone.
+    shell: a module around the design, to place and route it with; nothing is moved across the border between the two, so
+    that the design's cells are those that it has alone.
     """
     version = yosys_version()
     start = time.perf_counter()
@@ -173,8 +175,8 @@ def netlist(
 
 
 def _free_feed_ins(file: Path) -> None:
-    """A carry chain of Nexus begins with a cell that puts the carry in whatever its CIN is (INIT0 = 0xFFFF); Yosys ties that CIN to a VLO
-    cell, nextpnr takes nothing there but a carry."""
+    """A carry chain of Nexus begins with a cell that puts the carry in whatever its CIN is (INIT0 = 0xFFFF); Yosys ties that
+    CIN to a VLO cell, nextpnr takes nothing there but a carry."""
     written = json.loads(file.read_text())
     for module in written["modules"].values():
         cells = module.get("cells", {}).values()

@@ -1,4 +1,5 @@
-"""Figures of merit of the pixel-likelihood kernel: how far its value and its gradient's moments are from double precision's."""
+"""Figures of merit of the pixel-likelihood kernel: how far its value and its gradient's moments are from double
+precision's."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ from fpga_ml.science.celeste.emulator import COEFFICIENTS, PIXELS
 
 def figures(outputs: Sequence[np.ndarray], sample: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Largest errors over the patches. value_error: of the log-likelihood of patches that the source explains (a value above
-    minus the number of pixels: minus half of it is expected); value_error_unexplained: of the others; moment_error: of any moment,
-    in its statistical errors; overflows: pixels with a value out of its range."""
+    minus the number of pixels: minus half of it is expected); value_error_unexplained: of the others; moment_error: of any
+    moment, in its statistical errors; overflows: pixels with a value out of its range."""
     found, exact = (dict(zip(OUTPUTS, each, strict=True)) for each in (outputs, sample["float"]))
     error = np.abs(found[VALUE] - exact[VALUE]).reshape(-1)
     explained = exact[VALUE].reshape(-1) > -np.prod(sample[PIXELS].shape[1:3])

@@ -57,8 +57,8 @@ def guess(kinds: list[str], truth: tuple[Source, ...]) -> tuple[tuple[Source, ..
 
 
 def samples(kinds: list[str], exposure: Exposure, side: int, each: int) -> dict[str, Floats]:
-    """What the kernel is given in every scene of the science check: {input: (N, ...)}, N = scenes * each. Sources that are not
-    asked about are part of the background."""
+    """What the kernel is given in every scene of the science check: {input: (N, ...)}, N = scenes * each. Sources that are
+    not asked about are part of the background."""
     found: dict[str, list[Floats]] = {COEFFICIENTS: [], PIXELS: []}
     for truth in SCENES.values():
         for seed in range(each):

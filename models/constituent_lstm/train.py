@@ -2,7 +2,8 @@
 
     python models/constituent_lstm/train.py --data DIR [--epochs 60] [--minutes 8] [--out FOLDER]
 
-DIR holds five_class_pt1000/ (scripts/generate_jets.py five_class). The weights are those of the best epoch by validation loss.
+DIR holds five_class_pt1000/ (scripts/generate_jets.py five_class). The weights are those of the best epoch by validation
+loss.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Trains the compact jet CNN: float first, then quantisation-aware from the float weights; writes what this folder holds.
 
-    python models/jet_cnn/train.py --data ../shared/data [--bits 6] [--epochs 14] [--quantised-epochs 8] [--seeds 1 2 3] [--out DIR]
+    python models/jet_cnn/train.py --data ../shared/data [--bits 6] [--epochs 14] [--quantised-epochs 8] [--seeds 1 2 3]
+    [--out DIR]
 
 Reads qg_pt200_train_{q,g}.npz for training and validation and qg_pt200_{q,g}.npz for testing (docs: card.md). What is
 committed is of the first seed; training.json holds the figures of all. About five minutes a seed on two cores.

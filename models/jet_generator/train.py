@@ -3,9 +3,9 @@
     python models/jet_generator/train.py --data DIR [--steps 6000] [--seeds 1 2 3]
 
 DIR holds qg_pt200{,_train}_q.npz or quark_gluon_pt200/: quark jets of 200-220 GeV. The discriminator sees the image and, as
-numbers, its mass, pT and lit pixels. Non-saturating losses, a gradient penalty on real images (R1, every eighth step), for the
-generator the distance of each spectrum as well (1-D Wasserstein between batches), and an average of the generator's weights,
-of which the best by the three distances on training jets is kept.
+numbers, its mass, pT and lit pixels. Non-saturating losses, a gradient penalty on real images (R1, every eighth step), for
+the generator the distance of each spectrum as well (1-D Wasserstein between batches), and an average of the generator's
+weights, of which the best by the three distances on training jets is kept.
 """
 
 from __future__ import annotations

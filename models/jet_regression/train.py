@@ -41,7 +41,8 @@ def targets(part: Arrays) -> dict[str, np.ndarray]:
 
 
 def fit(model: keras.Model, rate: float, epochs: int, known: tuple, valid: tuple) -> None:
-    """The best of the epochs by validation loss, the rate falling to 0 as a cosine; Huber with knees near the widths of pT and mass."""
+    """The best of the epochs by validation loss, the rate falling to 0 as a cosine; Huber with knees near the widths of pT
+    and mass."""
     losses = {"pt": keras.losses.Huber(0.1), "mass": keras.losses.Huber(0.2)}
     falling = keras.optimizers.schedules.CosineDecay(rate, epochs * -(-len(known[0]) // BATCH))
     model.compile(keras.optimizers.Adam(falling), losses, loss_weights=WEIGHTS)

@@ -58,7 +58,8 @@ class Prune(keras.callbacks.Callback):
 
 
 def fit(model: keras.Model, rate: float, epochs: int, train: Arrays, valid: Arrays, sparsity: float, ramp: int) -> None:
-    """The best of the epochs by validation loss, the rate falling to 0 as a cosine; with a sparsity, of those in which it is reached."""
+    """The best of the epochs by validation loss, the rate falling to 0 as a cosine; with a sparsity, of those in which it is
+    reached."""
     falling = keras.optimizers.schedules.CosineDecay(rate, epochs * -(-len(train["y"]) // BATCH))
     model.compile(keras.optimizers.Adam(falling), "sparse_categorical_crossentropy")
     first = ramp if sparsity else 0

@@ -24,8 +24,9 @@ from fpga_ml.science.jets.metrics import ks_distance
 @dataclass(frozen=True)
 class Training:
     """lam: weight of the adversary; iterations: steps of the classifier, each after adversary_steps of the adversary;
-    classes: those whose score is to be independent of z; batch: samples a step; pretrain_epochs: of the classifier alone, at classifier_rate;
-    pretrain_steps: of the adversary alone; pivot_rate: of the classifier against the adversary, falling to 0 as a cosine."""
+    classes: those whose score is to be independent of z; batch: samples a step; pretrain_epochs: of the classifier alone, at
+    classifier_rate; pretrain_steps: of the adversary alone; pivot_rate: of the classifier against the adversary, falling to
+    0 as a cosine."""
 
     lam: float = 1.0
     iterations: int = 1000

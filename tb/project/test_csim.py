@@ -1,4 +1,5 @@
-"""The C++ in firmware/ gives the raw integers of vectors.json, bit for bit, and its weights are what a vendor's compiler reads."""
+"""The C++ in firmware/ gives the raw integers of vectors.json, bit for bit, and its weights are what a vendor's compiler
+reads."""
 
 from pathlib import Path
 

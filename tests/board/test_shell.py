@@ -137,7 +137,8 @@ def written(case: Case, folder: Path, line: Line) -> list[Path]:
 def simulated(
     case: Case, folder: Path, simulator: str, tests: Sequence[str], wired: Wired = UART, timeout_s: float = 120
 ) -> list[Array]:
-    """Run these of fpga_ml/board/tb/test_board.py, each in a simulation of its own, and give the outputs that `samples` saw."""
+    """Run these of fpga_ml/board/tb/test_board.py, each in a simulation of its own, and give the outputs that `samples`
+    saw."""
     line = wired.line
     sources = written(case, folder, line)
     cocotb, build = cocotb_setup.find(), folder / "build"

@@ -1,4 +1,5 @@
-"""Files from elsewhere: none of them runs code, writes outside the target or grows beyond bounds, whatever format it is of."""
+"""Files from elsewhere: none of them runs code, writes outside the target or grows beyond bounds, whatever format it is
+of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What hls4ml computes otherwise than Keras: rewritten, and right in C-simulation, emulator and RTL, by values computed here.
+"""What hls4ml computes otherwise than Keras: rewritten, and right in C-simulation, emulator and RTL, by values computed
+here.
 
 Many members of a kind are branches of one model, so that one build proves them all.
 """

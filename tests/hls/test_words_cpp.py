@@ -1,4 +1,5 @@
-"""The C++ that takes values as words: read into a type, assigned to another as C++ does it, and written, in arrays and streams."""
+"""The C++ that takes values as words: read into a type, assigned to another as C++ does it, and written, in arrays and
+streams."""
 
 from __future__ import annotations
 

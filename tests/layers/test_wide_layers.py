@@ -1,5 +1,5 @@
-"""Layers on types up to 128 bits wide and with binary points far outside them: what a loop over exact fractions gives is what
-`evaluate` and the lowered kernel give."""
+"""Layers on types up to 128 bits wide and with binary points far outside them: what a loop over exact fractions gives is
+what `evaluate` and the lowered kernel give."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """A campaign: faults of a design one after the other, each until a check detects it.
 
-A fault is put into a copy of the RTL. What does not compile is no fault; another is drawn. The build's own co-simulation then runs: first
-Icarus back to back, which detects most faults, then all modes of Icarus, then of Verilator. A fault that none of them detects may change
-nothing: Yosys is asked for a proof, and for one of the module's next state already before the slow runs.
+A fault is put into a copy of the RTL. What does not compile is no fault; another is drawn. The build's own co-simulation
+then runs: first Icarus back to back, which detects most faults, then all modes of Icarus, then of Verilator. A fault that
+none of them detects may change nothing: Yosys is asked for a proof, and for one of the module's next state already before
+the slow runs.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ _LIMIT_S = 300
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of a fault. place: file:line; before, after: that line; outcome: what detected it, the comparison of the text or a simulator; 'equivalent': Yosys proved that it
-    changes nothing; 'reason': a person says so; 'broken': it does not compile; told: the first difference, or what was proved."""
+    """What became of a fault. place: file:line; before, after: that line; outcome: what detected it, the comparison of the
+    text or a simulator; 'equivalent': Yosys proved that it changes nothing; 'reason': a person says so; 'broken': it does
+    not compile; told: the first difference, or what was proved."""
 
     design: str
     kind: str
@@ -51,7 +53,8 @@ class Trial:
 
 
 def campaign(design: Design, seed: int, count: int, work: Path, known: Sequence[Trial] = ()) -> Iterator[Trial]:
-    """Trials of `count` faults that compile, drawn by seed, and of those that do not; known: from an earlier run, not tried again."""
+    """Trials of `count` faults that compile, drawn by seed, and of those that do not; known: from an earlier run, not tried
+    again."""
     texts = {f.name: f.read_text() for f in design.files}
     before = {trial.key: trial for trial in known}
     tried: set[tuple[str, str, str, str]] = set()

@@ -42,8 +42,8 @@ _VALUES = ((re.compile(r"(\w+)_TDATA"), r"\1_TVALID"), *((re.compile(r"(\w+)"), 
 
 
 def same_step(gold: Sequence[Path], gate: Sequence[Path], top: str, limit_s: int = 60) -> bool:
-    """Whether the two modules, with all that is in them, compute the same outputs and the same next state from the same inputs and
-    the same state. False: not the same, or not proved in time."""
+    """Whether the two modules, with all that is in them, compute the same outputs and the same next state from the same
+    inputs and the same state. False: not the same, or not proved in time."""
     with plain_folder() as place:
         try:
             _yosys(place, gold, gate, top, _STEP.format(miter=_MITER, limit=limit_s), 3 * limit_s)
@@ -53,8 +53,8 @@ def same_step(gold: Sequence[Path], gate: Sequence[Path], top: str, limit_s: int
 
 
 def same_always(gold: Sequence[Path], gate: Sequence[Path], top: str, limit_s: int = 120) -> bool:
-    """Whether the two modules give the same in every cycle, whatever their inputs are, from registers at zero, as they are after
-    configuration. A value counts while its valid signal is high. False: not the same, or not proved in time."""
+    """Whether the two modules give the same in every cycle, whatever their inputs are, from registers at zero, as they are
+    after configuration. A value counts while its valid signal is high. False: not the same, or not proved in time."""
     with plain_folder() as place:
         seen = place / "seen.sv"
         seen.write_text(_seen(gold[[f.stem for f in gold].index(top)].read_text(), top))
@@ -67,8 +67,8 @@ def same_always(gold: Sequence[Path], gate: Sequence[Path], top: str, limit_s: i
 
 
 def same_function(gold: Sequence[Path], gate: Sequence[Path], kernel: KernelModule, limit_s: int = 60) -> bool:
-    """Whether the two modules of a kernel compute the same for every value that its inputs can have. Their registers must be the same;
-    they are left out. False: not the same, or not proved in time."""
+    """Whether the two modules of a kernel compute the same for every value that its inputs can have. Their registers must be
+    the same; they are left out. False: not the same, or not proved in time."""
     file = f"{kernel.name}.sv"
     texts = [next(f for f in files if f.name == file).read_text() for files in (gold, gate)]
     if len({tuple(_REGISTERS.findall(text)) for text in texts}) != 1:

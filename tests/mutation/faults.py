@@ -1,6 +1,7 @@
 """Single faults in SystemVerilog text: where they can be, and what they make of it.
 
-The text is parsed by slang. A fault replaces the text of one construct; what it makes of it still parses, but need not compile.
+The text is parsed by slang. A fault replaces the text of one construct; what it makes of it still parses, but need not
+compile.
 """
 
 from __future__ import annotations
@@ -93,7 +94,8 @@ def faults_of(text: str) -> list[Fault]:
 
 
 def drawn(texts: Mapping[str, str], seed: int, kinds: Sequence[str] = tuple(KINDS)) -> Iterator[tuple[str, Fault]]:
-    """All faults of some files, {name: text}, as (name, fault), shuffled such that the kinds take turns, and within a kind the files."""
+    """All faults of some files, {name: text}, as (name, fault), shuffled such that the kinds take turns, and within a kind
+    the files."""
     chosen = random.Random(seed)
     by_kind: dict[str, dict[str, list[Fault]]] = defaultdict(lambda: defaultdict(list))
     for name, text in texts.items():

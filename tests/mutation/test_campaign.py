@@ -1,4 +1,5 @@
-"""Co-simulation sees the faults that are planted into a parallel network and a stream, or Yosys proves that they change nothing."""
+"""Co-simulation sees the faults that are planted into a parallel network and a stream, or Yosys proves that they change
+nothing."""
 
 from __future__ import annotations
 

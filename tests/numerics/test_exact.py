@@ -1,4 +1,5 @@
-"""Arithmetic on arrays: what Python's integers give, in int64 wherever the reach of the operands allows it and never beyond."""
+"""Arithmetic on arrays: what Python's integers give, in int64 wherever the reach of the operands allows it and never
+beyond."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""`ap_fixed<32,16>` everywhere, as in hls4ml's own tests: products of 32 x 32 bits and their sums, of 65 bits and more, in the
-plugin, in a fresh process."""
+"""`ap_fixed<32,16>` everywhere, as in hls4ml's own tests: products of 32 x 32 bits and their sums, of 65 bits and more, in
+the plugin, in a fresh process."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Axes that a layer leaves: a global pooling lost those that it keeps, and a convolution behind it in parallel did not convert; a
-Permute that leaves two axes in place swapped them, in Vitis' streams and in Quartus' and Catapult's parallel projects."""
+"""Axes that a layer leaves: a global pooling lost those that it keeps, and a convolution behind it in parallel did not
+convert; a Permute that leaves two axes in place swapped them, in Vitis' streams and in Quartus' and Catapult's parallel
+projects."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A stream whose beats a Flatten or a Reshape must cut anew. Behind a Flatten, all layers but a dense one read beyond the first beat;
-a Reshape from beats of 6 values to beats of 4 dropped values, and a model that ended there was called bit-exact; Catapult's C++ read a
-flattened input again that was gone, and crashed."""
+"""A stream whose beats a Flatten or a Reshape must cut anew. Behind a Flatten, all layers but a dense one read beyond the
+first beat; a Reshape from beats of 6 values to beats of 4 dropped values, and a model that ended there was called bit-exact;
+Catapult's C++ read a flattened input again that was gone, and crashed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A rounding that carries into a saturation, in each of six activations. Vectors that reach it were found for all of them, and most were
-left out, for only 64 were taken: without the carry, the RTL passed."""
+"""A rounding that carries into a saturation, in each of six activations. Vectors that reach it were found for all of them,
+and most were left out, for only 64 were taken: without the carry, the RTL passed."""
 
 from __future__ import annotations
 

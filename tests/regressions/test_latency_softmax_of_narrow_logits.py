@@ -1,5 +1,5 @@
-"""softmax = 'latency' in a stream, of logits that something else reads too and that were rounded to fewer bits than its table has:
-the C++ read beyond the value, and the emulator failed."""
+"""softmax = 'latency' in a stream, of logits that something else reads too and that were rounded to fewer bits than its
+table has: the C++ read beyond the value, and the emulator failed."""
 
 from __future__ import annotations
 

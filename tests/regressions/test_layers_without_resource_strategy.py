@@ -1,4 +1,5 @@
-"""strategy = 'resource' in parallel: hls4ml wrote depthwise convolutions that stop at an assertion, and refused EinsumDense."""
+"""strategy = 'resource' in parallel: hls4ml wrote depthwise convolutions that stop at an assertion, and refused
+EinsumDense."""
 
 from __future__ import annotations
 

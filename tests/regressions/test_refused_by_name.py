@@ -1,4 +1,5 @@
-"""Networks that were built into C++ that does not compile, crashes or computes something else, and are refused by name now."""
+"""Networks that were built into C++ that does not compile, crashes or computes something else, and are refused by name
+now."""
 
 from __future__ import annotations
 

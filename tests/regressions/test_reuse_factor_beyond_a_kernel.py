@@ -1,5 +1,5 @@
-"""A reuse factor beyond the inputs of a kernel in parallel: the C++ of a convolution by the resource strategy stopped there, or, of
-a dense layer over several positions, did not compile."""
+"""A reuse factor beyond the inputs of a kernel in parallel: the C++ of a convolution by the resource strategy stopped there,
+or, of a dense layer over several positions, did not compile."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A softmax along an axis that is given by its number. In a stream hls4ml's C++ stopped at an assertion where that is the last
-axis, or has only axes of 1 behind it. Along another than the last axis the tables' types were chosen along the last: differences
-and sums saturated, and probabilities were wrong unseen, as behind a table nothing is compared bit for bit."""
+"""A softmax along an axis that is given by its number. In a stream hls4ml's C++ stopped at an assertion where that is the
+last axis, or has only axes of 1 behind it. Along another than the last axis the tables' types were chosen along the last:
+differences and sums saturated, and probabilities were wrong unseen, as behind a table nothing is compared bit for bit."""
 
 from __future__ import annotations
 

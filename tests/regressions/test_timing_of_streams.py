@@ -1,6 +1,6 @@
-"""Streams whose ports were right in every value and wrong in a cycle. A padded convolution that flushed its last windows when the next
-frame's first pixel came was planned a cycle later than it is; a frame whose outputs were complete before its last pixels were taken left
-ap_idle low, or high too early."""
+"""Streams whose ports were right in every value and wrong in a cycle. A padded convolution that flushed its last windows
+when the next frame's first pixel came was planned a cycle later than it is; a frame whose outputs were complete before its
+last pixels were taken left ap_idle low, or high too early."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A slope of zero where the last bit is worth more than 1: a constant zero had fraction bits that the type has not, and there
-was no RTL. A batch normalisation with a scale of zero, likewise."""
+"""A slope of zero where the last bit is worth more than 1: a constant zero had fraction bits that the type has not, and
+there was no RTL. A batch normalisation with a scale of zero, likewise."""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ class Element:
         return "".join(c if isinstance(c, str) else c.text for c in self.children)
 
     def every(self, tag: str = "", **attributes: str | None) -> Iterator[Element]:
-        """Those below of that tag (any) that have the attributes (`data_json` for data-json, `class_`), None for any value."""
+        """Those below of that tag (any) that have the attributes (`data_json` for data-json, `class_`), None for any
+        value."""
         wanted = {k.rstrip("_").replace("_", "-"): v for k, v in attributes.items()}
         for child in self.children:
             if isinstance(child, str):

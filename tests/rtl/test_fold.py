@@ -112,8 +112,8 @@ def test_rtl_computes_the_layer(name: str, simulator: Any, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
 def test_long_waits_take_a_counter_and_a_register(simulator: Any, tmp_path: Path) -> None:
-    """Two folds in a row, of 40 rounds and of 50, so that two tokens are under way, and the first one's result is an output too: a
-    register a cycle would be a hundred valid bits, and fifty of that result."""
+    """Two folds in a row, of 40 rounds and of 50, so that two tokens are under way, and the first one's result is an output
+    too: a register a cycle would be a hundred valid bits, and fifty of that result."""
     inputs, first = dense(40, 50, 40)
     second = dataclasses.replace(dense(50, 3, 50)[1], name="z", reads=("y",))
     network = parallel((inputs, first, second), {"x": "x", "y": "y", "z": "z"}, ["y", "z"], "net")

@@ -1,4 +1,5 @@
-"""Gathers in a stream that keep groups of pixels apart hold one group, not the frame: equal to what NumPy does to whole images."""
+"""Gathers in a stream that keep groups of pixels apart hold one group, not the frame: equal to what NumPy does to whole
+images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Schedules: timing holds when it is computed again another way, register bits are those in the text, delays are complete."""
+"""Schedules: timing holds when it is computed again another way, register bits are those in the text, delays are
+complete."""
 
 from __future__ import annotations
 

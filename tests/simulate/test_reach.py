@@ -1,4 +1,5 @@
-"""Vectors that reach inner edges: they are met where exhaustive enumeration says that they can be, and show faults that samples miss."""
+"""Vectors that reach inner edges: they are met where exhaustive enumeration says that they can be, and show faults that
+samples miss."""
 
 from __future__ import annotations
 

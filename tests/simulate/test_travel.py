@@ -1,4 +1,5 @@
-"""Tests that travel with a project: they pass in a copy of it without fpga_ml, and a fault in its C++ or its RTL fails them."""
+"""Tests that travel with a project: they pass in a copy of it without fpga_ml, and a fault in its C++ or its RTL fails
+them."""
 
 from __future__ import annotations
 

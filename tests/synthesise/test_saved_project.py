@@ -17,8 +17,8 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.report import document
 from fpga_ml.synthesise.project import synthesise
 
-# As the emitter names things: a pipeline in the top, a layer's module in the pipeline. fc1 is a registered sum of 8 bits, softmax a
-# product of 9 x 9 bits that takes longer.
+# As the emitter names things: a pipeline in the top, a layer's module in the pipeline. fc1 is a registered sum of 8 bits,
+# softmax a product of 9 x 9 bits that takes longer.
 TOP = """
 module myproject (input logic ap_clk, input logic [7:0] a, input logic [7:0] b, output logic [17:0] y);
   myproject_pipeline pipeline (.clk(ap_clk), .a(a), .b(b), .y(y));

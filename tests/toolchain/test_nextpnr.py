@@ -21,8 +21,9 @@ from fpga_ml.toolchain.yosys import netlist
 
 FIXED = FixedType.parse
 ECP5 = ("--85k", "--package", "CABGA381")
-# A network pipelined for a clock reaches it but for the first factor, of routing that single operations do not see (measured:
-# 1.07 to 1.26 for 6 to 14 ns), and it is not faster by more than the second, which would be registers for nothing.
+# A network pipelined for a clock reaches it but for the first factor, of routing that single operations do not see
+# (measured: 1.07 to 1.26 for 6 to 14 ns), and it is not faster by more than the second, which would be registers for
+# nothing.
 TOO_SLOW, TOO_FAST = 1.4, 1.5
 
 COUNTER = """

@@ -42,7 +42,8 @@ class Master:
         await self.half()
 
     async def clock(self, data: bytes, bits: int = 8) -> bytes:
-        """Of each byte so many bits; what comes back. MISO is read at the rising edge, and must hold until the falling one."""
+        """Of each byte so many bits; what comes back. MISO is read at the rising edge, and must hold until the falling
+        one."""
         found = bytearray()
         for byte in data:
             come = 0

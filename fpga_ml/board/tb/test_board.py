@@ -29,8 +29,8 @@ from .uart import CLOCK_NS, Line
 
 @dataclass(frozen=True)
 class Settings:
-    """line: uart or spi; x: samples (N, ...) an input; result: an npz of the outputs, y0, y1, ...; timeout_cycles: the shell's
-    own."""
+    """line: uart or spi; x: samples (N, ...) an input; result: an npz of the outputs, y0, y1, ...; timeout_cycles: the
+    shell's own."""
 
     line: str
     interface: Interface

@@ -108,7 +108,8 @@ def bias_of(node: Any) -> tuple[Raw, int]:
 
 
 def product_of(variable: Any, data: FixedType) -> FixedType | None:
-    """The type that a product of a value of type `data` with a power of two passes through (nnet_mult.h: weight_exponential)."""
+    """The type that a product of a value of type `data` with a power of two passes through (nnet_mult.h:
+    weight_exponential)."""
     precision = variable.type.precision
     if not isinstance(precision, ExponentPrecisionType):
         return None

@@ -120,8 +120,8 @@ class Builder:
         return self._ordered(Min(), a, b, lambda low, high: low <= high)
 
     def lookup(self, a: int, table: Sequence[int], low: int, fraction: int) -> int:
-        """The entry of a number without fraction bits, the first entry being that of `low`; entries that it cannot meet, because its
-        binary point stands higher, are left out."""
+        """The entry of a number without fraction bits, the first entry being that of `low`; entries that it cannot meet,
+        because its binary point stands higher, are left out."""
         zeros = -self.wire(a).fraction
         if zeros < 0:
             raise AssertionError("a table's address has no fraction bits")

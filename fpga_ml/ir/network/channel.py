@@ -79,7 +79,8 @@ def within(made: Wire, read: Wire) -> bool:
 
 
 def apart(raw: Raw, sequences: int) -> Raw:
-    """Of groups of interleaved sequences, (groups, tokens, elements), the sequences: (groups * sequences, tokens of one, elements)."""
+    """Of groups of interleaved sequences, (groups, tokens, elements), the sequences: (groups * sequences, tokens of one,
+    elements)."""
     groups, tokens, elements = raw.shape
     steps = raw.reshape(groups, tokens // sequences, sequences, elements)
     return np.swapaxes(steps, 1, 2).reshape(groups * sequences, -1, elements)

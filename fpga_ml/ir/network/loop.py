@@ -30,9 +30,9 @@ class Loop(Process):
     read, where there is one, or, where `keeps`, with the state in which the frame before ended. Its first elements, as many
     as the write has, are written after every token, or after the last one where the write has one token a sequence.
 
-    state: of each element; fold: products with the state that share hardware, as rounds before the step; interleaved: sequences
-    in a frame, each with a state of its own, whose tokens come in turn. How often it takes a token is what its step takes,
-    which only a schedule knows.
+    state: of each element; fold: products with the state that share hardware, as rounds before the step; interleaved:
+    sequences in a frame, each with a state of its own, whose tokens come in turn. How often it takes a token is what its
+    step takes, which only a schedule knows.
     """
 
     step: Kernel
@@ -126,7 +126,8 @@ class Loop(Process):
         return [np.concatenate(made)]
 
     def _walked(self, x: Raw, state: Raw) -> tuple[Raw, Raw]:
-        """What is written for sequences (sequences, tokens, elements), each from a state of its own, and their last states."""
+        """What is written for sequences (sequences, tokens, elements), each from a state of its own, and their last
+        states."""
         kept = tuple(map(Wire.of, self.state))
         products, shown = self.fold.writes[0].wires if self.fold else (), self.writes[0].wires
         given = [*self.reads[0].wires, *products, *kept]

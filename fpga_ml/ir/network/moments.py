@@ -20,7 +20,8 @@ class Moments(Process):
     """Reads rows * columns tokens a frame and writes one, with the sums `places` of each element, exact.
 
     The sum (i, j) weighs a pixel by C(m, i) C(n, j), m and n being the pixels behind it in its row and in its column: what i
-    and j accumulators behind one another give, each of which adds up what the one before it held. order: of the largest i + j.
+    and j accumulators behind one another give, each of which adds up what the one before it held. order: of the largest i +
+    j.
     """
 
     rows: int

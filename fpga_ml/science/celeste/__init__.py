@@ -1,4 +1,5 @@
-"""Celeste: sources in telescope images (Regier et al. 2015), fitted through a pixel-likelihood kernel that can be hardware."""
+"""Celeste: sources in telescope images (Regier et al. 2015), fitted through a pixel-likelihood kernel that can be
+hardware."""
 
 from fpga_ml.science.celeste.ascent import Settings
 from fpga_ml.science.celeste.evaluator import Evaluator, Float64, Patch, Result

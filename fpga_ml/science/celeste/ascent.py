@@ -16,7 +16,8 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Point:
-    """An objective at one place: value, gradient (P,), and information (P, P), the expected negative of second derivatives."""
+    """An objective at one place: value, gradient (P,), and information (P, P), the expected negative of second
+    derivatives."""
 
     value: float
     gradient: Floats
@@ -36,8 +37,9 @@ class Box:
 class Settings:
     """When an ascent ends, and what it believes.
 
-    tolerance: distance to go, in statistical errors, at which it ends; coarse: gains below it (in log-likelihood) are read off the
-    gradients, which fixed point keeps better than values; stalled: distance below which an ascent that comes no nearer has arrived.
+    tolerance: distance to go, in statistical errors, at which it ends; coarse: gains below it (in log-likelihood) are read
+    off the gradients, which fixed point keeps better than values; stalled: distance below which an ascent that comes no
+    nearer has arrived.
     """
 
     tolerance: float = 1e-3
@@ -130,7 +132,8 @@ def _solve(point: Point, held: Bools, damping: float) -> Floats:
 
 
 def _scaled(information: Floats) -> tuple[Floats, Floats]:
-    """(P,) scales and (P, P) the information in these units: ones on the diagonal, and a little more, so that it can be inverted."""
+    """(P,) scales and (P, P) the information in these units: ones on the diagonal, and a little more, so that it can be
+    inverted."""
     diagonal: Floats = np.diag(information)
     least = 1e-12 * max(1.0, float(diagonal.max(initial=0.0)))
     scale: Floats = np.sqrt(diagonal + least)

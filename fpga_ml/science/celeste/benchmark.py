@@ -1,4 +1,5 @@
-"""How fast a CPU core does what the kernel does: NumPy, numba and C, each checked against the exact form before it is timed."""
+"""How fast a CPU core does what the kernel does: NumPy, numba and C, each checked against the exact form before it is
+timed."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ class Rate:
 def measure(components: tuple[int, ...] = (2, 30)) -> list[Rate]:
     """Every implementation at every number of components (2: a star, 28: a galaxy, 30: both), on a patch of 51 x 51.
 
-    Raises where one does not give the exact form's value and moments to its precision. numba is left out if it is not installed.
+    Raises where one does not give the exact form's value and moments to its precision. numba is left out if it is not
+    installed.
     """
     rates = []
     for size in components:
@@ -64,7 +66,8 @@ def measure(components: tuple[int, ...] = (2, 30)) -> list[Rate]:
 
 
 def agree(name: str, exact: Result, value: float, moments: Floats) -> None:
-    """Raises unless value and moments are the exact ones to single precision, each moment relative to the largest of its kind."""
+    """Raises unless value and moments are the exact ones to single precision, each moment relative to the largest of its
+    kind."""
     error = np.abs(moments - exact.moments).max(axis=0) / np.abs(exact.moments).max(axis=0)
     if not (abs(value - exact.value) <= 1e-5 * abs(exact.value) and error.max() <= 1e-3):
         raise FpgaMlError(

@@ -10,7 +10,8 @@ from fpga_ml.science.celeste.sources import Galaxy, magnitude
 
 
 def as_rows(found: Fit, column: int, row: int) -> list[dict[str, Any]]:
-    """One a source; column, row: of the patch's centre in the image. Errors are statistical; none where a bound held a parameter."""
+    """One a source; column, row: of the patch's centre in the image. Errors are statistical; none where a bound held a
+    parameter."""
     rows = []
     for source, errors, odds in zip(found.sources, found.errors, found.galaxy_log_odds, strict=True):
         values = {"x": column + source.x, "y": row + source.y, "magnitude": magnitude(source.flux)}

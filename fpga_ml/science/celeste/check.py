@@ -1,8 +1,8 @@
 """Is a fixed-point kernel good enough for the science? The same noise, fitted in float64 and in fixed point.
 
-Bias of a parameter: where the maximum moved, in units of the statistical error (from the Fisher information). It is a difference
-on the same counts, so noise does not limit it. Bias of the value: where the maximum of the value alone would move, read off its
-errors a statistical error up and down the parameter, the others following.
+Bias of a parameter: where the maximum moved, in units of the statistical error (from the Fisher information). It is a
+difference on the same counts, so noise does not limit it. Bias of the value: where the maximum of the value alone would
+move, read off its errors a statistical error up and down the parameter, the others following.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class SceneCheck:
 
 @dataclass(frozen=True)
 class Decisions:
-    """Star or galaxy, asked so many times in one scene. galaxies: answers of the exact kernel; changed: answers of the fixed-point
-    kernel that are others; odds_error: largest change of the log odds."""
+    """Star or galaxy, asked so many times in one scene. galaxies: answers of the exact kernel; changed: answers of the
+    fixed-point kernel that are others; odds_error: largest change of the log odds."""
 
     asked: int
     galaxies: int
@@ -86,8 +86,8 @@ def check(
 ) -> Check:
     """Compare a kernel with the exact one over scenes, each with so many noises and places within the pixel.
 
-    Star or galaxy is asked where a scene has one source, and of `unclear` ones besides. done: told of each patch as it is finished;
-    there are `patches` of them. Raises if the kernel overflows.
+    Star or galaxy is asked where a scene has one source, and of `unclear` ones besides. done: told of each patch as it is
+    finished; there are `patches` of them. Raises if the kernel overflows.
     """
     found = {name: _scene(evaluator, sources, realisations, seed, done) for name, sources in scenes.items()}
     decisions = {
@@ -168,9 +168,9 @@ def _shift(exact: Fit, fixed: Fit) -> Floats:
 def _value_errors(evaluator: Evaluator, patch: Patch, exact: Fit) -> tuple[Floats, float]:
     """(P,) slope of the value's error from one statistical error down to one up, and the error at the maximum.
 
-    Up and down a parameter i along the ridge, where the others follow: column i of the covariance over its error. To log-likelihoods
-    of -z^2/2 an error of slope b puts the maximum at z = b. Less far where the share of de Vaucouleurs light ends before; not a
-    number where that is less than half as far.
+    Up and down a parameter i along the ridge, where the others follow: column i of the covariance over its error. To
+    log-likelihoods of -z^2/2 an error of slope b puts the maximum at z = b. Less far where the share of de Vaucouleurs light
+    ends before; not a number where that is less than half as far.
     """
     top = scene(exact.sources, SDSS)
     at = top.vector()

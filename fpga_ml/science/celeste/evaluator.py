@@ -26,7 +26,8 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Patch:
-    """A cut-out of one image. counts: (H, W) electrons; background: (H, W) expected electrons of the sky and of sources held fixed.
+    """A cut-out of one image. counts: (H, W) electrons; background: (H, W) expected electrons of the sky and of sources held
+    fixed.
 
     Pixel (row, column) has the integer offsets x = column - W // 2 and y = row - H // 2 from the patch's centre.
     Rows are streamed in order, each from its first column.

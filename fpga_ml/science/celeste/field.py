@@ -1,4 +1,5 @@
-"""A synthetic field in five bands, catalogued: errors of position, magnitude, colour and shape, beside the published ones."""
+"""A synthetic field in five bands, catalogued: errors of position, magnitude, colour and shape, beside the published
+ones."""
 
 from __future__ import annotations
 
@@ -57,7 +58,8 @@ class Field:
 
 
 def simulate(sources: int, seed: int, prior: Prior = PRIOR, exposure: Exposure = SDSS, sky: float = SKY) -> Field:
-    """Sources drawn from the prior and brighter than r = 22, 4,000 pixels for each, about as in SDSS; images with Poisson noise, from GalSim if there."""
+    """Sources drawn from the prior and brighter than r = 22, 4,000 pixels for each, about as in SDSS; images with Poisson
+    noise, from GalSim if there."""
     random = np.random.default_rng(seed)
     margin = SIDE // 2 + 2
     side = int(np.sqrt(sources * _PIXELS_A_SOURCE)) + 2 * margin
@@ -129,8 +131,8 @@ def score(
 ) -> Scores:
     """Catalogue a synthetic field. Sources are looked for where a detection would put them, at the nearest whole pixel.
 
-    Two rounds, the second with the first one's posteriors as neighbours; the fits in r have the last ones'. done: told of each source
-    of each round; there are `rounds` of them.
+    Two rounds, the second with the first one's posteriors as neighbours; the fits in r have the last ones'. done: told of
+    each source of each round; there are `rounds` of them.
     """
     field = simulate(sources, seed)
     places = [(round(one.source.x), round(one.source.y)) for one in field.truth]
@@ -166,7 +168,8 @@ def _as_source(posterior: Posterior, place: tuple[int, int]) -> Source:
 
 
 def _image(field: Field, band: str, i: int, places: list[tuple[int, int]], found: list[Posterior | None]) -> Image:
-    """The patch of source i in a band, with neighbours as background: their posteriors, or nothing for those not yet seen."""
+    """The patch of source i in a band, with neighbours as background: their posteriors, or nothing for those not yet
+    seen."""
     frame = field.frames[band]
     patch, x, y = frame.cut(*places[i], SIDE)
     mean, variance = patch.background.copy(), np.zeros_like(patch.background)

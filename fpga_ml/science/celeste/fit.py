@@ -46,9 +46,10 @@ class Position:
 class Fit:
     """Sources found in a patch.
 
-    sources: galaxies with an axis ratio of at most 1; errors: one dictionary a source, statistical error by parameter, not a number
-    where a bound held it; covariance: (P, P) of all parameters in the order of names; value: the evaluator's at the maximum;
-    galaxy_log_odds: of each source that was to be decided, else None; distance: to the maximum that is left, in statistical errors.
+    sources: galaxies with an axis ratio of at most 1; errors: one dictionary a source, statistical error by parameter, not a
+    number where a bound held it; covariance: (P, P) of all parameters in the order of names; value: the evaluator's at the
+    maximum; galaxy_log_odds: of each source that was to be decided, else None; distance: to the maximum that is left, in
+    statistical errors.
     """
 
     sources: tuple[Source, ...]
@@ -80,10 +81,11 @@ def fit(
 ) -> Fit:
     """Find position, flux, kind and shape of the sources in a patch, with their uncertainties.
 
-    start: a first guess of each source, which keeps its kind, or its Position, whose kind is decided by the Bayesian information
-    criterion (Schwarz 1978): a galaxy if it gains more than half the logarithm of the number of pixels for each further parameter.
-    evaluator: the kernel; exact in float64 unless given. at_once: all sources in one pass of the kernel; else a pass for each, with
-    the others as background, for a kernel of few components. Raises if the kernel overflows, or if there is no end.
+    start: a first guess of each source, which keeps its kind, or its Position, whose kind is decided by the Bayesian
+    information criterion (Schwarz 1978): a galaxy if it gains more than half the logarithm of the number of pixels for each
+    further parameter. evaluator: the kernel; exact in float64 unless given. at_once: all sources in one pass of the kernel;
+    else a pass for each, with the others as background, for a kernel of few components. Raises if the kernel overflows, or
+    if there is no end.
     """
     task = _Task(patch, exposure, evaluator or Float64(), settings or Settings(), at_once)
     given = [start] if isinstance(start, Star | Galaxy | Position) else list(start)

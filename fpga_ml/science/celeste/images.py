@@ -74,8 +74,9 @@ def read_fits(
 ) -> Frame:
     """A frame from a FITS file.
 
-    exposure: PSF, and gain in electrons a nanomaggie; sky: electrons a pixel, one number or (H, W); electrons_per_unit: what turns the
-    file's values into electrons (the gain, for a file in nanomaggies); sky_subtracted: the file is without sky, which is added back.
+    exposure: PSF, and gain in electrons a nanomaggie; sky: electrons a pixel, one number or (H, W); electrons_per_unit: what
+    turns the file's values into electrons (the gain, for a file in nanomaggies); sky_subtracted: the file is without sky,
+    which is added back.
     """
     try:
         from astropy.io import fits

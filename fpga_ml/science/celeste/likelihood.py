@@ -1,7 +1,8 @@
 """The Poisson likelihood of a patch, its gradient and its Fisher information, in double precision.
 
-Counts x ~ Poisson(E) with E in electrons (Regier et al. 2015, section 2). The deviance form, exact and free of the cancellation
-between x log E and E: log L = const - sum (x - E) t chi(t) with t = (x - E) / E and chi(t) = ((1 + t) log(1 + t) - t) / t^2.
+Counts x ~ Poisson(E) with E in electrons (Regier et al. 2015, section 2). The deviance form, exact and free of the
+cancellation between x log E and E: log L = const - sum (x - E) t chi(t) with t = (x - E) / E and chi(t) = ((1 + t) log(1 +
+t) - t) / t^2.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ from numba import njit
 
 @njit(fastmath=True)
 def evaluate(counts: Any, inverse: Any, background: Any, table: Any, light: Any, moments: Any, wanted: bool) -> float:
-    """The value of a patch; moments (K, 6) are filled in if wanted. inverse: 1 / count, 1 for 0; light: (K, W) of a row, scratch."""
+    """The value of a patch; moments (K, 6) are filled in if wanted. inverse: 1 / count, 1 for 0; light: (K, W) of a row,
+    scratch."""
     rows, columns = counts.shape
     value = 0.0
     moments[:] = 0.0

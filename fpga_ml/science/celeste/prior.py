@@ -1,7 +1,7 @@
 """What is known of sources before one is seen: how many are galaxies, how bright they are, and of which colours.
 
-The structure is that of Regier et al. 2015, section 2. The numbers are ours: rough loci of stars and galaxies in SDSS's colours, for
-simulations; give your own `Prior` for a survey.
+The structure is that of Regier et al. 2015, section 2. The numbers are ours: rough loci of stars and galaxies in SDSS's
+colours, for simulations; give your own `Prior` for a survey.
 """
 
 from __future__ import annotations
@@ -82,13 +82,14 @@ PRIOR = Prior(
         ),
     ),
 )
-"""Half of the sources galaxies, most of them from r = 19 to 22; stars of the upper and lower main sequence, galaxies blue and red."""
+"""Half of the sources galaxies, most of them from r = 19 to 22; stars of the upper and lower main sequence, galaxies blue
+and red."""
 
 
 @dataclass(frozen=True)
 class Divergence:
-    """Kullback-Leibler divergence of q from the prior, with derivatives after q's mean, log variance, and the colours' ones, and
-    the second derivatives that are positive."""
+    """Kullback-Leibler divergence of q from the prior, with derivatives after q's mean, log variance, and the colours' ones,
+    and the second derivatives that are positive."""
 
     value: float
     d_mean: float
@@ -100,7 +101,8 @@ class Divergence:
 
 
 def divergence(prior: KindPrior, mean: float, variance: float, colours: Floats, colour_variances: Floats) -> Divergence:
-    """Of a normal log flux and independent normal colours. The colours' mixture has its components' probabilities at their best:
+    """Of a normal log flux and independent normal colours. The colours' mixture has its components' probabilities at their
+    best:
 
     min over q(k) of KL = -H(q(c)) - log sum_k exp(log Xi_k + E_q log N(c; Omega_k, Lambda_k)).
     """

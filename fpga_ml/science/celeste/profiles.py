@@ -87,7 +87,8 @@ PROFILES = Profiles.with_half_light(1.0)
 
 @dataclass(frozen=True)
 class Psf:
-    """The image of a point of unit flux: weights (K,), means (K, 2) as x and y in pixels, covariances (K, 2, 2) in pixels^2."""
+    """The image of a point of unit flux: weights (K,), means (K, 2) as x and y in pixels, covariances (K, 2, 2) in
+    pixels^2."""
 
     weights: Floats
     means: Floats

@@ -1,4 +1,5 @@
-"""Images like those of SDSS, with known sources in them: patches drawn from the model, and fields, by GalSim where it is installed."""
+"""Images like those of SDSS, with known sources in them: patches drawn from the model, and fields, by GalSim where it is
+installed."""
 
 from __future__ import annotations
 

@@ -66,8 +66,8 @@ class Star:
 class Galaxy:
     """A mixture of a de Vaucouleurs and an exponential profile with the same ellipse.
 
-    x, y: pixels from the patch's centre; flux: nanomaggies; de_vaucouleurs: that profile's share of the flux, between 0 and 1;
-    axis_ratio: minor over major axis; angle: of the major axis from x towards y, radians; radius: along it, pixels.
+    x, y: pixels from the patch's centre; flux: nanomaggies; de_vaucouleurs: that profile's share of the flux, between 0 and
+    1; axis_ratio: minor over major axis; angle: of the major axis from x towards y, radians; radius: along it, pixels.
     """
 
     x: float
@@ -130,7 +130,8 @@ def flux_of(mag: float) -> float:
 class Components:
     """One source as K Gaussians, and the derivatives after each of its P parameters.
 
-    log_weights: (K,) natural logarithm of electrons; means: (K, 2); covariances: (K, 2, 2), pixels; d_...: the same after (P,).
+    log_weights: (K,) natural logarithm of electrons; means: (K, 2); covariances: (K, 2, 2), pixels; d_...: the same after
+    (P,).
     """
 
     log_weights: Floats
@@ -186,7 +187,8 @@ def _ellipse(galaxy: Galaxy) -> tuple[Floats, Floats]:
 def coefficients(source: Source, exposure: Exposure) -> tuple[Floats, Floats]:
     """The kernel's coefficients (K, 6) of a source, and their derivatives (P, K, 6) after its parameters.
 
-    log2 of a Gaussian of covariance S around mu, of P = S^-1: log2 w - log2(2 pi) - log2|S| / 2 - log2(e)/2 (m - mu)' P (m - mu).
+    log2 of a Gaussian of covariance S around mu, of P = S^-1: log2 w - log2(2 pi) - log2|S| / 2 - log2(e)/2 (m - mu)' P (m -
+    mu).
     """
     found = components(source, exposure)
     inverse: Floats = np.asarray(np.linalg.inv(found.covariances), dtype=np.float64)

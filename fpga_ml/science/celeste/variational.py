@@ -1,8 +1,8 @@
 """Variational inference of one source in five bands, its neighbours fixed (Regier et al. 2015, sections 2 and 3).
 
-The posterior of kind, brightness and colours is approximated by q = q(kind) q(brightness | kind) q(colours | kind), which maximises
-the evidence lower bound (ELBO); position and a galaxy's shape are points. In a pixel of count x, with the rate's mean E and
-variance V under q (delta method),
+The posterior of kind, brightness and colours is approximated by q = q(kind) q(brightness | kind) q(colours | kind), which
+maximises the evidence lower bound (ELBO); position and a galaxy's shape are points. In a pixel of count x, with the rate's
+mean E and variance V under q (delta method),
 
     E_q log p(x) = x (log E - V / (2 E^2)) - E + const.
 
@@ -37,7 +37,8 @@ _POINT = [0, 1, 3, 4, 5, 6]
 
 @dataclass(frozen=True)
 class Image:
-    """One band. variance: (H, W) of the background's rate, electrons^2, of neighbours that are uncertain themselves; None for 0."""
+    """One band. variance: (H, W) of the background's rate, electrons^2, of neighbours that are uncertain themselves; None
+    for 0."""
 
     patch: Patch
     exposure: Exposure
@@ -46,8 +47,8 @@ class Image:
 
 @dataclass(frozen=True)
 class LogNormal:
-    """Brightness and colours of one kind: means and variances of log flux in r (nanomaggies) and of the four log flux ratios of
-    adjacent bands, u to z."""
+    """Brightness and colours of one kind: means and variances of log flux in r (nanomaggies) and of the four log flux ratios
+    of adjacent bands, u to z."""
 
     mean: float
     variance: float
@@ -61,12 +62,12 @@ class LogNormal:
 
 @dataclass(frozen=True)
 class Posterior:
-    """What q is. galaxy: probability; point: a galaxy of unit flux for position and shape; star, galaxy_light: brightness and colours
-    of either kind; elbo: up to the constant that the counts make; converged: the ascent's.
+    """What q is. galaxy: probability; point: a galaxy of unit flux for position and shape; star, galaxy_light: brightness
+    and colours of either kind; elbo: up to the constant that the counts make; converged: the ascent's.
 
-    errors: standard deviations of x, y, log flux, the colours and a galaxy's shape, if it is of the more probable kind, by linear
-    response (Giordano, Broderick & Jordan 2015, arXiv:1506.04088). They are what to quote: the variances within q are those of each
-    parameter with the others known, too small where brightness, colours and shape go together.
+    errors: standard deviations of x, y, log flux, the colours and a galaxy's shape, if it is of the more probable kind, by
+    linear response (Giordano, Broderick & Jordan 2015, arXiv:1506.04088). They are what to quote: the variances within q are
+    those of each parameter with the others known, too small where brightness, colours and shape go together.
     """
 
     galaxy: float
@@ -85,8 +86,8 @@ class Posterior:
 
 @dataclass(frozen=True)
 class _Parameters:
-    """The vector that is optimised: log odds of galaxy, x, y, shape (4), then for star and galaxy log flux, log of its variance,
-    colours (4), logs of their variances (4)."""
+    """The vector that is optimised: log odds of galaxy, x, y, shape (4), then for star and galaxy log flux, log of its
+    variance, colours (4), logs of their variances (4)."""
 
     vector: Floats
 
@@ -119,8 +120,8 @@ def _rows(kind: int) -> tuple[slice, slice]:
 
 @dataclass(frozen=True)
 class PixelTerms:
-    """Value of one band's pixels, and its derivatives. mean: (H W,) E; d_light: (2, H W) after the expected electrons as star and
-    as galaxy; d_galaxy: after its probability; d_variances: (2,) after the variances of log flux."""
+    """Value of one band's pixels, and its derivatives. mean: (H W,) E; d_light: (2, H W) after the expected electrons as
+    star and as galaxy; d_galaxy: after its probability; d_variances: (2,) after the variances of log flux."""
 
     value: float
     mean: Floats
@@ -130,10 +131,11 @@ class PixelTerms:
 
 
 def pixel_terms(image: Image, light: tuple[Floats, Floats], galaxy: float, variances: tuple[float, float]) -> PixelTerms:
-    """The ELBO of one band's pixels. light: (H W,) expected electrons of the source as star and as galaxy; galaxy: its probability;
-    variances: of log flux in this band as either.
+    """The ELBO of one band's pixels. light: (H W,) expected electrons of the source as star and as galaxy; galaxy: its
+    probability; variances: of log flux in this band as either.
 
-    V = k0 G0^2 + k1 G1^2 + k2 (G0 - G1)^2 with k_i = q(i) (e^v_i - 1) and k2 = q(0) q(1): without the difference of large squares.
+    V = k0 G0^2 + k1 G1^2 + k2 (G0 - G1)^2 with k_i = q(i) (e^v_i - 1) and k2 = q(0) q(1): without the difference of large
+    squares.
     """
     star, gal = light
     counts = image.patch.counts.reshape(-1)
@@ -166,8 +168,8 @@ def pixel_terms(image: Image, light: tuple[Floats, Floats], galaxy: float, varia
 def evidence(images: Mapping[str, Image], prior: Prior, vector: Floats) -> Point:
     """The ELBO of a vector of `_Parameters`, its gradient, and the information.
 
-    The information of the pixels is each kind's Fisher information, weighted with its probability: in second order the curvature
-    of V undoes what E mixes, and nothing is left for the probability itself.
+    The information of the pixels is each kind's Fisher information, weighted with its probability: in second order the
+    curvature of V undoes what E mixes, and nothing is left for the probability itself.
     """
     at = _Parameters(vector)
     galaxy, lights = at.galaxy, (at.light(0), at.light(1))
@@ -247,7 +249,8 @@ _SETTINGS = Settings(tolerance=1e-2, coarse=0.0, iterations=200)
 def infer(images: Mapping[str, Image], start: Position, prior: Prior = PRIOR, settings: Settings = _SETTINGS) -> Posterior:
     """The posterior of one source near a position.
 
-    images: by band, of any of BANDS; the same pixels in each. Ascends once from a star and once from a galaxy, and keeps the higher.
+    images: by band, of any of BANDS; the same pixels in each. Ascends once from a star and once from a galaxy, and keeps the
+    higher.
     """
     unknown = [name for name in images if name not in BANDS]
     if unknown or not images:

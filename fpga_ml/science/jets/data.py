@@ -48,8 +48,8 @@ def w_qcd(folder: Path) -> tuple[Arrays, Arrays]:
 
 
 def five_class(folder: Path, name: str = "x") -> Arrays:
-    """x, the array of this name ((N, 16) features, or (N, 20, 4) constituents), and y (N,), the class number in the order g, q,
-    W, Z, t; each class in event order, interleaved so that a block of fractions cuts every class alike."""
+    """x, the array of this name ((N, 16) features, or (N, 20, 4) constituents), and y (N,), the class number in the order g,
+    q, W, Z, t; each class in event order, interleaved so that a block of fractions cuts every class alike."""
     parts = []
     for label, kind in enumerate("gqwzt"):
         found = read(folder, f"five_class_pt1000/five_class_{kind}.npz")

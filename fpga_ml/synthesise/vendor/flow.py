@@ -20,8 +20,8 @@ _LOG = "log.txt"
 
 @dataclass(frozen=True)
 class Flow:
-    """name: after --tool; efforts: what it can do, its default first; write: the scripts, and how to run them; reports: files that
-    a run leaves; read: what they say (seconds, logs are put in by `run`)."""
+    """name: after --tool; efforts: what it can do, its default first; write: the scripts, and how to run them; reports:
+    files that a run leaves; read: what they say (seconds, logs are put in by `run`)."""
 
     name: str
     efforts: tuple[Effort, ...]

@@ -38,8 +38,9 @@ class Utilisation:
 
 @dataclass(frozen=True)
 class Timing:
-    """Of the slowest clock. slack_ns, total_slack_ns, hold_slack_ns: negative where the clock is missed; failing: end points;
-    source, destination: registers of the path with the least slack, '' where the report lists no path; delay_ns: of that path, or None."""
+    """Of the slowest clock. slack_ns, total_slack_ns, hold_slack_ns: negative where the clock is missed; failing: end
+    points; source, destination: registers of the path with the least slack, '' where the report lists no path; delay_ns: of
+    that path, or None."""
 
     period_ns: float
     slack_ns: float

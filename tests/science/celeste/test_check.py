@@ -33,7 +33,8 @@ class Brighter:
 
 
 def test_a_bias_is_seen() -> None:
-    """A kernel whose fluxes are a per mille too high: in units of the error, 1e-3 / sigma(log flux), and nothing else moves."""
+    """A kernel whose fluxes are a per mille too high: in units of the error, 1e-3 / sigma(log flux), and nothing else
+    moves."""
     found = check(Brighter(1e-3), "brighter", realisations=1, scenes={"star": SCENES["star r=15.0"]}, unclear={}).scenes[
         "star"
     ]

@@ -131,7 +131,8 @@ def test_no_source_within_the_patch_is_an_error() -> None:
 
 
 def test_a_source_stays_near_where_it_was_looked_for() -> None:
-    """Beside a much brighter one that nobody told of, it does not become that one: it stops at the bound, and has no error there."""
+    """Beside a much brighter one that nobody told of, it does not become that one: it stops at the bound, and has no error
+    there."""
     found = fit(observed([Star(0.0, 0.0, 5.0), Star(5.5, 0.0, 500.0)]), EXPOSURE, Star(0.0, 0.0, 5.0))
     assert found.sources[0].x == 3.0
     assert np.isnan(found.errors[0]["x"])

@@ -1,4 +1,5 @@
-"""The same fit through every road to the kernel's bits: emulator, C-simulation and RTL take the same steps to the same place."""
+"""The same fit through every road to the kernel's bits: emulator, C-simulation and RTL take the same steps to the same
+place."""
 
 from __future__ import annotations
 

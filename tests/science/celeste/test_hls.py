@@ -69,7 +69,8 @@ def test_csim_equals_keras(coarse: fpga_ml.Project) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["D14", "D16", "D18"])
 def test_all_roads_agree(name: str, tmp_path: Path) -> None:
-    """Odd and even sides; with gaps, stalls and resets in both simulators, corners of the inputs' types among the patches."""
+    """Odd and even sides; with gaps, stalls and resets in both simulators, corners of the inputs' types among the
+    patches."""
     project = built(name, (6, 5), 2, 40, tmp_path / "p", cosim_vectors=40)
     assert [(run["simulator"], run["passed"]) for run in project.report["cosim"]] == [("verilator", True), ("icarus", True)]
 

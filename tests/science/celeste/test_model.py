@@ -37,7 +37,8 @@ def test_files_are_those_that_model_py_writes(model: dict[str, Any], repository:
     ("kinds", "components"), [(["star"], 2), (["star", "galaxy"], 30), (["star", "star", "galaxy"], 32)]
 )
 def test_samples_are_in_range_and_near_the_truth(model: dict[str, Any], kinds: list[str], components: int) -> None:
-    """Nothing is flagged, and D18 gives the log-likelihood of a patch that fits within 0.1, of one that does not within 1e-5."""
+    """Nothing is flagged, and D18 gives the log-likelihood of a patch that fits within 0.1, of one that does not within
+    1e-5."""
     data = model["samples"](kinds, SDSS, 51, 1)
     assert data[COEFFICIENTS].shape == (len(SCENES), components, 6)
     for given, pixels in zip(data[COEFFICIENTS], data[PIXELS], strict=True):

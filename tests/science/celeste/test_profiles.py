@@ -13,7 +13,8 @@ from fpga_ml.science.celeste.sources import Exposure, Galaxy, Source, Star, scen
 
 SIDE = 51
 CUT = 8 / 0.9155
-"""The de Vaucouleurs mixture stands for SDSS's profile, which ends smoothly from 7 to 8 effective radii; in half-light radii."""
+"""The de Vaucouleurs mixture stands for SDSS's profile, which ends smoothly from 7 to 8 effective radii; in half-light
+radii."""
 
 
 def galsim_image(source: Source, psf: Psf) -> np.ndarray:

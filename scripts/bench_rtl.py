@@ -51,7 +51,10 @@ TRIES = 4
 FIRST_TRY = 0.9
 TIMEOUT_S = 7200
 HEADER = (
-    "| network | RTL | LUT | carry | FF | latency, cycles | longest path, ns | latency, ns | LUT, cycles, path over alkaid's | Yosys, s |",
+    (
+        "| network | RTL | LUT | carry | FF | latency, cycles | longest path, ns | latency, ns | LUT, cycles, path over"
+        " alkaid's | Yosys, s |"
+    ),
     "|---|---|---|---|---|---|---|---|---|---|",
 )
 

@@ -88,7 +88,8 @@ def drawings() -> tuple[Drawing, ...]:
             neighbours(),
             "ap_rst_n = cycle >= 1;",
             stream,
-            "ap_start = cycle >= 1; x_TVALID = cycle >= 2 && cycle != 4; x_TDATA = 8'(10 * sent); y_TREADY = !(cycle >= 9 && cycle < 12);",
+            "ap_start = cycle >= 1; x_TVALID = cycle >= 2 && cycle != 4; x_TDATA = 8'(10 * sent); y_TREADY = !(cycle >= 9 &&"
+            " cycle < 12);",
             20,
         ),
     )

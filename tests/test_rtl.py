@@ -218,7 +218,8 @@ def test_a_top_with_other_names(project: fpga_ml.Project, tmp_path: Path) -> Non
 
 def test_verilog_that_does_not_compile_is_an_error_before_conversion(tmp_path: Path) -> None:
     (tmp_path / "top.v").write_text(
-        "module myproject (input ap_clk, ap_rst, ap_start, x, output ap_done, ap_ready, ap_idle, y_0, y_1, y_2);\nwire\nendmodule\n"
+        "module myproject (input ap_clk, ap_rst, ap_start, x, output ap_done, ap_ready, ap_idle, y_0, y_1,"
+        " y_2);\nwire\nendmodule\n"
     )
     stages: list[str] = []
     with pytest.raises(FpgaMlError, match="compiling 'myproject' with Verilator"):

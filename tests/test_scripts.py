@@ -11,7 +11,10 @@ from pathlib import Path
 import fuzzing
 import pytest
 
-SHOWS = "from fpga_ml.progress import progress_bar as p\nwith p() as b: b.advance(b.add_task('seeds', total=3)); b.refresh(); print('found')"
+SHOWS = (
+    "from fpga_ml.progress import progress_bar as p\nwith p() as b: b.advance(b.add_task('seeds', total=3)); b.refresh();"
+    " print('found')"
+)
 
 
 def test_progress_is_drawn_on_a_terminal_only() -> None:

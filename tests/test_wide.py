@@ -122,7 +122,8 @@ def test_a_width_beyond_names_layer_type_and_setting(tmp_path: Path) -> None:
     assert re.fullmatch(
         r"accum of layer 'fifth' is 1\d\d bits wide, more than 128\n"
         r"  where: layer 'fifth', type accum = fixed<1\d\d,\d+,.*>\n"
-        r"  do:    scale what it reads, '\w+' of type fixed<\d+,.*>; or set accum under \[layers\.fifth\.precision\] of fpga_ml\.toml, "
+        r"  do:    scale what it reads, '\w+' of type fixed<\d+,.*>; or set accum under \[layers\.fifth\.precision\] of"
+        r" fpga_ml\.toml, "
         r"in Python layers=\{'fifth': LayerConfig\(precision=\{'accum': 'fixed<W,I>'\}\)\}",
         str(caught.value),
     ), str(caught.value)
@@ -138,6 +139,4 @@ def test_in_the_plugin_the_setting_is_hls4mls() -> None:
     )
     with pytest.raises(FpgaMlError) as caught:
         check_widths(node)
-    assert caught.value.do == (
-        "scale what it reads, the data; or set hls_config['LayerName']['norm']['Precision']['result']"
-    )
+    assert caught.value.do == "scale what it reads, the data; or set hls_config['LayerName']['norm']['Precision']['result']"

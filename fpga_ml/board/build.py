@@ -95,7 +95,10 @@ def build(
         raise FpgaMlError(
             f"the design reaches {1000 / placed.period_ns:.1f} MHz, and the clock of {kind.name} is {kind.clock_mhz:g} MHz",
             where=str(log),
-            do=f"compile with --device {kind.device} --clock-ns {period_ns / 2:g} or less: the delay model knows no congestion",
+            do=(
+                f"compile with --device {kind.device} --clock-ns {period_ns / 2:g} or less: the delay model knows no"
+                " congestion"
+            ),
         )
     ecppack.pack(config, bitstream)
     result = _result(sources, made, placed, report, time.monotonic() - start).told(document.names_of(report))

@@ -154,7 +154,10 @@ def _check_types(graph: Any) -> None:
         raise FpgaMlError(
             f"nothing says which type '{role}' of layer '{layer}' has",
             where=f"layer '{layer}'",
-            do=f"set it in fpga_ml.toml ([layers.{layer}.precision], {role} = ...), or quantise the layer's inputs and weights",
+            do=(
+                f"set it in fpga_ml.toml ([layers.{layer}.precision], {role} = ...), or quantise the layer's inputs and"
+                " weights"
+            ),
         )
     drop_unused(graph)
 

@@ -12,7 +12,9 @@ _ATTENTION = "build it of EinsumDense, Dot and Softmax, which convert"
 _SEQUENCE = "use LSTM, GRU or SimpleRNN, alone or in a Bidirectional"
 _FLAT = "use layers of one or two dimensions: Conv1D, Conv2D and their poolings convert"
 _LAYERS: Mapping[str, str] = {
-    "Normalization": "use a BatchNormalization with the same mean and variance, or normalise the data before they reach the model",
+    "Normalization": (
+        "use a BatchNormalization with the same mean and variance, or normalise the data before they reach the model"
+    ),
     "Rescaling": "use a BatchNormalization with this scale and offset, or scale the data before they reach the model",
     "Masking": "leave it out and give sequences of one length: hardware computes every step",
     **dict.fromkeys(("MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention"), _ATTENTION),

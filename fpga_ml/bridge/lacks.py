@@ -66,8 +66,8 @@ def check_cpp(graph: Any, config: Config) -> None:
         for lack in _LACKS.get((config.backend, config.arch), ()):
             if node.class_name in lack.kinds and lack.when(node):
                 raise FpgaMlError(
-                    f"hls4ml {hls4ml.__version__} has no C++ of a {_as_written(node)}{lack.what} for {config.backend} that works in "
-                    f"{config.arch} projects",
+                    f"hls4ml {hls4ml.__version__} has no C++ of a {_as_written(node)}{lack.what} for {config.backend} that"
+                    f" works in {config.arch} projects",
                     where=f"layer '{node.name}'",
                     do="use another kind of layer, or --backend Vivado or Vitis",
                 )

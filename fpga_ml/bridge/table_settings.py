@@ -103,8 +103,8 @@ def notes(graph: Any, reaches: Mapping[str, Section]) -> list[str]:
             if found is not None and found[0] > MOST_COST:
                 cost, result, remedy = found
                 said.append(
-                    f"layer '{node.name}': the table of {node.get_attr(role)} costs up to {cost:.2g} steps of {result.cpp()}, "
-                    f"where rounding costs 0.5: {remedy}"
+                    f"layer '{node.name}': the table of {node.get_attr(role)} costs up to {cost:.2g} steps of"
+                    f" {result.cpp()}, where rounding costs 0.5: {remedy}"
                 )
     return said
 

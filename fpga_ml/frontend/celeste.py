@@ -64,7 +64,8 @@ class CelesteTerms(_Rounding):
         d = self.design
         if d is not None and d.rate_bits + d.residual_integer + max(d.reciprocal.fraction, d.chi.fraction) > _EXACT_BITS:
             raise FpgaMlError(
-                f"a rate of {d.rate_bits} bits times tables of {d.reciprocal.fraction} and {d.chi.fraction} is not exact in float64",
+                f"a rate of {d.rate_bits} bits times tables of {d.reciprocal.fraction} and {d.chi.fraction} is not exact in"
+                " float64",
                 where=f"layer '{self.name}'",
                 do="choose a design with fewer bits",
             )

@@ -190,10 +190,13 @@ def _understood(path: Path, version: int) -> Iterator[None]:
     except Exception as error:
         said = next((line for line in str(error).splitlines() if line.strip()), "")
         raise FpgaMlError(
-            f"'{path}' is not a model that Keras {version} {'can read' if version == 3 else 'wrote'}: {type(error).__name__}: {said}",
-            do="save it again with model.save('name.keras'); a custom layer must be registered with Keras"
-            if version == 3
-            else "save it again, as .keras or .h5",
+            f"'{path}' is not a model that Keras {version} {'can read' if version == 3 else 'wrote'}:"
+            f" {type(error).__name__}: {said}",
+            do=(
+                "save it again with model.save('name.keras'); a custom layer must be registered with Keras"
+                if version == 3
+                else "save it again, as .keras or .h5"
+            ),
         ) from error
 
 

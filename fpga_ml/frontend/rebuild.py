@@ -95,7 +95,8 @@ def _check_masks(model: Any) -> None:
         if isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False):
             option = "" if isinstance(layer, keras.layers.Masking) else " with mask_zero"
             raise FpgaMlError(
-                f"layer '{layer.name}' is a {type(layer).__name__}{option}: it masks steps, and hardware computes every step",
+                f"layer '{layer.name}' is a {type(layer).__name__}{option}: it masks steps, and hardware computes every"
+                " step",
                 where=f"layer '{layer.name}' of model '{model.name}'",
                 do=f"{'set mask_zero=False' if option else 'leave it out'}, and train on sequences of one length",
             )
@@ -194,7 +195,7 @@ def _with_dtype(config: Any, dtype: str) -> Any:
         if config.get("class_name") == "DTypePolicy":
             return {**config, "config": {**config["config"], "name": dtype}}
         return {
-            k: (dtype if k == "dtype" and str(v).startswith("float") else _with_dtype(v, dtype)) for k, v in config.items()
+            k: dtype if k == "dtype" and str(v).startswith("float") else _with_dtype(v, dtype) for k, v in config.items()
         }
     if isinstance(config, (list, tuple)):
         return type(config)(_with_dtype(v, dtype) for v in config)

@@ -159,7 +159,10 @@ def _check_class(entry: Mapping[str, Any], path: Path) -> None:
     raise FpgaMlError(
         f"'{path}' names {full}, which is neither Keras' nor QKeras' nor registered with Keras",
         where=f"layer '{called}'" if isinstance(called, str) else str(path),
-        do="use their layers, or import the module that registers the class (keras.saving.register_keras_serializable) first",
+        do=(
+            "use their layers, or import the module that registers the class (keras.saving.register_keras_serializable)"
+            " first"
+        ),
     )
 
 

@@ -73,8 +73,8 @@ def check_size(layers: Sequence[Layer], arch: str, interval_cycles: int | None, 
         return
     gigabytes, minutes = size.memory_bytes / 1e9, size.seconds / 60
     raise FpgaMlError(
-        f"the RTL would take about {_round(size.luts):,} LUTs, {_round(ceil(minutes)):,} minutes and {gigabytes:.1f} GB to make: "
-        f"{_round(size.products):,} products at once",
+        f"the RTL would take about {_round(size.luts):,} LUTs, {_round(ceil(minutes)):,} minutes and {gigabytes:.1f} GB to"
+        f" make: {_round(size.products):,} products at once",
         where=f"model '{model}'",
         do="; ".join([*_smaller(layers, arch, interval_cycles, simulated), "end with --until csim", *_forced(size)]),
     )

@@ -67,7 +67,8 @@ def check_interleaved(layers: Sequence[Layer], top: str, interleave: int) -> Non
     for layer in layers:
         if layer.ordered:
             raise FpgaMlError(
-                f"layer '{layer.name}' keeps its state from sample to sample, and of samples in turn none comes before another",
+                f"layer '{layer.name}' keeps its state from sample to sample, and of samples in turn none comes before"
+                " another",
                 where=f"layer '{layer.name}'",
                 do="leave --interleave out, or the layer not stateful",
             )

@@ -107,15 +107,19 @@ def _hardware(report: dict[str, Any]) -> Iterator[str]:
     if known:
         (step, sequence), many = (known[k] for k in ("step", "sequence")), rtl["interleave"]
         yield (
-            f"  {f'{many} sequences in turn, ' * (many > 1)}a time step every {step['interval_cycles']:g} cycles "
-            f"({step['interval_ns']:g} ns), a sequence every {sequence['interval_cycles']:g} ({sequence['interval_ns']:g} ns)"
+            f"  {f'{many} sequences in turn, ' * (many > 1)}a time step every {step['interval_cycles']:g} cycles"
+            f" ({step['interval_ns']:g} ns), a sequence every {sequence['interval_cycles']:g}"
+            f" ({sequence['interval_ns']:g} ns)"
         )
     area = rtl["area"]
     memories = f", {area['rom_bits']:,} ROM bits" * bool(area["rom_bits"])
     memories += f", {area['memory_bits']:,} memory bits" * bool(area["memory_bits"])
     yield f"  by estimate {area['luts']:,} LUTs, {area['multipliers']:,} multipliers{memories}"
     if foreign:
-        yield f"RTL of {escape(foreign['folder'] or foreign['files'][0])}, top {escape(foreign['top'])}, simulated in its place"
+        yield (
+            f"RTL of {escape(foreign['folder'] or foreign['files'][0])}, top {escape(foreign['top'])}, simulated in its"
+            " place"
+        )
         yield from (f"  {escape(_bound(port))}" for port in foreign["ports"])
     for run in report["cosim"]:
         yield from _simulated(run)

@@ -234,7 +234,10 @@ class _Top:
         if interval > 1:
             wait, width = self._own(name, "wait"), (interval - 1).bit_length()
             zero, one = literal(0, width), literal(1, width)
-            left = f"({self._own(name, 'start')} ? {literal(interval - 1, width)} : ({wait} == {zero}) ? {zero} : {wait} - {one})"
+            left = (
+                f"({self._own(name, 'start')} ? {literal(interval - 1, width)} : ({wait} == {zero}) ? {zero} : {wait} -"
+                f" {one})"
+            )
             items += [
                 Declare(wait, width, "logic"),
                 Registers("ap_clk", (Register(wait, width, False, left, True),), self.reset),

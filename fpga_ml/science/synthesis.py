@@ -108,6 +108,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
         time = "" if r["latency_ns"] is None else f"{r['latency_ns']:,.0f}"
         where = ", ".join(layer or "the top" for layer in r["critical_layers"])
         lines.append(
-            f"| {r['device']} | {r['effort']} | {' | '.join(_counts(r))} | {clock} | {r['latency_cycles']:,} | {time} | {where} |"
+            f"| {r['device']} | {r['effort']} | {' | '.join(_counts(r))} | {clock} | {r['latency_cycles']:,} | {time} |"
+            f" {where} |"
         )
     return "\n".join(lines) + "\n"

@@ -116,7 +116,10 @@ def check_fits(needed: Cells, available: Cells, device: str, project: Path) -> N
             raise FpgaMlError(
                 f"the design takes {takes:,g} {name}, and {device} has {has:,}",
                 where=str(project),
-                do="choose a larger device, share hardware (--interval-cycles, --max-luts, --reuse-factor), or prune the model",
+                do=(
+                    "choose a larger device, share hardware (--interval-cycles, --max-luts, --reuse-factor), or prune the"
+                    " model"
+                ),
             )
 
 

@@ -96,8 +96,8 @@ class Synthesis:
         if self.fmax_mhz is None or self.fmax_mhz * clock_ns >= 1000:
             return self
         missed = (
-            f"{1000 / self.fmax_mhz:.1f} ns a cycle, slower than the {clock_ns:g} ns that the RTL is pipelined for: run it slower, or "
-            "compile it for a shorter --clock-ns, which takes more cycles"
+            f"{1000 / self.fmax_mhz:.1f} ns a cycle, slower than the {clock_ns:g} ns that the RTL is pipelined for: run it"
+            " slower, or compile it for a shorter --clock-ns, which takes more cycles"
         )
         return dataclasses.replace(self, notes=(*self.notes, missed))
 

@@ -84,8 +84,10 @@ def place_and_route(
     ran = run(
         Command([sys.executable, "-c", code, *words], netlist.parent),
         what=f"{'placing and routing' if route else 'placing'} '{netlist}' with nextpnr-{family} {version}",
-        do="see its message; for a device that is too small choose a larger one, share hardware (--interval-cycles, --max-luts) or "
-        "prune; with a time limit, a longer one, or --effort place",
+        do=(
+            "see its message; for a device that is too small choose a larger one, share hardware (--interval-cycles,"
+            " --max-luts) or prune; with a time limit, a longer one, or --effort place"
+        ),
         timeout_s=timeout_s,
         log=log or netlist.with_name(f"nextpnr_{seed}.log"),
         on_line=on_line,

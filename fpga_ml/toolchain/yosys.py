@@ -161,7 +161,10 @@ def netlist(
                 {"TMPDIR": str(place)},
             ),
             what=f"synthesising '{top}' for {target} with Yosys {version}",
-            do="see its message: the RTL must be the subset of SystemVerilog that Yosys reads, and the time limit long enough",
+            do=(
+                "see its message: the RTL must be the subset of SystemVerilog that Yosys reads, and the time limit long"
+                " enough"
+            ),
             timeout_s=timeout_s,
             log=log,
             on_line=on_line,

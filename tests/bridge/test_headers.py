@@ -77,7 +77,8 @@ def _block(code: str, spans: list[tuple[int, int]], end: int) -> Block:
     around: tuple[Block, ...] = ()
     for start, brace in spans:
         head = re.sub(
-            r"#[^\n]*\n|PRAGMA_DATA_PACK\(\w+\)|\b\w+:\s(?=\s*(?:for|while)\b)|\btemplate\s*<[^{}]*?>\s*(?=\w+ |\w+\n|struct|class|static|void)",
+            r"#[^\n]*\n|PRAGMA_DATA_PACK\(\w+\)|\b\w+:\s(?=\s*(?:for|while)\b)|\btemplate\s*<[^{}]*?>\s*(?=\w+"
+            r" |\w+\n|struct|class|static|void)",
             " ",
             code[start:brace],
         )

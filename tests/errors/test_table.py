@@ -240,7 +240,10 @@ LABELS: dict[str, tuple[Try, str]] = {
     "negative": (labelled([-2, 0]), f"labels from -2 to 0, but {CLASSES}"),
     "-1 and 1 of a sigmoid": (
         labelled([-1, 1], (1,)),
-        "labels from -1 to 1, but the model's 2 classes are 0 to 1\n  where: array 'y', here\n  do:    write 0 in the place of -1",
+        (
+            "labels from -1 to 1, but the model's 2 classes are 0 to 1\n  where: array 'y', here\n  do:    write 0 in the"
+            " place of -1"
+        ),
     ),
     "of logits": (labelled([3, 9], (5,), decides=False), f"labels from 3 to 9, but {CLASSES}"),
     "one-hot of other classes": (labelled(np.eye(4)), "one-hot labels of 4 classes, but the model tells 5 apart"),
@@ -361,7 +364,10 @@ SETTINGS: dict[str, tuple[Try, str]] = {
     ),
     "a precision of nothing": (
         built(lambda: net(fc()), layers={"fc": LayerConfig(precision={"weigth": "fixed<8,2>"})}),
-        "layer 'fc' has no 'weigth' whose precision could be set\n  where: layers['fc'].precision\n  do:    did you mean 'weight'?",
+        (
+            "layer 'fc' has no 'weigth' whose precision could be set\n  where: layers['fc'].precision\n  do:    did you mean"
+            " 'weight'?"
+        ),
     ),
     "no backend": (built(lambda: net(fc()), backend="Vitus"), "unknown backend 'Vitus'\n  do:    did you mean 'Vitis'?"),
     "another vendor's part": (built(lambda: net(fc()), part="Agilex7"), "'Agilex7' is no part that backend Vitis knows"),
@@ -392,19 +398,31 @@ SETTINGS: dict[str, tuple[Try, str]] = {
 LAYERS: dict[str, tuple[Try, str]] = {
     "Conv3D": (
         layer(partial(L.Conv3D, 2, 2), (4, 4, 4, 2)),
-        "layer 'conv3d' is a Conv3D, which hls4ml 1.3.0 does not convert\n  where: layer 'conv3d' of model 'net'\n  do:    use layers of one or two dimensions",
+        (
+            "layer 'conv3d' is a Conv3D, which hls4ml 1.3.0 does not convert\n  where: layer 'conv3d' of model 'net'\n  do: "
+            "   use layers of one or two dimensions"
+        ),
     ),
     "Normalization": (
         layer(partial(L.Normalization, mean=[0.0] * 4, variance=[1.0] * 4)),
-        "layer 'normalization' is a Normalization, which hls4ml 1.3.0 does not convert\n  where: layer 'normalization' of model 'net'\n  do:    use a BatchNormalization with the same mean and variance",
+        (
+            "layer 'normalization' is a Normalization, which hls4ml 1.3.0 does not convert\n  where: layer 'normalization'"
+            " of model 'net'\n  do:    use a BatchNormalization with the same mean and variance"
+        ),
     ),
     "Rescaling": (
         layer(partial(L.Rescaling, 0.1)),
-        "layer 'rescaling' is a Rescaling, which hls4ml 1.3.0 does not convert\n  where: layer 'rescaling' of model 'net'\n  do:    use a BatchNormalization with this scale and offset",
+        (
+            "layer 'rescaling' is a Rescaling, which hls4ml 1.3.0 does not convert\n  where: layer 'rescaling' of model"
+            " 'net'\n  do:    use a BatchNormalization with this scale and offset"
+        ),
     ),
     "Masking": (
         built(lambda: net(L.Masking(name="mask"), L.LSTM(3), shape=(4, 4)), None),
-        "layer 'mask' is a Masking: it masks steps, and hardware computes every step\n  where: layer 'mask' of model 'net'\n  do:    leave it out, and train on sequences of one length",
+        (
+            "layer 'mask' is a Masking: it masks steps, and hardware computes every step\n  where: layer 'mask' of model"
+            " 'net'\n  do:    leave it out, and train on sequences of one length"
+        ),
     ),
     "mask_zero": (
         built(lambda: net(L.Embedding(5, 3, mask_zero=True, name="words"), L.LSTM(3)), None),
@@ -412,7 +430,10 @@ LAYERS: dict[str, tuple[Try, str]] = {
     ),
     "attention": (
         built(attention, None),
-        "layer 'mha' is a MultiHeadAttention, which hls4ml 1.3.0 does not convert\n  where: layer 'mha' of model 'net'\n  do:    build it of EinsumDense, Dot and Softmax",
+        (
+            "layer 'mha' is a MultiHeadAttention, which hls4ml 1.3.0 does not convert\n  where: layer 'mha' of model 'net'\n"
+            "  do:    build it of EinsumDense, Dot and Softmax"
+        ),
     ),
     "GroupNormalization": (
         layer(partial(L.GroupNormalization, 2), (4, 4)),
@@ -421,25 +442,40 @@ LAYERS: dict[str, tuple[Try, str]] = {
     "UnitNormalization": (layer(L.UnitNormalization), "layer 'unit_normalization' is a UnitNormalization"),
     "GaussianNoise": (
         layer(partial(L.GaussianNoise, 0.1)),
-        "layer 'gaussian_noise' is a GaussianNoise, which hls4ml 1.3.0 does not convert\n  where: layer 'gaussian_noise' of model 'net'\n  do:    leave it out of the model that you convert: it acts in training only",
+        (
+            "layer 'gaussian_noise' is a GaussianNoise, which hls4ml 1.3.0 does not convert\n  where: layer 'gaussian_noise'"
+            " of model 'net'\n  do:    leave it out of the model that you convert: it acts in training only"
+        ),
     ),
     "RandomFlip": (
         layer(L.RandomFlip, (4, 4, 1)),
-        "layer 'random_flip' is a RandomFlip, which hls4ml 1.3.0 does not convert\n  where: layer 'random_flip' of model 'net'\n  do:    leave it out",
+        (
+            "layer 'random_flip' is a RandomFlip, which hls4ml 1.3.0 does not convert\n  where: layer 'random_flip' of model"
+            " 'net'\n  do:    leave it out"
+        ),
     ),
     "Resizing": (
         layer(partial(L.Resizing, 2, 2), (4, 4, 1)),
-        "layer 'resizing' is a Resizing, which hls4ml 1.3.0 does not convert\n  where: layer 'resizing' of model 'net'\n  do:    do this to the data",
+        (
+            "layer 'resizing' is a Resizing, which hls4ml 1.3.0 does not convert\n  where: layer 'resizing' of model 'net'\n"
+            "  do:    do this to the data"
+        ),
     ),
     "Discretization": (layer(partial(L.Discretization, [0.0, 1.0])), "layer 'discretization' is a Discretization"),
     "Conv1DTranspose": (
         layer(partial(L.Conv1DTranspose, 3, 2), (4, 4)),
-        "layer 'conv1d_transpose' is a Conv1DTranspose, which hls4ml 1.3.0 does not convert\n  where: layer 'conv1d_transpose' of model 'net'\n  do:    use UpSampling1D and a Conv1D behind it",
+        (
+            "layer 'conv1d_transpose' is a Conv1DTranspose, which hls4ml 1.3.0 does not convert\n  where: layer"
+            " 'conv1d_transpose' of model 'net'\n  do:    use UpSampling1D and a Conv1D behind it"
+        ),
     ),
     "RepeatVector": (layer(partial(L.RepeatVector, 3)), "layer 'repeat_vector' is a RepeatVector"),
     "ConvLSTM1D": (
         layer(partial(L.ConvLSTM1D, 2, 2), (3, 4, 2)),
-        "layer 'conv_lstm1d' is a ConvLSTM1D, which hls4ml 1.3.0 does not convert\n  where: layer 'conv_lstm1d' of model 'net'\n  do:    use LSTM, GRU or SimpleRNN",
+        (
+            "layer 'conv_lstm1d' is a ConvLSTM1D, which hls4ml 1.3.0 does not convert\n  where: layer 'conv_lstm1d' of model"
+            " 'net'\n  do:    use LSTM, GRU or SimpleRNN"
+        ),
     ),
     "TimeDistributed of a Conv1D": (
         layer(lambda: L.TimeDistributed(L.Conv1D(3, 2)), (4, 4, 4)),
@@ -455,18 +491,27 @@ LAYERS: dict[str, tuple[Try, str]] = {
     ),
     "a class from Dense": (
         layer(partial(OwnDense, 3)),
-        "layer 'own_dense' is of a class of your own, OwnDense, of which no tool knows what it computes\n  where: layer 'own_dense' of model 'net'\n  do:    use a Dense, from which it is derived, if it computes the same",
+        (
+            "layer 'own_dense' is of a class of your own, OwnDense, of which no tool knows what it computes\n  where: layer"
+            " 'own_dense' of model 'net'\n  do:    use a Dense, from which it is derived, if it computes the same"
+        ),
     ),
     "silu": (
         activation("silu"),
-        "activation 'silu' of layer 'fc' is not one that hls4ml computes\n  where: layer 'fc' of model 'net'\n  do:    train with relu, elu or softplus, which convert",
+        (
+            "activation 'silu' of layer 'fc' is not one that hls4ml computes\n  where: layer 'fc' of model 'net'\n  do:   "
+            " train with relu, elu or softplus, which convert"
+        ),
     ),
     "gelu": (activation("gelu"), "activation 'gelu' of layer 'fc' is not one that hls4ml computes"),
     "mish": (activation("mish"), "activation 'mish' of layer 'fc' is not one that hls4ml computes"),
     "exponential": (activation("exponential"), "activation 'exponential' of layer 'fc' is not one that hls4ml computes"),
     "log_softmax": (
         activation("log_softmax"),
-        "activation 'log_softmax' of layer 'fc' is not one that hls4ml computes\n  where: layer 'fc' of model 'net'\n  do:    use softmax: the order of the classes is the same",
+        (
+            "activation 'log_softmax' of layer 'fc' is not one that hls4ml computes\n  where: layer 'fc' of model 'net'\n "
+            " do:    use softmax: the order of the classes is the same"
+        ),
     ),
     "a bare operation": (built(bare, None), "'inv' is a bare operation (Inv), which hls4ml cannot read"),
     "an output that is an input": (

@@ -27,8 +27,8 @@ _STEP = (
     " sat -verify -prove-asserts -enable_undef -set-def-inputs -timeout {limit} miter"
 )
 _GATES = (
-    "miter -equiv -flatten gold gate miter; setundef -undriven -init -zero miter; {miter}; opt -fine; dffunmap;"
-    " alumacc; maccmap -unmap; techmap; simplemap; opt_clean; setundef -zero; aigmap; opt_clean; write_aiger -zinit miter.aig"
+    "miter -equiv -flatten gold gate miter; setundef -undriven -init -zero miter; {miter}; opt -fine; dffunmap; alumacc;"
+    " maccmap -unmap; techmap; simplemap; opt_clean; setundef -zero; aigmap; opt_clean; write_aiger -zinit miter.aig"
 )
 # dprove with all of it switched off but the proof of what scorr left without registers; pdr proves the rest.
 _PROVE = "read_aiger miter.aig; strash; scorr; dprove -brmfijp; pdr -T {limit}; print_status"

@@ -84,7 +84,10 @@ def test_a_seed_draws_the_same_and_the_kinds_take_turns() -> None:
     assert len({fault.kind for fault in first[: len(KINDS)]}) == len(KINDS)
 
 
-SUM = "module sum (input logic clk, input logic [3:0] a, b, output logic [4:0] y);\n  always_ff @(posedge clk) y <= {};\nendmodule\n"
+SUM = (
+    "module sum (input logic clk, input logic [3:0] a, b, output logic [4:0] y);\n  always_ff @(posedge clk) y <="
+    " {};\nendmodule\n"
+)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,10 @@ FAULTS = {
     "a FIFO of one place in place of two": (r"\.WIDTH\(5\), \.DEPTH\(2\)", ".WIDTH(5), .DEPTH(1)"),
     "stuck from one reset to the next": (
         r"assign x_TREADY = ([\s\S]*)endmodule",
-        r"logic stuck;\n assign x_TREADY = ~stuck & \1 always_ff @(posedge ap_clk) stuck <= rst ? flight != 0 : stuck;\nendmodule",
+        (
+            r"logic stuck;\n assign x_TREADY = ~stuck & \1 always_ff @(posedge ap_clk) stuck <= rst ? flight != 0 :"
+            r" stuck;\nendmodule"
+        ),
     ),
 }
 KEPT = {"held": "COUNT'(reserve)", "ready": "COUNT'(push)", "tail": "PLACE'(push)", "head": "PLACE'(pop)"}

@@ -132,7 +132,8 @@ def _relu(quantizer: Any, where: str) -> Make | None:
     for what, value in (("negative_slope", low), ("relu_upper_bound", high)):
         if value % lsb:
             raise FpgaMlError(
-                f"activation quantized_relu ends at {value:g} because of its {what}, which is no multiple of its step {lsb:g}",
+                f"activation quantized_relu ends at {value:g} because of its {what}, which is no multiple of its step"
+                f" {lsb:g}",
                 where=where,
                 do=f"use another {what}, or more bits",
             )

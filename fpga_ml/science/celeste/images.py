@@ -31,7 +31,8 @@ class Frame:
         window = (slice(y - half, y + half + 1), slice(x - half, x + half + 1))
         if side % 2 == 0 or min(x, y) < half or y + half >= self.counts.shape[0] or x + half >= self.counts.shape[1]:
             raise FpgaMlError(
-                f"a patch of side {side} around column {x}, row {y} is not within {self.counts.shape[1]} x {self.counts.shape[0]}",
+                f"a patch of side {side} around column {x}, row {y} is not within {self.counts.shape[1]} x"
+                f" {self.counts.shape[0]}",
                 do="take a smaller patch of an odd side, or a source further in",
             )
         counts = self.counts[window]

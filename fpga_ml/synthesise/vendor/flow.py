@@ -47,8 +47,10 @@ class Flow:
             raise FpgaMlError(
                 f"scripts written, but '{batch.arguments[0]}' was not found: nothing was synthesised",
                 where=str(self.folder(job)),
-                do=f"{batch.get}; or, where it is installed: {batch.by_hand}; then: "
-                f"fpga-ml synth {shell_word(job.project)} --tool {self.name} --device {job.device} --effort {job.effort} --only reports",
+                do=(
+                    f"{batch.get}; or, where it is installed: {batch.by_hand}; then: fpga-ml synth {shell_word(job.project)}"
+                    f" --tool {self.name} --device {job.device} --effort {job.effort} --only reports"
+                ),
             )
         job.watch(batch.title)
         start, log = time.monotonic(), self.folder(job) / _LOG

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from keras import layers as L
+from pipeline.test_interleave import settings as interleaved
+from pipeline.test_recurrent import CELLS, chain, sequences, settings
+from pipeline.test_wide import INPUT, two_products
 from science.celeste.test_hls import built as celeste
-from test_interleave import settings as interleaved
-from test_recurrent import CELLS, chain, sequences, settings
-from test_wide import INPUT, two_products
 from zoo import ZOO, samples
 
 import fpga_ml

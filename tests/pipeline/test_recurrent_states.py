@@ -15,7 +15,6 @@ from hls4ml.converters import parse_keras_v3_model
 from keras import layers as L
 from ladder import lowered_equals
 from numpy.testing import assert_equal
-from test_recurrent import CELLS, EXACT, FEATURES, STEPS, UNITS, sequences
 
 import fpga_ml
 from fpga_ml.bridge.mended import mended
@@ -23,6 +22,7 @@ from fpga_ml.config import Config, LayerConfig
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.load import load
 from fpga_ml.quantise import to_qkeras
+from pipeline.test_recurrent import CELLS, EXACT, FEATURES, STEPS, UNITS, sequences
 
 ARCHS = ("parallel", "stream")
 

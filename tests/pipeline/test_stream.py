@@ -15,11 +15,11 @@ import pytest
 import qkeras
 from keras import layers as L
 from qkeras import quantized_relu
-from test_layers import EXACT, SERIES, TABLES, VECTOR, _around, _weight
 from zoo import ZOO, samples, w6
 
 import fpga_ml
 from fpga_ml.config import Config
+from pipeline.test_layers import EXACT, SERIES, TABLES, VECTOR, _around, _weight
 
 IMAGE, WIDE = (7, 6, 2), (5, 11, 2)
 # hls4ml refuses these in a stream.

@@ -13,12 +13,12 @@ import keras
 import numpy as np
 import pytest
 from keras import layers as L
-from test_recurrent import CELLS, FEATURES, STEPS, UNITS, chain, sequences, settings
-from test_recurrent_states import data_of, handed_on, proven
 
 import fpga_ml
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
+from pipeline.test_recurrent import CELLS, FEATURES, STEPS, UNITS, chain, sequences, settings
+from pipeline.test_recurrent_states import data_of, handed_on, proven
 
 TURNS = {"qgru": 4, "qlstm": 3, "simple": 2}  # cycles of a step
 REST = 11  # vectors besides whole groups: seven corners, and four

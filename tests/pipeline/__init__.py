@@ -1,0 +1,1 @@
+"""Whole builds: many kinds of models, from Keras to RTL."""

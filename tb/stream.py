@@ -215,7 +215,7 @@ class StreamScoreboard:
         self.found.add(vector, port.tensor, element, port.port.data, cycle, expected, got)
 
 
-class Source:
+class BeatSource:
     """Offers the beats of one input."""
 
     def __init__(
@@ -282,7 +282,7 @@ class Source:
                 self._board.taken(self._k)
 
 
-class Sink:
+class BeatSink:
     """Takes the beats of one output."""
 
     def __init__(self, dut: Any, k: int, beats: Beats, board: StreamScoreboard, pace: _Pace) -> None:
@@ -322,7 +322,7 @@ class Sink:
                 self._place, self._number, self._waits = self._place + 1, 0, self._pace.frame()
 
 
-class Probe:
+class ChannelProbe:
     """When the first vector's tokens of an inner channel are made: a channel's signals are then all high."""
 
     def __init__(self, dut: Any, signals: Sequence[str], tokens: int) -> None:
@@ -360,11 +360,11 @@ class StreamSide:
         self.board = StreamScoreboard(mode, vectors, ports, seed, guarantee, flush)
         rows = {t.name: t.values for t in vectors.inputs}
         self._sources = [
-            Source(dut, k, b, rows[b.tensor], self.board, _Pace(f"{seed} {b.port.data}", gaps=gaps))
+            BeatSource(dut, k, b, rows[b.tensor], self.board, _Pace(f"{seed} {b.port.data}", gaps=gaps))
             for k, b in enumerate(ports.inputs)
         ]
         self._sinks = [
-            Sink(
+            BeatSink(
                 dut,
                 k,
                 b,
@@ -379,13 +379,13 @@ class StreamSide:
         self._random, self._pace = random.Random(f"{seed} noise"), _Pace(f"{seed} start", gaps=self._gaps)
         self._begins, self._held = False, True
         self._error = getattr(dut, ports.frame_error) if ports.frame_error else None
-        self._probes = {n: Probe(dut, *given) for n, given in probes.items()} if mode == "back_to_back" else {}
+        self._probes = {n: ChannelProbe(dut, *given) for n, given in probes.items()} if mode == "back_to_back" else {}
         self._begin: int | None = None
         self._started = False
         self.paused = self.armed = self.idle = False
 
     @property
-    def _ends(self) -> list[Source | Sink]:
+    def _ends(self) -> list[BeatSource | BeatSink]:
         return [*self._sources, *self._sinks]
 
     @property

@@ -31,7 +31,7 @@ _FEWER = 200  # vectors with gaps and with resets: enough for their order and ti
 _results: list[ModeResult] = []
 
 
-class Bench:
+class Testbench:
     """The interface of one run, and the cycles in which it acts."""
 
     def __init__(self, dut: Any, mode: Mode, settings: Settings) -> None:
@@ -133,7 +133,7 @@ class Bench:
 
 async def _run(dut: Any, mode: Mode) -> None:
     settings = Settings.read()
-    bench = Bench(dut, mode, settings)
+    bench = Testbench(dut, mode, settings)
     Clock(bench.clock, _CLOCK_PERIOD_NS, unit="ns", impl="gpi").start(start_high=False)
     await bench.do_reset()
     if mode == "reset_mid_run":

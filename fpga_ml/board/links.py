@@ -72,7 +72,7 @@ class SerialLink:
         self.port.close()
 
 
-class Device(Protocol):
+class SpiDevice(Protocol):
     """An SPI device, as spidev's: each call is one selection, unless it has more bytes than the driver's buffer."""
 
     def writebytes2(self, values: bytes, /) -> None: ...
@@ -91,7 +91,7 @@ class SpiLink:
 
     def __init__(
         self,
-        device: Device,
+        device: SpiDevice,
         most_bytes: int,
         *,
         patience_s: float = _PATIENCE_S,

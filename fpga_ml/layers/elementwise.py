@@ -18,7 +18,7 @@ from fpga_ml.numerics.types import Raw
 
 
 @dataclass(frozen=True)
-class Linear(Layer):
+class Requantise(Layer):
     """The value itself, assigned to the result's type."""
 
     def evaluate(self, *x: Tensor) -> Tensor:

@@ -12,14 +12,14 @@ from sklearn.metrics import roc_curve
 from fpga_ml.report.metrics import auc
 
 Array = npt.NDArray[np.float64]
-Stages = Mapping[str, Sequence[Array]]
+ByStage = Mapping[str, Sequence[Array]]
 Labels = npt.NDArray[Any]
 _BINS = 40
 _SHOWN = 10  # elements of an output that have panels of their own
 _EFFICIENCIES = np.arange(1, 101) / 100
 
 
-def distributions(outputs: Stages, names: Sequence[str], y: Labels | None, *, classes: bool) -> list[dict[str, Any]]:
+def distributions(outputs: ByStage, names: Sequence[str], y: Labels | None, *, classes: bool) -> list[dict[str, Any]]:
     """Histograms of every output, of its error against the float model and, for a regression, against the target.
 
     outputs: {stage: (N, ...) an output}; names: of the outputs; y: class numbers (N,) if `classes`, else targets of all
@@ -46,7 +46,7 @@ def distributions(outputs: Stages, names: Sequence[str], y: Labels | None, *, cl
     return found
 
 
-def _targets(outputs: Stages, y: Labels) -> Array | None:
+def _targets(outputs: ByStage, y: Labels) -> Array | None:
     """(N, values) in the order of all outputs' elements; None where there are not as many."""
     values = np.asarray(y, np.float64).reshape(len(y), -1)
     one = next(iter(outputs.values()), ())
@@ -75,7 +75,7 @@ def _histogram(quantity: str, samples: str, arrays: Mapping[str, Array], edges: 
     return {"quantity": quantity, "samples": samples, "edges": edges.tolist(), "counts": counts}
 
 
-def roc(outputs: Stages, y: Labels) -> list[dict[str, Any]]:
+def roc(outputs: ByStage, y: Labels) -> list[dict[str, Any]]:
     """One class against the rest, of the first output's scores (N, classes) or (N, 1), class numbers y (N,).
 
     background_efficiency at a signal efficiency: the least share of the others that a cut keeps which keeps at least so
@@ -107,7 +107,7 @@ def roc(outputs: Stages, y: Labels) -> list[dict[str, Any]]:
     return found
 
 
-def decisions(outputs: Stages) -> list[list[int]] | None:
+def decisions(outputs: ByStage) -> list[list[int]] | None:
     """How often the float model chooses class r (row) and C-simulation class c (column), of the first output."""
     if not {"float", "csim"} <= outputs.keys():
         return None

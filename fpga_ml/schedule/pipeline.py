@@ -14,7 +14,7 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Kernel
 from fpga_ml.ir.kernel.ops import Const, Input, Scale
 from fpga_ml.schedule.delay import delay_ns
-from fpga_ml.schedule.retime import Graph, register_bits, retime
+from fpga_ml.schedule.retime import RetimingGraph, register_bits, retime
 
 SLACK_NS = 1e-9  # of sums of floats
 
@@ -68,7 +68,7 @@ def schedule(
     )
 
 
-def _graph(kernel: Kernel, model: DelayModel) -> Graph:
+def _graph(kernel: Kernel, model: DelayModel) -> RetimingGraph:
     carrier = carriers(kernel)
     constant = tuple(isinstance(v.op, Const) for v in kernel.values)
     operands = tuple(
@@ -79,7 +79,7 @@ def _graph(kernel: Kernel, model: DelayModel) -> Graph:
     for number, reads in enumerate(operands):
         for k in reads:
             users[k].append(number)
-    return Graph(
+    return RetimingGraph(
         constant=constant,
         movable=tuple(not isinstance(v.op, (Const, Input, Scale)) for v in kernel.values),
         operands=operands,
@@ -91,7 +91,7 @@ def _graph(kernel: Kernel, model: DelayModel) -> Graph:
 
 
 def _check(
-    kernel: Kernel, graph: Graph, given: tuple[float, ...], budget: float, clock_ns: float, model: DelayModel
+    kernel: Kernel, graph: RetimingGraph, given: tuple[float, ...], budget: float, clock_ns: float, model: DelayModel
 ) -> None:
     where = f"kernel '{kernel.name}'"
     period = f"the {clock_ns:g} ns clock leaves {budget:.2f} ns for logic (delay model '{model.name}')"
@@ -113,7 +113,7 @@ def _check(
 
 
 def _as_soon_as_possible(
-    kernel: Kernel, graph: Graph, given: tuple[float, ...], budget: float
+    kernel: Kernel, graph: RetimingGraph, given: tuple[float, ...], budget: float
 ) -> tuple[list[int], list[float]]:
     """Stage and arrival of each value (of a constant or a Scale: 0, not used)."""
     stages, times = [0] * len(kernel.values), [0.0] * len(kernel.values)

@@ -14,7 +14,7 @@ _ROUNDS = 4
 
 
 @dataclass(frozen=True)
-class Graph:
+class RetimingGraph:
     """What of a kernel matters for timing, each tuple one entry a value; operands and users leave out constants."""
 
     constant: tuple[bool, ...]
@@ -26,7 +26,7 @@ class Graph:
     delays_ns: tuple[float, ...]
 
 
-def last_uses(graph: Graph, stages: list[int], latency: int) -> list[int]:
+def last_uses(graph: RetimingGraph, stages: list[int], latency: int) -> list[int]:
     """The last stage in which each value is read; its own if it never is."""
     last = [max((stages[u] for u in users), default=stages[k]) for k, users in enumerate(graph.users)]
     for k in graph.outputs:
@@ -34,7 +34,7 @@ def last_uses(graph: Graph, stages: list[int], latency: int) -> list[int]:
     return last
 
 
-def register_bits(graph: Graph, stages: list[int], latency: int) -> int:
+def register_bits(graph: RetimingGraph, stages: list[int], latency: int) -> int:
     last = last_uses(graph, stages, latency)
     return sum(
         graph.width_bits[k] * (last[k] - stages[k])
@@ -43,7 +43,7 @@ def register_bits(graph: Graph, stages: list[int], latency: int) -> int:
     )
 
 
-def retime(graph: Graph, stages: list[int], times: list[float], latency: int, budget_ns: float) -> None:
+def retime(graph: RetimingGraph, stages: list[int], times: list[float], latency: int, budget_ns: float) -> None:
     """Changes stages and times in place."""
     outputs = frozenset(graph.outputs)
     at_end = max((times[k] for k in outputs if stages[k] == latency), default=0.0)
@@ -58,7 +58,7 @@ def retime(graph: Graph, stages: list[int], times: list[float], latency: int, bu
 
 
 def _move(
-    graph: Graph,
+    graph: RetimingGraph,
     k: int,
     stages: list[int],
     times: list[float],
@@ -90,7 +90,7 @@ def _move(
 
 
 def _settled(
-    graph: Graph, k: int, stage: int, stages: list[int], times: list[float], budget_ns: float
+    graph: RetimingGraph, k: int, stage: int, stages: list[int], times: list[float], budget_ns: float
 ) -> dict[int, float] | None:
     """New arrivals in the stage if k were in it, its operands being in earlier ones; None where one is too late."""
     found = {k: graph.delays_ns[k]}

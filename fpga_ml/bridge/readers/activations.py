@@ -83,7 +83,7 @@ def _activation(node: Any) -> Layer:
     if table is not None:
         return Unary(**common, table=table)
     simple: dict[str, Callable[[], Layer]] = {
-        "linear": lambda: elementwise.Linear(**common),
+        "linear": lambda: elementwise.Requantise(**common),
         "relu": lambda: elementwise.Relu(**common),
         "relu6": lambda: elementwise.Relu(**common, ceiling=6),
         "relu1": lambda: elementwise.Relu(**common, ceiling=1),

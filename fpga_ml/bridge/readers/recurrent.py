@@ -114,7 +114,7 @@ def _activation(node: Any, role: str, accum: FixedType) -> Layer:
     function = node.get_attr(role).lower()
     common: dict[str, Any] = {"name": f"{node.name}_{role}", "reads": (), "shape": (), "result": accum}
     if function == "linear":
-        return elementwise.Linear(**common)
+        return elementwise.Requantise(**common)
     if function == "relu":
         return elementwise.Relu(**common)
     own = gate_table(node, role)

@@ -60,7 +60,7 @@ def _concatenate(node: Any) -> Layer:
 @reads("Clone")
 def _clone(node: Any) -> Layer:
     """A stream read twice: in meaning, the value itself."""
-    return elementwise.Linear(**common_of(node))
+    return elementwise.Requantise(**common_of(node))
 
 
 @reads("Reshape", "Repack")

@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.synthesise.vendor.tables import Table, missing, number, read, tables
+from fpga_ml.synthesise.vendor.tables import ReportTable, missing, number, read, tables
 
 _KIND, _COSIM = "C synthesis report", "co-simulation report"
 # Our name: the tool's, newest first. Block RAMs are counted in halves of 18 kbit.
@@ -122,7 +122,7 @@ def _read_text(path: Path) -> HlsReport:
     )
 
 
-def _headed(found: list[Table], column: str, what: str, path: Path) -> Table:
+def _headed(found: list[ReportTable], column: str, what: str, path: Path) -> ReportTable:
     """The first table with a heading, and rows below it."""
     table = next((t for t in found if len(t) > 1 and any(column in row for row in t[0])), None)
     if table is None:
@@ -130,7 +130,7 @@ def _headed(found: list[Table], column: str, what: str, path: Path) -> Table:
     return table
 
 
-def _latency(found: list[Table], path: Path) -> tuple[int | None, int | None]:
+def _latency(found: list[ReportTable], path: Path) -> tuple[int | None, int | None]:
     """Its headings are two lines, min and max below each of Latency and Interval: the worst latency is the first max, the
     worst interval the last. Vivado HLS has no column of absolute times."""
     table = next((t for t in found if len(t) > 1 and len(t[0]) > 1 and t[0][-1].count("max") >= 2), None)

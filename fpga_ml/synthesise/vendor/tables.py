@@ -14,7 +14,7 @@ from fpga_ml.errors import FpgaMlError
 
 Row = tuple[str, ...]
 Block = tuple[Row, ...]
-Table = tuple[Block, ...]
+ReportTable = tuple[Block, ...]
 
 _BROKEN = "run the tool again; the report is cut off, or of a version whose format is another"
 
@@ -36,7 +36,7 @@ def missing(what: str, kind: str, path: Path) -> FpgaMlError:
     return FpgaMlError(f"no {what} in the {kind}", where=str(path), do=_BROKEN)
 
 
-def tables(text: str, bar: str) -> Iterator[Table]:
+def tables(text: str, bar: str) -> Iterator[ReportTable]:
     """Every table of a text, in its order."""
     blocks: list[Block] = []
     rows: list[Row] = []
@@ -52,7 +52,7 @@ def tables(text: str, bar: str) -> Iterator[Table]:
             blocks = []
 
 
-def values_by_name(found: Table, column: str) -> dict[str, str]:
+def values_by_name(found: ReportTable, column: str) -> dict[str, str]:
     """{first cell: the cell under `column`} of a table with a line of headings; {} where it has no such column.
 
     Footnote marks (`CLB LUTs*`) belong to no name. Of a name that stands twice the first counts: indented parts of a total

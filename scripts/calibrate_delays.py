@@ -1,4 +1,4 @@
-"""Delay coefficients of a device by place and route, as the entry for fpga_ml/schedule/devices.py.
+"""Delay coefficients of a device by place and route, as the entry for fpga_ml/devices/delays.py.
 
 Small designs, each one operation or a chain of one kind of operation between registers, go through our emitter, the serial
 shell, Yosys and nextpnr with several seeds; the median period of each is fitted (fpga_ml/schedule/fit.py).

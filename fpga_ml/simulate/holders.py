@@ -12,7 +12,7 @@ from fpga_ml.ir.network import Channel
 from fpga_ml.numerics.types import Raw
 from fpga_ml.rtl.holders import HolderModule
 from fpga_ml.simulate.alone import Alone, packed
-from fpga_ml.simulate.corners import corner_rows
+from fpga_ml.simulate.corners import corner_rows, kind_of, uniform_rows
 
 _TOKENS = 3000  # of all frames together, as far as the fewest frames allow
 _LEAST_FRAMES, _MOST_FRAMES = 4, 24
@@ -33,13 +33,10 @@ def holder_bench(module: HolderModule, seed: int) -> Alone:
 
 def _frames(channel: Channel, frames: int, rng: np.random.Generator) -> Raw:
     """(frames, tokens, elements), raw: the corners first, then uniform."""
-    kind = np.int64 if all(t.kind is np.int64 for t in channel.types) else object
+    kind = kind_of(channel.types)
     low, high = (np.array([getattr(t, end) for t in channel.types], kind) for end in ("min_raw", "max_raw"))
     corners = np.repeat(corner_rows(low, high)[: frames // 2, None], channel.tokens, axis=1)
-    shares = rng.integers(0, 1 << 30, (frames - len(corners), channel.tokens, len(low)), endpoint=True).astype(object)
-    span = high.astype(object) - low.astype(object)
-    uniform = (low.astype(object) + (span * shares >> 30)).astype(kind)
-    return np.concatenate([corners, uniform])
+    return np.concatenate([corners, uniform_rows(low, high, (frames - len(corners), channel.tokens), rng)])
 
 
 def _text(module: HolderModule, frames: int, seed: int) -> str:

@@ -15,7 +15,7 @@ from fpga_ml.numerics.types import Raw
 from fpga_ml.rtl.map import KernelModule
 from fpga_ml.schedule.area import area_of
 from fpga_ml.simulate.alone import Alone, packed
-from fpga_ml.simulate.corners import corner_rows
+from fpga_ml.simulate.corners import corner_rows, kind_of, uniform_rows
 from fpga_ml.simulate.reach import reaching
 
 _UNIFORM = 64
@@ -56,16 +56,14 @@ def _bounds(process: Map) -> list[tuple[Raw, Raw]]:
     found: dict[str, tuple[Raw, Raw]] = {}
     for channel in process.reads:
         own = [next(wires).at(t.fraction) for t in channel.types]
-        kind = channel.types[0].kind if all(t.kind is np.int64 for t in channel.types) else object
+        kind = kind_of(channel.types)
         found[channel.name] = (np.array([i.low for i in own], kind), np.array([i.high for i in own], kind))
     return list(found.values())
 
 
 def _first(low: Raw, high: Raw, rng: np.random.Generator, uniform: int) -> Raw:
     """(tokens, 1, elements): the corners, and anywhere."""
-    shares = rng.integers(0, 1 << 30, (uniform, len(low)), endpoint=True).astype(object)
-    anywhere = low.astype(object) + ((high.astype(object) - low.astype(object)) * shares >> 30)
-    return np.concatenate([corner_rows(low, high), anywhere.astype(low.dtype)])[:, None, :]
+    return np.concatenate([corner_rows(low, high), uniform_rows(low, high, (uniform,), rng)])[:, None, :]
 
 
 def _text(module: KernelModule, count: int, given_bits: int, wanted_bits: int) -> str:

@@ -58,12 +58,7 @@ def same_always(gold: Sequence[Path], gate: Sequence[Path], top: str, limit_s: i
     with plain_folder() as place:
         seen = place / "seen.sv"
         seen.write_text(_seen(gold[[f.stem for f in gold].index(top)].read_text(), top))
-        try:
-            _yosys(place, [*gold, seen], [*gate, seen], "seen", _GATES.format(miter=_MITER), 3 * limit_s)
-            said = _abc(place, _PROVE.format(limit=limit_s), 2 * limit_s)
-        except (FpgaMlError, subprocess.TimeoutExpired):
-            return False
-    return _PROVED.search(said) is not None
+        return _proved(place, [*gold, seen], [*gate, seen], "seen", _PROVE.format(limit=limit_s), limit_s)
 
 
 def same_function(gold: Sequence[Path], gate: Sequence[Path], kernel: KernelModule, limit_s: int = 60) -> bool:
@@ -78,11 +73,16 @@ def same_function(gold: Sequence[Path], gate: Sequence[Path], kernel: KernelModu
         for side, text in zip(("gold", "gate"), texts, strict=True):
             (place / f"{side}.sv").write_text(_REGISTERS.sub(_wires, text) + _within(kernel))
             sides.append([place / f"{side}.sv"])
-        try:
-            _yosys(place, *sides, "within", _GATES.format(miter=_MITER), 3 * limit_s)
-            said = _abc(place, _PROVE_FUNCTION, limit_s)
-        except (FpgaMlError, subprocess.SubprocessError):
-            return False
+        return _proved(place, *sides, "within", _PROVE_FUNCTION, limit_s)
+
+
+def _proved(place: Path, gold: Sequence[Path], gate: Sequence[Path], top: str, how: str, limit_s: int) -> bool:
+    """Whether ABC proves that the gates which Yosys makes of the two are equal. False: not equal, or not proved in time."""
+    try:
+        _yosys(place, gold, gate, top, _GATES.format(miter=_MITER), 3 * limit_s)
+        said = _abc(place, how, 2 * limit_s)
+    except (FpgaMlError, subprocess.TimeoutExpired):
+        return False
     return _PROVED.search(said) is not None
 
 

@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 
 from fpga_ml import __version__
-from fpga_ml.config import ARCHITECTURES, EFFORTS, STAGES, Config, Effort
+from fpga_ml.config import EFFORTS, STAGES, Arch, Config, Effort
 from fpga_ml.devices import PIPELINED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.progress import Shown, muted, progress_bar
@@ -78,7 +78,7 @@ def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("-o", "--output", type=path, help="Project folder to write; default: hls_projects/NAME."),
             click.option(
                 "--arch",
-                type=click.Choice(list(ARCHITECTURES)),
+                type=click.Choice([str(arch) for arch in Arch]),
                 help="parallel: all inputs in one clock cycle. stream: one pixel or time step per transfer.",
             ),
             click.option("--backend", help="hls4ml backend: Vitis, Vivado, Quartus, oneAPI, Catapult, Libero."),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
+from enum import StrEnum
 from functools import partial
+from math import prod
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
@@ -19,9 +21,25 @@ from fpga_ml.devices import MAPPED, PIPELINED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.naming import Naming, top_name
 from fpga_ml.numerics import FixedType
-from fpga_ml.validation import SettingError, checked, one_of, passes
+from fpga_ml.validation import SettingError, checked, member_of, one_of, passes
 
-ARCHITECTURES = {"parallel": "io_parallel", "stream": "io_stream"}
+
+class Arch(StrEnum):
+    """How a tensor goes from layer to layer: all at once, or pixel by pixel. What follows from it: rtl/architecture.py."""
+
+    PARALLEL = "parallel"
+    STREAM = "stream"
+
+    @property
+    def io_type(self) -> str:
+        """As hls4ml calls it."""
+        return f"io_{self}"
+
+    def tokens_of(self, shape: Sequence[int]) -> int:
+        """Parts in which a tensor (channels last) goes, one after the other."""
+        return prod(shape[:-1]) if self is Arch.STREAM else 1
+
+
 STRATEGIES = ("latency", "resource", "resource_unrolled", "distributed_arithmetic")
 STAGES = ("convert", "csim", "emulate", "rtl", "cosim", "synth")
 _LAST_STAGE = "cosim"
@@ -33,7 +51,7 @@ _MOST_NS = 1e6
 # What hls4ml and others call these.
 _STRATEGIES_ELSEWHERE = {"da": "distributed_arithmetic", "unrolled": "resource_unrolled"}
 _STAGES_ELSEWHERE = {"all": "synth", "compile": "csim", "build": "synth", "simulate": "cosim", "hls": "convert"}
-_ARCHITECTURES_ELSEWHERE = {io: name for name, io in ARCHITECTURES.items()}
+_ARCHITECTURES_ELSEWHERE = {arch.io_type: str(arch) for arch in Arch}
 _SIMULATORS_ELSEWHERE = {"iverilog": "icarus"}
 
 
@@ -102,7 +120,7 @@ class Config:
     clock_ns: Annotated[float, Field(ge=0.1, le=_MOST_NS, allow_inf_nan=False)] = 5.0
     auto_clock: bool = False
     device: Annotated[str, one_of("device", PIPELINED)] = "generic-16nm"
-    arch: Annotated[str, one_of("arch", ARCHITECTURES, _ARCHITECTURES_ELSEWHERE)] = "parallel"
+    arch: Annotated[Arch, member_of("arch", Arch, _ARCHITECTURES_ELSEWHERE)] = Arch.PARALLEL
     strategy: Annotated[str, one_of("strategy", STRATEGIES, _STRATEGIES_ELSEWHERE)] = "latency"
     reuse_factor: Count = 1
     bits: Bits = 16
@@ -148,7 +166,7 @@ class Config:
 
     @property
     def io_type(self) -> str:
-        return ARCHITECTURES[self.arch]
+        return self.arch.io_type
 
     def replace(self, **changes: Any) -> Config:
         """A copy with the given settings; None leaves a setting as it is."""

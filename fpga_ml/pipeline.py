@@ -18,7 +18,7 @@ import numpy.typing as npt
 from fpga_ml.bridge.convert import Graph, convert
 from fpga_ml.bridge.convertible import check_model, check_target
 from fpga_ml.bridge.read_graph import EMULATED, read_graph
-from fpga_ml.config import Config, Effort
+from fpga_ml.config import Arch, Config, Effort
 from fpga_ml.devices import PIPELINED, PLACED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.load import Source, load
@@ -26,18 +26,17 @@ from fpga_ml.frontend.prepare import Prepared, prepare
 from fpga_ml.frontend.work import check_samples
 from fpga_ml.hls.csim import CSim
 from fpga_ml.hls.project import build_csim, check_writable, csim_of, fresh_folder, write_project, write_vectors
-from fpga_ml.ir.network import Network
-from fpga_ml.layers.base import Layer
+from fpga_ml.ir.network import Network, verified
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.lowering.size import check_size
-from fpga_ml.lowering.stream import check_interleaved, check_interval
 from fpga_ml.naming import Naming, folder_name
 from fpga_ml.numerics.types import Raw
 from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
 from fpga_ml.report.page import verdict
-from fpga_ml.rtl.build import emit, lower, shortest_interval
+from fpga_ml.rtl.architecture import ARCHITECTURES
 from fpga_ml.samples import Inputs, Samples, load_samples, names_in
-from fpga_ml.schedule.auto import soonest_clock_ns
+from fpga_ml.schedule.auto import clock_of_least_latency_ns
 from fpga_ml.schedule.fitting import Budget, fitting
 from fpga_ml.simulate.compare import Check, check_csim
 from fpga_ml.simulate.cosim import CosimResult, Vectors
@@ -86,17 +85,16 @@ class Project:
     report: dict[str, Any]
     inputs: Inputs
     simulator: CSim | None
-    layers: tuple[Layer, ...] = ()
-    heads: tuple[str, ...] = ()
+    graph: LayerGraph | None = None
     x: tuple[Array, ...] = ()
     outputs: Mapping[str, tuple[Array, ...]] = field(default_factory=dict)
     bench: Bench | None = None
 
     def emulate(self, x: Any) -> list[Array]:
         """As `csim`, by the emulator: the same values, faster."""
-        if not self.layers:
+        if self.graph is None:
             raise FpgaMlError("there is no emulator", where=str(self.folder), do=self.report["stages"]["emulate"])
-        return emulate(self.layers, self._samples(x), self.heads)
+        return emulate(self.graph, self._samples(x))
 
     def csim(self, x: Any) -> list[Array]:
         """C-simulation of more samples: outputs (N, ...), one array an output."""
@@ -114,7 +112,7 @@ class Project:
         if self.simulator is None:
             raise FpgaMlError("there is no C-simulation", where=str(self.folder), do=self.report["stages"]["csim"])
         with document.names_of(self.report).errors():
-            return self.bench.run(self.folder, raw_inputs(self.layers, self._samples(x)), self.simulator.run_raw)
+            return self.bench.run(self.folder, raw_inputs(self.bench.graph, self._samples(x)), self.simulator.run_raw)
 
     def _samples(self, x: Any) -> list[Array]:
         if x is None:
@@ -233,9 +231,7 @@ def _built(
     if hardware.stages.runs("synth"):
         report = _synthesised(target, config, clock)
     simulator = csim_of(made.graph, target) if made.check is not None else None
-    return Project(
-        target, report, source.inputs, simulator, made.layers, made.graph.heads, prepared.x, build.outputs, hardware.bench
-    )
+    return Project(target, report, source.inputs, simulator, made.layers, prepared.x, build.outputs, hardware.bench)
 
 
 @dataclass(frozen=True)
@@ -243,8 +239,8 @@ class _Software:
     """What is there before the RTL: the HLS project, what C-simulation and the emulator said of it, None where they did not
     run.
 
-    stages: what can run, as far as is known; config: with the clock that was found; network: where that search has lowered
-    it already.
+    stages: what can run, as far as is known; config: with the clock that was found; layers: None where the emulator is not
+    to run; network: where that search has lowered it already.
     """
 
     stages: Stages
@@ -252,7 +248,7 @@ class _Software:
     samples: Samples
     prepared: Prepared
     graph: Graph
-    layers: tuple[Layer, ...]
+    layers: LayerGraph | None
     network: Network | None
     csim: CSim | None = None
     check: Check | None = None
@@ -310,17 +306,11 @@ def _software(
         layers, stages = _readable(graph, stages)
     if source.model is None:
         samples = samples.labelled([shape for _, _, shape in graph.outputs], decides=False)
-    check_interleaved(layers, config.project_name, config.interleave if layers else 1)
-    if config.arch == "stream" and stages.runs("rtl"):
-        check_interval(layers, graph.heads, config.project_name, config.interval_cycles)
-    if given is not None and layers:
-        check_ports(given, config.project_name, layers, graph.heads, graph.ports)
-    if layers and stages.runs("rtl") and not config.force:
-        asked = (config.arch, config.interval_cycles)
-        check_size(layers, *asked, simulated=stages.runs("cosim"), model=source.name)
+    if layers is not None:
+        _check_layers(layers, source.name, config, given, stages)
     network = None
     if config.auto_clock or Budget(config.max_luts, config.max_dsps) != Budget():
-        network, stages = _lowered(layers, graph, config, stages, clock)
+        network, stages = _lowered(layers, config, stages, clock)
     if config.auto_clock:
         with clock.stage("clock"):
             config = _clocked(network, graph, config, stages)
@@ -336,9 +326,9 @@ def _software(
             check = check_csim(csim, graph, prepared, decides=source.decides, jobs=config.jobs, progress=progress)
         made = replace(made, csim=csim, check=check)
     write_vectors(folder, graph, prepared.x, _expected(made.check, prepared))
-    if layers and made.check is not None:
+    if layers is not None and made.check is not None:
         with clock.stage("emulate"):
-            emulation = check_emulator(layers, graph.heads, prepared.x, made.check.outputs, made.check.raw)
+            emulation = check_emulator(layers, prepared.x, made.check.outputs, made.check.raw)
         made = replace(made, emulation=emulation)
     return made
 
@@ -348,20 +338,21 @@ def _hardware(made: _Software, names: Naming, folder: Path, given: Foreign | Non
     config, graph, layers, csim = made.config, made.graph, made.layers, made.csim
     network, stages = made.network, made.stages
     if network is None:
-        network, stages = _lowered(layers, graph, config, stages, clock)
+        network, stages = _lowered(layers, config, stages, clock)
     bench: Bench | None = None
     runs: tuple[CosimResult, ...] = ()
-    if network is not None:
+    if network is not None and layers is not None:
         with clock.stage("rtl"):
-            own = emit(network, config.clock_ns, config.arch, PIPELINED[config.device], frame_last=config.frame_last)
+            arch, device = ARCHITECTURES[config.arch], PIPELINED[config.device]
+            own = arch.emit(network, config.clock_ns, device, frame_last=config.frame_last)
             own.write(_made(folder / "rtl"))
             _tell(names, folder / "rtl" / f"{own.top}.sv")
-            bench = Bench(own, layers, graph.heads, graph.ports, config.seed, config.simulators, given, network)
+            bench = Bench(own, layers, config.seed, config.simulators, given, network)
     proven: Vectors | None = None
     if bench is not None and csim is not None and stages.runs("cosim"):
         with clock.stage("cosim"):
             count = config.cosim_vectors or default_vectors(bench.rtl)
-            x = raw_inputs(layers, [a[:count] for a in made.prepared.x])
+            x = raw_inputs(bench.graph, [a[:count] for a in made.prepared.x])
             proven = proof_vectors(bench, x, lambda a: csim.run_raw(a, jobs=config.jobs))
             runs = bench.simulate(folder, proven)
     if csim is not None:
@@ -397,15 +388,15 @@ def _samples(source: Source, data: Any, config: Config) -> Samples:
 
 def _check_turns(config: Config, rtl: Path | str | Foreign | None) -> None:
     """Raise where sequences are to be interleaved, or frames marked, and what simulates or runs them knows no such thing."""
-    if config.frame_last and config.arch != "stream":
+    if config.frame_last and config.arch is not Arch.STREAM:
         raise FpgaMlError(
             f"frame_last is set, but arch = '{config.arch}' has no frames of several beats",
             where=config.where("frame_last"),
             do="use --arch stream, or leave frame_last out",
         )
-    if config.interleave == 1 or (config.arch == "stream" and rtl is None):
+    if config.interleave == 1 or (config.arch is Arch.STREAM and rtl is None):
         return
-    why = "RTL from elsewhere" if config.arch == "stream" else f"arch = '{config.arch}'"
+    why = "RTL from elsewhere" if config.arch is Arch.STREAM else f"arch = '{config.arch}'"
     raise FpgaMlError(
         f"interleave = {config.interleave}, but {why} does not take sequences in turn, step by step",
         where=config.where("interleave"),
@@ -434,29 +425,38 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _readable(graph: Graph, stages: Stages) -> tuple[tuple[Layer, ...], Stages]:
-    """The graph as typed layers where the emulator is to run; () where it is not, with the reason in the stages."""
+def _readable(graph: Graph, stages: Stages) -> tuple[LayerGraph | None, Stages]:
+    """The graph as typed layers where the emulator is to run; None where it is not, with the reason in the stages."""
     if not stages.runs("emulate"):
-        return (), stages
-    try:
-        return read_graph(graph), stages
-    except FpgaMlError as error:
-        return (), stages.without("emulate", error.what)
-
-
-def _lowered(
-    layers: tuple[Layer, ...], graph: Graph, config: Config, stages: Stages, clock: _Clock
-) -> tuple[Network | None, Stages]:
-    """The network that becomes RTL; None where RTL is not to be made or cannot be, with the reason in the stages."""
-    if not layers or not stages.runs("rtl"):
         return None, stages
-    ask = partial(lower, layers, graph.ports, graph.heads, config.project_name, config.arch, interleave=config.interleave)
+    try:
+        return read_graph(graph.hls), stages
+    except FpgaMlError as error:
+        return None, stages.without("emulate", error.what)
+
+
+def _check_layers(layers: LayerGraph, model: str, config: Config, given: Foreign | None, stages: Stages) -> None:
+    """Raise for settings that do not suit the layers, before the long work; model: as the user calls it."""
+    if stages.runs("rtl"):
+        ARCHITECTURES[config.arch].check(layers, config.interval_cycles, config.interleave)
+    if given is not None:
+        check_ports(given, layers)
+    if stages.runs("rtl") and not config.force:
+        check_size(layers, config.arch, config.interval_cycles, simulated=stages.runs("cosim"), model=model)
+
+
+def _lowered(layers: LayerGraph | None, config: Config, stages: Stages, clock: _Clock) -> tuple[Network | None, Stages]:
+    """The network that becomes RTL; None where RTL is not to be made or cannot be, with the reason in the stages."""
+    if layers is None or not stages.runs("rtl"):
+        return None, stages
+    arch = ARCHITECTURES[config.arch]
+    ask = partial(arch.lower, layers, interleave=config.interleave)
     budget = Budget(config.max_luts, config.max_dsps)
     try:
         with clock.stage("lower"):
             if budget == Budget():
                 return ask(config.interval_cycles), stages
-            shortest = config.interval_cycles or shortest_interval(layers, graph.heads, config.arch)
+            shortest = config.interval_cycles or arch.shortest_interval(layers)
             return fitting(ask, shortest, budget), stages
     except FpgaMlError as error:
         if budget != Budget():
@@ -468,7 +468,8 @@ def _clocked(network: Network | None, graph: Graph, config: Config, stages: Stag
     """With the clock of the lowest latency, which the HLS project gets too."""
     if network is None:
         raise FpgaMlError(f"no clock can be searched without RTL: {stages.text('rtl')}", do="give --clock-ns a number")
-    found = config.replace(clock_ns=soonest_clock_ns(network, config.arch, PIPELINED[config.device]))
+    arch, known, device = ARCHITECTURES[config.arch], verified(network), PIPELINED[config.device]
+    found = config.replace(clock_ns=clock_of_least_latency_ns(lambda ns: arch.latency_cycles(known, ns, device)))
     graph.set_clock(found.clock_ns)
     return found
 

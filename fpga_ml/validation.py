@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeVar, dataclass_transform
 
 import numpy as np
-from pydantic import AfterValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails, PydanticCustomError
 
@@ -63,25 +64,42 @@ def passes(check: Callable[[Any], object]) -> AfterValidator:
     """A value of which a check raises no FpgaMlError."""
 
     def checked_value(value: Any) -> Any:
-        try:
-            check(value)
-        except FpgaMlError as error:
-            raise PydanticCustomError("ours", "{what}", {"what": error.what, "do": error.do or ""}) from None
+        _told_as_ours(lambda: check(value))
         return value
 
     return AfterValidator(checked_value)
 
 
+def _told_as_ours(check: Callable[[], object]) -> None:
+    """An FpgaMlError of `check` in the form in which pydantic hands it on."""
+    try:
+        check()
+    except FpgaMlError as error:
+        raise PydanticCustomError("ours", "{what}", {"what": error.what, "do": error.do or ""}) from None
+
+
 def one_of(kind: str, known: Iterable[str], elsewhere: Mapping[str, str] = MappingProxyType({})) -> AfterValidator:
     """A name from a list; kind: what an error calls it; elsewhere: {what others call it: the name}."""
     names = tuple(known)
+    return passes(lambda value: _check_known(kind, value, names, elsewhere))
 
-    def check(value: str) -> None:
-        if value not in names:
-            same = elsewhere.get(value.lower())
-            raise FpgaMlError(f"unknown {kind} '{value}'", do=f"did you mean '{same}'?" if same else suggest(value, names))
 
-    return passes(check)
+def member_of(kind: str, enum: type[StrEnum], elsewhere: Mapping[str, str] = MappingProxyType({})) -> BeforeValidator:
+    """As `one_of`, the names being an enum's values; gives the member."""
+
+    def member(value: Any) -> Any:
+        if not isinstance(value, str):
+            raise PydanticCustomError("string_type", "not a string")
+        _told_as_ours(lambda: _check_known(kind, value, tuple(enum), elsewhere))
+        return enum(value)
+
+    return BeforeValidator(member)
+
+
+def _check_known(kind: str, value: str, names: Sequence[str], elsewhere: Mapping[str, str]) -> None:
+    if value not in names:
+        same = elsewhere.get(value.lower())
+        raise FpgaMlError(f"unknown {kind} '{value}'", do=f"did you mean '{same}'?" if same else suggest(value, names))
 
 
 def _told(error: ErrorDetails, known: Mapping[str, Any]) -> SettingError:

@@ -41,7 +41,8 @@ from fpga_ml.config import Config  # noqa: E402
 from fpga_ml.devices import Target  # noqa: E402
 from fpga_ml.layers import elementwise, linear  # noqa: E402
 from fpga_ml.layers.base import Layer  # noqa: E402
-from fpga_ml.rtl.build import build_rtl  # noqa: E402
+from fpga_ml.layers.graph import LayerGraph  # noqa: E402
+from fpga_ml.rtl.architecture import PARALLEL  # noqa: E402
 from fpga_ml.simulate.emulate import emulate  # noqa: E402
 from fpga_ml.toolchain.yosys import Resources, resources, script  # noqa: E402
 
@@ -149,27 +150,31 @@ def alkaid_logic(layers: Sequence[Layer]) -> CombLogic:
     return trace(inputs, x)
 
 
-def check_same(logic: CombLogic, layers: Sequence[Layer], heads: Sequence[str]) -> None:
+def check_same(logic: CombLogic, graph: LayerGraph) -> None:
     """Stops unless alkaid's interpreter gives our emulator's outputs in every bit."""
-    values = layers[0].result.quantise(np.random.default_rng(5).normal(0.0, 2.0, size=(VECTORS, layers[0].size)))
-    ours = emulate(layers, [values], heads)[0]
+    (features,) = graph.inputs
+    values = features.result.quantise(np.random.default_rng(5).normal(0.0, 2.0, size=(VECTORS, features.size)))
+    (ours,) = emulate(graph, [values])
     if not np.array_equal(logic.predict(values).reshape(ours.shape), ours):
         sys.exit("alkaid's logits are not ours: the two do not compute the same network")
 
 
-def alkaid_design(layers: Sequence[Layer], heads: Sequence[str], folder: Path) -> Design:
-    logic = alkaid_logic(layers)
-    check_same(logic, layers, heads)
+def alkaid_design(graph: LayerGraph, folder: Path) -> Design:
+    logic = alkaid_logic(graph.layers)
+    check_same(logic, graph)
     rtl = RTLModel(logic, folder / "alkaid", "alkaid_top", latency_cutoff=LATENCY_CUTOFF, print_latency=False)
     rtl.write()
     files = [f for f in sorted((folder / "alkaid" / "src").rglob("*.v")) if not f.name.endswith("_wrapper.v")]
     return Design(f"alkaid, cutoff {LATENCY_CUTOFF}", tuple(files), "alkaid_top", len(rtl.fsm.logic) - 1)
 
 
-def our_design(layers: Sequence[Layer], heads: Sequence[str], clock_ns: float, folder: Path) -> Design:
+def our_design(graph: LayerGraph, clock_ns: float, folder: Path) -> Design:
     own = folder / f"ours_{clock_ns:g}"
     own.mkdir()
-    ours = build_rtl(layers, {layers[0].name: "features", heads[0]: "logits"}, heads, "tagger", clock_ns)
+    ours = PARALLEL.build(
+        dataclasses.replace(graph, name="tagger", ports={graph.inputs[0].name: "features", graph.outputs[0]: "logits"}),
+        clock_ns,
+    )
     return Design(f"ours, {clock_ns:g} ns", ours.write(own), ours.top, ours.latency_cycles)
 
 
@@ -195,7 +200,7 @@ class Synthesis:
         return self.kept / f"{digest[:20]}.json" if self.kept else None
 
 
-def as_fast(layers: Sequence[Layer], heads: Sequence[str], limit_ns: float, synthesised: Synthesis, folder: Path) -> Result:
+def as_fast(graph: LayerGraph, limit_ns: float, synthesised: Synthesis, folder: Path) -> Result:
     """Ours with a longest path of at most the limit, or what came of the last try.
 
     Yosys joins sums that no register parts, without regard to which operand comes late, so a tenth is left for that at
@@ -203,7 +208,7 @@ def as_fast(layers: Sequence[Layer], heads: Sequence[str], limit_ns: float, synt
     """
     clock_ns = tenths(FIRST_TRY * limit_ns)
     for _ in range(TRIES):
-        result = synthesised(our_design(layers, heads, clock_ns, folder))
+        result = synthesised(our_design(graph, clock_ns, folder))
         if result.found.path_ns <= limit_ns:
             break
         clock_ns = tenths(min(clock_ns * limit_ns / result.found.path_ns, clock_ns - 0.1))
@@ -219,13 +224,14 @@ def compare(network: str, model: Any, data: Array, clocks_ns: Sequence[float], s
     """Prints a row for alkaid and one for ours, or one for each clock asked for."""
     config = Config(until="emulate", vectors=200, input_type="ap_fixed<16,6>")
     project = fpga_ml.compile(model, data=data, config=config, output=folder / "project")
-    layers, heads = project.layers, project.heads
-    theirs = synthesised(alkaid_design(layers, heads, folder))
+    graph = project.graph
+    assert graph is not None
+    theirs = synthesised(alkaid_design(graph, folder))
     print(theirs.row(network, theirs), flush=True)
     if clocks_ns:
-        ours = [synthesised(our_design(layers, heads, clock_ns, folder)) for clock_ns in clocks_ns]
+        ours = [synthesised(our_design(graph, clock_ns, folder)) for clock_ns in clocks_ns]
     else:
-        ours = [as_fast(layers, heads, theirs.found.path_ns, synthesised, folder)]
+        ours = [as_fast(graph, theirs.found.path_ns, synthesised, folder)]
     for result in ours:
         print(result.row(network, theirs), flush=True)
 

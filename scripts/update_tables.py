@@ -7,7 +7,8 @@ import re
 import sys
 from pathlib import Path
 
-from fpga_ml.bridge.convertible import ACTIVATIONS, QUANTIZERS, supported_layers
+from fpga_ml.activations import CONVERTIBLE
+from fpga_ml.bridge.convertible import QUANTIZERS, supported_layers
 from fpga_ml.science.models import entered, every
 from fpga_ml.science.synthesis import overview
 
@@ -20,7 +21,7 @@ def supported() -> str:
     rows = (
         ("Keras layers", keras_layers),
         ("QKeras layers", q_layers),
-        ("activations", sorted(ACTIVATIONS)),
+        ("activations", sorted(CONVERTIBLE)),
         ("activation quantizers", sorted(QUANTIZERS)),
     )
     lines = [f"| {name} | {', '.join(items)} |\n" for name, items in rows]

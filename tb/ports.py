@@ -16,7 +16,7 @@ from .cosim_types import Tensor, Vectors
 from .errors import FpgaMlError, suggest
 from .verilog import Direction, Port, Top
 
-Architecture: TypeAlias = Literal["parallel", "stream"]
+PortStyle: TypeAlias = Literal["parallel", "stream"]
 _HANDSHAKE = ("ap_start", "ap_done", "ap_ready", "ap_idle")
 _TIED_HIGH = ("ap_ce", "ap_continue")
 _STREAM = re.compile(r"^(?P<name>.+?)(?:_V_data_(?P<element>\d+))?(?:_V)*_TDATA$")
@@ -154,7 +154,7 @@ def _by_tensor(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-def architecture(top: Top) -> Architecture:
+def architecture(top: Top) -> PortStyle:
     """'stream' for a top with AXI4-Stream ports (*_TDATA), else 'parallel'."""
     return "stream" if any(_STREAM.match(p.name) for p in top.ports) else "parallel"
 

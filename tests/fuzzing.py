@@ -156,7 +156,7 @@ def _differences(project: Any) -> Iterator[str]:
     for run in report["cosim"]:
         if not run["passed"]:
             yield f"RTL is not C-simulation: {run['texts']}"
-    if project.layers:
+    if project.graph is not None:
         try:
             lowered_equals(project, list(project.x))
         except AssertionError as error:

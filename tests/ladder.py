@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.testing import assert_equal
 
 import fpga_ml
 from fpga_ml.ir.kernel import Builder, Wire, verify
-from fpga_ml.layers.base import Input, Layer
+from fpga_ml.layers.base import Input
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.simulate.emulate import emulate_raw
 
 
 def lowered_equals(project: fpga_ml.Project, x: list[np.ndarray], samples: int = 40) -> None:
     """Each layer's kernel, interpreted, against `evaluate`, on the tensors that the data x make it read."""
-    kernels_equal(project.layers, x, samples)
+    assert project.graph is not None
+    kernels_equal(project.graph, x, samples)
 
 
-def kernels_equal(layers: Sequence[Layer], x: list[np.ndarray], samples: int = 40) -> None:
-    """As `lowered_equals`, of layers."""
-    inputs = [layer for layer in layers if isinstance(layer, Input)]
-    raw = {layer.name: layer.result.raw(a[:samples]) for layer, a in zip(inputs, x, strict=True)}
-    known = emulate_raw(layers, raw)
-    for layer in layers:
+def kernels_equal(graph: LayerGraph, x: list[np.ndarray], samples: int = 40) -> None:
+    """As `lowered_equals`, of a graph."""
+    raw = {layer.name: layer.result.raw(a[:samples]) for layer, a in zip(graph.inputs, x, strict=True)}
+    known = emulate_raw(graph, raw)
+    for layer in graph.layers:
         if isinstance(layer, Input):
             continue
         builder = Builder(layer.name)

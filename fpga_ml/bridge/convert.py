@@ -22,6 +22,7 @@ from fpga_ml.bridge.lacks import check_cpp
 from fpga_ml.bridge.mended import mended
 from fpga_ml.bridge.mends import own_factors
 from fpga_ml.bridge.precision import MARKER, defaulted, drop_unused
+from fpga_ml.bridge.read_graph import output_layers
 from fpga_ml.bridge.readers.registry import check_widths
 from fpga_ml.bridge.softmax import SoftmaxTables, tables_for
 from fpga_ml.config import Config
@@ -66,12 +67,6 @@ class Graph:
     signs: frozenset[str] = frozenset()
     stateful: tuple[str, ...] = ()
     exact: frozenset[str] = frozenset()
-
-    @property
-    def ports(self) -> dict[str, str]:
-        """{layer: C++ port name} of inputs and outputs."""
-        named = {name: name for name, _, _ in self.inputs}
-        return named | {head: name for head, (name, _, _) in zip(self.heads, self.outputs, strict=True)}
 
     def node(self, name: str) -> Node:
         return next(n for n in self.nodes if n.name == name)
@@ -352,7 +347,7 @@ def _described(graph: Any, notes: list[str]) -> Graph:
         tuple((v.name, _cpp(v.type.precision), tuple(int(d) for d in v.shape)) for v in variables)
         for variables in (graph.get_input_variables(), graph.get_output_variables())
     ]
-    heads = tuple(next(n.name for n in graph.get_layers() if o in n.outputs) for o in graph.outputs)
+    heads = tuple(output_layers(graph))
     signs = frozenset(
         n.name for n in graph.get_layers() if isinstance(n.get_output_variable().type.precision, XnorPrecisionType)
     )

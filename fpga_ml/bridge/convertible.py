@@ -10,6 +10,7 @@ import hls4ml
 from hls4ml.converters.keras_v2_to_hls import layer_handlers
 from hls4ml.converters.keras_v3._base import registry
 
+from fpga_ml.activations import CONVERTIBLE
 from fpga_ml.bridge import instead
 from fpga_ml.bridge.mended import mended
 from fpga_ml.config import Config
@@ -27,26 +28,6 @@ _PARTS = {
     "oneAPI": (re.compile(r"^(Arria|Stratix|Cyclone|Agilex)\w*$|^(10|5|1)[A-Z]\w+$|^A\w+$", re.IGNORECASE), "Agilex7"),
     "Libero": (re.compile(r"^(MPF|M2S|M2GL|RT)\w+$", re.IGNORECASE), "MPF300"),
 }
-# nnet_activation.h, plus what hls4ml turns into layers of their own.
-ACTIVATIONS = frozenset(
-    [
-        "linear",
-        "relu",
-        "relu6",
-        "sigmoid",
-        "tanh",
-        "softmax",
-        "softplus",
-        "softsign",
-        "elu",
-        "selu",
-        "leaky_relu",
-        "hard_sigmoid",
-        "hard_tanh",
-        "binary_tanh",
-        "ternary_tanh",
-    ]
-)
 QUANTIZERS = frozenset(
     [
         "quantized_bits",
@@ -102,7 +83,7 @@ def check_model(model: Any | None) -> None:
             if function is None:
                 continue
             used = type(function).__name__ if hasattr(function, "get_config") else function.__name__
-            allowed = QUANTIZERS if hasattr(function, "get_config") else ACTIVATIONS
+            allowed = QUANTIZERS if hasattr(function, "get_config") else CONVERTIBLE
             if used not in allowed:
                 raise FpgaMlError(
                     f"activation '{used}' of layer '{layer.name}' is not one that hls4ml computes",

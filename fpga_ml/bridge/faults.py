@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from hls4ml.model.types import FixedPrecisionType, InplaceTensorVariable, Intege
 
 from fpga_ml.bridge.own import is_padded, leaves_rows_out
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.layers.base import Layer, Tensor
+from fpga_ml.layers.base import Tensor
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.softmax import LatencySoftmax, LegacySoftmax
 from fpga_ml.layers.tables import Softmax
 
@@ -125,12 +126,11 @@ def check_faults(model: Any, *, exact: bool) -> None:
             )
 
 
-def warn_of_constants(layers: Sequence[Layer], *, exact: bool) -> None:
+def warn_of_constants(graph: LayerGraph, *, exact: bool) -> None:
     """Warn of a softmax whose outputs a clear lead of one class does not change, as hls4ml's default types make some do:
     their tables are addressed by the highest bits of a wide type."""
-    types = {layer.name: layer.result for layer in layers}
-    for layer in (k for k in layers if isinstance(k, (Softmax, LatencySoftmax, LegacySoftmax))):
-        t = types[layer.reads[0]]
+    for layer in (k for k in graph.layers if isinstance(k, (Softmax, LatencySoftmax, LegacySoftmax))):
+        t = graph[layer.reads[0]].result
         leads = np.diag(np.full(layer.shape[-1], min(_LEAD, t.max)))
         rows = np.tile(t.raw(np.concatenate([leads, 0 * leads[:1]])), layer.size // layer.shape[-1])
         results = layer.evaluate(Tensor(rows, t)).raw

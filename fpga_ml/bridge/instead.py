@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fpga_ml.activations import ACTIVATIONS
 from fpga_ml.errors import closest
 
 _DATA = "do this to the data before they reach the model"
@@ -39,16 +40,6 @@ _LAYERS: Mapping[str, str] = {
     "GarNet": "build it of Dense, Dot and Softmax, which convert",
     "TFSMLayer": "give the Keras model that it was exported from",
 }
-_ACTIVATIONS: Mapping[str, str] = {
-    **dict.fromkeys(
-        ("silu", "swish", "gelu", "mish", "celu", "squareplus"), "train with relu, elu or softplus, which convert"
-    ),
-    **dict.fromkeys(("hard_silu", "hard_swish"), "train with relu, or Multiply the value by its hard_sigmoid"),
-    "log_softmax": "use softmax: the order of the classes is the same",
-    "sparsemax": "use softmax",
-    "exponential": "use softplus, or apply it to the outputs",
-    "glu": "Multiply one half by the sigmoid of the other",
-}
 
 
 def for_layer(kind: str) -> str:
@@ -60,7 +51,8 @@ def for_layer(kind: str) -> str:
 
 def for_activation(name: str, allowed: frozenset[str]) -> str:
     """What to do about an activation that does not convert."""
-    if name in _ACTIVATIONS:
-        return _ACTIVATIONS[name]
+    known = ACTIVATIONS.get(name)
+    if known is not None and known.instead:
+        return known.instead
     near = closest(name, allowed)
     return f"did you mean '{near}'?" if near else f"use one of {', '.join(sorted(allowed))}"

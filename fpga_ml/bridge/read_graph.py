@@ -5,28 +5,30 @@ Every type that the C++ would use (accumulator, product, table, result) is carri
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fpga_ml.bridge.readers import activations, celeste, linear, pooling, recurrent, shapes, softmax  # noqa: F401
 from fpga_ml.bridge.readers.registry import READERS, check_widths, unsupported
 from fpga_ml.layers.base import Layer
-
-if TYPE_CHECKING:
-    from fpga_ml.bridge.convert import Graph
+from fpga_ml.layers.graph import LayerGraph
 
 EMULATED = ("Vitis", "Vivado")  # the C++ that the layers' meanings follow
 
 
-def read_graph(graph: Graph) -> tuple[Layer, ...]:
-    """Typed layers in the order of data. Raises FpgaMlError for the first layer that our RTL does not have yet."""
-    return read_layers(graph.hls)
-
-
-def read_layers(model: Any) -> tuple[Layer, ...]:
-    """As `read_graph`, of an hls4ml ModelGraph; the inputs come first, in the order of the C++ function's arguments."""
+def read_graph(model: Any) -> LayerGraph:
+    """An hls4ml ModelGraph as typed layers, the inputs first, in the order of the C++ function's arguments; its ports have
+    the C++ names. Raises FpgaMlError for the first layer that our RTL does not have yet."""
     nodes = list(model.get_layers())
-    inputs = [model.graph[name] for name in model.inputs]
-    return tuple(_read(node) for node in (*inputs, *(n for n in nodes if n not in inputs)))
+    inputs, outputs = [model.graph[name] for name in model.inputs], output_layers(model)
+    layers = [_read(node) for node in (*inputs, *(n for n in nodes if n not in inputs))]
+    ports = {v.name: v.name for v in model.get_input_variables()}
+    ports |= {name: v.name for name, v in zip(outputs, model.get_output_variables(), strict=True)}
+    return LayerGraph.of(layers, outputs, model.config.get_project_name(), ports)
+
+
+def output_layers(model: Any) -> list[str]:
+    """Of an hls4ml ModelGraph: the names of the layers whose results are its outputs."""
+    return [next(n.name for n in model.get_layers() if name in n.outputs) for name in model.outputs]
 
 
 def _read(node: Any) -> Layer:

@@ -19,13 +19,12 @@ from hls4ml.converters.keras_v3.recurrent import RecurentHandler as TheirRecurre
 from hls4ml.model.layers import SimpleRNN
 from hls4ml.model.optimizer.optimizer import optimizer_map
 
+from fpga_ml.activations import GATES
 from fpga_ml.bridge.patches import ADDED, MENDED
 from fpga_ml.bridge.tables import with_gates
 from fpga_ml.bridge.walk import INCLUDES, CellConfig, CellFunction, call_of
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.walk import Pick
-
-ACTIVATIONS = frozenset(["relu", "sigmoid", "tanh", "linear", "hard_sigmoid", "hard_tanh"])
 
 
 def cell_config(layer: Any) -> dict[str, Any]:
@@ -59,11 +58,11 @@ def function_name(layer: Any, role: str) -> str:
     function, where = getattr(layer.cell, role), f"layer '{layer.name}'"
     own = str(function.__name__ if hasattr(function, "__name__") else type(function).__name__)
     name = "linear" if own == "quantized_bits" else own.removeprefix("quantized_")
-    if name not in ACTIVATIONS:
+    if name not in GATES:
         raise FpgaMlError(
             f"{role} '{own}' of layer '{layer.name}' is not one of a cell's in C++",
             where=where,
-            do=f"use {', '.join(sorted(ACTIVATIONS))}, or a quantizer of one",
+            do=f"use {', '.join(sorted(GATES))}, or a quantizer of one",
         )
     is_hard = own in ("quantized_tanh", "quantized_sigmoid") and not getattr(function, f"use_real_{name}")
     return f"hard_{name}" if is_hard else name

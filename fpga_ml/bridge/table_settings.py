@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fpga_ml.activations import CURVES, Curve, curve
 from fpga_ml.bridge.readers.activations import read
 from fpga_ml.bridge.recurrent import function_name
 from fpga_ml.bridge.tables import ANY, BACKENDS, KINDS, ROLES, Reach, gate_table, table_of, types_of
@@ -19,7 +20,6 @@ from fpga_ml.frontend.recurrent import gate_reaches, gate_types, inner, is_recur
 from fpga_ml.frontend.reference import Reference
 from fpga_ml.layers.base import Layer, Tensor
 from fpga_ml.layers.tables import FUNCTIONS, Table
-from fpga_ml.layers.unary import CURVES, Curve, curve
 from fpga_ml.numerics import FixedType
 from fpga_ml.passes.choose_table import MOST_COST
 

@@ -18,9 +18,10 @@ from hls4ml.backends.template import Template
 from hls4ml.model.optimizer.optimizer import optimizer_map
 from hls4ml.model.types import FixedPrecisionType, IntegerPrecisionType
 
+from fpga_ml.activations import CURVES, curve
 from fpga_ml.bridge.own import add_source
 from fpga_ml.bridge.patches import MENDED
-from fpga_ml.layers.unary import CURVES, UnaryTable, curve
+from fpga_ml.layers.unary import UnaryTable
 from fpga_ml.numerics import FixedType
 from fpga_ml.passes.choose_table import choose
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import keras
 
+from fpga_ml.activations import ACTIVATIONS
+
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -56,11 +58,6 @@ TRAINING = {
     "constraints": frozenset(["MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"]),
 }
 POLICIES = frozenset(["DTypePolicy", "FloatDTypePolicy", "DTypePolicyMap", "QuantizedDTypePolicy", "Policy"])
-ACTIVATIONS = _names("""
-    celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear log_sigmoid log_softmax
-    mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus swish
-    tanh tanh_shrink threshold binary_sigmoid binary_tanh ternary_tanh smooth_sigmoid smooth_tanh
-    """)
 PLAIN = frozenset(
     ["__keras_tensor__", "__tensor__", "__numpy__", "__tuple__", "__ellipsis__", "__bytes__", "__slice__", "TensorShape"]
 )

@@ -6,16 +6,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fpga_ml.activations import BY_TABLE
 from fpga_ml.frontend.layers import Bounded, Steps
 from fpga_ml.frontend.quantise import activation_name
 from fpga_ml.frontend.quantizers import type_of
 from fpga_ml.frontend.rebuild import Array, Call, Probe, calls
 from fpga_ml.frontend.recurrent import TWINS
 
-# Functions that hls4ml computes through tables: behind them C-simulation and Keras are no longer the same function.
-TABLES = frozenset({"sigmoid", "tanh", "softmax", "softplus", "softsign", "selu", "elu", "hard_sigmoid", "hard_tanh"})
-# And layers that hold such functions inside; there is no tensor before the table to compare.
-BY_TABLES = TABLES | {*TWINS, "Walk", "LayerNormalization"}
+# Kinds of layers behind which C-simulation and Keras are no longer the same function; of those that hold a table inside
+# there is no tensor before it to compare.
+BY_TABLES = BY_TABLE | {*TWINS, "Walk", "LayerNormalization"}
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _head(last: Call, maker: dict[int, Call]) -> str:
     here = last
     if kind_of(here.layer) == "QActivation" and here.inputs:
         here = maker[id(here.inputs[0])]
-    return maker[id(here.inputs[0])].key if kind_of(here.layer) in TABLES and here.inputs else last.key
+    return maker[id(here.inputs[0])].key if kind_of(here.layer) in BY_TABLE and here.inputs else last.key
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,15 @@ class Layer(ABC):
         """Whether a sample's result depends on the samples before it in the batch."""
         return False
 
+    def faults(self, *x: Layer) -> list[str]:
+        """What is wrong with the layer, given those whose results it reads; none if it is sound."""
+        return []
+
+    def text(self) -> str:
+        """On one line."""
+        kind, shape = type(self).__name__, " x ".join(map(str, self.shape))
+        return f"{self.name}: {shape} of {self.result.cpp()} = {kind}({', '.join(self.reads)})"
+
     @abstractmethod
     def evaluate(self, *x: Tensor) -> Tensor:
         """The result for whole batches."""
@@ -117,3 +126,10 @@ class Input(Layer):
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         raise TypeError("an input is given, not computed")
+
+
+def outside(index: npt.NDArray[np.int64], x: Sequence[Layer]) -> list[str]:
+    """A fault where an entry of `index` is neither an element of all that is read, nor -1."""
+    size = sum(layer.size for layer in x)
+    wrong = index[(index < -1) | (index >= size)]
+    return [f"reads element {int(wrong[0])} of {size}"] if wrong.size else []

@@ -10,9 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from fpga_ml.ir.kernel import Builder
-from fpga_ml.layers.base import Layer, Tensor
+from fpga_ml.layers.base import Layer, Tensor, outside
 from fpga_ml.numerics import FixedType, Overflow
-from fpga_ml.numerics.cast import rises
+from fpga_ml.numerics.cast import is_monotonic
 from fpga_ml.numerics.exact import Exact
 from fpga_ml.numerics.types import Raw
 
@@ -46,9 +46,9 @@ class Relu(Layer):
             held = np.minimum(held, high)
         return self._held_result(held, 0, high, t.fraction)
 
-    def rises(self, t: FixedType) -> bool:
+    def is_monotonic(self, t: FixedType) -> bool:
         """Whether of two values of type t the greater one's result is never the smaller."""
-        return rises(0, max(t.max_raw, 0), t.fraction, self.result)
+        return is_monotonic(0, max(t.max_raw, 0), t.fraction, self.result)
 
     @property
     def _is_cast(self) -> bool:
@@ -181,6 +181,10 @@ class Merge(Layer):
 
     op: str
     index: tuple[Raw, Raw]
+
+    def faults(self, *x: Layer) -> list[str]:
+        wrong = [f"{len(i)} operands for {self.size} elements" for i in self.index if len(i) != self.size]
+        return wrong + [fault for i, layer in zip(self.index, x, strict=True) for fault in outside(i, [layer])]
 
     def of_token(self, token: int, tokens: int) -> Layer:
         size = self.size // tokens

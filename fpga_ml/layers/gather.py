@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.ir.kernel import Builder
-from fpga_ml.layers.base import Layer, Tensor
+from fpga_ml.layers.base import Layer, Tensor, outside
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,10 @@ class Gather(Layer):
     result's type."""
 
     index: npt.NDArray[np.int64]
+
+    def faults(self, *x: Layer) -> list[str]:
+        wrong = [f"{len(self.index)} entries for {self.size} elements"] if len(self.index) != self.size else []
+        return [*wrong, *outside(self.index, x)]
 
     def evaluate(self, *x: Tensor) -> Tensor:
         cast = [t.cast(self.result) for t in x]

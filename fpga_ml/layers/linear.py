@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.ir.kernel import Builder
-from fpga_ml.layers.base import Layer, Tensor
+from fpga_ml.layers.base import Layer, Tensor, outside
 from fpga_ml.layers.cmvm import apply, solve
 from fpga_ml.layers.contract import Contraction, InParts
 from fpga_ml.numerics import FixedType, Overflow, cast_raw
-from fpga_ml.numerics.cast import as_kind, cast_held, exact_kind, rises
+from fpga_ml.numerics.cast import as_kind, cast_held, exact_kind, is_monotonic
 from fpga_ml.numerics.exact import Exact
 from fpga_ml.numerics.types import Raw
 
@@ -41,6 +41,13 @@ class Linear(Layer):
     product: FixedType | None = None
     reuse: int = 1
 
+    def faults(self, *x: Layer) -> list[str]:
+        positions, groups, inputs = self.index.shape
+        outputs = len(self.bias)
+        of_sums = self.weights.shape == (groups, inputs, outputs // groups) and self.size == positions * outputs
+        wrong = [] if of_sums else [f"weights {self.weights.shape} and {outputs} biases for {self.size} elements"]
+        return [*wrong, *outside(self.index, x)]
+
     def evaluate(self, *x: Tensor) -> Tensor:
         fraction = x[0].type.fraction + self.weight_fraction
         if self.is_plain(fraction):
@@ -56,7 +63,7 @@ class Linear(Layer):
         if not self.is_plain(x.type.fraction + self.weight_fraction):
             return None
         contraction, low, high = self._contraction(x.type)
-        in_order = all(rises(low, high, self.accum.fraction, t) for t in (self.accum, self.result))
+        in_order = all(is_monotonic(low, high, self.accum.fraction, t) for t in (self.accum, self.result))
         if not in_order or not isinstance(contraction, Contraction) or contraction.weights.dtype.kind != "f":
             return None  # sums in int64 may wrap
         sums = contraction.largest(x.rows, height, width)

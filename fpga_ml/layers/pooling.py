@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.ir.kernel import Builder
-from fpga_ml.layers.base import Layer, Tensor
+from fpga_ml.layers.base import Layer, Tensor, outside
 from fpga_ml.numerics import FixedType, Rounding
 from fpga_ml.numerics.exact import Exact
 
@@ -28,6 +28,9 @@ class MaxPool(Layer):
     accum: FixedType
     padding: int
     padding_fraction: int
+
+    def faults(self, *x: Layer) -> list[str]:
+        return outside(self.index, x)
 
     def evaluate(self, *x: Tensor) -> Tensor:
         rows, t = x[0].rows, x[0].type
@@ -67,6 +70,9 @@ class AveragePool(Layer):
     index: npt.NDArray[np.int64]
     accum: FixedType
     counts_padding: bool = False
+
+    def faults(self, *x: Layer) -> list[str]:
+        return outside(self.index, x)
 
     def evaluate(self, *x: Tensor) -> Tensor:
         padded = np.concatenate([x[0].raw, np.zeros((len(x[0].held), 1), np.int64)], axis=1)

@@ -1,48 +1,19 @@
-"""Functions of one value through tables of ours: the functions, what such a table is, and the layer that reads it.
+"""Functions of one value through tables of ours: what such a table is, and the layer that reads it.
 
 C++: nnet_table.h, for which bridge/tables.py writes the same entries. hls4ml's own tables are in tables.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.layers.base import Layer, Tensor
 from fpga_ml.numerics import FixedType, Overflow
-
-Array = npt.NDArray[np.float64]
-Curve = Callable[[Array], Array]
-
-_SELU, _SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
-
-
-def _elu(x: Array, alpha: float) -> Array:
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0)))
-
-
-# By hls4ml's names; the second argument is elu's alpha and the slope of a hard function in the middle.
-CURVES: dict[str, Callable[[Array, float], Array]] = {
-    "sigmoid": lambda x, _: np.exp(-np.logaddexp(0.0, -x)),
-    "tanh": lambda x, _: np.tanh(x),
-    "softplus": lambda x, _: np.logaddexp(0.0, x),
-    "softsign": lambda x, _: x / (1.0 + np.abs(x)),
-    "elu": _elu,
-    "selu": lambda x, _: _SELU * _elu(x, _SELU_ALPHA),
-    "hard_sigmoid": lambda x, slope: (slope * x + 0.5).clip(0.0, 1.0),
-    "hard_tanh": lambda x, slope: (slope * x).clip(-1.0, 1.0),
-    "exponential": lambda x, _: np.exp(np.minimum(x, 709.0)),
-}
-
-
-def curve(function: str, parameter: float = 1.0) -> Curve:
-    """The function in float64."""
-    return lambda x: CURVES[function](np.asarray(x, np.float64), parameter)
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,18 @@ A layer with a reuse factor above 1 becomes a fold and a kernel behind it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from fpga_ml.ir.kernel import Builder, Kernel, Wire
 from fpga_ml.ir.network import Channel, Map, Network, Process, verified
 from fpga_ml.ir.network.process import output_wires
 from fpga_ml.layers.base import Input, Layer
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Linear
 from fpga_ml.lowering.folding import folded
+from fpga_ml.passes import BEFORE_PARALLEL, applied
+from fpga_ml.passes.choose_reuse import choose_reuse
 
 
 @dataclass(frozen=True)
@@ -24,32 +27,29 @@ class Made:
     wires: tuple[Wire, ...]
 
 
-def parallel(
-    layers: Sequence[Layer], ports: Mapping[str, str], heads: Sequence[str], top: str, interval_cycles: int | None = None
-) -> Network:
-    """ports: {layer: port name} of inputs and outputs; heads: output layers; interval_cycles: the reuse factor of all
-    layers (None: each its own).
+def parallel(graph: LayerGraph, interval_cycles: int | None = None) -> Network:
+    """interval_cycles: the reuse factor of all layers (None: each its own).
 
     Between layers an element is as wide as the values that reach it; at the ports it has its declared type.
     """
     made: dict[str, Made] = {}
     processes: list[Process] = []
-    for layer in layers:
-        name = ports.get(layer.name, layer.name)
+    graph = applied(BEFORE_PARALLEL, graph)
+    for layer in graph.layers:
         if isinstance(layer, Input):
-            channel = Channel(name, (layer.result,) * layer.size)
+            channel = Channel(graph.port(layer.name), (layer.result,) * layer.size)
             made[layer.name] = Made(channel, channel.wires)
             continue
         reads = [made[r] for r in layer.reads]
-        if isinstance(layer, Linear) and interval_cycles is not None:
-            layer = replace(layer, reuse=interval_cycles)
+        if isinstance(layer, Linear):
+            layer = choose_reuse(layer, interval_cycles)
         reads, kernel = shared(layer, reads, processes)
         wires = output_wires(kernel)
-        types = (layer.result,) * layer.size if layer.name in heads else tuple(w.type for w in wires)
-        made[layer.name] = Made(Channel(name, types), wires)
+        types = (layer.result,) * layer.size if layer.name in graph.outputs else tuple(w.type for w in wires)
+        made[layer.name] = Made(Channel(graph.port(layer.name), types), wires)
         processes.append(Map(layer.name, tuple(r.channel for r in reads), (made[layer.name].channel,), kernel))
-    inputs = tuple(made[layer.name].channel for layer in layers if isinstance(layer, Input))
-    return verified(Network(top, inputs, tuple(made[h].channel.name for h in heads), tuple(processes)))
+    inputs = tuple(made[layer.name].channel for layer in graph.inputs)
+    return verified(Network(graph.name, inputs, tuple(made[o].channel.name for o in graph.outputs), tuple(processes)))
 
 
 def shared(layer: Layer, reads: Sequence[Made], processes: list[Process]) -> tuple[list[Made], Kernel]:

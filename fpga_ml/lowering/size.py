@@ -6,18 +6,21 @@ Rough on purpose: within a factor of two or three for networks of products with 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import ceil, prod
+from math import ceil
 
 import numpy as np
 
+from fpga_ml.config import Arch
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.layers.base import Input, Layer
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.recurrent import Bidirectional, Recurrent
 from fpga_ml.machine import MOST_MINUTES, memory_bytes
 from fpga_ml.numerics.types import Raw
+from fpga_ml.passes.choose_reuse import choose_reuse
 
 MOST_LUTS = 4_000_000  # no device has more
 _MOST_MEMORY = 0.8  # of the machine's
@@ -55,20 +58,20 @@ class _Sums:
     bits: int
 
 
-def size_of(layers: Sequence[Layer], arch: str, interval_cycles: int | None, *, simulated: bool) -> Size:
-    """arch: parallel or stream; interval_cycles: between two inferences, None: by the layers' reuse factors; simulated:
+def size_of(graph: LayerGraph, arch: Arch, interval_cycles: int | None, *, simulated: bool) -> Size:
+    """interval_cycles: between two inferences, None: by the layers' reuse factors; simulated:
     whether its co-simulation counts."""
-    widths = {layer.name: layer.result.width for layer in layers}
-    sums = [s for layer in layers for s in _sums(layer, widths, arch, interval_cycles)]
-    luts = sum(_luts(s) for s in sums) + sum(_others(layer, arch) for layer in layers)
+    widths = {layer.name: layer.result.width for layer in graph.layers}
+    sums = [s for layer in graph.layers for s in _sums(layer, widths, arch, interval_cycles)]
+    luts = sum(_luts(s) for s in sums) + sum(_others(layer, arch) for layer in graph.layers)
     seconds = sum(_solve_s(s.digits) for s in sums if not s.shared)
     seconds += luts * _RTL_S + (_SIMULATED_S + luts * _COSIM_S) * simulated
     return Size(sum(s.products * s.instances for s in sums), int(luts), seconds, int(luts) * _MEMORY_BYTES)
 
 
-def check_size(layers: Sequence[Layer], arch: str, interval_cycles: int | None, *, simulated: bool, model: str) -> None:
+def check_size(graph: LayerGraph, arch: Arch, interval_cycles: int | None, *, simulated: bool, model: str) -> None:
     """Raise FpgaMlError for a network whose RTL would be too large, with what is estimated and what can be done."""
-    size = size_of(layers, arch, interval_cycles, simulated=simulated)
+    size = size_of(graph, arch, interval_cycles, simulated=simulated)
     if _within(size):
         return
     gigabytes, minutes = size.memory_bytes / 1e9, size.seconds / 60
@@ -76,7 +79,7 @@ def check_size(layers: Sequence[Layer], arch: str, interval_cycles: int | None, 
         f"the RTL would take about {_round(size.luts):,} LUTs, {_round(ceil(minutes)):,} minutes and {gigabytes:.1f} GB to"
         f" make: {_round(size.products):,} products at once",
         where=f"model '{model}'",
-        do="; ".join([*_smaller(layers, arch, interval_cycles, simulated), "end with --until csim", *_forced(size)]),
+        do="; ".join([*_smaller(graph, arch, interval_cycles, simulated), "end with --until csim", *_forced(size)]),
     )
 
 
@@ -93,47 +96,47 @@ def _forced(size: Size) -> list[str]:
     return ["or go on with --force"] if _held(size) else []
 
 
-def _smaller(layers: Sequence[Layer], arch: str, interval_cycles: int | None, simulated: bool) -> Iterator[str]:
+def _smaller(graph: LayerGraph, arch: Arch, interval_cycles: int | None, simulated: bool) -> Iterator[str]:
     """Settings with which it would not be too large."""
-    if arch == "parallel" and any(len(layer.shape) > 1 for layer in layers):
-        interval = _interval(layers, "stream", interval_cycles, simulated)
+    if arch is not Arch.STREAM and any(len(layer.shape) > 1 for layer in graph.layers):
+        interval = _interval(graph, Arch.STREAM, interval_cycles, simulated)
         if interval is not None:
             yield f"make it a stream with --arch stream{f' --interval-cycles {interval}' * bool(interval)}"
-    interval = _interval(layers, arch, interval_cycles, simulated)
+    interval = _interval(graph, arch, interval_cycles, simulated)
     if interval:
         yield f"share hardware with --interval-cycles {interval}"
 
 
-def _interval(layers: Sequence[Layer], arch: str, asked: int | None, simulated: bool) -> int | None:
+def _interval(graph: LayerGraph, arch: Arch, asked: int | None, simulated: bool) -> int | None:
     """The shortest of some intervals that is enough, 0 for the one that was asked for; None where none is."""
-    if _within(size_of(layers, arch, asked, simulated=simulated)):
+    if _within(size_of(graph, arch, asked, simulated=simulated)):
         return 0
-    pixels = max(prod(layer.shape[:-1]) for layer in layers) if arch == "stream" else 1
+    pixels = max(arch.tokens_of(layer.shape) for layer in graph.layers)
     tried = (pixels * (1 << k) for k in range(21) if pixels * (1 << k) > (asked or 1))
-    return next((n for n in tried if _within(size_of(layers, arch, n, simulated=simulated))), None)
+    return next((n for n in tried if _within(size_of(graph, arch, n, simulated=simulated))), None)
 
 
-def _sums(layer: Layer, widths: dict[str, int], arch: str, interval: int | None) -> Iterator[_Sums]:
+def _sums(layer: Layer, widths: dict[str, int], arch: Arch, interval: int | None) -> Iterator[_Sums]:
     if isinstance(layer, Bidirectional):
         for half in (layer.forward, layer.backward):
             yield from _sums(half, widths, arch, interval)
     if isinstance(layer, Recurrent):
-        steps = layer.steps if arch == "parallel" else 1
+        tokens = arch.tokens_of((layer.steps, 1))
         for part in (layer.cell.inputs, layer.cell.recurrent):
-            shared = part if interval is None or arch == "parallel" else replace(part, reuse=max(1, interval // layer.steps))
-            yield replace(_one(shared, layer.result.width, arch), instances=steps)
+            shared = choose_reuse(part, interval, tokens) if tokens > 1 else part
+            yield replace(_one(shared, layer.result.width, 1), instances=layer.steps // tokens)
     if isinstance(layer, Linear):
-        reuse = interval if interval is not None else layer.reuse
-        if arch == "stream" and interval is not None:
-            reuse = max(1, interval // len(layer.index))
-        yield _one(replace(layer, reuse=reuse), max(widths.get(r, layer.result.width) for r in layer.reads or ("",)), arch)
+        tokens = arch.tokens_of((len(layer.index), 1))
+        bits = max(widths.get(r, layer.result.width) for r in layer.reads or ("",))
+        yield _one(choose_reuse(layer, interval, tokens), bits, tokens)
 
 
-def _one(layer: Linear, bits: int, arch: str) -> _Sums:
-    positions = len(layer.index)
+def _one(layer: Linear, bits: int, tokens: int) -> _Sums:
+    """tokens: in which its result goes, one after the other."""
+    at_once = len(layer.index) // tokens
     digits, products = _digits(layer.weights), int(np.count_nonzero(layer.weights))
-    if positions > 1 and arch == "parallel":
-        return _Sums(digits, products, ceil(positions / layer.reuse), False, bits)
+    if at_once > 1:
+        return _Sums(digits, products, ceil(at_once / layer.reuse), False, bits)
     return _Sums(ceil(digits / layer.reuse), ceil(products / layer.reuse), 1, layer.reuse > 1, bits)
 
 
@@ -156,11 +159,10 @@ def _luts(s: _Sums) -> float:
     return s.instances * s.digits * (s.bits + _CARRIED) * _LUTS_PER_DIGIT_BIT
 
 
-def _others(layer: Layer, arch: str) -> float:
+def _others(layer: Layer, arch: Arch) -> float:
     if isinstance(layer, (Input, Linear, Recurrent, Bidirectional)):
         return 0.0
-    elements = layer.size if arch == "parallel" else layer.shape[-1]
-    return float(elements * layer.result.width * _LUTS_PER_BIT)
+    return float(layer.size // arch.tokens_of(layer.shape) * layer.result.width * _LUTS_PER_BIT)
 
 
 def _round(value: int) -> int:

@@ -5,12 +5,13 @@ The kernels are those of the parallel architecture, each for one position. A ten
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from math import gcd, prod
+from math import gcd
 
 import numpy as np
 
+from fpga_ml.config import Arch
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder, Wire
 from fpga_ml.ir.network import Axis, Channel, Collect, Loop, Map, Network, Process, Split, Window, verified
@@ -19,6 +20,7 @@ from fpga_ml.ir.network.process import output_wires
 from fpga_ml.layers.base import Input, Layer
 from fpga_ml.layers.celeste import Exponents, PatchSums
 from fpga_ml.layers.gather import Gather
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.pooling import AveragePool, MaxPool
 from fpga_ml.layers.recurrent import Recurrent
@@ -27,44 +29,50 @@ from fpga_ml.lowering.parallel import Made, lowered, shared
 from fpga_ml.lowering.patches import corners, exponents, patch_sums
 from fpga_ml.lowering.windows import at_position, flat, positions, sliding
 from fpga_ml.numerics import FixedType
+from fpga_ml.passes import BEFORE_STREAM, applied
+from fpga_ml.passes.choose_reuse import choose_reuse
 
+tokens_of = Arch.STREAM.tokens_of
 _MOST_AT_ONCE = 4096  # elements of a result
 _GATE_CYCLES = 16  # of a recurrent step besides its rounds, at the clocks that matter
 
 
-def stream(
-    layers: Sequence[Layer],
-    ports: Mapping[str, str],
-    heads: Sequence[str],
-    top: str,
-    interval_cycles: int | None = None,
-    interleave: int = 1,
-) -> Network:
-    """ports: {layer: port name} of inputs and outputs; heads: output layers; interval_cycles: what a frame may take, for
-    which each layer shares as much hardware as it can (None: by its own reuse factor); interleave: sequences that come in
-    turn, a time step of each, as one frame of the network (then interval_cycles is for each of them). Raises FpgaMlError
-    for what has no stream, and for an interval below the pixels of a frame."""
-    check_interleaved(layers, top, interleave)
-    check_interval(layers, heads, top, interval_cycles)
-    lowering = _Lowering(ports, tuple(heads), interval_cycles, interleave)
-    for layer in _without_padding(layers, heads):
+def stream(graph: LayerGraph, interval_cycles: int | None = None, interleave: int = 1) -> Network:
+    """interval_cycles: what a frame may take, for which each layer shares as much hardware as it can (None: by its own reuse
+    factor); interleave: sequences that come in turn, a time step of each, as one frame of the network (then interval_cycles
+    is for each of them). Raises FpgaMlError for what `check_stream` refuses, and for what has no stream."""
+    check_stream(graph, interval_cycles, interleave)
+    graph = applied(BEFORE_STREAM, graph)
+    lowering = _Lowering(graph, interval_cycles, interleave)
+    for layer in graph.layers:
         lowering.add(layer)
-    inputs = tuple(lowering.made[layer.name].channel for layer in layers if isinstance(layer, Input))
-    outputs = tuple(lowering.made[h].channel.name for h in heads)
-    return verified(Network(top, inputs, outputs, tuple(lowering.processes), interleave))
+    inputs = tuple(lowering.made[layer.name].channel for layer in graph.inputs)
+    outputs = tuple(lowering.made[name].channel.name for name in graph.outputs)
+    return verified(Network(graph.name, inputs, outputs, tuple(lowering.processes), interleave))
 
 
-def check_interleaved(layers: Sequence[Layer], top: str, interleave: int) -> None:
-    """Raise for networks without a state, and for layers whose lines of pixels have no turns."""
-    if interleave == 1:
-        return
-    if not any(isinstance(layer, Recurrent) for layer in layers):
+def check_stream(graph: LayerGraph, interval_cycles: int | None, interleave: int = 1) -> None:
+    """Raise for an interval below the pixels of a frame, for interleaved samples of a network without a state, and for
+    layers whose lines of pixels have no turns."""
+    if interleave > 1:
+        _check_interleaved(graph)
+    pixels = most_pixels(graph)
+    if interval_cycles is not None and interval_cycles < pixels:
+        raise FpgaMlError(
+            f"a frame of {pixels} pixels cannot pass in {interval_cycles} cycles, one pixel a cycle",
+            where=f"network '{graph.name}'",
+            do=f"ask for an interval of at least {pixels} cycles",
+        )
+
+
+def _check_interleaved(graph: LayerGraph) -> None:
+    if not any(isinstance(layer, Recurrent) for layer in graph.layers):
         raise FpgaMlError(
             "there is no recurrent layer whose sequences could be interleaved",
-            where=f"network '{top}'",
+            where=f"network '{graph.name}'",
             do="leave --interleave out: without a state a stream takes a beat a cycle anyway",
         )
-    for layer in layers:
+    for layer in graph.layers:
         if layer.ordered:
             raise FpgaMlError(
                 f"layer '{layer.name}' keeps its state from sample to sample, and of samples in turn none comes before"
@@ -81,42 +89,24 @@ def check_interleaved(layers: Sequence[Layer], top: str, interleave: int) -> Non
             )
 
 
-def check_interval(layers: Sequence[Layer], heads: Sequence[str], top: str, interval_cycles: int | None) -> None:
-    """Raise for an interval below the pixels of a frame."""
-    pixels = most_pixels(layers, heads)
-    if interval_cycles is not None and interval_cycles < pixels:
-        raise FpgaMlError(
-            f"a frame of {pixels} pixels cannot pass in {interval_cycles} cycles, one pixel a cycle",
-            where=f"network '{top}'",
-            do=f"ask for an interval of at least {pixels} cycles",
-        )
-
-
-def most_pixels(layers: Sequence[Layer], heads: Sequence[str]) -> int:
-    """Of any tensor: so many cycles a frame takes at least. Zeros around an image are none; heads: output layers."""
-    return max(tokens_of(layer.shape) for layer in _without_padding(layers, heads))
-
-
-def tokens_of(shape: Sequence[int]) -> int:
-    """Pixels of a tensor, channels last; a vector is one."""
-    return prod(shape[:-1])
+def most_pixels(graph: LayerGraph) -> int:
+    """Of any tensor: so many cycles a frame takes at least. Zeros around an image are none."""
+    return max(tokens_of(layer.shape) for layer in applied(BEFORE_STREAM, graph).layers)
 
 
 @dataclass
 class _Lowering:
-    ports: Mapping[str, str]
-    heads: tuple[str, ...]
+    graph: LayerGraph
     interval_cycles: int | None
     interleave: int
     made: dict[str, Made] = field(default_factory=dict)
-    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
 
     def add(self, layer: Layer) -> None:
-        self.shapes[layer.name] = layer.shape
         match layer:
             case Input():
-                channel = self._channel(self._name(layer), (layer.result,) * layer.shape[-1], tokens_of(layer.shape))
+                types, tokens = (layer.result,) * layer.shape[-1], tokens_of(layer.shape)
+                channel = self._channel(self.graph.port(layer.name), types, tokens)
                 self.made[layer.name] = Made(channel, channel.wires)
             case Gather():
                 self._move(layer)
@@ -124,20 +114,22 @@ class _Lowering:
                 self._slide(layer)
             case Exponents():
                 corner = self._collected(layer, corners(layer, self.made[layer.reads[0]], self.processes))
-                self.made[layer.name] = exponents(layer, self._name(layer), corner, self.processes)
+                self.made[layer.name] = exponents(layer, self.graph.port(layer.name), corner, self.processes)
             case PatchSums():
-                read, head = self.made[layer.reads[0]], layer.name in self.heads
-                self.made[layer.name] = patch_sums(layer, self._name(layer), read, head, self.processes)
+                read, leaves = self.made[layer.reads[0]], layer.name in self.graph.outputs
+                self.made[layer.name] = patch_sums(layer, self.graph.port(layer.name), read, leaves, self.processes)
             case Recurrent():
                 self._recur(layer)
             case _:
                 self._each_token(layer)
 
-    def _name(self, layer: Layer) -> str:
-        return self.ports.get(layer.name, layer.name)
-
     def _channel(self, name: str, types: tuple[FixedType, ...], pixels: int) -> Channel:
         return Channel(name, types, pixels * self.interleave)
+
+    @property
+    def _frame_cycles(self) -> int | None:
+        """What a frame of the network may take, all interleaved sequences of it."""
+        return None if self.interval_cycles is None else self.interval_cycles * self.interleave
 
     def _pixels(self, made: Made) -> int:
         """Of one sequence, where they are interleaved."""
@@ -173,17 +165,16 @@ class _Lowering:
 
         idle: cycles of a frame in which a line buffer fills and gives nothing.
         """
-        if isinstance(one, Linear) and self.interval_cycles is not None:
-            whole = self.interval_cycles * self.interleave
-            one = replace(one, reuse=max(1, (whole - idle) // reads[0].channel.tokens))
+        if isinstance(one, Linear):
+            one = choose_reuse(one, self._frame_cycles, reads[0].channel.tokens, idle=idle)
         reads, kernel = shared(one, reads, self.processes)
         wires = output_wires(kernel)
         tokens = self._pixels(reads[0])
         parts = tokens_of(layer.shape) // tokens
         if parts > 1:
             wires = _alike(wires, parts)
-        types = (layer.result,) * len(wires) if layer.name in self.heads else tuple(w.type for w in wires)
-        name = self._name(layer)
+        types = (layer.result,) * len(wires) if layer.name in self.graph.outputs else tuple(w.type for w in wires)
+        name = self.graph.port(layer.name)
         made = Made(self._channel(name if parts == 1 else f"{layer.name}_whole", types, tokens), wires)
         self.processes.append(Map(layer.name, tuple(r.channel for r in reads), (made.channel,), kernel))
         self.made[layer.name] = made if parts == 1 else self._split(layer, made, parts)
@@ -194,12 +185,12 @@ class _Lowering:
         if self.interleave > 1:
             read = Channel(f"{layer.name}_group", whole.channel.types * self.interleave)
             self.processes.append(Collect(f"{layer.name}_together", (whole.channel,), (read,)))
-        channel = self._channel(self._name(layer), whole.channel.types[:size], parts * self._pixels(whole))
+        channel = self._channel(self.graph.port(layer.name), whole.channel.types[:size], parts * self._pixels(whole))
         self.processes.append(Split(f"{layer.name}_split", (read,), (channel,), self.interleave))
         return Made(channel, whole.wires[:size])
 
     def _slide(self, layer: Linear | MaxPool | AveragePool) -> None:
-        read, shape = self.made[layer.reads[0]], self.shapes[layer.reads[0]]
+        read, shape = self.made[layer.reads[0]], self.graph[layer.reads[0]].shape
         tokens, channels = self._pixels(read), len(read.channel.types)
         index = flat(layer)
         if tokens == 1 or positions(layer) == 1:
@@ -231,9 +222,7 @@ class _Lowering:
         """A token is a time step. What needs no state, the products with the data, comes before the loop."""
         read, cell, own = self.made[layer.reads[0]], layer.cell, f"{layer.name}_inputs"
         tokens = self._pixels(read)
-        one = replace(cell.inputs, name=own)
-        if self.interval_cycles is not None:
-            one = replace(one, reuse=max(1, self.interval_cycles // tokens))
+        one = choose_reuse(replace(cell.inputs, name=own), self.interval_cycles, tokens)
         reads, kernel = shared(one, [read], self.processes)
         sums = self._channel(f"{layer.name}_sums", tuple(w.type for w in output_wires(kernel)), tokens)
         self.processes.append(Map(own, tuple(r.channel for r in reads), (sums,), kernel))
@@ -247,8 +236,8 @@ class _Lowering:
         else:
             step = b.build(cell.lower(b, data, state))
         wires = output_wires(step)[: layer.shown]
-        types = (layer.result,) * len(wires) if layer.name in self.heads else tuple(w.type for w in wires)
-        made = self._channel(self._name(layer), types, tokens if layer.sequences else 1)
+        types = (layer.result,) * len(wires) if layer.name in self.graph.outputs else tuple(w.type for w in wires)
+        made = self._channel(self.graph.port(layer.name), types, tokens if layer.sequences else 1)
         first = [self._first_state(layer, self.made[name]) for name in layer.reads[1:]]
         own_fold = fold.process if fold else None
         loop = Loop(layer.name, (sums, *first), (made,), step, kept, own_fold, layer.kept, self.interleave)
@@ -267,8 +256,7 @@ class _Lowering:
     def _folded_state(self, layer: Recurrent, tokens: int) -> Folded | None:
         """The products with the state as rounds, where they share hardware."""
         one = replace(layer.cell.first, name=f"{layer.name}_state")
-        if self.interval_cycles is not None:
-            one = replace(one, reuse=max(1, self.interval_cycles // tokens - _GATE_CYCLES))
+        one = choose_reuse(one, self.interval_cycles, tokens, idle=tokens * _GATE_CYCLES)
         read = Channel(f"{layer.name}_kept", (layer.cell.state,) * layer.cell.units)
         return folded(one, read, read.wires)
 
@@ -342,7 +330,7 @@ class _Lowering:
         self.made[layer.name] = read
         one = replace(layer, shape=(len(read.channel.types),), index=np.arange(len(read.channel.types)))
         kernel = lowered(one, [read.wires])
-        if layer.name in self.heads or kernel.inputs != kernel.outputs:
+        if layer.name in self.graph.outputs or kernel.inputs != kernel.outputs:
             self._map(layer, one, [read])
 
     def _within_groups(self, layer: Gather, reads: Sequence[Made], groups: int) -> np.ndarray | None:
@@ -374,26 +362,6 @@ def _alike(wires: Sequence[Wire], parts: int) -> tuple[Wire, ...]:
     """Parts of equal size, in each of which element k can be what it can be in any: those are sent one after the other."""
     size = len(wires) // parts
     return tuple(hull([wires[p * size + k] for p in range(parts)]) for k in range(size)) * parts
-
-
-def _without_padding(layers: Sequence[Layer], heads: Sequence[str]) -> list[Layer]:
-    """Zeros around an image are made by the line buffer of the convolution that reads them."""
-    results = {layer.name: layer.result for layer in layers}
-    padded = {
-        g.name: g
-        for g in layers
-        if isinstance(g, Gather) and len(g.reads) == 1 and (g.index < 0).any() and g.result == results[g.reads[0]]
-    }
-    found: list[Layer] = []
-    for layer in layers:
-        if isinstance(layer, Linear) and layer.reads[0] in padded:
-            source = padded[layer.reads[0]]
-            index = np.where(layer.index < 0, -1, source.index[layer.index])
-            found.append(replace(layer, reads=source.reads, index=index))
-        else:
-            found.append(layer)
-    read = {r for layer in found for r in layer.reads} | set(heads)
-    return [layer for layer in found if layer.name not in padded or layer.name in read]
 
 
 def _same(a: Layer, b: Layer) -> bool:

@@ -94,7 +94,7 @@ def cast_held(held: Held, low: int, high: int, source_fraction: int, target: Fix
     return whole.astype(exact_kind(reach), copy=False)
 
 
-def rises(low: int, high: int, source_fraction: int, target: FixedType) -> bool:
+def is_monotonic(low: int, high: int, source_fraction: int, target: FixedType) -> bool:
     """Whether no raw value from low to high is assigned a value above that of a greater one: rounding rises in every
     mode, and so does saturation; wrapping and SAT_ZERO do not."""
     if target.overflow in (Overflow.SAT, Overflow.SAT_SYM):

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fpga_ml.layers.unary import Array, Curve, UnaryTable
+from fpga_ml.activations import Array, Curve
+from fpga_ml.layers.unary import UnaryTable
 from fpga_ml.numerics import FixedType, Overflow, Rounding
 
 MOST_ENTRIES = 1 << 14

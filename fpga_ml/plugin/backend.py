@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import MethodType
 from typing import Any
@@ -22,7 +23,7 @@ from hls4ml.backends.vitis.vitis_backend import VitisBackend
 from hls4ml.model.flow import register_flow
 from hls4ml.model.optimizer import model_optimizer
 
-from fpga_ml.config import ARCHITECTURES
+from fpga_ml.config import Arch
 from fpga_ml.errors import FpgaMlError
 
 Array = npt.NDArray[np.float64]
@@ -100,10 +101,10 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
     def compile(self, model: Any) -> None:
         """Read the graph; there is no library to build (hls4ml loads None as the running program, which does no harm)."""
         from fpga_ml.bridge.faults import warn_of_constants
-        from fpga_ml.bridge.read_graph import read_layers
+        from fpga_ml.bridge.read_graph import read_graph
 
         for graph in _graphs(model):
-            graph.fpga_ml_layers = read_layers(graph)
+            graph.fpga_ml_layers = read_graph(graph)
             warn_of_constants(graph.fpga_ml_layers, exact=bool(graph.config.config.get("Exact")))
         if _is_split(model):
             model._predict = MethodType(self.predict, model)
@@ -115,7 +116,7 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
         """
         batches, kind = _batches(model, x)
         for graph in _graphs(model):
-            batches = [a for a, _ in self._emulated(graph, batches, _heads(graph)).values()]
+            batches = self._emulated(graph, batches)
         return _as_hls4ml(batches, kind)
 
     def trace(self, model: Any, x: Any) -> tuple[Any, dict[str, npt.NDArray[Any]]]:
@@ -124,20 +125,20 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
             self.compile(model)
         batches, kind = _batches(model, x)
         traced = [n.name for n in model.get_layers() if n.get_attr("function_cpp", None) and n.get_attr("trace", False)]
-        heads = _heads(model)
-        found = self._emulated(model, batches, [*heads, *(name for name in traced if name not in heads)])
-        values = {name: found[name][0].reshape(-1, *found[name][1]).astype(kind) for name in traced}
-        return _as_hls4ml([found[name][0] for name in heads], kind), values
+        outputs = list(model.fpga_ml_layers.outputs)
+        names = list(dict.fromkeys([*outputs, *traced]))
+        found = dict(zip(names, self._emulated(model, batches, names), strict=True))
+        values = {name: found[name].astype(kind) for name in traced}
+        return _as_hls4ml([found[name] for name in outputs], kind), values
 
-    def _emulated(self, graph: Any, batches: Sequence[Array], names: Sequence[str]) -> dict[str, tuple[Array, Any]]:
-        """{layer: (values (N, ...), shape)}."""
+    def _emulated(self, model: Any, batches: Sequence[Array], names: Sequence[str] | None = None) -> list[Array]:
+        """The values (N, ...) of these layers, by default the model's outputs."""
         from fpga_ml.simulate.emulate import emulate
 
-        if not hasattr(graph, "fpga_ml_layers"):
+        if not hasattr(model, "fpga_ml_layers"):
             raise FpgaMlError("the model is not compiled", do="call compile() before predict()")
-        shapes = {layer.name: layer.shape for layer in graph.fpga_ml_layers}
-        values = emulate(graph.fpga_ml_layers, batches, names)
-        return {name: (a, shapes[name]) for name, a in zip(names, values, strict=True)}
+        graph = model.fpga_ml_layers
+        return emulate(graph if names is None else graph.with_outputs(names), batches)
 
     def build(self, model: Any, cosim: bool = True, vectors: Any = None, **_: Any) -> dict[str, Any]:
         """RTL into OUTPUT_DIR/rtl, simulated on `vectors` (samples as `fpga_ml.compile` takes them, random by default) and
@@ -145,7 +146,7 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
 
         Returns {latency_cycles, interval_cycles, register_bits, files, cosim: [{simulator, passed, vectors, ...}]}.
         """
-        from fpga_ml.rtl.build import emit, lower
+        from fpga_ml.rtl.architecture import ARCHITECTURES
         from fpga_ml.rtl.names import identifier
         from fpga_ml.samples import load_samples
         from fpga_ml.simulate.emulate import emulate_outputs
@@ -153,11 +154,11 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
 
         if not hasattr(model, "fpga_ml_layers"):
             self.compile(model)
-        layers, heads, ports = model.fpga_ml_layers, _heads(model), _ports(model)
-        top, folder = model.config.get_project_name(), Path(model.config.get_output_dir())
+        graph, arch, folder = model.fpga_ml_layers, ARCHITECTURES[_arch(model)], Path(model.config.get_output_dir())
+        graph = replace(graph, ports={layer: identifier(port) for layer, port in graph.ports.items()})
         clock_ns = float(model.config.get_config_value("ClockPeriod"))
-        network = lower(layers, ports, heads, top, _arch(model))
-        rtl = emit(network, clock_ns, _arch(model))
+        network = arch.lower(graph)
+        rtl = arch.emit(network, clock_ns)
         (folder / "rtl").mkdir(parents=True, exist_ok=True)
         files = rtl.write(folder / "rtl")
         report: dict[str, Any] = {
@@ -169,13 +170,12 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
         }
         if cosim:
             x = (
-                random_inputs(layers, default_vectors(rtl))
+                random_inputs(graph, default_vectors(rtl))
                 if vectors is None
-                else raw_inputs(layers, load_samples(vectors, _inputs(model), 0).x)
+                else raw_inputs(graph, load_samples(vectors, _inputs(model), 0).x)
             )
-            called = {layer: identifier(port) for layer, port in ports.items()}  # as the RTL calls them
-            bench = Bench(rtl, layers, heads, called, network=network)
-            runs = bench.run(folder, x, lambda a: emulate_outputs(layers, a, heads))
+            bench = Bench(rtl, graph, network=network)
+            runs = bench.run(folder, x, lambda a: emulate_outputs(graph, a))
             report["cosim"] = [
                 {"simulator": r.simulator, "passed": r.passed, "vectors": r.vectors, "mismatches": r.texts()} for r in runs
             ]
@@ -231,16 +231,6 @@ def _as_hls4ml(outputs: Sequence[Array], kind: np.dtype[Any]) -> Any:
     return flat[0] if len(flat) == 1 else flat
 
 
-def _arch(model: Any) -> str:
+def _arch(model: Any) -> Arch:
     asked = model.config.get_config_value("IOType")
-    return next(arch for arch, io_type in ARCHITECTURES.items() if io_type == asked)
-
-
-def _heads(model: Any) -> list[str]:
-    return [next(n.name for n in model.get_layers() if o in n.outputs) for o in model.outputs]
-
-
-def _ports(model: Any) -> dict[str, str]:
-    """{layer: hls4ml's name of the variable} of inputs and outputs."""
-    named = {v.name: v.name for v in model.get_input_variables()}
-    return named | {h: v.name for h, v in zip(_heads(model), model.get_output_variables(), strict=True)}
+    return next(arch for arch in Arch if arch.io_type == asked)

@@ -16,7 +16,7 @@ from fpga_ml.frontend.load import Source
 from fpga_ml.frontend.prepare import Prepared
 from fpga_ml.report import document, metrics
 from fpga_ml.report import outputs as of_outputs
-from fpga_ml.rtl.build import Rtl
+from fpga_ml.rtl.network import Rtl
 from fpga_ml.samples import Samples
 from fpga_ml.schedule.units import shared_cycles
 from fpga_ml.simulate.compare import Check

@@ -8,33 +8,18 @@ clock is best.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 
-from fpga_ml.devices import DelayModel
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.ir.network import Network, verified
-from fpga_ml.schedule.parallel import plan
-from fpga_ml.schedule.stream import unbuffered_latency_cycles
 
 SLOWEST_NS = 25.0  # a bunch crossing of the LHC
 _STEP = 0.9
 _DIGITS = 2
 
 
-def soonest_clock_ns(network: Network, arch: str, model: DelayModel) -> float:
-    """By the delay model, at most SLOWEST_NS. Raises FpgaMlError where an operation is too slow for that."""
-    known = verified(network)
-    cycles = partial(unbuffered_latency_cycles, known) if arch == "stream" else partial(_parallel, known)
-    return search(lambda clock_ns: cycles(clock_ns, model))
-
-
-def _parallel(network: Network, clock_ns: float, model: DelayModel) -> int:
-    return plan(network, clock_ns, model).latency_cycles
-
-
-def search(cycles_at: Callable[[float], int], slowest_ns: float = SLOWEST_NS) -> float:
-    """cycles_at: latency for a clock period, more of them for a shorter one; raises FpgaMlError for one that is too
-    short."""
+def clock_of_least_latency_ns(cycles_at: Callable[[float], int], slowest_ns: float = SLOWEST_NS) -> float:
+    """At most `slowest_ns`. cycles_at: latency for a clock period, more of them for a shorter one; raises FpgaMlError for
+    one that is too short for an operation."""
 
     @cache
     def cycles(clock_ns: float) -> int | None:

@@ -112,7 +112,7 @@ def run(
         target = output or Path(scratch) / model.folder.name
         project = compile(model.folder, data=origin, config=config, output=target, watcher=watcher)
         outputs = dict(project.outputs)
-        if project.layers:
+        if project.graph is not None:
             outputs["emulator"] = tuple(project.emulate(project.x))
         if rtl:
             outputs |= _from_rtl(project)

@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.layers.base import Held, Input, Layer, Tensor
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.numerics.cast import cast_real
 from fpga_ml.numerics.types import Raw
-from fpga_ml.simulate.fuse import Step, fused
+from fpga_ml.passes import BEFORE_EMULATION, applied
 
 Array = npt.NDArray[np.float64]
 _TIMED_SECONDS = 0.5
@@ -32,17 +33,12 @@ class Emulation:
     samples_per_s: float
 
 
-def emulate_raw(layers: Sequence[Layer], x: Mapping[str, Raw]) -> dict[str, Tensor]:
-    """{layer: result} for raw inputs (N, ...) by name."""
-    inputs = {
-        layer.name: Tensor(np.asarray(x[layer.name], layer.result.kind).reshape(-1, layer.size), layer.result)
-        for layer in layers
-        if isinstance(layer, Input)
-    }
-    return _run([layer for layer in layers if layer.name not in inputs], inputs, keep=[layer.name for layer in layers])
+def emulate_raw(graph: LayerGraph, x: Mapping[str, Raw]) -> dict[str, Tensor]:
+    """{layer: result} of all layers, for raw inputs (N, ...) by name."""
+    return graph.evaluate({layer.name: _taken(x[layer.name], layer) for layer in graph.inputs})
 
 
-def _run(steps: Sequence[Step], x: Mapping[str, Tensor], keep: Collection[str]) -> dict[str, Tensor]:
+def _run(steps: Sequence[Layer], x: Mapping[str, Tensor], keep: Collection[str]) -> dict[str, Tensor]:
     """{name: result} of those in `keep`, from the results x of earlier steps; the others are let go once all have read
     them, while caches are warm."""
     known = dict(x)
@@ -56,36 +52,31 @@ def _run(steps: Sequence[Step], x: Mapping[str, Tensor], keep: Collection[str]) 
 
 
 def check_emulator(
-    layers: Sequence[Layer],
-    heads: Sequence[str],
-    x: Sequence[Array],
-    expected: Sequence[Array],
-    exact: Sequence[Raw | None],
+    graph: LayerGraph, x: Sequence[Array], expected: Sequence[Array], exact: Sequence[Raw | None]
 ) -> Emulation:
     """Emulate all samples and count the outputs that differ from those of C-simulation; exact: raw, of those that a double
     does not hold."""
-    found, runs, start = emulate(layers, x, heads), 1, time.perf_counter()
+    found, runs, start = emulate(graph, x), 1, time.perf_counter()
     while runs == 1 or time.perf_counter() - start < _TIMED_SECONDS:
-        emulate(layers, x, heads)
+        emulate(graph, x)
         runs += 1
     seconds = (time.perf_counter() - start) / (runs - 1)
     if any(raw is not None for raw in exact):
-        known = {layer.name: layer.result for layer in layers}
-        inputs = [layer.result.raw(a) for layer, a in zip(_inputs(layers), x, strict=True)]
-        found = list(emulate_outputs(layers, inputs, heads))
-        expected = [known[h].raw(e) if r is None else r for h, e, r in zip(heads, expected, exact, strict=True)]
+        inputs = [layer.result.raw(a) for layer, a in zip(graph.inputs, x, strict=True)]
+        found, types = list(emulate_outputs(graph, inputs)), [layer.result for layer in graph.results]
+        expected = [t.raw(e) if r is None else r for t, e, r in zip(types, expected, exact, strict=True)]
     wrong = sum(int((f.reshape(-1) != e.reshape(-1)).sum()) for f, e in zip(found, expected, strict=True))
     return Emulation(wrong, round(len(x[0]) / seconds, 1))
 
 
-def emulate(layers: Sequence[Layer], x: Sequence[Array], outputs: Sequence[str]) -> list[Array]:
+def emulate(graph: LayerGraph, x: Sequence[Array]) -> list[Array]:
     """Outputs (N, ...) as real values for real inputs (N, ...), which are first assigned to the input types."""
-    return [tensor.type.real(tensor.raw).reshape(-1, *shape) for tensor, shape in _emulated(layers, x, outputs, _assigned)]
+    return [tensor.type.real(tensor.raw).reshape(-1, *shape) for tensor, shape in _emulated(graph, x, _assigned)]
 
 
-def emulate_outputs(layers: Sequence[Layer], x: Sequence[Raw], outputs: Sequence[str]) -> list[Raw]:
+def emulate_outputs(graph: LayerGraph, x: Sequence[Raw]) -> list[Raw]:
     """As `emulate`, raw integers for raw integers: exact whatever their width."""
-    return [tensor.raw.reshape(-1, *shape) for tensor, shape in _emulated(layers, x, outputs, _taken)]
+    return [tensor.raw.reshape(-1, *shape) for tensor, shape in _emulated(graph, x, _taken)]
 
 
 def _assigned(values: Array, layer: Input) -> Tensor:
@@ -99,10 +90,10 @@ def _taken(raw: Raw, layer: Input) -> Tensor:
 
 
 def _emulated(
-    layers: Sequence[Layer], x: Sequence[Held], outputs: Sequence[str], enter: Callable[[Held, Input], Tensor]
+    graph: LayerGraph, x: Sequence[Held], enter: Callable[[Held, Input], Tensor]
 ) -> list[tuple[Tensor, tuple[int, ...]]]:
     """Each output and its shape; enter: makes an input's tensor of what is given."""
-    plan, n, cores = _Plan.of(layers, outputs), len(x[0]), len(os.sched_getaffinity(0))
+    plan, n, cores = _Plan.of(graph), len(x[0]), len(os.sched_getaffinity(0))
     rounds = max(-(-n // (plan.chunk * cores)), 1)
     size = max(n if plan.ordered else -(-n // (rounds * cores)), _LEAST)  # as many chunks on every core, all alike
     chunks = [[a[at : at + size] for a in x] for at in range(0, max(n, 1), size)]
@@ -116,10 +107,6 @@ def _emulated(
     return [(tensor, layer.shape) for tensor, layer in zip(joined, plan.outputs, strict=True)]
 
 
-def _inputs(layers: Sequence[Layer]) -> list[Input]:
-    return [layer for layer in layers if isinstance(layer, Input)]
-
-
 @dataclass(frozen=True)
 class _Plan:
     """A model in two parts: `front` is run on pieces of a chunk so small that the largest tensor stays in a core's cache,
@@ -129,8 +116,8 @@ class _Plan:
     """
 
     inputs: tuple[Input, ...]
-    front: tuple[Step, ...]
-    back: tuple[Step, ...]
+    front: tuple[Layer, ...]
+    back: tuple[Layer, ...]
     live: tuple[str, ...]
     outputs: tuple[Layer, ...]
     piece: int
@@ -138,11 +125,11 @@ class _Plan:
     ordered: bool
 
     @classmethod
-    def of(cls, layers: Sequence[Layer], outputs: Sequence[str]) -> _Plan:
-        by_name, everything = {layer.name: layer for layer in layers}, fused(layers, outputs)
-        inputs = tuple(_inputs(layers))
-        steps = [step for step in everything if not isinstance(step, Input)]
-        sizes = {step.name: step.size for step in everything}
+    def of(cls, graph: LayerGraph) -> _Plan:
+        graph = applied(BEFORE_EMULATION, graph)
+        outputs = graph.outputs
+        steps = [layer for layer in graph.layers if not isinstance(layer, Input)]
+        sizes = {layer.name: layer.size for layer in graph.layers}
         cut, live = len(steps), tuple(dict.fromkeys(outputs))
         largest = rest = max(sizes.values())
         for i in range(len(steps)):
@@ -153,10 +140,8 @@ class _Plan:
             if widest * _MUCH_SMALLER <= largest:
                 cut, live, rest = i, alive, widest
                 break
-        ends = tuple(by_name[name] for name in outputs)
-        ordered = any(layer.ordered for layer in layers)
-        samples = (sys.maxsize, sys.maxsize) if ordered else (_samples(largest), _samples(rest))
-        return cls(inputs, tuple(steps[:cut]), tuple(steps[cut:]), live, ends, *samples, ordered)
+        samples = (sys.maxsize, sys.maxsize) if graph.ordered else (_samples(largest), _samples(rest))
+        return cls(graph.inputs, tuple(steps[:cut]), tuple(steps[cut:]), live, graph.results, *samples, graph.ordered)
 
     def run(self, x: Sequence[Held], enter: Callable[[Held, Input], Tensor]) -> list[Tensor]:
         """The outputs of one chunk."""

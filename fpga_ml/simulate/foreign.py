@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from fpga_ml.errors import FpgaMlError, suggest
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.simulate.cosim import rtl_files_of
-from fpga_ml.tb.ports import Architecture, Parallel, Stream, check_top
+from fpga_ml.tb.ports import Parallel, Stream, check_top
 from fpga_ml.tb.verilog import read_top
 from fpga_ml.toolchain import icarus, verilator
 
 SKIPS = ("resets", "idle")
-_OWN_RULES: dict[Architecture, str] = {
-    "parallel": "the cycles of ap_ready, ap_done and ap_idle, all outputs in the cycle of ap_done, latency and interval",
-    "stream": "the cycles of ap_ready, ap_done and ap_idle, ap_start in mid-run, padding of TDATA, latency and interval",
+_OWN_RULES: dict[type[Parallel | Stream], str] = {
+    Parallel: "the cycles of ap_ready, ap_done and ap_idle, all outputs in the cycle of ap_done, latency and interval",
+    Stream: "the cycles of ap_ready, ap_done and ap_idle, ap_start in mid-run, padding of TDATA, latency and interval",
 }
 
 
@@ -62,8 +63,9 @@ class Foreign:
         if "icarus" in simulators:
             icarus.check(icarus.find(), self.files, name)
 
-    def names(self, ports: Mapping[str, str]) -> dict[str, str]:
-        """{layer: port name} of ours as this top calls them; raises for a port that ours does not have."""
+    def bound(self, graph: LayerGraph) -> LayerGraph:
+        """With the ports that this top has; raises for one that ours does not have."""
+        ports = {layer.name: graph.port(layer.name) for layer in (*graph.inputs, *graph.results)}
         unknown = next((p for p in self.ports if p not in ports.values()), None)
         if unknown is not None:
             raise FpgaMlError(
@@ -71,12 +73,12 @@ class Foreign:
                 where="--port",
                 do="write OURS=THEIRS, where OURS is an input or output of our top",
             )
-        return {layer: self.ports.get(port, port) for layer, port in ports.items()}
+        return replace(graph, ports={layer: self.ports.get(port, port) for layer, port in ports.items()})
 
-    def not_asked(self, arch: Architecture) -> tuple[str, ...]:
+    def not_asked(self, bound: Parallel | Stream) -> tuple[str, ...]:
         """The checks that are left out, in words."""
         words = {"resets": "resets in mid-run", "idle": "ap_idle when all is through"}
-        left = [f"{_OWN_RULES[arch]}: checked of RTL of fpga_ml only"]
+        left = [f"{_OWN_RULES[type(bound)]}: checked of RTL of fpga_ml only"]
         left += [f"{words[s]} (--skip {s})" for s in self.skip]
         left += [f"whether the last outputs come without {self.flush} vectors more (--flush)"] * bool(self.flush)
         return tuple(left)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from fpga_ml.ir.network import Network
 from fpga_ml.ir.network.channel import filled
-from fpga_ml.layers.base import Input, Layer
+from fpga_ml.layers.base import Layer
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.numerics import FixedType
 from fpga_ml.numerics.types import Raw
 from fpga_ml.rtl.network import Rtl
@@ -38,7 +39,6 @@ from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.holders import holder_bench
 from fpga_ml.simulate.kernels import kernel_bench
 from fpga_ml.simulate.reach import reaching
-from fpga_ml.tb.ports import Stream
 
 Array = npt.NDArray[np.float64]
 Simulate = Callable[[list[Raw]], Sequence[Raw]]  # raw outputs of raw inputs
@@ -50,36 +50,35 @@ _MOST_LUT_CYCLES = {"verilator": 10_000_000_000, "icarus": 100_000_000}  # in a 
 _LEAST_FRAMES = 6
 
 
-def corners(layers: Sequence[Layer]) -> list[Raw]:
+def corners(graph: LayerGraph) -> list[Raw]:
     """Raw vectors at the ends of what the inputs may be, one array (N, ...) an input: all lowest, all highest, zero, the two
     ends in turn, and the smallest steps around zero."""
     found = []
-    for layer in (k for k in layers if isinstance(k, Input)):
-        low, high = (np.full(layer.size, end, layer.result.kind) for end in _reach(layers, layer))
+    for layer in graph.inputs:
+        low, high = (np.full(layer.size, end, layer.result.kind) for end in _reach(graph, layer))
         found.append(corner_rows(low, high).reshape(-1, *layer.shape))
     return found
 
 
-def _reach(layers: Sequence[Layer], layer: Layer) -> tuple[int, int]:
+def _reach(graph: LayerGraph, layer: Layer) -> tuple[int, int]:
     """The least and the greatest raw value of an input: its type's, within what every layer that reads it accepts."""
     t = layer.result
-    accepted = [t.raw(np.array(a)) for a in (k.accepts for k in layers if layer.name in k.reads) if a is not None]
+    accepted = [t.raw(np.array(a)) for a in (k.accepts for k in graph.layers if layer.name in k.reads) if a is not None]
     bounds = [(t.min_raw, t.max_raw), *((int(low), int(high)) for low, high in accepted)]
     return max(low for low, _ in bounds), min(high for _, high in bounds)
 
 
-def raw_inputs(layers: Sequence[Layer], x: Sequence[Array]) -> list[Raw]:
+def raw_inputs(graph: LayerGraph, x: Sequence[Array]) -> list[Raw]:
     """Real inputs, one array (N, ...) an input, assigned to the inputs' types."""
-    inputs = [layer for layer in layers if isinstance(layer, Input)]
-    return [layer.result.raw(a).reshape(-1, *layer.shape) for layer, a in zip(inputs, x, strict=True)]
+    return [layer.result.raw(a).reshape(-1, *layer.shape) for layer, a in zip(graph.inputs, x, strict=True)]
 
 
-def random_inputs(layers: Sequence[Layer], n: int, seed: int = 1) -> list[Raw]:
+def random_inputs(graph: LayerGraph, n: int, seed: int = 1) -> list[Raw]:
     """Raw values, uniform over what the inputs may be, one array (n, ...) an input."""
     rng = np.random.default_rng(seed)
     found = []
-    for layer in (k for k in layers if isinstance(k, Input)):
-        (low, high), shape = _reach(layers, layer), (n, *layer.shape)
+    for layer in graph.inputs:
+        (low, high), shape = _reach(graph, layer), (n, *layer.shape)
         if layer.result.kind is np.int64:
             found.append(rng.integers(low, high, size=shape, endpoint=True))
         else:
@@ -88,32 +87,27 @@ def random_inputs(layers: Sequence[Layer], n: int, seed: int = 1) -> list[Raw]:
     return found
 
 
-def vectors_of(
-    layers: Sequence[Layer], heads: Sequence[str], ports: Mapping[str, str], x: Sequence[Raw], y: Sequence[Raw]
-) -> Vectors:
-    """Raw inputs and outputs (N, ...) at the ports. ports: {layer: port name}."""
-    known = {layer.name: layer for layer in layers}
-    inputs = [layer.name for layer in layers if isinstance(layer, Input)]
+def vectors_of(graph: LayerGraph, x: Sequence[Raw], y: Sequence[Raw]) -> Vectors:
+    """Raw inputs and outputs (N, ...) at the graph's ports."""
 
-    def tensors(names: Sequence[str], arrays: Sequence[Raw]) -> tuple[Tensor, ...]:
-        return tuple(_tensor(ports[n], known[n].result, known[n].shape, a) for n, a in zip(names, arrays, strict=True))
+    def tensors(layers: Sequence[Layer], arrays: Sequence[Raw]) -> tuple[Tensor, ...]:
+        pairs = zip(layers, arrays, strict=True)
+        return tuple(_tensor(graph.port(layer.name), layer.result, layer.shape, a) for layer, a in pairs)
 
-    ordered = any(layer.ordered for layer in layers)
-    return Vectors(tensors(inputs, x), tensors(list(heads), y), ordered)
+    return Vectors(tensors(graph.inputs, x), tensors(graph.results, y), graph.ordered)
 
 
 def proof_vectors(bench: Bench, x: Sequence[Raw], outputs: Simulate) -> Vectors:
     """Raw inputs x, one array (N, ...) an input, with what `outputs` makes of them, and vectors of our own: the corners of
     the inputs' types, some that drive inner values to edges which no sample reaches (simulate/reach.py), and some over the
     whole types. Filled up with zeros to whole groups where samples are interleaved."""
-    layers, rtl = bench.layers, bench.rtl
+    graph, rtl = bench.graph, bench.rtl
     affordable = max(4, _OWN_CYCLES // rtl.interval_cycles)
-    uniform = random_inputs(layers, min(_OWN, affordable), bench.seed)
-    parts = {"samples": list(x), "corners": corners(layers), "uniform": uniform}
+    uniform = random_inputs(graph, min(_OWN, affordable), bench.seed)
+    parts = {"samples": list(x), "corners": corners(graph), "uniform": uniform}
     edges = None
-    inputs = [layer for layer in layers if isinstance(layer, Input)]
-    if bench.network is not None and rtl.interleave == 1 and not any(layer.ordered for layer in layers):
-        bounds = [_reach(layers, layer) for layer in inputs]
+    if bench.network is not None and rtl.interleave == 1 and not graph.ordered:
+        bounds = [_reach(graph, layer) for layer in graph.inputs]
         known = [np.concatenate(a) for a in zip(*parts.values(), strict=True)]
         found = reaching(bench.network, known, bounds, min(_REACHING, affordable), bench.seed)
         parts["edges"] = [f.reshape(-1, *a.shape[1:]) for a, f in zip(known, found.vectors, strict=True)]
@@ -121,7 +115,7 @@ def proof_vectors(bench: Bench, x: Sequence[Raw], outputs: Simulate) -> Vectors:
     given = [filled(np.concatenate(a), rtl.interleave) for a in zip(*parts.values(), strict=True)]
     kinds = [kind for kind, arrays in parts.items() for _ in arrays[0]]
     kinds += ["zeros"] * (len(given[0]) - len(kinds))
-    vectors = vectors_of(layers, bench.heads, bench.called, given, outputs(given))
+    vectors = vectors_of(bench.called, given, outputs(given))
     return replace(vectors, kinds=tuple(kinds), edges=edges)
 
 
@@ -191,7 +185,7 @@ def prove(
 def _elsewhere(foreign: Foreign, top: str, vectors: Vectors) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
     """(checks that are left out, ports with other names than ours) of RTL from elsewhere."""
     ports = bound(foreign.files, top, vectors)
-    return foreign.not_asked("stream" if isinstance(ports, Stream) else "parallel"), foreign.differing(ports)
+    return foreign.not_asked(ports), foreign.differing(ports)
 
 
 def _share(vectors: Vectors, rtl: Rtl, simulator: Simulator) -> Vectors:
@@ -213,13 +207,11 @@ def _left_out(own: Vectors, vectors: Vectors) -> list[str]:
 
 @dataclass(frozen=True)
 class Bench:
-    """What simulates a project's RTL. ports: {layer: port name} of inputs and outputs; heads: the output layers; seed: of
-    gaps, resets and vectors; given: RTL from elsewhere in the place of ours; network: what the RTL was written from."""
+    """What simulates a project's RTL. seed: of gaps, resets and vectors; given: RTL from elsewhere in the place of ours;
+    network: what the RTL was written from."""
 
     rtl: Rtl
-    layers: Sequence[Layer]
-    heads: Sequence[str]
-    ports: Mapping[str, str]
+    graph: LayerGraph
     seed: int = 1
     simulators: Sequence[str] = SIMULATORS
     given: Foreign | None = None
@@ -269,18 +261,15 @@ class Bench:
         return {name: (folder / "rtl" / name).read_text() for name in self.rtl.files}
 
     @property
-    def called(self) -> Mapping[str, str]:
-        """{layer: port name} as the top that is simulated calls them."""
-        return self.given.names(self.ports) if self.given else self.ports
+    def called(self) -> LayerGraph:
+        """With the ports of the top that is simulated."""
+        return self.given.bound(self.graph) if self.given else self.graph
 
 
-def check_ports(foreign: Foreign, top: str, layers: Sequence[Layer], heads: Sequence[str], ports: Mapping[str, str]) -> None:
-    """Raise FpgaMlError where RTL from elsewhere has not the ports that the tensors need. ports: {layer: port name} of
-    ours."""
-    nothing = {layer.name: np.zeros((1, *layer.shape), np.int64) for layer in layers}
-    inputs = [layer.name for layer in layers if isinstance(layer, Input)]
-    x, y = ([nothing[name] for name in names] for names in (inputs, heads))
-    bound(foreign.files, foreign.top or top, vectors_of(layers, heads, foreign.names(ports), x, y))
+def check_ports(foreign: Foreign, graph: LayerGraph) -> None:
+    """Raise FpgaMlError where RTL from elsewhere has not the ports that the graph's tensors need."""
+    x, y = ([np.zeros((1, *layer.shape), np.int64) for layer in ends] for ends in (graph.inputs, graph.results))
+    bound(foreign.files, foreign.top or graph.name, vectors_of(foreign.bound(graph), x, y))
 
 
 def _by_sample(run: CosimResult, vectors: Vectors, interleave: int) -> CosimResult:

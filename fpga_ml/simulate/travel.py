@@ -16,7 +16,7 @@ from fpga_ml.bridge.convert import Graph
 from fpga_ml.hls.csim import CSim
 from fpga_ml.hls.words import DOUBLE_BITS, Port
 from fpga_ml.ir.network.channel import filled
-from fpga_ml.layers.base import Layer
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.numerics.types import Raw
 from fpga_ml.rtl.network import Rtl
 from fpga_ml.simulate.prove import SIMULATORS, corners, default_vectors, most_frames, patience_cycles
@@ -38,13 +38,13 @@ def write_tests(
     graph: Graph,
     csim: CSim,
     x: Sequence[Array],
-    layers: Sequence[Layer],
+    layers: LayerGraph | None,
     rtl: Rtl | None,
     proven: Vectors | None = None,
 ) -> None:
-    """x: samples (N, ...), one array an input; layers: those of the emulator, () without one; rtl: None where there is none;
-    proven: the vectors of the co-simulation where it ran, as many of them as fit; otherwise samples, and corners of the
-    inputs' types.
+    """x: samples (N, ...), one array an input; layers: None where the emulator does not run; rtl: None where there is
+    none; proven: the vectors of the co-simulation where it ran, as many of them as fit; otherwise samples, and corners of
+    the inputs' types.
 
     Writes nothing where a port's values cross into the C++ neither exactly as doubles nor as words: of a type that is not
     fixed-point, or wider than 53 bits in another vendor's types.
@@ -92,11 +92,11 @@ def _fitting(csim: CSim, interleave: int) -> int:
     return max(_MOST_BYTES // (digits * interleave), 1) * interleave
 
 
-def _inputs(csim: CSim, x: Sequence[Array], layers: Sequence[Layer], most: int, interleave: int) -> list[Raw]:
+def _inputs(csim: CSim, x: Sequence[Array], layers: LayerGraph | None, most: int, interleave: int) -> list[Raw]:
     """Raw samples and, where there are layers, corners of the types, (N, ...): whole groups, no more than fit into the
     file."""
     fitting = _fitting(csim, interleave)
-    ends = corners(layers) if layers else [np.zeros((0, *p.shape), np.int64) for p in csim.inputs]
+    ends = corners(layers) if layers is not None else [np.zeros((0, *p.shape), np.int64) for p in csim.inputs]
     count = max(min(most, fitting - len(ends[0])), 1)
     raw = [p.fixed.raw(a[:count]).reshape(-1, *p.shape) for p, a in zip(csim.inputs, x, strict=True)]
     return [filled(np.concatenate([a, e])[:fitting], interleave) for a, e in zip(raw, ends, strict=True)]

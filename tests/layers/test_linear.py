@@ -11,6 +11,7 @@ from numpy.testing import assert_array_equal
 
 from fpga_ml.layers.base import Input, Tensor
 from fpga_ml.layers.elementwise import Relu
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.pooling import MaxPool
 from fpga_ml.numerics import FixedType, Overflow, Rounding, cast_raw
@@ -155,10 +156,11 @@ def test_chunks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
         Relu("relu", ("layer",), conv.shape, narrow),
         MaxPool("pool", ("relu",), (40,), narrow, pool, narrow, 0, 0),
     )
+    graph = LayerGraph.of(layers, ["relu", "pool"])
     x = rng.normal(size=(77, 9, 8, 3))
-    known = emulate_raw(layers, {"x": t.raw(x)})
+    known = emulate_raw(graph, {"x": t.raw(x)})
     monkeypatch.setattr("fpga_ml.simulate.emulate._MOST", 16)
-    relu, pooled = emulate(layers, [x], ["relu", "pool"])
+    relu, pooled = emulate(graph, [x])
     assert_array_equal(relu, narrow.real(known["relu"].raw))
     want = [cast_raw(max(v, 0), conv.result.fraction, narrow) for v in known["layer"].raw.reshape(-1).tolist()]
     assert_array_equal(known["relu"].raw.reshape(-1), want)

@@ -9,6 +9,7 @@ from numpy.testing import assert_equal
 
 from fpga_ml.ir.kernel import Builder, Wire
 from fpga_ml.layers.base import Input
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.tables import FUNCTIONS, Table
 from fpga_ml.numerics import FixedType
 
@@ -21,7 +22,7 @@ def test_every_value_of_a_coarse_or_fine_type(function: str, fraction: int) -> N
     given = FixedType(True, 8, 8 - fraction)
     x = np.arange(-128, 128)[:, None] * 2.0**-fraction
     layers = (Input("x", (), (1,), given), Table("y", ("x",), (1,), RESULT, function, 1024, ENTRY))
-    kernels_equal(layers, [x], 256)
+    kernels_equal(LayerGraph.of(layers, [layers[-1].name]), [x], 256)
 
 
 @pytest.mark.parametrize("low", [-6, -5, 0, 3])

@@ -13,9 +13,11 @@ from ladder import kernels_equal, lowered_equals
 
 import fpga_ml
 from fpga_ml import Config
+from fpga_ml.activations import CURVES, curve
 from fpga_ml.config import LayerConfig
 from fpga_ml.layers.base import Input, Tensor
-from fpga_ml.layers.unary import CURVES, Unary, UnaryTable, curve
+from fpga_ml.layers.graph import LayerGraph
+from fpga_ml.layers.unary import Unary, UnaryTable
 from fpga_ml.numerics import FixedType, Overflow, Rounding
 from fpga_ml.passes.choose_table import MOST_ENTRIES, choose, luts
 
@@ -123,7 +125,7 @@ def test_the_lowered_kernel_is_the_layer(name: str, given: str, result: str) -> 
     x = np.random.default_rng(3).uniform(max(t.min, -12), min(t.max, 12), (300, 1))
     x[:4, 0] = t.min, t.max, 0.0, t.lsb
     table = choose(curve(name), t, r, (-8.0, 6.0))
-    kernels_equal((Input("x", (), (1,), t), Unary("y", ("x",), (1,), r, table)), [x], 300)
+    kernels_equal(LayerGraph.of((Input("x", (), (1,), t), Unary("y", ("x",), (1,), r, table)), ["y"]), [x], 300)
 
 
 def test_a_wrong_entry_is_seen() -> None:
@@ -161,11 +163,11 @@ def test_all_roads_read_the_same_tables(arch: str, bits: tuple[int, ...], tmp_pa
     project = fpga_ml.compile(model, data=x, config=config, output=tmp_path / "p")
     assert project.agrees
     assert set(project.report["stages"].values()) - {"ran"} == {"not asked for (--until cosim)"}
-    tables = [layer for layer in project.layers if isinstance(layer, Unary)]
+    tables = [layer for layer in project.graph.layers if isinstance(layer, Unary)]
     assert len(tables) == len(model.outputs)
     assert all(t.table.cost <= 0.5 for t in tables)
-    types = {layer.name: layer.result for layer in project.layers}
-    for head, want, got in zip(project.heads, project.outputs["quantised"], project.outputs["csim"], strict=True):
+    types = {layer.name: layer.result for layer in project.graph.layers}
+    for head, want, got in zip(project.graph.outputs, project.outputs["quantised"], project.outputs["csim"], strict=True):
         assert np.abs(want - got).max() <= types[head].lsb, head
     lowered_equals(project, list(project.x))
     assert project.report["notes"] == []

@@ -14,12 +14,12 @@ from keras import layers as L
 from zoo import quick
 
 import fpga_ml
-from fpga_ml import pipeline
 from fpga_ml.cli import main
-from fpga_ml.config import Config
+from fpga_ml.config import Arch, Config
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.lowering import size
 from fpga_ml.lowering.size import size_of
+from fpga_ml.rtl.architecture import Parallel
 
 
 def net(*layers: Any, shape: tuple[int, ...]) -> Any:
@@ -42,8 +42,9 @@ def test_the_estimate_is_within_three(name: str, tmp_path: Path) -> None:
     model = make()
     x = np.random.default_rng(0).normal(size=(50, *model.input_shape[1:]))
     project = fpga_ml.compile(model, data=x, config=quick(bits=8, until="rtl", **settings), output=tmp_path / "p")
-    found = size_of(project.layers, settings.get("arch", "parallel"), settings.get("interval_cycles"), simulated=False)
     assert project.bench is not None
+    arch = Arch(settings.get("arch", "parallel"))
+    found = size_of(project.bench.graph, arch, settings.get("interval_cycles"), simulated=False)
     assert 1 / 3 < found.luts / project.bench.rtl.area.luts < 3
 
 
@@ -75,7 +76,7 @@ def test_what_had_finished_is_kept_where_there_was_nothing(
     if before:
         fpga_ml.compile(make(), config=quick(until="convert"), **build)
     old = (tmp_path / "p" / "report.json").read_text() if before else ""
-    monkeypatch.setattr(pipeline, "emit", failing)
+    monkeypatch.setattr(Parallel, "emit", failing)
     with pytest.raises(KeyboardInterrupt):
         fpga_ml.compile(make(), config=quick(until="rtl"), **build)
     assert [p.name for p in tmp_path.iterdir()] == ["p"]

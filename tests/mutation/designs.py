@@ -67,8 +67,8 @@ def _compiled(name: str, folder: Path) -> Design:
     assert project.agrees
     bench = project.bench
     assert bench is not None
-    x = raw_inputs(project.layers, [a[: default_vectors(bench.rtl)] for a in project.x])
-    vectors = proof_vectors(bench, x, lambda raw: emulate_outputs(bench.layers, raw, bench.heads))
+    x = raw_inputs(bench.graph, [a[: default_vectors(bench.rtl)] for a in project.x])
+    vectors = proof_vectors(bench, x, lambda raw: emulate_outputs(bench.graph, raw))
     return Design(name, project.folder.resolve(), bench, vectors)
 
 

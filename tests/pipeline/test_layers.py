@@ -145,7 +145,7 @@ def _prove(model: Any, x: list[np.ndarray], tmp_path: Path, vectors: int, config
     assert [run["simulator"] for run in report["cosim"]] == ["verilator", "icarus"]
     for run in report["cosim"]:
         assert run["passed"], run["texts"]
-        assert run["vectors"] > vectors + len(corners(project.layers)[0]) or run["not_asked"]
+        assert run["vectors"] > vectors + len(corners(project.graph)[0]) or run["not_asked"]
     csim: dict[str, Any] = report["csim"]
     return csim
 

@@ -22,7 +22,7 @@ from numpy.testing import assert_equal
 
 import fpga_ml
 from fpga_ml.bridge.mended import mended
-from fpga_ml.bridge.read_graph import read_layers
+from fpga_ml.bridge.read_graph import read_graph
 from fpga_ml.config import Config, LayerConfig
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.load import load
@@ -177,12 +177,12 @@ def test_two_directions_of_hls4mls_own(name: str, tmp_path: Path) -> None:
             model, hls_config=config, backend="Vitis", output_dir=str(tmp_path / "p"), allow_da_fallback=False
         )
         graph.compile()
-    layers = read_layers(graph)
-    assert [type(layer).__name__ for layer in layers] == ["Input", "Bidirectional"]
-    (found,) = emulate(layers, [x], [layers[-1].name])
+    read = read_graph(graph)
+    assert [type(layer).__name__ for layer in read.layers] == ["Input", "Bidirectional"]
+    (found,) = emulate(read, [x])
     assert_equal(found.reshape(len(x), -1), graph.predict(np.ascontiguousarray(x)).reshape(len(x), -1))
     assert 0 < np.abs(found - np.asarray(model(x))).max() < 0.1
-    kernels_equal(layers, [x])
+    kernels_equal(read, [x])
 
 
 def with_heads() -> Any:

@@ -76,7 +76,7 @@ def test_gates(name: str, arch: str, tmp_path: Path) -> None:
     assert project.agrees
     assert project.report["stages"]["cosim"] == "ran"
     lowered_equals(project, list(project.x))
-    cell = next(layer.cell for layer in project.layers if isinstance(layer, Recurrent))
+    cell = next(layer.cell for layer in project.graph.layers if isinstance(layer, Recurrent))
     tables = [k for k in (cell.activation, getattr(cell, "gate", None)) if k is not None]
     assert all(isinstance(k, Unary) and k.table.cost <= 0.5 for k in tables)
     far = np.abs(project.outputs["quantised"][0] - project.outputs["csim"][0]).max()

@@ -15,11 +15,13 @@ from zoo import ZOO, samples
 import fpga_ml
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.layers.base import Layer
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Linear
 from fpga_ml.numerics import Rounding
 from fpga_ml.report import document
 from fpga_ml.report.summary import show
-from fpga_ml.rtl.build import Rtl, build_rtl
+from fpga_ml.rtl.architecture import PARALLEL, Rtl
 from fpga_ml.simulate.cosim import Vectors, cosim
 from fpga_ml.simulate.emulate import emulate_outputs
 from fpga_ml.simulate.foreign import Foreign
@@ -80,39 +82,40 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> fpga_ml.Project:
     return fpga_ml.compile(model, data=samples(model), config=config, output=tmp_path_factory.mktemp("rtl") / "p")
 
 
-def _ports(project: fpga_ml.Project) -> dict[str, str]:
-    model = project.report["model"]
-    inputs = {port["name"]: port["name"] for port in model["inputs"]}
-    return inputs | {h: port["name"] for h, port in zip(project.heads, model["outputs"], strict=True)}
+def _graph(project: fpga_ml.Project) -> LayerGraph:
+    assert project.graph is not None
+    return project.graph
 
 
 def _texts(project: fpga_ml.Project, rtl: Rtl, folder: Path) -> list[str]:
     """What co-simulation under Verilator says of some RTL, against the right outputs."""
     x = [a[:50] for a in samples(ZOO["skip_6bit"]())]
-    given = raw_inputs(project.layers, x)
-    expected = emulate_outputs(project.layers, given, project.heads)
-    vectors = vectors_of(project.layers, project.heads, _ports(project), given, expected)
+    graph = _graph(project)
+    given = raw_inputs(graph, x)
+    vectors = vectors_of(graph, given, emulate_outputs(graph, given))
     (folder / "rtl").mkdir()
     return cosim(rtl.write(folder / "rtl"), rtl.top, vectors, folder / "sim", "verilator").texts(1000)
 
 
-def _built(project: fpga_ml.Project, layers: object) -> Rtl:
-    return build_rtl(layers, _ports(project), project.heads, "myproject", 5.0)  # type: ignore[arg-type]
+def _built(project: fpga_ml.Project, change: Callable[[Layer], Layer] = lambda layer: layer) -> Rtl:
+    """change: what becomes of each layer before it is lowered."""
+    graph = _graph(project)
+    return PARALLEL.build(graph.with_layers([change(layer) for layer in graph.layers]), 5.0)
 
 
 def test_right_rtl_passes(project: fpga_ml.Project, tmp_path: Path) -> None:
-    assert _texts(project, _built(project, project.layers), tmp_path) == []
+    assert _texts(project, _built(project), tmp_path) == []
 
 
 def test_one_flipped_weight_bit_is_caught(project: fpga_ml.Project, tmp_path: Path) -> None:
-    def flip(layer: object) -> object:
+    def flip(layer: Layer) -> Layer:
         if not isinstance(layer, Linear) or layer.name != "fc2":
             return layer
         weights = layer.weights.copy()
         weights[0, 3, 5] ^= 1
         return replace(layer, weights=weights)
 
-    texts = _texts(project, _built(project, tuple(flip(layer) for layer in project.layers)), tmp_path)
+    texts = _texts(project, _built(project, flip), tmp_path)
     assert texts
     assert "expected" in texts[0]
     assert "got" in texts[0]
@@ -120,17 +123,17 @@ def test_one_flipped_weight_bit_is_caught(project: fpga_ml.Project, tmp_path: Pa
 
 
 def test_one_wrong_rounding_is_caught(project: fpga_ml.Project, tmp_path: Path) -> None:
-    def floor(layer: object) -> object:
-        if getattr(layer, "name", "") != "relu2":
+    def floor(layer: Layer) -> Layer:
+        if layer.name != "relu2":
             return layer
-        return replace(layer, result=replace(layer.result, rounding=Rounding.TRN))  # type: ignore[attr-defined,type-var]
+        return replace(layer, result=replace(layer.result, rounding=Rounding.TRN))
 
-    assert _texts(project, _built(project, tuple(floor(layer) for layer in project.layers)), tmp_path)
+    assert _texts(project, _built(project, floor), tmp_path)
 
 
 def test_one_dropped_register_is_caught(project: fpga_ml.Project, tmp_path: Path) -> None:
     """One element of a layer comes a cycle early: back-to-back vectors mix."""
-    rtl = _built(project, project.layers)
+    rtl = _built(project)
     name, text = next((n, t) for n, t in rtl.files.items() if "fc2" in n)
     lines = text.splitlines(keepends=True)
     row = next(i for i, line in enumerate(lines) if "<=" in line)
@@ -142,14 +145,11 @@ def test_one_dropped_register_is_caught(project: fpga_ml.Project, tmp_path: Path
 
 
 def test_rtl_is_the_same_every_time(project: fpga_ml.Project) -> None:
-    assert _built(project, project.layers).files == _built(project, project.layers).files
+    assert _built(project).files == _built(project).files
 
 
 def test_a_faster_clock_takes_more_cycles(project: fpga_ml.Project) -> None:
-    cycles = [
-        build_rtl(project.layers, _ports(project), project.heads, "myproject", clock).latency_cycles
-        for clock in (20.0, 5.0, 2.5)
-    ]
+    cycles = [PARALLEL.build(_graph(project), clock).latency_cycles for clock in (20.0, 5.0, 2.5)]
     assert cycles == sorted(cycles)
     assert cycles[0] < cycles[-1]
 
@@ -196,7 +196,7 @@ def wrapper(rtl: Rtl, folder: Path, given: str, output: str) -> None:
 
 def test_a_top_with_other_names(project: fpga_ml.Project, tmp_path: Path) -> None:
     """It is bound by its numbers, and the report tells which port is which."""
-    rtl, model = _built(project, project.layers), ZOO["skip_6bit"]()
+    rtl, model = _built(project), ZOO["skip_6bit"]()
     (output,), (given,) = ([p["name"] for p in project.report["model"][side]] for side in ("outputs", "inputs"))
     folder = tmp_path / "verilog"
     folder.mkdir()
@@ -232,7 +232,7 @@ def test_other_verilog_in_place_of_ours(project: fpga_ml.Project, tmp_path: Path
     model = ZOO["skip_6bit"]()
     folder = tmp_path / "verilog"
     folder.mkdir()
-    _built(project, project.layers).write(folder)
+    _built(project).write(folder)
 
     def passed(name: str) -> list[bool]:
         """As the build says, and for more samples; our own RTL is in the project all the same."""

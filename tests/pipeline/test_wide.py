@@ -84,11 +84,11 @@ def test_every_bit_of_a_wide_output(arch: str, steps: int, tmp_path: Path) -> No
     assert project.report["emulator"]["mismatches"] == 0
     assert run["passed"], run["texts"]
     assert run["vectors"] > SAMPLES + 7
-    known = {layer.name: layer.result for layer in project.layers}
-    raw = raw_inputs(project.layers, [x])
+    known = {layer.name: layer.result for layer in project.graph.layers}
+    raw = raw_inputs(project.graph, [x])
     want = exact(model, raw[0], known["x"])
     assert project.simulator is not None
-    for found in (project.simulator.run_raw(raw)[0], emulate_outputs(project.layers, raw, project.heads)[0]):
+    for found in (project.simulator.run_raw(raw)[0], emulate_outputs(project.graph, raw)[0]):
         scale = Fraction(2) ** known["second"].fraction
         assert [v * scale for v in want] == found.reshape(-1).tolist()
     check_testbench(project.folder, tmp_path / "tb")

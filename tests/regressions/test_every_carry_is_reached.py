@@ -33,8 +33,8 @@ def test_without_a_carry_the_rtl_fails(tmp_path: Path) -> None:
     project = fpga_ml.compile(model, data=random.normal(size=(100, 6)), config=config, output=tmp_path / "p")
     assert project.bench is not None
     bench = replace(project.bench, simulators=("icarus",))
-    x = raw_inputs(project.layers, project.x)
-    vectors = proof_vectors(bench, x, lambda raw: emulate_outputs(bench.layers, raw, bench.heads))
+    x = raw_inputs(bench.graph, project.x)
+    vectors = proof_vectors(bench, x, lambda raw: emulate_outputs(bench.graph, raw))
     file = project.folder / "rtl" / "myproject_relu.sv"
     text = file.read_text()
     carries = [*re.finditer(r" \| v\d+_s\d+_near\[\d+\]", text)]

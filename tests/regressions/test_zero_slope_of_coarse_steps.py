@@ -33,6 +33,6 @@ def test_prelu(until: str, tmp_path: Path) -> None:
     project, differences = built(model, x, config, tmp_path / "p")
     assert (project.report["stages"]["rtl"], differences) == ("ran", "")
     (got,) = project.emulate(x)
-    step = 2.0 ** -project.layers[-1].result.fraction
+    step = 2.0 ** -project.graph.layers[-1].result.fraction
     assert step > 1
     assert_equal(got, np.rint(np.where(x > 0, x, x * SLOPES) / step) * step)

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.schedule.auto import search
+from fpga_ml.schedule.auto import clock_of_least_latency_ns
 
 REGISTER_NS = 1.3
 
@@ -26,7 +26,7 @@ def pipeline(delays_ns: list[float], clock_ns: float) -> int:
     "delays_ns", [[3.0], [2.1, 3.9, 2.2, 0.4, 1.7] * 3, [5.0, 0.5, 5.0, 0.5, 5.0, 0.5, 5.0, 0.5], [0.7] * 90]
 )
 def test_no_clock_answers_sooner(delays_ns: list[float]) -> None:
-    found = search(lambda clock_ns: pipeline(delays_ns, clock_ns))
+    found = clock_of_least_latency_ns(lambda clock_ns: pipeline(delays_ns, clock_ns))
 
     def answer_ns(clock_ns: float) -> float:
         try:
@@ -40,9 +40,9 @@ def test_no_clock_answers_sooner(delays_ns: list[float]) -> None:
 
 def test_cycles_that_do_not_depend_on_the_clock_ask_for_the_fastest() -> None:
     """A stream waits for its pixels."""
-    assert search(lambda clock_ns: 1000 + pipeline([2.0, 3.0], clock_ns)) == 4.3
+    assert clock_of_least_latency_ns(lambda clock_ns: 1000 + pipeline([2.0, 3.0], clock_ns)) == 4.3
 
 
 def test_an_operation_that_is_slower_than_any_clock() -> None:
     with pytest.raises(FpgaMlError, match="too slow"):
-        search(lambda clock_ns: pipeline([30.0], clock_ns))
+        clock_of_least_latency_ns(lambda clock_ns: pipeline([30.0], clock_ns))

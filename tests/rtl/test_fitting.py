@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from zoo import ZOO, samples
 import fpga_ml
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.rtl.build import Rtl, emit, lower
+from fpga_ml.rtl.architecture import STREAM, Rtl
 from fpga_ml.schedule.fitting import Budget, fitting
 
 
@@ -21,8 +22,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> fpga_ml.Project:
 
 
 def made(project: fpga_ml.Project, interval: int) -> Rtl:
-    ports = {layer.name: layer.name for layer in project.layers}
-    return emit(lower(project.layers, ports, project.heads, "fit", "stream", interval), 5.0, "stream")
+    assert project.graph is not None
+    return STREAM.emit(STREAM.lower(project.graph, interval), 5.0)
 
 
 def test_more_cycles_take_fewer_multipliers(project: fpga_ml.Project) -> None:
@@ -35,13 +36,9 @@ def test_more_cycles_take_fewer_multipliers(project: fpga_ml.Project) -> None:
 
 @pytest.mark.parametrize("multipliers", [10, 18, 30])
 def test_the_shortest_interval_that_fits(project: fpga_ml.Project, multipliers: int) -> None:
-    ports = {layer.name: layer.name for layer in project.layers}
-
-    def ask(interval: int) -> object:
-        return lower(project.layers, ports, project.heads, "fit", "stream", interval)
-
+    assert project.graph is not None
     budget = Budget(luts=5000, multipliers=multipliers)
-    found = emit(fitting(ask, 90, budget), 5.0, "stream")  # type: ignore[arg-type]
+    found = STREAM.emit(fitting(partial(STREAM.lower, project.graph), 90, budget), 5.0)
     assert budget.holds(found.area)
     faster = [made(project, n) for n in range(90, int(found.interval_cycles * 0.9), 40)]
     assert not any(budget.holds(b.area) for b in faster)
@@ -53,6 +50,6 @@ def test_what_never_fits(project: fpga_ml.Project, tmp_path: Path) -> None:
     with pytest.raises(FpgaMlError, match="the network needs about "):
         fpga_ml.compile(model, data=samples(model, 60), config=config, output=tmp_path / "p")
     assert not (tmp_path / "p").exists()
-    ports = {layer.name: layer.name for layer in project.layers}
+    assert project.graph is not None
     with pytest.raises(FpgaMlError, match="cannot pass in 50 cycles"):
-        lower(project.layers, ports, project.heads, "fit", "stream", 50)
+        STREAM.lower(project.graph, 50)

@@ -14,6 +14,7 @@ from numpy.testing import assert_equal
 
 from fpga_ml.ir.network import Fold
 from fpga_ml.layers.base import Input
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Linear
 from fpga_ml.lowering import parallel
 from fpga_ml.numerics import FixedType
@@ -24,7 +25,6 @@ from .designs import SIMULATORS, run
 
 X, Y = FixedType.parse("ap_fixed<6,3>"), FixedType.parse("ap_fixed<9,5,AP_RND_CONV,AP_SAT>")
 ACCUM = FixedType.parse("ap_fixed<20,12>")
-PORTS = {"x": "x", "y": "y"}
 
 
 def dense(inputs: int, outputs: int, reuse: int, **changes: Any) -> tuple[Input, Linear]:
@@ -84,12 +84,12 @@ def stimuli(layer: Input) -> np.ndarray:
 @pytest.mark.parametrize("name", CASES)
 def test_network_computes_the_layer(name: str) -> None:
     (inputs, layer), rounds = CASES[name]
-    network = parallel((inputs, layer), PORTS, ["y"], "net")
+    network = parallel(LayerGraph.of((inputs, layer), ["y"], "net"))
     assert [p.rounds for p in network.processes if isinstance(p, Fold)] == [rounds]
     assert network.interval_cycles == rounds
     x = stimuli(inputs)
     assert_equal(network.evaluate({"x": x[:, None]})["y"][:, 0], reference(layer, x))
-    assert_equal(parallel((inputs, layer), PORTS, ["y"], "net").text(), network.text())
+    assert_equal(parallel(LayerGraph.of((inputs, layer), ["y"], "net")).text(), network.text())
 
 
 FAST = ("dense_uneven", "dense_of_many_rounds", "conv_2_together")
@@ -99,7 +99,7 @@ FAST = ("dense_uneven", "dense_of_many_rounds", "conv_2_together")
 @pytest.mark.parametrize("name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in CASES])
 def test_rtl_computes_the_layer(name: str, simulator: Any, tmp_path: Path) -> None:
     (inputs, layer), rounds = CASES[name]
-    rtl = emit_network(parallel((inputs, layer), PORTS, ["y"], "net"), 4.0)
+    rtl = emit_network(parallel(LayerGraph.of((inputs, layer), ["y"], "net")), 4.0)
     x = stimuli(inputs)
     y = reference(layer, x).reshape(-1, *layer.shape)
     vectors = Vectors(
@@ -116,7 +116,7 @@ def test_long_waits_take_a_counter_and_a_register(simulator: Any, tmp_path: Path
     too: a register a cycle would be a hundred valid bits, and fifty of that result."""
     inputs, first = dense(40, 50, 40)
     second = dataclasses.replace(dense(50, 3, 50)[1], name="z", reads=("y",))
-    network = parallel((inputs, first, second), {"x": "x", "y": "y", "z": "z"}, ["y", "z"], "net")
+    network = parallel(LayerGraph.of((inputs, first, second), ["y", "z"], "net"))
     assert [p.rounds for p in network.processes if isinstance(p, Fold)] == [40, 50]
     rtl = emit_network(network, 4.0)
     (segment,) = (text for name, text in rtl.files.items() if name == "net_pipeline.sv")
@@ -137,11 +137,11 @@ def test_long_waits_take_a_counter_and_a_register(simulator: Any, tmp_path: Path
 def test_verilator_has_no_warning(tmp_path: Path) -> None:
     for name in ("dense_by_outputs_too", "dense_of_many_rounds", "conv_2_together"):
         (inputs, layer), _ = CASES[name]
-        lint(emit_network(parallel((inputs, layer), PORTS, ["y"], "net"), 4.0), tmp_path)
+        lint(emit_network(parallel(LayerGraph.of((inputs, layer), ["y"], "net")), 4.0), tmp_path)
 
 
 def test_sums_whose_order_matters_are_not_shared() -> None:
     inputs, layer = dense(6, 2, 3, accum=FixedType.parse("ap_fixed<8,6,AP_TRN,AP_SAT>"))
-    network = parallel((inputs, layer), PORTS, ["y"], "net")
+    network = parallel(LayerGraph.of((inputs, layer), ["y"], "net"))
     assert not any(isinstance(p, Fold) for p in network.processes)
     assert network.interval_cycles == 1

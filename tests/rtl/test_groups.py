@@ -15,6 +15,7 @@ from numpy.testing import assert_equal
 from fpga_ml.ir.network import Collect, Network
 from fpga_ml.layers.base import Input
 from fpga_ml.layers.gather import Gather
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.lowering.stream import stream
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.network import emit_stream
@@ -46,7 +47,7 @@ def network(name: str) -> Network:
     shape, move, _ = CASES[name]
     index = move(np.arange(np.prod(shape)).reshape(shape))
     gather = Gather("y", ("x",), index.shape, T, index.ravel())
-    return stream((Input("x", (), shape, T), gather), {"x": "x", "y": "y"}, ["y"], "net")
+    return stream(LayerGraph.of((Input("x", (), shape, T), gather), ["y"]))
 
 
 def images(name: str, frames: int) -> tuple[np.ndarray, np.ndarray]:
@@ -85,5 +86,5 @@ def test_a_transposed_image_is_collected() -> None:
     """Each line of the result has pixels of every line."""
     x = np.arange(24).reshape(3, 4, 2)
     gather = Gather("y", ("x",), (4, 3, 2), T, x.transpose(1, 0, 2).ravel())
-    made = stream((Input("x", (), (3, 4, 2), T), gather), {"x": "x", "y": "y"}, ["y"], "net")
+    made = stream(LayerGraph.of((Input("x", (), (3, 4, 2), T), gather), ["y"]))
     assert [p.name for p in made.processes if isinstance(p, Collect)] == ["y_collect"]

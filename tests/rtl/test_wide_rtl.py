@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from lint import lint
 
-from fpga_ml.layers.base import Input, Layer
+from fpga_ml.config import Arch
+from fpga_ml.layers.base import Input
 from fpga_ml.layers.elementwise import Merge, Relu
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Affine, Linear
 from fpga_ml.layers.pooling import AveragePool
 from fpga_ml.numerics import FixedType, cast_raw
-from fpga_ml.rtl.build import build_rtl
+from fpga_ml.rtl.architecture import ARCHITECTURES, PARALLEL
 from fpga_ml.simulate.cosim import CosimResult
 from fpga_ml.simulate.prove import Bench, random_inputs
 
@@ -30,10 +33,10 @@ SCALE, SHIFT = np.array([-0x7ABCDEF1, 3]), np.array([5, 1 << 31])
 TOKENS = 3
 
 
-def layers() -> list[Layer]:
+def layers(outputs: Sequence[str]) -> LayerGraph:
     """x * y, a pointwise convolution, a normalisation, a relu and its mean: outputs of 128 and 82 bits."""
     shape, two = (TOKENS, 2), np.arange(2 * TOKENS)
-    return [
+    found = [
         Input("x", (), shape, A),
         Input("y", (), shape, B),
         Merge("product", ("x", "y"), shape, PRODUCT, "multiply", (two, two)),
@@ -42,6 +45,7 @@ def layers() -> list[Layer]:
         Relu("relu", ("norm",), shape, POSITIVE),
         AveragePool("mean", ("relu",), (2,), MEAN, two.reshape(TOKENS, 2).T, MEAN),
     ]
+    return LayerGraph.of(found, outputs, "wide")
 
 
 def meaning(given: list[np.ndarray]) -> list[np.ndarray]:
@@ -65,21 +69,21 @@ def meaning(given: list[np.ndarray]) -> list[np.ndarray]:
     return [np.array(norms, object), np.array(means, object)]
 
 
-def simulated(folder: Path, arch: str, heads: list[str], expected: list[int]) -> CosimResult:
-    """expected: which outputs of `meaning` the heads are."""
-    ports = {name: name for name in ("x", "y", *heads)}
-    rtl = build_rtl(layers(), ports, heads, "wide", 5.0, arch=arch)
+def simulated(folder: Path, arch: Arch, outputs: list[str], expected: list[int]) -> CosimResult:
+    """expected: which results of `meaning` the outputs are."""
+    graph = layers(outputs)
+    rtl = ARCHITECTURES[arch].build(graph, 5.0)
     folder.mkdir()
     (folder / "rtl").mkdir()
     rtl.write(folder / "rtl")
     lint(rtl, folder / "rtl")
-    bench = Bench(rtl, layers(), heads, ports, simulators=("icarus",))
-    (found,) = bench.run(folder, random_inputs(layers(), 30), lambda raw: [meaning(raw)[k] for k in expected])
+    bench = Bench(rtl, graph, simulators=("icarus",))
+    (found,) = bench.run(folder, random_inputs(graph, 30), lambda raw: [meaning(raw)[k] for k in expected])
     return found
 
 
-@pytest.mark.parametrize("arch", ["parallel", "stream"])
-def test_every_bit_in_icarus(arch: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("arch", Arch)
+def test_every_bit_in_icarus(arch: Arch, tmp_path: Path) -> None:
     found = simulated(tmp_path / "right", arch, ["norm", "mean"], [0, 1])
     assert found.texts() == []
     assert found.vectors > 30 + 7
@@ -96,8 +100,8 @@ def test_shared_hardware(reuse: int, tmp_path: Path) -> None:
     dense = Linear(
         "dense", ("x",), (2,), result, np.arange(4).reshape(1, 1, 4), weights[None], 28, BIAS, 20, accum, reuse=reuse
     )
-    ports = {"x": "x", "dense": "dense"}
-    rtl = build_rtl([given, dense], ports, ["dense"], "shared", 5.0)
+    graph = LayerGraph.of([given, dense], ["dense"], "shared")
+    rtl = PARALLEL.build(graph, 5.0)
     assert rtl.interval_cycles == reuse
 
     def exact(raw: list[np.ndarray]) -> list[np.ndarray]:
@@ -110,8 +114,8 @@ def test_shared_hardware(reuse: int, tmp_path: Path) -> None:
 
     (tmp_path / "rtl").mkdir()
     rtl.write(tmp_path / "rtl")
-    bench = Bench(rtl, [given, dense], ["dense"], ports, simulators=("icarus",))
-    (found,) = bench.run(tmp_path, random_inputs([given], 30), exact)
+    bench = Bench(rtl, graph, simulators=("icarus",))
+    (found,) = bench.run(tmp_path, random_inputs(graph, 30), exact)
     assert found.texts() == []
 
 

@@ -11,9 +11,10 @@ from fpga_ml.devices import PIPELINED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.layers.base import Input, Layer
 from fpga_ml.layers.elementwise import Relu
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Linear
 from fpga_ml.numerics import FixedType
-from fpga_ml.rtl.build import build_rtl
+from fpga_ml.rtl.architecture import PARALLEL
 from fpga_ml.synthesise.shell import NAME, shell_module
 from fpga_ml.tb.verilog import read_top
 from fpga_ml.toolchain.nextpnr import place_and_route
@@ -89,8 +90,8 @@ def network() -> list[Layer]:
 @pytest.mark.slow
 @pytest.mark.parametrize("clock_ns", [6.0, 10.0])
 def test_the_calibrated_model_tells_the_clock_of_a_network(tmp_path: Path, clock_ns: float) -> None:
-    layers = network()
-    rtl = build_rtl(layers, {"x": "x", "logits": "y"}, ["logits"], "net", clock_ns, PIPELINED["ecp5-85k"])
+    graph = LayerGraph.of(network(), ["logits"], "net", {"logits": "y"})
+    rtl = PARALLEL.build(graph, clock_ns, PIPELINED["ecp5-85k"])
     files = rtl.write(tmp_path)
     (tmp_path / "shell.sv").write_text(shell_module(read_top(files, "net")).text)
     made = netlist([*files, tmp_path / "shell.sv"], "net", "ecp5", 600, tmp_path, shell=NAME)

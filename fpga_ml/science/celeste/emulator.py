@@ -9,31 +9,32 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from fpga_ml.celeste_design import MOMENTS, MONOMIALS, OVERFLOW, VALUE, Design
-from fpga_ml.layers.base import Input, Layer, Tensor
+from fpga_ml.celeste_design import MOMENTS, MONOMIALS, OUTPUTS, OVERFLOW, VALUE, Design
+from fpga_ml.layers.base import Input, Tensor
 from fpga_ml.layers.celeste import Exponents, PatchSums, PixelTerms
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.science.celeste.evaluator import Floats, Patch, Result
+from fpga_ml.simulate.emulate import emulate_raw
 
 COEFFICIENTS, PIXELS = "coefficients", "pixels"
 DARK = np.array([-64.0, 0.0, 0.0, 0.0, 0.0, 0.0])
 """Coefficients of a component without light."""
 
 
-def layers_of(design: Design, patch: tuple[int, int], components: int) -> tuple[Layer, ...]:
+def graph_of(design: Design, patch: tuple[int, int], components: int) -> LayerGraph:
     """The kernel as layers: inputs `coefficients` (K, 6) and `pixels` (rows, columns, 2), count and background; outputs
     `value` (1,), `moments` (K, 6) and `overflow` (1,), the number of pixels in which something was out of its range."""
     rows, columns = patch
-    exponents = Exponents("exponents", (COEFFICIENTS,), (*patch, components), design.exponent(*patch), design)
-    terms = PixelTerms("terms", ("exponents", PIXELS), (*patch, components + 2), design.term, design)
-    return (
+    layers = (
         Input(COEFFICIENTS, (), (components, MONOMIALS), design.coefficient),
         Input(PIXELS, (), (rows, columns, 2), design.rate),
-        exponents,
-        terms,
+        Exponents("exponents", (COEFFICIENTS,), (*patch, components), design.exponent(*patch), design),
+        PixelTerms("terms", ("exponents", PIXELS), (*patch, components + 2), design.term, design),
         PatchSums(VALUE, ("terms",), (1,), design.result(VALUE, *patch), components, 1, False, patch),
         PatchSums(MOMENTS, ("terms",), (components, MONOMIALS), design.result(MOMENTS, *patch), 0, components, True, patch),
         PatchSums(OVERFLOW, ("terms",), (1,), design.result(OVERFLOW, *patch), components + 1, 1, False, patch),
     )
+    return LayerGraph.of(layers, OUTPUTS, "celeste")
 
 
 def inputs_of(coefficients: Floats, patch: Patch) -> dict[str, Floats]:
@@ -64,14 +65,8 @@ class Emulator:
     def raw(self, coefficients: npt.NDArray[np.int64], pixels: npt.NDArray[np.int64]) -> dict[str, Tensor]:
         """Of patches: coefficients (N, K, 6) and pixels (N, rows, columns, 2) raw; every layer's result, (N, elements)."""
         patch = (pixels.shape[1], pixels.shape[2])
-        given = {COEFFICIENTS: coefficients, PIXELS: pixels}
-        known: dict[str, Tensor] = {}
-        for layer in layers_of(self._design, patch, coefficients.shape[1]):
-            if isinstance(layer, Input):
-                known[layer.name] = Tensor(given[layer.name].reshape(len(pixels), -1), layer.result)
-            else:
-                known[layer.name] = layer.evaluate(*(known[name] for name in layer.reads))
-        return known
+        graph = graph_of(self._design, patch, coefficients.shape[1])
+        return emulate_raw(graph, {COEFFICIENTS: coefficients, PIXELS: pixels})
 
     def __call__(self, coefficients: Floats, patch: Patch) -> Result:
         given = inputs_of(coefficients, patch)

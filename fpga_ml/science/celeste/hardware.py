@@ -11,8 +11,8 @@ import numpy as np
 
 from fpga_ml.celeste_design import OUTPUTS, Design
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.rtl.build import Rtl, emit, lower
-from fpga_ml.science.celeste.emulator import COEFFICIENTS, DARK, PIXELS, Emulator, inputs_of, layers_of, result_of
+from fpga_ml.rtl.architecture import STREAM, Rtl
+from fpga_ml.science.celeste.emulator import COEFFICIENTS, DARK, PIXELS, Emulator, graph_of, inputs_of, result_of
 from fpga_ml.science.celeste.evaluator import Floats, Patch, Result
 from fpga_ml.simulate.cosim import Simulator, cosim
 from fpga_ml.simulate.prove import vectors_of
@@ -68,17 +68,14 @@ class Simulated:
 
     @cached_property
     def rtl(self) -> Rtl:
-        layers = layers_of(self.design, self.patch, self.components)
-        network = lower(layers, {name: name for name in (COEFFICIENTS, PIXELS, *OUTPUTS)}, OUTPUTS, "celeste", "stream")
-        return emit(network, self.clock_ns, "stream")
+        return STREAM.build(graph_of(self.design, self.patch, self.components), self.clock_ns)
 
     def __call__(self, coefficients: Floats, patch: Patch) -> Result:
         given = inputs_of(filled_up(coefficients, self.components), patch)
         raw = [t.raw(given[name])[None] for name, t in ((COEFFICIENTS, self.design.coefficient), (PIXELS, self.design.rate))]
         known = Emulator(self.design).raw(raw[0], raw[1])
-        layers = layers_of(self.design, self.patch, self.components)
-        ports = {name: name for name in (COEFFICIENTS, PIXELS, *OUTPUTS)}
-        vectors = vectors_of(layers, OUTPUTS, ports, raw, [known[name].raw for name in OUTPUTS])
+        graph = graph_of(self.design, self.patch, self.components)
+        vectors = vectors_of(graph, raw, [known[name].raw for name in OUTPUTS])
         self.folder.mkdir(parents=True, exist_ok=True)
         files = self.rtl.write(self.folder)
         patience = 4 * (self.rtl.latency_cycles + self.rtl.interval_cycles) + 1000

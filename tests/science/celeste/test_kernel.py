@@ -15,7 +15,7 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Wire, verify
 from fpga_ml.layers.base import Layer, Tensor
 from fpga_ml.lowering.parallel import lowered
-from fpga_ml.science.celeste.emulator import Emulator, layers_of
+from fpga_ml.science.celeste.emulator import Emulator, graph_of
 from fpga_ml.science.celeste.evaluator import Float64, Floats
 
 from .scenes import codes, galaxy, near, patch, star
@@ -71,7 +71,7 @@ def reference(d: Design, exponents: list[Fraction], count: Fraction, background:
 
 
 def terms_of(name: str, components: int) -> dict[str, Layer]:
-    return {layer.name: layer for layer in layers_of(DESIGNS[name], (1, 1), components)}
+    return {layer.name: layer for layer in graph_of(DESIGNS[name], (1, 1), components).layers}
 
 
 def pixels_at_random(d: Design, components: int, n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,8 +10,8 @@ from lint import lint
 from numpy.testing import assert_equal
 
 from fpga_ml.celeste_design import MOMENTS, OVERFLOW, PRESETS, VALUE, Design
-from fpga_ml.rtl.build import Rtl, emit, lower
-from fpga_ml.science.celeste.emulator import COEFFICIENTS, PIXELS, Emulator, layers_of
+from fpga_ml.rtl.architecture import PARALLEL, STREAM, Rtl
+from fpga_ml.science.celeste.emulator import COEFFICIENTS, PIXELS, Emulator, graph_of
 from fpga_ml.simulate.emulate import emulate_outputs
 from fpga_ml.simulate.prove import prove, vectors_of
 
@@ -19,17 +19,15 @@ from .scenes import codes
 from .test_kernel import COARSE
 
 HEADS = (VALUE, MOMENTS, OVERFLOW)
-PORTS = {name: name for name in (COEFFICIENTS, PIXELS, *HEADS)}
 
 
 def built(design: Design, shape: tuple[int, int], components: int) -> Rtl:
-    return emit(lower(layers_of(design, shape, components), PORTS, HEADS, "celeste", "stream"), 5.0, "stream")
+    return STREAM.build(graph_of(design, shape, components), 5.0)
 
 
 @pytest.mark.parametrize("shape", [(4, 5), (3, 2)])
 def test_network_equals_layers(shape: tuple[int, int]) -> None:
-    layers = layers_of(COARSE, shape, 3)
-    network = lower(layers, PORTS, HEADS, "celeste", "stream")
+    network = STREAM.lower(graph_of(COARSE, shape, 3))
     coefficients, pixels = codes(COARSE, shape, 3, 50)
     found = network.evaluate({COEFFICIENTS: coefficients, PIXELS: pixels.reshape(50, -1, 2)})
     want = Emulator(COARSE).raw(coefficients, pixels)
@@ -40,8 +38,7 @@ def test_network_equals_layers(shape: tuple[int, int]) -> None:
 
 def test_parallel_kernels_equal_layers() -> None:
     """The whole patch at once, without any adding up along rows."""
-    layers = layers_of(COARSE, (2, 3), 2)
-    network = lower(layers, PORTS, HEADS, "celeste", "parallel")
+    network = PARALLEL.lower(graph_of(COARSE, (2, 3), 2))
     coefficients, pixels = codes(COARSE, (2, 3), 2, 50)
     found = network.evaluate({COEFFICIENTS: coefficients.reshape(50, 1, -1), PIXELS: pixels.reshape(50, 1, -1)})
     for name in HEADS:
@@ -50,11 +47,9 @@ def test_parallel_kernels_equal_layers() -> None:
 
 def test_simulators_agree(tmp_path: Path) -> None:
     shape, components = (3, 4), 3
-    layers, rtl = layers_of(COARSE, shape, components), built(COARSE, shape, components)
+    graph, rtl = graph_of(COARSE, shape, components), built(COARSE, shape, components)
     coefficients, pixels = codes(COARSE, shape, components, 40)
-    vectors = vectors_of(
-        layers, HEADS, PORTS, [coefficients, pixels], emulate_outputs(layers, [coefficients, pixels], HEADS)
-    )
+    vectors = vectors_of(graph, [coefficients, pixels], emulate_outputs(graph, [coefficients, pixels]))
     (tmp_path / "lint").mkdir()
     lint(rtl, tmp_path / "lint")
     for run in prove(rtl.write(tmp_path), rtl, vectors, tmp_path, 1):
@@ -64,7 +59,7 @@ def test_simulators_agree(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_hold_the_sums_of_a_whole_patch(name: str) -> None:
-    network = lower(layers_of(Design.of(name), (51, 51), 30), PORTS, HEADS, "celeste", "stream")
+    network = STREAM.lower(graph_of(Design.of(name), (51, 51), 30))
     assert max(t.width for channel in network.channels.values() for t in channel.types) <= 64
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -10,12 +11,14 @@ from numpy.testing import assert_array_equal
 
 from fpga_ml.layers.base import Input, Layer, Tensor
 from fpga_ml.layers.elementwise import Relu
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Linear
+from fpga_ml.layers.pooled import PooledLinear
 from fpga_ml.layers.pooling import MaxPool
 from fpga_ml.numerics import FixedType, Overflow, Rounding, cast_raw
-from fpga_ml.numerics.cast import rises
+from fpga_ml.numerics.cast import is_monotonic
+from fpga_ml.passes.fuse_pooling import fuse_pooling
 from fpga_ml.simulate.emulate import emulate
-from fpga_ml.simulate.fuse import PooledLinear, fused
 
 HEIGHT, WIDTH, CHANNELS, WINDOW, FILTERS = 7, 9, 2, 2, 3
 ROWS, COLUMNS = HEIGHT - WINDOW + 1, WIDTH - WINDOW + 1  # 6, 8
@@ -63,6 +66,11 @@ def network(types: tuple[str, str, str, int | None, bool], area: tuple[int, int]
     )
 
 
+def names(layers: Sequence[Layer], *outputs: str) -> list[str]:
+    """Of the layers after the pass."""
+    return [layer.name for layer in fuse_pooling(LayerGraph.of(layers, outputs)).layers]
+
+
 def loop(layers: tuple[Input, Linear, Relu, MaxPool], sample: list[int]) -> list[int]:
     """One sample's pooled values: every sum, relu and assignment in the order of the layers."""
     _, linear, relu, pool = layers
@@ -88,40 +96,39 @@ def test_equals_the_loop(types: tuple[str, str, str, int | None, bool], area: tu
     layers = network(types, area)
     raw = np.random.default_rng(8).integers(DATA.min_raw, DATA.max_raw, (4, layers[0].size), endpoint=True)
     raw[0], raw[1] = DATA.min_raw, DATA.max_raw
-    (found,) = emulate(layers, [DATA.real(raw).reshape(4, *layers[0].shape)], ["pool"])
+    (found,) = emulate(LayerGraph.of(layers, ["pool"]), [DATA.real(raw).reshape(4, *layers[0].shape)])
     pool = layers[3]
     want = pool.result.real(np.array([loop(layers, row) for row in raw.tolist()]))
     assert_array_equal(found.reshape(4, -1), want)
     tiled = ROWS % area[0] == 0 and COLUMNS % area[1] == 0
-    steps = fused(layers, ["pool"])
-    assert [step.name for step in steps] == (["x", "pool"] if tiled else ["x", "linear", "relu", "pool"])
+    assert names(layers, "pool") == (["x", "pool"] if tiled else ["x", "linear", "relu", "pool"])
 
 
 @pytest.mark.parametrize("types", TYPES.values(), ids=TYPES)
 def test_the_largest_sums_are_taken_first_only_where_order_is_kept(types: tuple[str, str, str, int | None, bool]) -> None:
     layers = network(types, (2, 1))
-    (step,) = (s for s in fused(layers, ["pool"]) if isinstance(s, PooledLinear))
+    (step,) = (s for s in fuse_pooling(LayerGraph.of(layers, ["pool"])).layers if isinstance(s, PooledLinear))
     raw = np.zeros((2, layers[0].size), np.int64)
-    short = step.relu.rises(step.linear.result) and step.linear.largest(Tensor(raw, DATA), 2, 1) is not None
+    short = step.relu.is_monotonic(step.linear.result) and step.linear.largest(Tensor(raw, DATA), 2, 1) is not None
     assert short == types[-1]
 
 
 @pytest.mark.parametrize("kept", ["linear", "relu"])
 def test_what_is_asked_for_is_not_fused_away(kept: str) -> None:
     layers: tuple[Layer, ...] = network(TYPES["usual"], (2, 1))
-    assert [step.name for step in fused(layers, ["pool", kept])] == ["x", "linear", "relu", "pool"]
+    assert names(layers, "pool", kept) == ["x", "linear", "relu", "pool"]
     second = Relu("second", (kept,), layers[1].shape, layers[2].result)
-    assert len(fused([*layers, second], ["pool", "second"])) == 5
+    assert len(names([*layers, second], "pool", "second")) == 5
 
 
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize("overflow", Overflow)
-def test_rises(rounding: Rounding, overflow: Overflow) -> None:
+def test_is_monotonic(rounding: Rounding, overflow: Overflow) -> None:
     """Claimed only of assignments that keep the order of every value between the ends, and always of those that saturate."""
     for signed, width, integer, fraction in itertools.product((False, True), (1, 3, 5), (-1, 2, 4), (0, 2, 5)):
         target = FixedType(signed, width, integer, rounding, overflow)
         for low, high in ((-40, 40), (0, 40), (-3, 3), (0, 7), (-70, -1)):
             values = [cast_raw(v, fraction, target) for v in range(low, high + 1)]
             kept = values == sorted(values)
-            assert kept or not rises(low, high, fraction, target), target
-            assert rises(low, high, fraction, target) or overflow in (Overflow.WRAP, Overflow.SAT_ZERO)
+            assert kept or not is_monotonic(low, high, fraction, target), target
+            assert is_monotonic(low, high, fraction, target) or overflow in (Overflow.WRAP, Overflow.SAT_ZERO)

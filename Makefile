@@ -8,6 +8,7 @@ STAMP := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL := 3
 export TF_ENABLE_ONEDNN_OPTS := 0
 export CUDA_VISIBLE_DEVICES :=
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test test-all lint bench tables clean system system-tests
 
@@ -15,10 +16,10 @@ demo: $(STAMP)
 	$(BIN)/fpga-ml demo
 
 test: $(STAMP) system-tests
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
+	FPGA_ML_CXXFLAGS=-O1 $(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
 
 test-all: $(STAMP) system-tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	EVERY_SIMULATOR=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

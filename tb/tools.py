@@ -107,6 +107,7 @@ def cocotb_environment(libpython: str | None) -> dict[str, str]:
         "PYTHONPATH": python_path(),
         "TOPLEVEL_LANG": "verilog",
         "COCOTB_ANSI_OUTPUT": "0",
+        "COCOTB_REWRITE_ASSERTION_FILES": "",  # it would load pytest with all of its plugins
     }
 
 

@@ -18,6 +18,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before slow ones are left out
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Those of slow.txt are slow. A name that no test has any more is an error where the whole suite is collected."""
+    names = {line for line in (ROOT / "tests" / "slow.txt").read_text().splitlines() if line and not line.startswith("#")}
+    found = {item.nodeid.removeprefix("tests/") for item in items}
+    for item in items:
+        if item.nodeid.removeprefix("tests/") in names:
+            item.add_marker("slow")
+    if config.args == [str(ROOT / "tests")] or config.args == ["tests"]:
+        assert names <= found, f"tests/slow.txt: no such tests: {sorted(names - found)}"
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     return ROOT

@@ -6,12 +6,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from zoo import ZOO, samples
 
+from fpga_ml.cli import main
 from fpga_ml.report.document import read, schema
 
 
@@ -100,6 +103,15 @@ def test_report_of_no_project(tmp_path: Path) -> None:
     assert "the report is of version 99" in run("report", tmp_path).stderr
 
 
+def test_demo_is_the_jets_of_the_checkout(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole of it is the test below."""
+    asked: list[Any] = []
+    monkeypatch.setattr("fpga_ml.cli._build", lambda *given, **settings: asked.append((given, settings["output"])))
+    assert CliRunner().invoke(main, ["demo", "-o", str(tmp_path / "p")]).exit_code == 0
+    assert asked == [((repository / "models" / "jet_cnn",), tmp_path / "p")]
+
+
+@pytest.mark.slow
 def test_demo_shows_the_jets(repository: Path, tmp_path: Path) -> None:
     done = run("demo", "-o", tmp_path / "p", cwd=repository)
     assert done.returncode == 0, done.stderr

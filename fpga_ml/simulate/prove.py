@@ -46,7 +46,7 @@ SIMULATORS: tuple[Simulator, ...] = ("verilator", "icarus")
 _OWN = 64  # vectors over the inputs' types
 _REACHING = 512  # that meet inner edges
 _OWN_CYCLES = 10_000  # of each kind, at most, but for four
-_MOST_LUT_CYCLES = {"verilator": 10_000_000_000, "icarus": 100_000_000}  # in a mode: about 20 s
+_MOST_LUT_CYCLES = {"verilator": 4_000_000_000, "icarus": 40_000_000}  # in a mode: about 8 s
 _LEAST_FRAMES = 6
 
 
@@ -194,7 +194,7 @@ def _share(vectors: Vectors, rtl: Rtl, simulator: Simulator) -> Vectors:
 
 
 def most_frames(rtl: Rtl, simulator: Simulator) -> int:
-    """How many frames a simulator takes some 20 s for, a mode: the time grows with cycles and with LUTs."""
+    """How many frames a simulator takes some 8 s for, a mode: the time grows with cycles and with LUTs."""
     work = rtl.interval_cycles * max(1, rtl.area.luts)
     return max(_LEAST_FRAMES, _MOST_LUT_CYCLES[simulator] // work)
 

@@ -81,6 +81,11 @@ def compiler_version(cxx: str) -> str:
     return "\n".join([cxx, said, platform.machine(), *platform.libc_ver()])
 
 
+def precompiles(cxx: str) -> bool:
+    """Whether headers can be compiled ahead as g++ does it; clang has other rules."""
+    return "Free Software Foundation" in compiler_version(cxx)
+
+
 def find_all() -> list[Found]:
     return [_find(tool) for tool in TOOLS]
 

@@ -2,7 +2,7 @@
 
 It is called without its Perl script and make, so that neither need be installed; besides, the makefile of the PyPI wheel
 names the compiler of the machine that built the wheel. Two choices make the build fast: only the top's ports are public, and
-the run-time library is compiled once a machine, not once a design. Measured on 6,000 adders of 12 bits (some 70k LUTs by
+the run-time library and its headers are compiled once a machine, not once a design. Measured on 6,000 adders of 12 bits (some 70k LUTs by
 estimate), in one file at -O1: 6 s of g++, where `--public-flat-rw`, which makes every signal public, had not ended after 150
 s.
 """
@@ -19,14 +19,16 @@ from pathlib import Path
 from fpga_ml.tb import tools
 from fpga_ml.tb.tools import LINT, VERILATE, Verilator, linking, public
 from fpga_ml.tb.tools import find_verilator as find
+from fpga_ml.toolchain import cache
 from fpga_ml.toolchain.cache import made_once
-from fpga_ml.toolchain.find import compiler, compiler_version
+from fpga_ml.toolchain.find import compiler, compiler_version, precompiles
 from fpga_ml.toolchain.links import linked, plain_folder
 from fpga_ml.toolchain.run import Command, run, run_all
 
 __all__ = ["Verilator", "build", "check", "command", "find"]
 _PROGRAM = "design"
 _UNIT_BYTES = 400_000
+_HEADERS = ("verilated.h", "verilated_vpi.h", "verilated_sym_props.h", "verilated_syms.h")
 
 
 def build(
@@ -82,8 +84,11 @@ def _run(tool: Verilator, arguments: Sequence[str], *, folder: Path, what: str) 
 def _compile(tool: Verilator, units: Mapping[str, str], cpp: Path, libraries: Path, program: Path, what: str) -> None:
     """The units, {file in `cpp`: optimisation level}, with the run-time library into `program`."""
     cxx, do = compiler(), "see the compiler's message"
+    for level in {*units.values()} if cache.find() and precompiles(cxx) else ():
+        _precompile(tool, cxx, level, cpp)
     compile_each = [
-        Command([cxx, level, "-I.", *tool.flags, "-c", unit, "-o", f"{unit}.o"], cpp) for unit, level in units.items()
+        Command([cxx, level, "-I.", *tool.flags, *_before(level, cpp), "-c", unit, "-o", f"{unit}.o"], cpp)
+        for unit, level in units.items()
     ]
     run_all(compile_each, what=what, do=do)
     made_once(cpp / "runtime.o", "verilated", lambda: _decides(tool), lambda target: _runtime(tool, cxx, target))
@@ -110,6 +115,24 @@ def _units(cpp: Path, main: Path, *, optimise: bool) -> dict[str, str]:
     for name, (_, files) in units.items():
         (cpp / name).write_text("".join(f'#include "{f.name if f.parent == cpp else f}"\n' for f in files))
     return {name: level for name, (level, _) in units.items()}
+
+
+def _precompile(tool: Verilator, cxx: str, level: str, cpp: Path) -> None:
+    """The headers that all generated files include, compiled: reading them is half of the work on a small design."""
+    header = cpp / f"headers{level}.h"
+    header.write_text("".join(f'#include "{name}"\n' for name in _HEADERS))
+    what, do = "compiling Verilator's headers", "see the compiler's message"
+
+    def make(target: Path) -> None:
+        run(Command([cxx, level, *tool.flags, "-x", "c++-header", header.name, "-o", str(target)], cpp), what=what, do=do)
+
+    made_once(header.with_suffix(".h.gch"), "headers", lambda: _decides(tool, level, *_HEADERS), make, link=True)
+
+
+def _before(level: str, cpp: Path) -> list[str]:
+    """The flags that put the compiled headers, where they are, before a unit."""
+    header = f"headers{level}.h"
+    return ["-include", header] if (cpp / header).exists() else []
 
 
 def _runtime(tool: Verilator, cxx: str, target: Path) -> None:

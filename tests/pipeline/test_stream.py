@@ -15,6 +15,7 @@ import pytest
 import qkeras
 from keras import layers as L
 from qkeras import quantized_relu
+from simulators import USUAL
 from zoo import ZOO, samples, w6
 
 import fpga_ml
@@ -115,7 +116,7 @@ def cases(names: Any, fast: tuple[str, ...]) -> list[Any]:
 
 
 def prove(model: Any, x: list[np.ndarray], folder: Path, vectors: int, **settings: Any) -> dict[str, Any]:
-    config = Config(arch="stream", cosim_vectors=vectors, **settings)
+    config = Config(arch="stream", cosim_vectors=vectors, simulators=USUAL, **settings)
     report = fpga_ml.compile(model, data=x, output=folder / "p", config=config).report
     assert report["stages"]["rtl"] == "ran", report["stages"]["rtl"]
     assert report["emulator"]["mismatches"] == 0

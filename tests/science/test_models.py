@@ -9,18 +9,34 @@ import pytest
 from numpy.testing import assert_equal
 
 import fpga_ml
+from fpga_ml.config import Config
 from fpga_ml.science.jets.images import Standardise
 from fpga_ml.science.models import Model, classifier
 
 
 @pytest.fixture(scope="module")
 def project(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> fpga_ml.Project:
+    """On all images, in both simulators."""
     return fpga_ml.compile(repository / "models" / "jet_cnn", output=tmp_path_factory.mktemp("jet") / "p")
 
 
+@pytest.mark.slow
 def test_jet_cnn_equals_csim_on_2000_real_images(project: fpga_ml.Project) -> None:
+    assert project.report["csim"]["samples"] >= 2000
+    assert_equal_on_real_images(project)
+
+
+def test_jet_cnn_equals_csim_on_some_real_images(repository: Path, tmp_path: Path) -> None:
+    folder = repository / "models" / "jet_cnn"
+    config = Config.read(folder / "fpga_ml.toml").replace(vectors=200, simulators=("verilator",))
+    project = fpga_ml.compile(folder, config=config, output=tmp_path / "p")
+    assert project.report["csim"]["samples"] == 200
+    assert [run["passed"] for run in project.report["cosim"]] == [True]
+    assert_equal_on_real_images(project)
+
+
+def assert_equal_on_real_images(project: fpga_ml.Project) -> None:
     csim = project.report["csim"]
-    assert csim["samples"] >= 2000
     assert csim["bit_exact_vs_quantised_model"] is True
     assert csim["compared_at"] == ["logits"]
     assert csim["argmax_flips"] == 0
@@ -30,6 +46,7 @@ def test_jet_cnn_equals_csim_on_2000_real_images(project: fpga_ml.Project) -> No
     assert all(row["different"] == 0 for row in exact)
 
 
+@pytest.mark.slow
 def test_jet_cnn_figures_are_those_committed(project: fpga_ml.Project, repository: Path) -> None:
     model = Model(repository / "models" / "jet_cnn")
     with np.load(model.folder / "sample.npz") as sample:

@@ -33,6 +33,7 @@ bench: $(STAMP)
 
 tables: $(STAMP)
 	$(BIN)/python scripts/update_tables.py
+	$(BIN)/python scripts/update_report_types.py
 
 $(STAMP): pyproject.toml constraints.txt | system
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=..."; exit 1; }

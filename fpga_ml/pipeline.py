@@ -34,6 +34,7 @@ from fpga_ml.numerics.types import Raw
 from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
 from fpga_ml.report.page import verdict
+from fpga_ml.report.typed import Report
 from fpga_ml.rtl.architecture import ARCHITECTURES
 from fpga_ml.samples import Inputs, Samples, load_samples, names_in
 from fpga_ml.schedule.auto import clock_of_least_latency_ns
@@ -73,16 +74,16 @@ class _Silent:
 
 @dataclass(frozen=True)
 class Project:
-    """A finished build. folder: the HLS project; report: what report.json holds; inputs: (name, shape) of each; x: the
-    samples as the hardware receives them, (N, ...) an input; outputs: {float | quantised | csim: (N, ...) an output} of
-    them, as far as it ran; bench: what simulates its RTL.
+    """A finished build. folder: the HLS project; report: what report.json holds, typed in report/typed.py; inputs: (name,
+    shape) of each; x: the samples as the hardware receives them, (N, ...) an input; outputs: {float | quantised | csim: (N,
+    ...) an output} of them, as far as it ran; bench: what simulates its RTL.
 
     `csim`, `emulate` and `cosim` take samples as `compile` does, and raise FpgaMlError for those that do not fit the model's
     inputs, or where that stage did not run. Values are first converted to the input type as the hardware does it.
     """
 
     folder: Path
-    report: dict[str, Any]
+    report: Report
     inputs: Inputs
     simulator: CSim | None
     graph: LayerGraph | None = None
@@ -125,7 +126,7 @@ class Project:
         """Synthesise the RTL, into the report too; device: of fpga_ml.synthesise.parts, by default the one it was pipelined
         for."""
         found = synthesise(self.folder, device=device, effort=effort, time_limit_s=time_limit_s)
-        self.report["synth"] = document.read(self.folder)["synth"]
+        self.report["synth"] = cast(Report, document.read(self.folder))["synth"]
         return found
 
     @property
@@ -231,7 +232,9 @@ def _built(
     if hardware.stages.runs("synth"):
         report = _synthesised(target, config, clock)
     simulator = csim_of(made.graph, target) if made.check is not None else None
-    return Project(target, report, source.inputs, simulator, made.layers, prepared.x, build.outputs, hardware.bench)
+    return Project(
+        target, cast(Report, report), source.inputs, simulator, made.layers, prepared.x, build.outputs, hardware.bench
+    )
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,8 @@ def test_import_is_light() -> None:
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_tables_are_current(repository: Path) -> None:
-    command = [sys.executable, "scripts/update_tables.py", "--check"]
+@pytest.mark.parametrize("script", ["update_tables", "update_report_types"])
+def test_what_scripts_write_is_current(script: str, repository: Path) -> None:
+    command = [sys.executable, f"scripts/{script}.py", "--check"]
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

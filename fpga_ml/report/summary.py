@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -15,7 +15,7 @@ _MOST_PORTS = 8  # of one tensor, named one by one
 _KINDS = {"samples": "samples", "corners": "corners", "uniform": "uniform", "edges": "at inner edges", "zeros": "zeros"}
 
 
-def show(report: dict[str, Any], console: Console) -> None:
+def show(report: Mapping[str, Any], console: Console) -> None:
     """A page: verdict, metrics, quantisation, layers that differ, timings, notes."""
     model, csim = report["model"], report["csim"]
     console.print(f"\n[bold]{escape(model['name'])}[/bold]  {escape(model['origin'])}")
@@ -94,7 +94,7 @@ def _verdict(csim: dict[str, Any] | None) -> Iterator[str]:
     yield f"{csim['samples_per_s']:.0f} samples/s"
 
 
-def _hardware(report: dict[str, Any]) -> Iterator[str]:
+def _hardware(report: Mapping[str, Any]) -> Iterator[str]:
     rtl, foreign = report["rtl"], report.get("foreign_rtl")
     if rtl is None:
         return

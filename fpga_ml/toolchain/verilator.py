@@ -1,10 +1,10 @@
 """Verilator: the fast two-state simulator of the co-simulation.
 
 It is called without its Perl script and make, so that neither need be installed; besides, the makefile of the PyPI wheel
-names the compiler of the machine that built the wheel. Two choices make the build fast: only the top's ports are public, and
-the run-time library and its headers are compiled once a machine, not once a design. Measured on 6,000 adders of 12 bits (some 70k LUTs by
-estimate), in one file at -O1: 6 s of g++, where `--public-flat-rw`, which makes every signal public, had not ended after 150
-s.
+names the compiler of the machine that built the wheel. Two choices make the build fast: only the top's ports are public,
+and the run-time library and its headers are compiled once a machine, not once a design. Measured on 6,000 adders of 12 bits
+(some 70k LUTs by estimate), in one file at -O1: 6 s of g++, where `--public-flat-rw`, which makes every signal public, had
+not ended after 150 s.
 """
 
 from __future__ import annotations

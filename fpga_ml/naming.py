@@ -111,7 +111,7 @@ def folder_name(name: str) -> str:
 def marked(name: str, digits: int = _DIGITS) -> str:
     """What is readable of a name, and digits of its hash."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    readable = _MARK.sub("", re.sub(r"\W+|__+", "_", plain)).strip("_")[:_READABLE].rstrip("_") or "name"
+    readable = _MARK.sub("", re.sub(r"[\W_]+", "_", plain)).strip("_")[:_READABLE].rstrip("_") or "name"
     readable = readable if readable[0].isalpha() else f"n{readable}"
     return f"{readable}_id{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:digits]}"
 

@@ -14,7 +14,7 @@ import hls4ml
 import keras
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_equal
 
@@ -60,6 +60,7 @@ names = st.lists(
 
 
 @given(names, st.sets(st.sampled_from(HOSTILE)))
+@example(["0:_0"], set())
 def test_every_name_has_an_identifier_of_its_own(found: list[str], repeated: set[str]) -> None:
     naming = Naming.of(found, found[::2], repeated)
     words = [naming.identifier(n) for n in found]

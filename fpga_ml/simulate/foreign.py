@@ -75,10 +75,10 @@ class Foreign:
             )
         return replace(graph, ports={layer: self.ports.get(port, port) for layer, port in ports.items()})
 
-    def not_asked(self, bound: Parallel | Stream) -> tuple[str, ...]:
-        """The checks that are left out, in words."""
+    def not_asked(self, kind: type[Parallel | Stream]) -> tuple[str, ...]:
+        """The checks that are left out of a top with ports of that kind, in words."""
         words = {"resets": "resets in mid-run", "idle": "ap_idle when all is through"}
-        left = [f"{_OWN_RULES[type(bound)]}: checked of RTL of fpga_ml only"]
+        left = [f"{_OWN_RULES[kind]}: checked of RTL of fpga_ml only"]
         left += [f"{words[s]} (--skip {s})" for s in self.skip]
         left += [f"whether the last outputs come without {self.flush} vectors more (--flush)"] * bool(self.flush)
         return tuple(left)

@@ -185,7 +185,7 @@ def prove(
 def _elsewhere(foreign: Foreign, top: str, vectors: Vectors) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
     """(checks that are left out, ports with other names than ours) of RTL from elsewhere."""
     ports = bound(foreign.files, top, vectors)
-    return foreign.not_asked(ports), foreign.differing(ports)
+    return foreign.not_asked(type(ports)), foreign.differing(ports)
 
 
 def _share(vectors: Vectors, rtl: Rtl, simulator: Simulator) -> Vectors:

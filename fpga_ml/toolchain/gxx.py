@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.toolchain import cache
 from fpga_ml.toolchain.cache import made_once
 from fpga_ml.toolchain.find import compiler, compiler_version, precompiles
-from fpga_ml.toolchain.run import Command, run, run_all
+from fpga_ml.toolchain.run import Command, run
 
 # Where each backend's project keeps its arbitrary-precision types. The projects of oneAPI and Libero compile with
 # their vendors' compilers only.
@@ -71,23 +70,19 @@ class _Compiler:
     def command(self, *arguments: str) -> Command:
         return Command([self.program, *self.flags, *arguments], self.project)
 
-    def each(self, sources: Sequence[str], folder: Path, *more: str) -> list[Path]:
-        """Every source by itself, side by side, into `folder`."""
-        made = [folder / f"{Path(source).stem}.o" for source in sources]
-        commands = [self.command(*more, source, "-o", str(file)) for source, file in zip(sources, made, strict=True)]
-        run_all(commands, what=self.what, do=_DO)
-        return made
+    def run(self, *arguments: str) -> None:
+        run(self.command(*arguments), what=self.what, do=_DO)
 
-    def decides(self, sources: Sequence[str], headers: str = "") -> list[str | bytes]:
-        """All that decides what is made of them: this module, the compiler, its flags, the text with every header in its
+    def decides(self, source: Path, headers: str = "") -> list[str | bytes]:
+        """All that decides what is made of a source: this module, the compiler, its flags, the text with every header in its
         place.
 
-        headers: the text that goes before each.
+        headers: the text that goes before it.
         """
         with tempfile.TemporaryDirectory() as scratch:
-            before = _before(headers, Path(scratch))
-            texts = [file.read_bytes() for file in self.each(sources, Path(scratch), *before, "-E", "-P")]
-        return [Path(__file__).read_text(), compiler_version(self.program), *self.flags, *texts]
+            text = Path(scratch) / "text"
+            self.run(*_before(headers, Path(scratch)), "-E", "-P", str(source), "-o", str(text))
+            return [Path(__file__).read_text(), compiler_version(self.program), *self.flags, text.read_bytes()]
 
 
 def build_library(project: Path, name: str, backend: str, library: Path) -> None:
@@ -96,28 +91,26 @@ def build_library(project: Path, name: str, backend: str, library: Path) -> None
     Weights are read at run time and are no part of it: two networks that differ in their weights alone may share a library.
     """
     includes = [f"-I{folder}" for folder in _INCLUDES[backend]]
-    asked = os.environ.get(FLAGS_VARIABLE, "").split()
-    flags = (*_FLAGS, *includes, f'-DWEIGHTS_DIR=getenv("{WEIGHTS_VARIABLE}")', *asked)
+    flags = (*_FLAGS, *includes, f'-DWEIGHTS_DIR=getenv("{WEIGHTS_VARIABLE}")', *_asked())
     cxx = _Compiler(compiler(), flags, project, f"compiling the C-simulation of '{name}'")
-    sources = [f"firmware/{name}.cpp", f"{name}_bridge.cpp"]
     headers = _COMMON_HEADERS if backend in _PRECOMPILED and precompiles(cxx.program) else ""
     library.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        made_once(
-            library, "csim", lambda: cxx.decides(sources, headers), lambda target: _link(cxx, sources, headers, target)
-        )
-    except FpgaMlError as error:
-        raise FpgaMlError(error.what, where=f"backend {backend}", do=error.do) from None
+    with tempfile.TemporaryDirectory() as scratch:
+        # Both files include the same headers, so that one unit of both takes less time than the two.
+        unit = Path(scratch) / "unit.cpp"
+        unit.write_text(f'#include "firmware/{name}.cpp"\n#include "{name}_bridge.cpp"\n')
+        try:
+            made_once(library, "csim", lambda: cxx.decides(unit, headers), lambda target: _link(cxx, unit, headers, target))
+        except FpgaMlError as error:
+            raise FpgaMlError(error.what, where=f"backend {backend}", do=error.do) from None
 
 
-def _link(cxx: _Compiler, sources: Sequence[str], headers: str, library: Path) -> None:
+def _link(cxx: _Compiler, source: Path, headers: str, library: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         before = _before(headers, Path(scratch))
         if headers and cache.find():
             _precompile(cxx, Path(scratch) / _HEADER)
-        objects = cxx.each(sources, Path(scratch), *before, "-c")
-        command = Command([cxx.program, "-shared", *map(str, objects), "-o", str(library)], cxx.project)
-        run(command, what=cxx.what, do=_DO)
+        cxx.run(*before, "-shared", str(source), "-o", str(library))
 
 
 def _before(headers: str, folder: Path) -> list[str]:
@@ -135,14 +128,20 @@ def _precompile(cxx: _Compiler, header: Path) -> None:
     """
 
     def make(target: Path) -> None:
-        run(cxx.command("-x", "c++-header", str(header), "-o", str(target)), what=cxx.what, do=_DO)
+        cxx.run("-x", "c++-header", str(header), "-o", str(target))
 
-    made_once(header.with_suffix(".h.gch"), "headers", lambda: cxx.decides([str(header)]), make, link=True)
+    made_once(header.with_suffix(".h.gch"), "headers", lambda: cxx.decides(header), make, link=True)
+
+
+def _asked() -> list[str]:
+    """The user's own flags."""
+    return os.environ.get(FLAGS_VARIABLE, "").split()
 
 
 def build_testbench(project: Path, name: str, program: Path) -> None:
     """Compile the project's own testbench, as the vendor's csim does; like the vendor's it runs in the project's folder."""
-    flags = [*_FLAGS, *(f"-I{d}" for d in _INCLUDES["Vitis"]), '-DWEIGHTS_DIR="firmware/weights"']
+    includes = [f"-I{folder}" for folder in _INCLUDES["Vitis"]]
+    flags = [*_FLAGS, *includes, '-DWEIGHTS_DIR="firmware/weights"', *_asked()]
     sources = [f"firmware/{name}.cpp", f"{name}_test.cpp"]
     run(
         Command([compiler(), *flags, *sources, "-o", str(program.resolve())], project),

@@ -153,7 +153,12 @@ def _branches(bits: tuple[int, ...]) -> tuple[keras.Model, dict[str, LayerConfig
 
 
 @pytest.mark.parametrize(
-    ("arch", "bits"), [("parallel", (7, 16)), pytest.param("stream", (5, 11, 18), marks=pytest.mark.slow)]
+    ("arch", "bits"),
+    [
+        ("parallel", (9,)),
+        pytest.param("parallel", (7, 16), marks=pytest.mark.slow),
+        pytest.param("stream", (5, 11, 18), marks=pytest.mark.slow),
+    ],
 )
 def test_all_roads_read_the_same_tables(arch: str, bits: tuple[int, ...], tmp_path: Path) -> None:
     """C-simulation, emulator, kernels and RTL bit for bit; and no value further from Keras' than a step."""

@@ -76,7 +76,7 @@ def relu(name: str) -> Any:
 
 def residual() -> Any:
     """A skip connection around two convolutions: its buffer holds what they are behind."""
-    x = inputs = keras.Input((8, 7, 2), name="image")
+    x = inputs = keras.Input((6, 5, 2), name="image")
     x = shortcut = relu("relu1")(conv(name="conv1", padding="same")(x))
     x = relu("relu2")(conv(name="conv2", padding="same")(x))
     x = conv(name="conv3", padding="same")(x)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 import qkeras
 
 import fpga_ml
@@ -22,7 +23,8 @@ def dense(count: int, name: str) -> qkeras.QDense:
     return qkeras.QDense(count, kernel_quantizer=bits, bias_quantizer=bits, name=name)
 
 
-def test_without_a_carry_the_rtl_fails(tmp_path: Path) -> None:
+@pytest.mark.parametrize("some", [slice(0, 2), pytest.param(slice(2, 6), marks=pytest.mark.slow)], ids=["two", "others"])
+def test_without_a_carry_the_rtl_fails(some: slice, tmp_path: Path) -> None:
     stack = [keras.Input((6,), name="x"), qkeras.QActivation(qkeras.quantized_bits(8, 2, alpha=1), name="q")]
     stack += [dense(6, "first"), qkeras.QActivation(qkeras.quantized_relu(6, 2), name="relu"), dense(3, "second")]
     model = keras.Sequential(stack, name="carries")
@@ -39,6 +41,6 @@ def test_without_a_carry_the_rtl_fails(tmp_path: Path) -> None:
     text = file.read_text()
     carries = [*re.finditer(r" \| v\d+_s\d+_near\[\d+\]", text)]
     assert len(carries) == 6
-    for carry in carries:
+    for carry in carries[some]:
         file.write_text(text[: carry.start()] + text[carry.end() :])
         assert not all(run.passed for run in bench.simulate(project.folder, vectors, stop_at=1)), carry.group()

@@ -12,9 +12,13 @@ import pytest
 from test_cosim import reference
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.layers.base import Input
+from fpga_ml.layers.elementwise import Requantise
+from fpga_ml.layers.graph import LayerGraph
+from fpga_ml.numerics import FixedType
 from fpga_ml.simulate.cosim import MODES, CosimResult, Mode, Tensor, Vectors, cosim
 from fpga_ml.simulate.foreign import Foreign, ports_given
-from fpga_ml.tb.ports import bind
+from fpga_ml.tb.ports import Parallel, Stream, bind
 from fpga_ml.tb.verilog import Direction, Port, Top, parse_top
 
 RTL = Path(__file__).parent / "rtl"
@@ -147,10 +151,13 @@ def test_fifo_ports_of_a_wrapped_core(tmp_path: Path) -> None:
 
 
 def test_ports_by_name() -> None:
+    t = FixedType.parse("ap_fixed<8,4>")
+    layers = [Input("fc", (), (3,), t), Requantise("logits", ("fc",), (3,), t)]
+    graph = LayerGraph.of(layers, ["logits"], ports={"fc": "features", "logits": "layer5_out"})
     foreign = Foreign((), ports_given(["features=input_1", "layer5_out = out"]))
-    assert foreign.names({"fc": "features", "logits": "layer5_out"}) == {"fc": "input_1", "logits": "out"}
+    assert [foreign.bound(graph).port(name) for name in ("fc", "logits")] == ["input_1", "out"]
     with pytest.raises(FpgaMlError, match=r"there is no port 'feature' \(did you mean 'features'\?\)"):
-        Foreign((), {"feature": "x"}).names({"fc": "features"})
+        Foreign((), {"feature": "x"}).bound(graph)
     with pytest.raises(FpgaMlError, match="'features' names no two ports"):
         ports_given(["features"])
 
@@ -161,13 +168,13 @@ def test_what_cannot_be_asked(tmp_path: Path) -> None:
         Foreign.of(tmp_path, skip=["reset"])
     with pytest.raises(FpgaMlError, match="-1 vectors cannot be sent"):
         Foreign.of(tmp_path, flush=-1)
-    left = Foreign.of(tmp_path, skip=["resets"], flush=2).not_asked("stream")
+    left = Foreign.of(tmp_path, skip=["resets"], flush=2).not_asked(Stream)
     assert "padding of TDATA" in left[0]
     assert left[1:] == (
         "resets in mid-run (--skip resets)",
         "whether the last outputs come without 2 vectors more (--flush)",
     )
-    assert "TDATA" not in Foreign.of(tmp_path).not_asked("parallel")[0]
+    assert "TDATA" not in Foreign.of(tmp_path).not_asked(Parallel)[0]
 
 
 def shuffled(names: Sequence[str], theirs: Sequence[str]) -> str:

@@ -35,7 +35,13 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def one_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("xdg")
+    """With what the user's cache has of Verilator's own library and headers."""
+    found, folder = cache.find(), tmp_path_factory.mktemp("xdg")
+    (folder / "fpga_ml" / "objects").mkdir(parents=True)
+    for kind in ("verilated", "headers"):
+        for entry in found.folder.glob(f"{kind}-*") if found else ():
+            shutil.copy(entry, folder / "fpga_ml" / "objects")
+    return folder
 
 
 @pytest.fixture
@@ -284,7 +290,7 @@ class Project:
         """How often something was compiled since this was asked last."""
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         self.log.write_text("")
-        return sum(" -c " in f" {line} " or " c++-header " in line for line in lines)
+        return sum(" -shared " in f" {line} " or " c++-header " in line for line in lines)
 
     def build(self, library: Path, backend: str = "Vitis") -> bytes:
         gxx.build_library(self.folder, "net", backend, library)
@@ -301,7 +307,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
 
 def test_a_library_is_compiled_once(small: Project, tmp_path: Path) -> None:
     first = small.build(tmp_path / "a.so")
-    assert small.compilations() == 3  # two files and the headers
+    assert small.compilations() == 2  # both files as one, and the headers
     assert small.build(tmp_path / "b.so") == first
     assert small.compilations() == 0
     moved = tmp_path / "elsewhere"
@@ -315,10 +321,10 @@ def test_a_library_is_compiled_once(small: Project, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "text", "compiled"),
     [
-        ("net_bridge.cpp", '#include "firmware/net.h"\nextern "C" int call(int x) { return net(x) + 1; }\n', 2),
-        ("firmware/net.h", "#pragma once\nint net(int x);\n#define NET 1\nextern int more;\n", 2),
-        ("firmware/nnet_utils/nnet_types.h", "#pragma once\ninline int two() { return 3; }\n", 3),
-        ("firmware/ap_types/ap_int.h", "#pragma once\ninline int one() { return 1; }\n", 3),
+        ("net_bridge.cpp", '#include "firmware/net.h"\nextern "C" int call(int x) { return net(x) + 1; }\n', 1),
+        ("firmware/net.h", "#pragma once\nint net(int x);\n#define NET 1\nextern int more;\n", 1),
+        ("firmware/nnet_utils/nnet_types.h", "#pragma once\ninline int two() { return 3; }\n", 2),
+        ("firmware/ap_types/ap_int.h", "#pragma once\ninline int one() { return 1; }\n", 2),
     ],
 )
 def test_a_changed_source_or_header_is_compiled(small: Project, file: str, text: str, compiled: int, tmp_path: Path) -> None:
@@ -334,12 +340,12 @@ def test_a_changed_flag_or_compiler_is_compiled(small: Project, tmp_path: Path, 
     small.compilations()
     monkeypatch.setattr(gxx, "_FLAGS", (*gxx._FLAGS, "-DNOTHING"))
     small.build(tmp_path / "b.so")
-    assert small.compilations() == 3
+    assert small.compilations() == 2
     script = Path(small.compiler)
     script.write_text(script.read_text().replace("exec", '[ "$1" != --version ] || echo newer\nexec'))
     find.compiler_version.cache_clear()
     small.build(tmp_path / "c.so")
-    assert small.compilations() == 3
+    assert small.compilations() == 2
 
 
 def test_headers_are_read_as_text_where_the_compiled_ones_are_gone(
@@ -367,7 +373,7 @@ def test_without_a_cache_no_headers_are_compiled(small: Project, tmp_path: Path,
     small.compilations()
     monkeypatch.setenv(cache.VARIABLE, "off")
     assert small.build(tmp_path / "b.so") == first
-    assert small.compilations() == 2
+    assert small.compilations() == 1
 
 
 def test_an_error_is_told_as_without_a_cache(small: Project, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ demo: $(STAMP)
 	$(BIN)/fpga-ml demo
 
 test: $(STAMP) system-tests
-	FPGA_ML_CXXFLAGS=-O1 $(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
 
 test-all: $(STAMP) system-tests
 	EVERY_SIMULATOR=1 $(BIN)/python -m pytest -n 2 --dist worksteal

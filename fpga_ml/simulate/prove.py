@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.holders import holder_bench
 from fpga_ml.simulate.kernels import kernel_bench
 from fpga_ml.simulate.reach import reaching
+from fpga_ml.toolchain.run import side_by_side
 
 Array = npt.NDArray[np.float64]
 Simulate = Callable[[list[Raw]], Sequence[Raw]]  # raw outputs of raw inputs
@@ -46,7 +48,7 @@ SIMULATORS: tuple[Simulator, ...] = ("verilator", "icarus")
 _OWN = 64  # vectors over the inputs' types
 _REACHING = 512  # that meet inner edges
 _OWN_CYCLES = 10_000  # of each kind, at most, but for four
-_MOST_LUT_CYCLES = {"verilator": 4_000_000_000, "icarus": 40_000_000}  # in a mode: about 8 s
+_MOST_LUT_CYCLES = {"verilator": 4_000_000_000, "icarus": 5_000_000}  # in a mode: 8 s and 1 s
 _LEAST_FRAMES = 6
 
 
@@ -150,11 +152,12 @@ def prove(
     interleaved, vectors are whole groups; latency and interval are a group's. A simulator gets as many vectors as it can
     simulate in its time, from all over; stop_at: so many differences end a run, 0 for never.
     """
-    found, given = [], foreign or Foreign(tuple(files))
+    given = foreign or Foreign(tuple(files))
     top = given.top or rtl.top
     unasked, ports = _elsewhere(foreign, top, vectors) if foreign else ((), {})
     modes: list[Mode] = [m for m in MODES if m != "reset_mid_run" or "resets" not in given.skip]
-    for simulator in (s for s in SIMULATORS if s in simulators):
+
+    def proven(simulator: Simulator) -> CosimResult:
         own = _share(vectors, rtl, simulator)
         run = cosim(
             given.files,
@@ -171,15 +174,15 @@ def prove(
             flush=given.flush,
             probes=None if foreign else rtl.probes,
         )
-        result = replace(
+        return replace(
             _by_sample(run, own, rtl.interleave),
             not_asked=(*_left_out(own, vectors), *unasked),
             kinds=dict(Counter(own.kinds)),
             edges=own.edges,
             ports=ports,
         )
-        found.append(result)
-    return tuple(found)
+
+    return tuple(side_by_side([partial(proven, s) for s in SIMULATORS if s in simulators]))
 
 
 def _elsewhere(foreign: Foreign, top: str, vectors: Vectors) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
@@ -194,7 +197,7 @@ def _share(vectors: Vectors, rtl: Rtl, simulator: Simulator) -> Vectors:
 
 
 def most_frames(rtl: Rtl, simulator: Simulator) -> int:
-    """How many frames a simulator takes some 8 s for, a mode: the time grows with cycles and with LUTs."""
+    """How many frames a simulator takes its time for, a mode: the time grows with cycles and with LUTs."""
     work = rtl.interval_cycles * max(1, rtl.area.luts)
     return max(_LEAST_FRAMES, _MOST_LUT_CYCLES[simulator] // work)
 
@@ -225,10 +228,17 @@ class Bench:
     def simulate(self, folder: Path, vectors: Vectors, *, stop_at: int = 0) -> tuple[CosimResult, ...]:
         """All checks of the RTL in folder/rtl. stop_at: so many differences end a simulation, 0 for never."""
         files = tuple(folder / "rtl" / name for name in self.rtl.files)
+        found: list[CosimResult] = []
+        faults: list[str] = []
+        asked = (files, self.rtl, vectors, folder / "sim", self.seed, self.simulators)
+        side_by_side(
+            [
+                lambda: found.extend(prove(*asked, foreign=self.given, stop_at=stop_at)),
+                lambda: faults.extend(self.module_faults(folder)),
+            ]
+        )
         own: dict[str, Any] = {"text_faults": tuple(self.text_faults(folder)), "tables": self._tables(folder)}
-        own |= {"module_faults": tuple(self.module_faults(folder)), "modules": self._alone}
-        sim = folder / "sim"
-        found = prove(files, self.rtl, vectors, sim, self.seed, self.simulators, foreign=self.given, stop_at=stop_at)
+        own |= {"module_faults": tuple(faults), "modules": self._alone}
         return tuple(replace(run, **own) for run in found)
 
     def module_faults(self, folder: Path) -> list[str]:

@@ -10,17 +10,22 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from fpga_ml.errors import FpgaMlError
 
 _POLL_SECONDS = 0.02
 _TAIL_LINES = 25
 _KB_PER_MB = 1024
+Result = TypeVar("Result")
+# Who may have to end a program: each `side_by_side` within which it is started.
+_groups: ContextVar[tuple[list[subprocess.Popen[str]], ...]] = ContextVar("groups", default=())
 
 
 @dataclass(frozen=True)
@@ -49,13 +54,12 @@ def run(
     on_line: Callable[[str], None] | None = None,
     together: bool = False,
     log: Path | None = None,
-    running: list[subprocess.Popen[str]] | None = None,
 ) -> Ran:
     """Run to the end; a failure raises with the tool's own last lines.
 
     on_line: called with each line of stdout as it comes, without its end; together: what comes on stderr belongs to stdout,
     of a tool that has its errors on either; log: a file that gets all that the program says on either, as it says it, and
-    stays when it fails; running: gets the process, for who may have to end it.
+    stays when it fails.
     """
     with tempfile.TemporaryFile("w+", errors="replace") as errors, ExitStack() as files:
         kept = None if log is None else files.enter_context(log.open("w"))
@@ -73,8 +77,8 @@ def run(
             raise FpgaMlError(f"{what}: '{command.arguments[0]}' not found", do=do) from None
         with process:
             try:
-                if running is not None:
-                    running.append(process)
+                for group in _groups.get():
+                    group.append(process)
                 if timeout_s is not None:
                     timer.start()
                 for line in process.stdout or ():
@@ -146,13 +150,28 @@ def last_words(said: str) -> str:
 
 
 def run_all(commands: Sequence[Command], *, what: str, do: str, timeout_s: float | None = None) -> list[str]:
-    """Several commands side by side, and the stdout of each; the first failure, or an interruption, ends the others and
-    raises."""
+    """Several commands side by side, and the stdout of each."""
+    jobs = [partial(run, c, what=what, do=do, timeout_s=timeout_s) for c in commands]
+    return [ran.stdout for ran in side_by_side(jobs, at_most=os.cpu_count() or 1)]
+
+
+def side_by_side(jobs: Sequence[Callable[[], Result]], at_most: int | None = None) -> list[Result]:
+    """What each job returns, one thread a job. The first failure, or an interruption, ends all programs that the others run,
+    and raises. at_most: so many of them at a time."""
     running: list[subprocess.Popen[str]] = []
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        futures = [pool.submit(run, c, what=what, do=do, timeout_s=timeout_s, running=running) for c in commands]
+
+    def begun(job: Callable[[], Result]) -> Result:
+        _groups.set((*_groups.get(), running))
+        return job()
+
+    with ThreadPoolExecutor(max_workers=at_most or max(len(jobs), 1)) as pool:
+        futures = [pool.submit(copy_context().run, begun, job) for job in jobs]
         try:
-            return [future.result().stdout for future in futures]
+            wait(futures, return_when=FIRST_EXCEPTION)
+            for future in futures:
+                if future.done():
+                    future.result()  # raises
+            return [future.result() for future in futures]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             while not all(future.done() for future in futures):  # one may be about to start

@@ -34,7 +34,7 @@ from fpga_ml.passes.choose_reuse import choose_reuse
 
 tokens_of = Arch.STREAM.tokens_of
 _MOST_AT_ONCE = 4096  # elements of a result
-_GATE_CYCLES = 16  # of a recurrent step besides its rounds, at the clocks that matter
+_GATE_CYCLES = 16  # of a step besides its rounds: 9 to 11 at 5 ns in models/ (docs/benchmarks.md), more at a faster clock
 
 
 def stream(graph: LayerGraph, interval_cycles: int | None = None, interleave: int = 1) -> Network:

@@ -144,9 +144,9 @@ def test_pruned_tagger_is_pruned(repository: Path) -> None:
 
 def test_eval_prints_one_object_a_stage(repository: Path, tmp_path: Path) -> None:
     """On a sample of its own, the RTL among the stages."""
-    with np.load(repository / "models" / "jet_tagger" / "sample.npz") as z:
+    with np.load(repository / "models" / "jet_tagger_pruned" / "sample.npz") as z:
         np.savez(tmp_path / "few.npz", **{name: z[name][:300] if z[name].ndim else z[name] for name in z.files})
-    command = [sys.executable, "-m", "fpga_ml", "models", "eval", "jet_tagger", "--json", "--rtl"]
+    command = [sys.executable, "-m", "fpga_ml", "models", "eval", "jet_tagger_pruned", "--json", "--rtl"]
     done = subprocess.run(
         [*command, "--data", tmp_path / "few.npz"], capture_output=True, text=True, cwd=repository, check=False
     )

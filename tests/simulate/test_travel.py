@@ -135,7 +135,8 @@ def test_a_simulator_gets_as_many_vectors_as_it_has_time_for(tmp_path: Path) -> 
     project = of_zoo("skip_6bit")(tmp_path / "p")
     file = project.folder / "tests" / "project.json"
     told = json.loads(file.read_text())
-    assert told["rtl"]["frames"]["verilator"] // 100 == told["rtl"]["frames"]["icarus"]
+    frames = told["rtl"]["frames"]
+    assert 790 < frames["verilator"] / frames["icarus"] < 810
     told["rtl"]["frames"]["icarus"] = 6
     file.write_text(json.dumps(told))
     script = "import sys; sys.path.insert(0, sys.argv[1]); from tb import simulated; from pathlib import Path; "

@@ -28,7 +28,7 @@ typedef ap_fixed<6,1> weight4_t;
 typedef ap_fixed<6,1> bias4_t;
 typedef ap_uint<1> layer4_index;
 typedef ap_ufixed<20,3,AP_RND,AP_SAT,0> softmax_accum_t;
-typedef ap_ufixed<12,3,AP_RND,AP_SAT,0> softmax_inp_norm_t;
+typedef ap_ufixed<7,3,AP_RND,AP_SAT,0> softmax_inp_norm_t;
 typedef ap_ufixed<18,1,AP_RND,AP_SAT,0> softmax_exp_table_t;
 typedef ap_ufixed<18,1,AP_RND,AP_SAT,0> softmax_inv_table_t;
 typedef ap_ufixed<20,3,AP_RND,AP_SAT,0> softmax_inv_inp_t;

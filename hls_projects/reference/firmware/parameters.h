@@ -79,8 +79,8 @@ struct softmax_config5 : nnet::activ_config {
     static const unsigned n_outer = 1;
     static const unsigned n_inner = 1;
     static const unsigned parallelization_factor = -1;
-    static const unsigned exp_table_size = 4096;
-    static const unsigned inv_table_size = 4096;
+    static const unsigned exp_table_size = 128;
+    static const unsigned inv_table_size = 128;
     static const unsigned io_type = nnet::io_parallel;
     static const unsigned reuse_factor = 1;
     static const unsigned axis = -1;

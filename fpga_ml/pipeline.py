@@ -15,9 +15,10 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
+from fpga_ml.backends import OURS, can_compile
 from fpga_ml.bridge.convert import Graph, convert
 from fpga_ml.bridge.convertible import check_model, check_target
-from fpga_ml.bridge.read_graph import EMULATED, read_graph
+from fpga_ml.bridge.read_graph import read_graph
 from fpga_ml.config import Arch, Config, Effort
 from fpga_ml.devices import PIPELINED, PLACED
 from fpga_ml.errors import FpgaMlError
@@ -48,7 +49,6 @@ from fpga_ml.simulate.travel import write_tests
 from fpga_ml.stages import Stages
 from fpga_ml.synthesise.project import synthesise
 from fpga_ml.synthesise.result import Synthesis
-from fpga_ml.toolchain.gxx import can_compile
 from fpga_ml.toolchain.needed import check_tools
 
 Array = npt.NDArray[np.float64]
@@ -410,8 +410,8 @@ def _check_turns(config: Config, rtl: Path | str | Foreign | None) -> None:
 def _stages(config: Config) -> Stages:
     """What was asked for, without what the backend's projects cannot have."""
     stages = Stages.of(config.stages)
-    if config.backend not in EMULATED:
-        stages = stages.without("emulate", f"the emulator follows the C++ of {' and '.join(EMULATED)} projects")
+    if config.backend not in OURS:
+        stages = stages.without("emulate", f"the emulator follows the C++ of {' and '.join(OURS)} projects")
     if not can_compile(config.backend):
         stages = stages.without("csim", f"a {config.backend} project compiles only with its vendor's compiler")
     return stages

@@ -49,7 +49,9 @@ def tagger() -> keras.Model:
 def build(folder: Path) -> dict[str, str]:
     """Text by path of what is kept of a new build."""
     data = np.random.default_rng(5).normal(size=(50, 8))
-    fpga_ml.compile(tagger(), data=data, output=folder / "reference", config=Config(until="rtl", vectors=50, softmax_table_bits=6))
+    fpga_ml.compile(
+        tagger(), data=data, output=folder / "reference", config=Config(until="rtl", vectors=50, softmax_table_bits=6)
+    )
     return kept(folder / "reference")
 
 

@@ -16,13 +16,13 @@ from hls4ml.converters.keras_v3._base import KerasV3LayerHandler, registry
 from hls4ml.model.layers import Layer as HlsLayer
 from hls4ml.model.layers import register_layer
 
+from fpga_ml.backends import OURS
 from fpga_ml.bridge.own import add_source, check_backend, precision_of
 from fpga_ml.bridge.patches import ADDED
 from fpga_ml.celeste_design import MOMENTS, MONOMIALS, VALUE, Design, Entries, Table
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.numerics import FixedType
 
-BACKENDS = ("Vivado", "Vitis")
 HEADER = "nnet_celeste.h"
 _ACCUM_BITS = 64
 _INCLUDES = [f"nnet_utils/{HEADER}"]
@@ -59,7 +59,7 @@ class _Node(HlsLayer):  # type: ignore[misc]
         return rows, columns
 
     def initialize(self) -> None:
-        check_backend(self, BACKENDS)
+        check_backend(self, OURS)
         if self.model.config.get_config_value("IOType") != "io_stream":
             raise FpgaMlError(
                 f"layer '{self.name}' ({self.class_name}) is for streams only",

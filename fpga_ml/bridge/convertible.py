@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from hls4ml.converters.keras_v2_to_hls import layer_handlers
 from hls4ml.converters.keras_v3._base import registry
 
 from fpga_ml.activations import CONVERTIBLE
+from fpga_ml.backends import BACKENDS
 from fpga_ml.bridge import instead
 from fpga_ml.bridge.mended import mended
 from fpga_ml.config import Config
@@ -18,16 +18,6 @@ from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.quantise import over_last_axis
 from fpga_ml.frontend.rebuild import Call, calls
 
-BACKENDS = ("Vitis", "Vivado", "Quartus", "oneAPI", "Catapult", "Libero")
-_XILINX = re.compile(r"^x[aqc]\w+(-\w+){0,4}$", re.IGNORECASE)
-_PARTS = {
-    "Vitis": (_XILINX, "a Xilinx part such as xcvu13p-flga2577-2-e"),
-    "Vivado": (_XILINX, "a Xilinx part such as xcvu13p-flga2577-2-e"),
-    "Catapult": (_XILINX, "a Xilinx part such as xcku115-flvb2104-2-i"),
-    "Quartus": (re.compile(r"^(Arria|Stratix|Cyclone|Agilex|Max)\w*$|^(10|5|1)[A-Z]\w+$", re.IGNORECASE), "Arria10"),
-    "oneAPI": (re.compile(r"^(Arria|Stratix|Cyclone|Agilex)\w*$|^(10|5|1)[A-Z]\w+$|^A\w+$", re.IGNORECASE), "Agilex7"),
-    "Libero": (re.compile(r"^(MPF|M2S|M2GL|RT)\w+$", re.IGNORECASE), "MPF300"),
-}
 QUANTIZERS = frozenset(
     [
         "quantized_bits",
@@ -147,10 +137,10 @@ def check_target(config: Config) -> None:
         raise FpgaMlError(
             f"unknown backend '{config.backend}'", where=config.where("backend"), do=suggest(config.backend, BACKENDS)
         )
-    pattern, example = _PARTS[config.backend]
-    if config.part is not None and not pattern.match(config.part):
+    backend = BACKENDS[config.backend]
+    if config.part is not None and not backend.parts.match(config.part):
         raise FpgaMlError(
             f"'{config.part}' is no part that backend {config.backend} knows",
             where=config.where("part"),
-            do=f"name the part as the vendor does, for example {example}",
+            do=f"name the part as the vendor does, for example {backend.example}",
         )

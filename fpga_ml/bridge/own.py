@@ -10,16 +10,17 @@ from typing import Any
 from hls4ml.backends import backend
 from hls4ml.model.types import FixedPrecisionType
 
+from fpga_ml.backends import OURS
 from fpga_ml.bridge.patches import MENDED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.numerics import FixedType
 
-BACKENDS = ("Vivado", "Vitis", "OpenRTL")  # whose C++ it is
+WITH_OWN_CPP = (*OURS, "OpenRTL")
 
 
 def add_source(header: Path) -> None:
     """A header that the projects of all of them get, while our mends are applied."""
-    for name in BACKENDS:
+    for name in WITH_OWN_CPP:
         found = backend.backend_map.get(name.lower())  # get_backend would tell our plugin that a conversion begins
         if found is not None:
             MENDED.add(found.custom_source, f"nnet_utils{os.path.sep}{header.name}", header)

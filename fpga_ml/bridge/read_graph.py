@@ -12,8 +12,6 @@ from fpga_ml.bridge.readers.registry import READERS, check_widths, unsupported
 from fpga_ml.layers.base import Layer
 from fpga_ml.layers.graph import LayerGraph
 
-EMULATED = ("Vitis", "Vivado")  # the C++ that the layers' meanings follow
-
 
 def read_graph(model: Any) -> LayerGraph:
     """An hls4ml ModelGraph as typed layers, the inputs first, in the order of the C++ function's arguments; its ports have

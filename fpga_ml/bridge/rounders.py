@@ -15,7 +15,7 @@ from hls4ml.model.attributes import Attribute
 from hls4ml.model.layers import Layer, register_layer
 
 from fpga_ml.bridge.handlers import QActivationHandler
-from fpga_ml.bridge.own import BACKENDS, add_source, check_backend, precision_of
+from fpga_ml.bridge.own import WITH_OWN_CPP, add_source, check_backend, precision_of
 from fpga_ml.bridge.patches import ADDED, MENDED
 from fpga_ml.frontend.layers import Bounded as KerasBounded
 from fpga_ml.frontend.layers import Steps as KerasSteps
@@ -53,7 +53,7 @@ class _Rounder(Layer):  # type: ignore[misc]
     _expected_attributes = (Attribute("n_in"),)
 
     def initialize(self) -> None:
-        check_backend(self, BACKENDS)
+        check_backend(self, WITH_OWN_CPP)
         shape = self.get_input_variable().shape
         self.add_output_variable(shape, precision=precision_of(FixedType.parse(self.get_attr("result_type"))))
 

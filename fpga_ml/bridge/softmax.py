@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fpga_ml.backends import OURS
 from fpga_ml.config import Config
 from fpga_ml.frontend.reference import Reference
 from fpga_ml.numerics import FixedType, Overflow, Rounding
@@ -54,7 +55,7 @@ def tables_for(
 
     Only hls4ml's AMD backends take the types of tables one by one.
     """
-    if config.backend not in ("Vitis", "Vivado"):
+    if config.backend not in OURS:
         return {}
     read = {key: reads[0] for key, reads in reference.flow.order if reference.flow.kinds[key] == "softmax"}
     free = {k: r for k, r in read.items() if not (own := config.layer(k.split("#")[0])).softmax and not own.precision}

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from fpga_ml.activations import CURVES, Curve, curve
+from fpga_ml.backends import OURS
 from fpga_ml.bridge.readers.activations import read
 from fpga_ml.bridge.recurrent import function_name
-from fpga_ml.bridge.tables import ANY, BACKENDS, KINDS, ROLES, Reach, gate_table, table_of, types_of
+from fpga_ml.bridge.tables import ANY, KINDS, ROLES, Reach, gate_table, table_of, types_of
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.prepare import Prepared
@@ -62,7 +63,7 @@ def _reaches(reference: Reference, x: Any) -> dict[str, Reach]:
 def apply(sections: Mapping[str, Section], found: Mapping[str, Section], config: Config) -> None:
     """Put the settings into hls4ml's sections; a layer for which the user chose a table keeps hls4ml's, and so do backends
     whose C++ is not ours."""
-    if config.backend not in BACKENDS:
+    if config.backend not in OURS:
         _check_hard(found, config)
         return
     for name, section in sections.items():
@@ -80,7 +81,7 @@ def _check_hard(found: Mapping[str, Section], config: Config) -> None:
         raise FpgaMlError(
             f"layer '{name}' has a hard (piecewise linear) activation, which {config.backend}'s C++ of a cell does not",
             where=f"layer '{name}'",
-            do=f"use --backend {' or '.join(reversed(BACKENDS))}, or sigmoid and tanh",
+            do=f"use --backend {' or '.join(OURS)}, or sigmoid and tanh",
         )
 
 
@@ -126,7 +127,7 @@ def _cost(node: Any, role: str, section: Section) -> tuple[float, FixedType, str
         return None
     layer = _gate(node, function, types[1]) if in_cell else replace(read(node), shape=(1,))
     f = curve(function, float(node.get_attr("activ_param", 1.0)))
-    ours = node.model.config.backend.name in BACKENDS
+    ours = node.model.config.backend.name in OURS
     remedy = "leave out its table_size and table type" if ours else "use --backend Vitis, or a larger table_size"
     return _measured(layer, f, *types, (reach[0], reach[1])), types[1], remedy
 

@@ -27,7 +27,6 @@ from fpga_ml.passes.choose_table import choose
 
 HEADER = Path(__file__).parent / "nnet_table.h"
 INCLUDE = f"nnet_utils/{HEADER.name}"
-BACKENDS = ("Vivado", "Vitis")
 Reach = tuple[float, float]
 ANY: Reach = (-np.inf, np.inf)
 KINDS = ("Activation", "ParametrizedActivation")  # of nodes

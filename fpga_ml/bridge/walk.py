@@ -12,7 +12,7 @@ from hls4ml.model.attributes import Attribute, ConfigurableAttribute, TypeAttrib
 from hls4ml.model.layers import Layer, register_layer
 from hls4ml.model.types import FixedPrecisionType
 
-from fpga_ml.bridge.own import BACKENDS, add_source, check_backend
+from fpga_ml.bridge.own import WITH_OWN_CPP, add_source, check_backend
 from fpga_ml.bridge.tables import with_gates
 
 HEADER = Path(__file__).parent / "nnet_recurrent_more.h"
@@ -25,7 +25,7 @@ class _Ours(Layer):  # type: ignore[misc]
     """Of a shape that the Keras layer said."""
 
     def initialize(self) -> None:
-        check_backend(self, BACKENDS)
+        check_backend(self, WITH_OWN_CPP)
         self.add_output_variable(self.get_attr("out_shape"))
 
 

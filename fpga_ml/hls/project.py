@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from fpga_ml.backends import OURS
 from fpga_ml.bridge.convert import Graph, listening
 from fpga_ml.bridge.mended import mended
 from fpga_ml.errors import FpgaMlError
@@ -30,7 +31,6 @@ from fpga_ml.toolchain.gxx import build_library
 
 Array = npt.NDArray[np.float64]
 _TESTBENCH_SAMPLES = 100
-_CHECKED = ("Vitis", "Vivado")  # backends whose C++ streams and helpers our testbench speaks
 _PROBE_BYTES = 1 << 20
 _TEMPORARY = "set TMPDIR to a folder with some space"
 _MARKS = ("report.json", "build_prj.tcl", "build_lib.sh", "CMakeLists.txt", "Makefile")
@@ -190,7 +190,7 @@ def write_project(graph: Graph, folder: Path, target: Path, backend: str) -> Non
                 where=f"backend {backend}",
                 do="--debug shows hls4ml's traceback",
             ) from error
-    if backend in _CHECKED:
+    if backend in OURS:
         check_written(graph.hls, folder)
     _mend_headers(folder)
     _forget(folder, target)
@@ -199,7 +199,7 @@ def write_project(graph: Graph, folder: Path, target: Path, backend: str) -> Non
         _mend_traces(graph, folder)
     if backend == "Catapult":
         _mend_names(graph, folder)
-    if backend in _CHECKED:
+    if backend in OURS:
         name = graph.hls.config.get_project_name()
         (folder / f"{name}_test.cpp").write_text(testbench(graph.hls))
         if is_wide(graph.hls):

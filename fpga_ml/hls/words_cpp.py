@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fpga_ml.backends import OURS
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.hls.words import DOUBLE_BITS, Port
 from fpga_ml.numerics import FixedType
@@ -68,7 +69,7 @@ extern "C" void {top}_words({arguments}) {{
 
 def ports_of(graph: Any) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
     """The inputs and the outputs of an hls4ml graph. Words cross in ap_types alone: other vendors' values are doubles."""
-    ap_types = graph.config.backend.name in ("Vitis", "Vivado")
+    ap_types = graph.config.backend.name in OURS
     inputs, outputs = graph.get_input_variables(), graph.get_output_variables()
     return tuple(_port(v, ap_types) for v in inputs), tuple(_port(v, ap_types) for v in outputs)
 

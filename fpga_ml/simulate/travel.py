@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml import errors, tb
+from fpga_ml.backends import BACKENDS
 from fpga_ml.bridge.convert import Graph
 from fpga_ml.hls.csim import CSim
 from fpga_ml.hls.words import DOUBLE_BITS, Port
@@ -22,7 +23,6 @@ from fpga_ml.rtl.network import Rtl
 from fpga_ml.simulate.prove import SIMULATORS, corners, default_vectors, most_frames, patience_cycles
 from fpga_ml.tb import compiled, simulated
 from fpga_ml.tb.cosim_types import Tensor, Vectors
-from fpga_ml.toolchain.gxx import includes_of
 
 Array = npt.NDArray[np.float64]
 _BENCH = Path(tb.__file__).parent
@@ -58,7 +58,7 @@ def write_tests(
         vectors = _of_samples(graph, csim, _inputs(csim, x, layers, most, interleave))
     else:
         vectors = _called(graph, proven.spread(_fitting(csim, interleave) // interleave, interleave))
-    program = compiled.Program(name, csim.function, includes_of(backend), *map(_crossing, (csim.inputs, csim.outputs)))
+    program = compiled.Program(name, csim.function, BACKENDS[backend].includes, *map(_crossing, (csim.inputs, csim.outputs)))
     told = {"csim": asdict(program), "rtl": None if rtl is None else asdict(_design(rtl))}
     shutil.copytree(_BENCH / "project", tests, ignore=shutil.ignore_patterns("__pycache__"))
     vectors.save(tests / "vectors.json")

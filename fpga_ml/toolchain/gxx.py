@@ -6,25 +6,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpga_ml.backends import BACKENDS, OURS
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.toolchain import cache
 from fpga_ml.toolchain.cache import made_once
 from fpga_ml.toolchain.find import compiler, compiler_version, precompiles
 from fpga_ml.toolchain.run import Command, run
 
-# Where each backend's project keeps its arbitrary-precision types. The projects of oneAPI and Libero compile with
-# their vendors' compilers only.
-_INCLUDES = {
-    "Vitis": ("firmware/ap_types",),
-    "Vivado": ("firmware/ap_types",),
-    "Quartus": ("firmware/ac_types", "firmware/ap_types"),
-    "Catapult": (
-        "firmware/ac_types/include",
-        "firmware/ac_math/include",
-        "firmware/ac_simutils/include",
-        "firmware/nnet_utils",
-    ),
-}
 # The library finds its weights by this variable, not by a path compiled in: a project is built in one folder and then
 # renamed into place.
 WEIGHTS_VARIABLE = "FPGA_ML_WEIGHTS"
@@ -32,8 +20,7 @@ WEIGHTS_VARIABLE = "FPGA_ML_WEIGHTS"
 _INLINING = ("-O1", "-finline-small-functions", "-finline-functions", "-findirect-inlining")
 _FLAGS = (*_INLINING, "-pipe", "-fPIC", "-std=c++17", "-fno-gnu-unique", "-w", "-iquote.")
 _DO = "see the compiler's message; the project is hls4ml's own"
-# What every project of these backends includes, whatever its layers; the headers of its layers cost little to read.
-_PRECOMPILED = ("Vitis", "Vivado")
+# What every project of Vitis and Vivado includes, whatever its layers; the headers of its layers cost little to read.
 _COMMON_HEADERS = """\
 #include <algorithm>
 #include <iostream>
@@ -46,15 +33,6 @@ _COMMON_HEADERS = """\
 #include "firmware/nnet_utils/nnet_common.h"
 """
 _HEADER = "common.h"
-
-
-def can_compile(backend: str) -> bool:
-    return backend in _INCLUDES
-
-
-def includes_of(backend: str) -> tuple[str, ...]:
-    """Folders of headers, from the project's, for a backend that can be compiled."""
-    return _INCLUDES[backend]
 
 
 @dataclass(frozen=True)
@@ -89,10 +67,10 @@ def build_library(project: Path, name: str, backend: str, library: Path) -> None
 
     Weights are read at run time and are no part of it: two networks that differ in their weights alone may share a library.
     """
-    includes = [f"-I{folder}" for folder in _INCLUDES[backend]]
+    includes = [f"-I{folder}" for folder in BACKENDS[backend].includes]
     flags = (*_FLAGS, *includes, f'-DWEIGHTS_DIR=getenv("{WEIGHTS_VARIABLE}")')
     cxx = _Compiler(compiler(), flags, project, f"compiling the C-simulation of '{name}'")
-    headers = _COMMON_HEADERS if backend in _PRECOMPILED and precompiles(cxx.program) else ""
+    headers = _COMMON_HEADERS if backend in OURS and precompiles(cxx.program) else ""
     library.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         # Both files include the same headers, so that one unit of both takes less time than the two.
@@ -134,7 +112,7 @@ def _precompile(cxx: _Compiler, header: Path) -> None:
 
 def build_testbench(project: Path, name: str, program: Path) -> None:
     """Compile the project's own testbench, as the vendor's csim does; like the vendor's it runs in the project's folder."""
-    includes = [f"-I{folder}" for folder in _INCLUDES["Vitis"]]
+    includes = [f"-I{folder}" for folder in BACKENDS["Vitis"].includes]
     flags = [*_FLAGS, *includes, '-DWEIGHTS_DIR="firmware/weights"']
     sources = [f"firmware/{name}.cpp", f"{name}_test.cpp"]
     run(

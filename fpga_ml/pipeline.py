@@ -35,7 +35,7 @@ from fpga_ml.numerics.types import Raw
 from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
 from fpga_ml.report.page import verdict
-from fpga_ml.report.typed import Report
+from fpga_ml.report.typed import BuildReport
 from fpga_ml.rtl.architecture import ARCHITECTURES
 from fpga_ml.samples import Inputs, Samples, load_samples, names_in
 from fpga_ml.schedule.auto import clock_of_least_latency_ns
@@ -83,7 +83,7 @@ class Project:
     """
 
     folder: Path
-    report: Report
+    report: BuildReport
     inputs: Inputs
     simulator: CSim | None
     graph: LayerGraph | None = None
@@ -126,7 +126,7 @@ class Project:
         """Synthesise the RTL, into the report too; device: of fpga_ml.synthesise.parts, by default the one it was pipelined
         for."""
         found = synthesise(self.folder, device=device, effort=effort, time_limit_s=time_limit_s)
-        self.report["synth"] = cast(Report, document.read(self.folder))["synth"]
+        self.report["synth"] = cast(BuildReport, document.read(self.folder))["synth"]
         return found
 
     @property
@@ -233,7 +233,7 @@ def _built(
         report = _synthesised(target, config, clock)
     simulator = csim_of(made.graph, target) if made.check is not None else None
     return Project(
-        target, cast(Report, report), source.inputs, simulator, made.layers, prepared.x, build.outputs, hardware.bench
+        target, cast(BuildReport, report), source.inputs, simulator, made.layers, prepared.x, build.outputs, hardware.bench
     )
 
 

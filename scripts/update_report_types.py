@@ -25,7 +25,7 @@ class Types:
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self.shared, self.classes = schema["$defs"], dict[str, str]()
-        self.of(schema, "Report")
+        self.of(schema, "BuildReport")
 
     def of(self, entry: dict[str, Any], name: str) -> str:
         """Of an entry of the schema; name: what a class for it would be called."""
@@ -53,7 +53,7 @@ class Types:
         return "Any"
 
     def _class(self, name: str, properties: dict[str, Any], required: list[str]) -> str:
-        inner = "" if name == "Report" else name.removesuffix("Entry")
+        inner = "" if name == "BuildReport" else name.removesuffix("Entry")
         kinds = {key: self.of(value, f"{inner}{named(key)}") for key, value in properties.items()}
         kinds = {key: kind if key in required else f"NotRequired[{kind}]" for key, kind in kinds.items()}
         if any(map(iskeyword, kinds)):

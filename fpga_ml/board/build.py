@@ -108,7 +108,7 @@ def build(
 
 
 def _result(
-    sources: Sources, made: yosys.Netlist, placed: nextpnr.Placed, report: Mapping[str, Any], seconds: float
+    sources: Sources, made: yosys.Netlist, placed: nextpnr.Placement, report: Mapping[str, Any], seconds: float
 ) -> Synthesis:
     kind = sources.board
     rtl = report["rtl"]
@@ -133,7 +133,7 @@ def _result(
     )
 
 
-def _cells(placed: nextpnr.Placed) -> Cells:
+def _cells(placed: nextpnr.Placement) -> Cells:
     """What nextpnr placed, with the shell and its memories."""
     counts = {kind: used for kind, (used, _) in placed.used.items()}
     return Cells(*(counts.get(kind, 0) for kind in ("TRELLIS_COMB", "TRELLIS_FF", "MULT18X18D", "DP16KD")))

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.hls.words import Port
+from fpga_ml.hls.words import CppPort
 from fpga_ml.numerics.types import Raw
 from fpga_ml.toolchain.run import Command, run
 
@@ -45,8 +45,8 @@ class CSim:
     library: Path
     weights: Path
     function: str
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
+    inputs: tuple[CppPort, ...]
+    outputs: tuple[CppPort, ...]
     layers: Mapping[str, Shape]
     ordered: bool = False
 

@@ -21,7 +21,7 @@ from fpga_ml.bridge.mended import mended
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.hls.csim import CSim
 from fpga_ml.hls.testbench import testbench
-from fpga_ml.hls.words import Port
+from fpga_ml.hls.words import CppPort
 from fpga_ml.hls.words_cpp import bridge, is_wide, ports_of
 from fpga_ml.hls.written import check_written
 from fpga_ml.naming import folder_name
@@ -292,7 +292,7 @@ def write_vectors(folder: Path, graph: Graph, x: Sequence[Array], expected: Sequ
         np.savetxt(data / name, np.concatenate(rows, axis=1) if rows else [], fmt="%.17g")
 
 
-def _crossed(port: Port, values: Array | Raw) -> Array:
+def _crossed(port: CppPort, values: Array | Raw) -> Array:
     """Values as they cross into the C++; of a wide port also raw integers."""
     if not port.wide:
         return values

@@ -20,7 +20,7 @@ WORD_BITS = 32
 
 
 @dataclass(frozen=True)
-class Port:
+class CppPort:
     """An input or an output of the C++: of what shape and type, None where that is no ap_fixed; wide: whether its values
     cross as words."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from fpga_ml.backends import OURS
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.hls.words import DOUBLE_BITS, Port
+from fpga_ml.hls.words import DOUBLE_BITS, CppPort
 from fpga_ml.numerics import FixedType
 
 WORDS = """\
@@ -67,19 +67,19 @@ extern "C" void {top}_words({arguments}) {{
 """
 
 
-def ports_of(graph: Any) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+def ports_of(graph: Any) -> tuple[tuple[CppPort, ...], tuple[CppPort, ...]]:
     """The inputs and the outputs of an hls4ml graph. Words cross in ap_types alone: other vendors' values are doubles."""
     ap_types = graph.config.backend.name in OURS
     inputs, outputs = graph.get_input_variables(), graph.get_output_variables()
     return tuple(_port(v, ap_types) for v in inputs), tuple(_port(v, ap_types) for v in outputs)
 
 
-def _port(variable: Any, ap_types: bool = True) -> Port:
+def _port(variable: Any, ap_types: bool = True) -> CppPort:
     try:
         t = FixedType.parse(str(variable.type.precision))
     except FpgaMlError:
         t = None  # another vendor's spelling
-    return Port(tuple(int(d) for d in variable.shape), t, t is not None and t.width > DOUBLE_BITS and ap_types)
+    return CppPort(tuple(int(d) for d in variable.shape), t, t is not None and t.width > DOUBLE_BITS and ap_types)
 
 
 def doubles(variable: Any) -> int:

@@ -35,7 +35,7 @@ _LEAST_APART = 1024  # weights, which take about a second
 
 
 @dataclass(frozen=True)
-class Program:
+class AdderProgram:
     """Blocks of columns, each a chain of alkaid's stages; columns in order.
 
     parts: of every weight, all columns of the lowest bits coming first; each part has so many bits more than the one before.
@@ -47,7 +47,7 @@ class Program:
     bits: int
 
 
-def solve(matrix: Raw, types: Sequence[FixedType]) -> Program:
+def solve(matrix: Raw, types: Sequence[FixedType]) -> AdderProgram:
     """A program for y = x @ matrix, matrix (K, M) of integers, x of the given types."""
     widest = int(abs(matrix).max(initial=0)).bit_length()
     parts = max(-(-widest // _MAX_WEIGHT_BITS), 1)
@@ -58,7 +58,7 @@ def solve(matrix: Raw, types: Sequence[FixedType]) -> Program:
     reach = [(t.min, t.max, t.lsb) for t in types]
     found = [np.ascontiguousarray(split[:, start : start + columns], np.float32) for start in range(0, m, columns)]
     blocks = _side_by_side(found, reach) if split.size > _LEAST_APART else [cmvm_solve(b, qintervals=reach) for b in found]
-    return Program(k, tuple(blocks), parts, bits)
+    return AdderProgram(k, tuple(blocks), parts, bits)
 
 
 def _side_by_side(
@@ -86,7 +86,7 @@ def _parts(matrix: Raw, parts: int, bits: int) -> list[Raw]:
     return [*found, rest]
 
 
-def apply(b: Builder, program: Program, x: Sequence[int], starts: Sequence[int]) -> list[int]:
+def apply(b: Builder, program: AdderProgram, x: Sequence[int], starts: Sequence[int]) -> list[int]:
     """The values of y + start for values x and constants (one an output)."""
     zeros = [b.const(0, 0)] * len(starts) * (program.parts - 1)
     out: list[int] = []

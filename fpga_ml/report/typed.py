@@ -268,7 +268,7 @@ RocEntry = TypedDict(
 )
 
 
-class Report(TypedDict):
+class BuildReport(TypedDict):
     schema_version: Literal[3]
     fpga_ml: str
     command: str

@@ -49,7 +49,7 @@ class Architecture(ABC):
         return self.emit(self.lower(graph), clock_ns, model)
 
 
-class Parallel(Architecture):
+class ParallelArchitecture(Architecture):
     """All of a tensor at once: channels are wires, and nothing waits."""
 
     name = Arch.PARALLEL
@@ -70,7 +70,7 @@ class Parallel(Architecture):
         return emit_network(network, clock_ns, model)
 
 
-class Stream(Architecture):
+class StreamArchitecture(Architecture):
     """Pixel by pixel: channels are handshakes, with FIFOs where paths part and meet."""
 
     name = Arch.STREAM
@@ -91,5 +91,5 @@ class Stream(Architecture):
         return emit_stream(network, clock_ns, model, frame_last=frame_last)
 
 
-PARALLEL, STREAM = Parallel(), Stream()
+PARALLEL, STREAM = ParallelArchitecture(), StreamArchitecture()
 ARCHITECTURES: dict[Arch, Architecture] = {a.name: a for a in (PARALLEL, STREAM)}

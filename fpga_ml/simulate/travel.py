@@ -15,7 +15,7 @@ from fpga_ml import errors, tb
 from fpga_ml.backends import BACKENDS
 from fpga_ml.bridge.convert import Graph
 from fpga_ml.hls.csim import CSim
-from fpga_ml.hls.words import DOUBLE_BITS, Port
+from fpga_ml.hls.words import DOUBLE_BITS, CppPort
 from fpga_ml.ir.network.channel import filled
 from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.numerics.types import Raw
@@ -103,7 +103,7 @@ def _inputs(csim: CSim, x: Sequence[Array], layers: LayerGraph | None, most: int
 
 
 def _tensors(
-    named: Sequence[tuple[str, str, tuple[int, ...]]], ports: Sequence[Port], raw: Sequence[Raw]
+    named: Sequence[tuple[str, str, tuple[int, ...]]], ports: Sequence[CppPort], raw: Sequence[Raw]
 ) -> tuple[Tensor, ...]:
     """At the ports; Quartus' are members of a structure."""
     return tuple(
@@ -112,7 +112,7 @@ def _tensors(
     )
 
 
-def _crossing(ports: Sequence[Port]) -> tuple[compiled.Port, ...]:
+def _crossing(ports: Sequence[CppPort]) -> tuple[compiled.Port, ...]:
     return tuple(compiled.Port(p.fixed.fraction, p.words) for p in ports)
 
 

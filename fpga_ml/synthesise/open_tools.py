@@ -13,10 +13,10 @@ from fpga_ml.devices import MAPPED, PIPELINED, PLACED, Cells, DelayModel, Placer
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.synthesise import shell
 from fpga_ml.synthesise.naming import Owners
-from fpga_ml.synthesise.result import ClockOrigin, Job, Step, Synthesis
+from fpga_ml.synthesise.result import ClockOrigin, Job, PathStep, Synthesis
 from fpga_ml.tb.verilog import read_top
 from fpga_ml.toolchain import nextpnr, yosys
-from fpga_ml.toolchain.nextpnr import Placed
+from fpga_ml.toolchain.nextpnr import Placement
 from fpga_ml.toolchain.yosys import Netlist
 from fpga_ml.toolchain.yosys_timing import longest_path
 
@@ -85,7 +85,7 @@ def _mapped(job: Job, target: Target, *, in_shell: bool) -> Netlist:
     )
 
 
-def _placed(job: Job, made: Netlist, placer: Placer) -> Placed:
+def _placed(job: Job, made: Netlist, placer: Placer) -> Placement:
     for name, text in placer.files.items():
         (job.folder / name).write_text(text)
     return nextpnr.place_and_route(
@@ -138,9 +138,9 @@ def _by_layer(target: Target, module: Mapping[str, Any], owners: Owners) -> dict
     return {layer: cells_of(target, found) for layer, found in types.items()}
 
 
-def path_of(placed: Placed, owners: Owners) -> tuple[Step, ...]:
+def path_of(placed: Placement, owners: Owners) -> tuple[PathStep, ...]:
     """nextpnr's longest path, named by layer."""
-    return tuple(Step(owners.at(s.cell), f"{s.kind} {s.cell}", s.ns) for s in placed.path if s.ns > 0)
+    return tuple(PathStep(owners.at(s.cell), f"{s.kind} {s.cell}", s.ns) for s in placed.path if s.ns > 0)
 
 
 @dataclass(frozen=True)
@@ -149,12 +149,12 @@ class _Timed:
 
     fmax_mhz: float | None
     origin: ClockOrigin | None
-    path: tuple[Step, ...]
+    path: tuple[PathStep, ...]
     notes: tuple[str, ...] = ()
 
 
 def _timed(
-    delays: DelayModel | None, module: Mapping[str, Any], owners: Owners, placed: Placed | None, effort: Effort
+    delays: DelayModel | None, module: Mapping[str, Any], owners: Owners, placed: Placement | None, effort: Effort
 ) -> _Timed:
     if placed is None and delays is None:
         return _Timed(None, None, (), ("there is no delay model of this family, so an estimate has no clock",))
@@ -164,7 +164,7 @@ def _timed(
         assert placed is not None
         return _Timed(1000 / placed.period_ns, "placed", (), ("the clock is that of the placement, before routing",))
     path = longest_path(module, delays)
-    modelled = tuple(Step(owners.at(name), name, ns) for name, ns in path.cells)
+    modelled = tuple(PathStep(owners.at(name), name, ns) for name, ns in path.cells)
     if placed is None:
         note = f"timing by the delay model '{delays.name}', not by place and route"
         return _Timed(1000 / path.ns, "delay model", modelled, (note,))

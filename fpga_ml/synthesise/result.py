@@ -41,7 +41,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Step:
+class PathStep:
     """A piece of a path: the layer it lies in ('' for the top's own logic), what it is in the tool's words, how long it
     takes."""
 
@@ -68,7 +68,7 @@ class Synthesis:
     timing: ClockOrigin | None
     latency_cycles: int | None
     interval_cycles: int | None
-    critical_path: tuple[Step, ...]
+    critical_path: tuple[PathStep, ...]
     seconds: float
     memory_mb: float | None
     logs: tuple[str, ...]
@@ -88,7 +88,7 @@ class Synthesis:
 
     def told(self, names: Naming) -> Synthesis:
         """With the users' names of layers."""
-        path = tuple(Step(names.shown(s.layer), names.shown(s.what), s.delay_ns) for s in self.critical_path)
+        path = tuple(PathStep(names.shown(s.layer), names.shown(s.what), s.delay_ns) for s in self.critical_path)
         return dataclasses.replace(self, critical_path=path, layers={names.shown(k): v for k, v in self.layers.items()})
 
     def asked_for(self, clock_ns: float) -> Synthesis:

@@ -28,7 +28,7 @@ _PLACED_CLOCK = re.compile(r"Max frequency for clock\s+'[^']*':\s*([\d.]+) MHz")
 
 
 @dataclass(frozen=True)
-class Step:
+class PathPiece:
     """A piece of the critical path: kind as nextpnr has it (clk-to-q, logic, routing, setup), the cell at its end, ns."""
 
     kind: str
@@ -37,13 +37,13 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Placed:
+class Placement:
     """period_ns: the shortest clock period between registers, of all clocks; paths to and from pins do not count. path: the
     one that takes it, () before routing; used: {kind of cell: (of the design, of the device)}; memory_mb: the most that
     nextpnr held."""
 
     period_ns: float
-    path: tuple[Step, ...]
+    path: tuple[PathPiece, ...]
     used: Mapping[str, tuple[int, int]]
     version: str
     seconds: float
@@ -61,7 +61,7 @@ def place_and_route(
     route: bool = True,
     log: Path | None = None,
     on_line: Callable[[str], None] | None = None,
-) -> Placed:
+) -> Placement:
     """For a clock period that it need not reach. options: the device, and what else nextpnr is to be told; route: else it is
     only placed, and times are those before routing.
 
@@ -97,7 +97,7 @@ def place_and_route(
     period_ns = max((1000 / mhz for mhz in clocks_mhz), default=None)
     if period_ns is None:
         raise FpgaMlError("no path between registers to time", where=str(netlist), do="give a design with registers")
-    return Placed(
+    return Placement(
         period_ns,
         _path(found),
         {kind: (row["used"], row["available"]) for kind, row in found["utilization"].items()},
@@ -107,11 +107,11 @@ def place_and_route(
     )
 
 
-def _path(report: Mapping[str, Any]) -> tuple[Step, ...]:
+def _path(report: Mapping[str, Any]) -> tuple[PathPiece, ...]:
     """Of the longest path that begins and ends at a clock."""
     paths = [p for p in report["critical_paths"] if "<async>" not in (p["from"], p["to"])]
     pieces: list[Any] = max((p["path"] for p in paths), key=lambda path: sum(piece["delay"] for piece in path), default=[])
-    return tuple(Step(piece["type"], piece["to"]["cell"], float(piece["delay"])) for piece in pieces)
+    return tuple(PathPiece(piece["type"], piece["to"]["cell"], float(piece["delay"])) for piece in pieces)
 
 
 def nextpnr_version(family: Family) -> str:

@@ -23,7 +23,7 @@ from fpga_ml.errors import FpgaMlError
 _POLL_SECONDS = 0.02
 _TAIL_LINES = 25
 _KB_PER_MB = 1024
-Result = TypeVar("Result")
+Returned = TypeVar("Returned")
 # Who may have to end a program: each `side_by_side` within which it is started.
 _groups: ContextVar[tuple[list[subprocess.Popen[str]], ...]] = ContextVar("groups", default=())
 
@@ -155,12 +155,12 @@ def run_all(commands: Sequence[Command], *, what: str, do: str, timeout_s: float
     return [ran.stdout for ran in side_by_side(jobs, at_most=os.cpu_count() or 1)]
 
 
-def side_by_side(jobs: Sequence[Callable[[], Result]], at_most: int | None = None) -> list[Result]:
+def side_by_side(jobs: Sequence[Callable[[], Returned]], at_most: int | None = None) -> list[Returned]:
     """What each job returns, one thread a job. The first failure, or an interruption, ends all programs that the others run,
     and raises. at_most: so many of them at a time."""
     running: list[subprocess.Popen[str]] = []
 
-    def begun(job: Callable[[], Result]) -> Result:
+    def begun(job: Callable[[], Returned]) -> Returned:
         _groups.set((*_groups.get(), running))
         return job()
 

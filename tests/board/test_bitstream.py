@@ -13,7 +13,7 @@ from fpga_ml.cli import main
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.report import document
-from fpga_ml.toolchain.nextpnr import Placed
+from fpga_ml.toolchain.nextpnr import Placement
 from fpga_ml.toolchain.yosys import Netlist
 
 
@@ -69,7 +69,7 @@ def test_what_is_told_of_a_bitstream(project: Path, monkeypatch: pytest.MonkeyPa
     file = project / "netlist.json"
     file.write_text('{"modules": {"board": {"cells": {}, "netnames": {}}}}')
     made = Netlist({}, file, "board", "0.70", 1.0, 1.0)
-    placed = Placed(25.0, (), {"TRELLIS_COMB": (8364, 83640)}, "0.11", 1.0, 1.0)
+    placed = Placement(25.0, (), {"TRELLIS_COMB": (8364, 83640)}, "0.11", 1.0, 1.0)
     monkeypatch.setattr("fpga_ml.toolchain.yosys.netlist", lambda *given, **options: made)
     monkeypatch.setattr("fpga_ml.toolchain.nextpnr.place_and_route", lambda *given, **options: placed)
     monkeypatch.setattr("fpga_ml.toolchain.ecppack.pack", lambda *given: None)
@@ -87,7 +87,7 @@ def test_a_design_that_misses_the_clock(project: Path, monkeypatch: pytest.Monke
     stale.write_bytes(b"of another day")
     made = Netlist({}, folder / "netlist.json", "board", "0.70", 1.0, 1.0)
     monkeypatch.setattr("fpga_ml.toolchain.yosys.netlist", lambda *given, **options: made)
-    slow = Placed(50.0, (), {}, "0.11", 1.0, 1.0)
+    slow = Placement(50.0, (), {}, "0.11", 1.0, 1.0)
     monkeypatch.setattr("fpga_ml.toolchain.nextpnr.place_and_route", lambda *given, **options: slow)
     with pytest.raises(FpgaMlError, match=r"the design reaches 20\.0 MHz, and the clock of ulx3s-85f is 25 MHz") as caught:
         build(project, "ulx3s-85f")

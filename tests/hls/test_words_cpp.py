@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fpga_ml.hls.words import Port
+from fpga_ml.hls.words import CppPort
 from fpga_ml.hls.words_cpp import WORDS
 from fpga_ml.numerics import FixedType, cast_raw
 
@@ -72,7 +72,7 @@ def test_values_are_read_and_written_whole(tmp_path: Path) -> None:
     run.argtypes, run.restype = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p], None
     for number, (_, text) in enumerate(roads):
         t = FixedType.parse(text)
-        here, there = Port((4,), t, wide=True), Port((4,), target, wide=True)
+        here, there = CppPort((4,), t, wide=True), CppPort((4,), target, wide=True)
         for _ in range(20):
             raws = [t.min_raw, t.max_raw, rng.randint(t.min_raw, t.max_raw), rng.randint(t.min_raw, t.max_raw)]
             given = np.ascontiguousarray(here.crossed(np.array([raws], t.kind)))

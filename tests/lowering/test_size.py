@@ -19,7 +19,7 @@ from fpga_ml.config import Arch, Config
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.lowering import size
 from fpga_ml.lowering.size import size_of
-from fpga_ml.rtl.architecture import Parallel
+from fpga_ml.rtl.architecture import ParallelArchitecture
 
 
 def net(*layers: Any, shape: tuple[int, ...]) -> Any:
@@ -76,7 +76,7 @@ def test_what_had_finished_is_kept_where_there_was_nothing(
     if before:
         fpga_ml.compile(make(), config=quick(until="convert"), **build)
     old = (tmp_path / "p" / "report.json").read_text() if before else ""
-    monkeypatch.setattr(Parallel, "emit", failing)
+    monkeypatch.setattr(ParallelArchitecture, "emit", failing)
     with pytest.raises(KeyboardInterrupt):
         fpga_ml.compile(make(), config=quick(until="rtl"), **build)
     assert [p.name for p in tmp_path.iterdir()] == ["p"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from fpga_ml.devices import Cells
 from fpga_ml.science.models import Model, every
 from fpga_ml.science.synthesis import overview, row, save
-from fpga_ml.synthesise.result import Step, Synthesis
+from fpga_ml.synthesise.result import PathStep, Synthesis
 
 
 def entry(device: str, luts: int) -> dict[str, object]:
@@ -23,7 +23,7 @@ def entry(device: str, luts: int) -> dict[str, object]:
         timing="delay model",
         latency_cycles=4,
         interval_cycles=1,
-        critical_path=(Step("fc1", "a", 1.0), Step("fc1", "b", 2.0), Step("", "c", 1.0)),
+        critical_path=(PathStep("fc1", "a", 1.0), PathStep("fc1", "b", 2.0), PathStep("", "c", 1.0)),
         seconds=1.0,
         memory_mb=None,
         logs=(),

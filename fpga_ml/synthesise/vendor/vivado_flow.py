@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fpga_ml.devices import Cells
-from fpga_ml.synthesise.result import ClockOrigin, Job, Step, Synthesis
+from fpga_ml.synthesise.result import ClockOrigin, Job, PathStep, Synthesis
 from fpga_ml.synthesise.vendor.flow import Flow, layer_at, lines, quoted
 from fpga_ml.synthesise.vendor.vivado import read_timing, read_utilisation
 from fpga_ml.toolchain import vivado
@@ -54,7 +54,7 @@ def _read(job: Job) -> Synthesis:
     utilisation, timing = _reports(job)
     used, speed = read_utilisation(utilisation), read_timing(timing)
     path = [
-        Step(layer_at(end, job.layers), end, delay)
+        PathStep(layer_at(end, job.layers), end, delay)
         for end, delay in ((speed.source, 0.0), (speed.destination, speed.delay_ns or 0.0))
     ]
     return Synthesis(

@@ -75,8 +75,9 @@ class _Silent:
 @dataclass(frozen=True)
 class Project:
     """A finished build. folder: the HLS project; report: what report.json holds, typed in report/typed.py; inputs: (name,
-    shape) of each; x: the samples as the hardware receives them, (N, ...) an input; outputs: {float | quantised | csim: (N,
-    ...) an output} of them, as far as it ran; bench: what simulates its RTL.
+    shape) of each; simulator: its C-simulation; graph: the model as typed layers, which the emulator evaluates; x: the
+    samples as the hardware receives them, (N, ...) an input; outputs: {float | quantised | csim: (N, ...) an output} of
+    them, as far as it ran; bench: what simulates its RTL. What did not run is None.
 
     `csim`, `emulate` and `cosim` take samples as `compile` does, and raise FpgaMlError for those that do not fit the model's
     inputs, or where that stage did not run. Values are first converted to the input type as the hardware does it.
@@ -123,8 +124,8 @@ class Project:
     def synth(
         self, device: str | None = None, *, effort: Effort = "estimate", time_limit_s: float | None = None
     ) -> Synthesis:
-        """Synthesise the RTL, into the report too; device: of fpga_ml.synthesise.parts, by default the one it was pipelined
-        for."""
+        """Synthesise the RTL, into the report too; device: of fpga_ml.devices.MAPPED, by default the one it was
+        pipelined for."""
         found = synthesise(self.folder, device=device, effort=effort, time_limit_s=time_limit_s)
         self.report["synth"] = cast(BuildReport, document.read(self.folder))["synth"]
         return found

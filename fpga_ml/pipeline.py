@@ -145,21 +145,24 @@ def compile(
     output: Path | str | None = None,
     rtl: Path | str | Foreign | None = None,
     watcher: Watcher | None = None,
+    **settings: Any,
 ) -> Project:
     """A trained model as an HLS project with a C-simulation that is compared with the model bit for bit.
 
     model: a Keras model, a path to one (.keras, .h5, .json with `weights`) or a folder under models/. data: samples to
     calibrate on and to simulate: an array (N, ...), a dict of arrays, a path to .npz; None for the folder's own, else random
-    numbers. config: by default the folder's fpga_ml.toml. output: the project's folder, by default hls_projects/NAME. rtl: a
+    numbers. config: by default the folder's fpga_ml.toml. settings: fields of Config, in place of the configuration's:
+    `compile(model, data=x, bits=8, arch="stream")`. output: the project's folder, by default hls_projects/NAME. rtl: a
     folder of Verilog, a vendor's `syn/verilog` say, to simulate in place of our own RTL; `Foreign.of`
     (fpga_ml.simulate.foreign) for one with ports or behaviour of its own. Raises FpgaMlError; the folder then stays as it
     was. Where there was none and C-simulation had ended, it keeps the HLS project; so it does when the build is interrupted.
     """
     _check_kinds(data, config, rtl, weights=weights, output=output)
+    Config().replace(**settings)  # raises for a wrong one before the model is read
     clock = _Clock(watcher or _Silent())
     with clock.stage("load"):
         source = load(model, Path(weights) if weights is not None else None)
-        config = config or (Config.read(source.config) if source.config else Config())
+        config = (config or (Config.read(source.config) if source.config else Config())).replace(**settings)
         given = rtl if rtl is None or isinstance(rtl, Foreign) else Foreign.of(rtl)
         stages = _stages(config)
         _check_asked(source, config, given, stages, target := _target(output, source))

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -66,7 +66,15 @@ def test_the_first_failure_ends_the_others(nested: bool, tmp_path: Path) -> None
     assert not any(is_there(f) for f in files)
 
 
-def test_an_interruption_ends_all(tmp_path: Path) -> None:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A worker of pytest-xdist ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interruption_ends_all(tmp_path: Path, interruptible: None) -> None:
     files = [tmp_path / "one", tmp_path / "two"]
 
     def interrupt() -> None:

@@ -8,6 +8,9 @@ other rewrites keep the function too, and stand where what they need is known:
 * products with constants become adders while a layer is lowered (`layers/cmvm.py`), for the solver wants the types of what
   the layer reads;
 * registers are placed for a clock, and the network stays as it is (`schedule/`).
+
+`choose_table.py` and `choose_reuse.py` choose for one layer: a table before hls4ml writes it, a reuse factor where it is known
+how many tokens a frame has.
 """
 
 from __future__ import annotations

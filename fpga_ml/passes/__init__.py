@@ -9,8 +9,8 @@ other rewrites keep the function too, and stand where what they need is known:
   the layer reads;
 * registers are placed for a clock, and the network stays as it is (`schedule/`).
 
-`choose_table.py` and `choose_reuse.py` choose for one layer: a table before hls4ml writes it, a reuse factor where it is known
-how many tokens a frame has.
+`choose_table.py` and `choose_reuse.py` choose for one layer: a table before hls4ml writes it, a reuse factor where the
+tokens of a frame are known.
 """
 
 from __future__ import annotations

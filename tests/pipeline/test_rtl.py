@@ -45,14 +45,16 @@ def test_rtl_equals_csim_in_two_simulators(name: str, vectors: int, tmp_path: Pa
     assert "foreign_rtl" not in report
     for run in report["cosim"]:
         assert run["passed"], run["texts"]
-        kinds, modes = run["kinds"], run["modes"]
-        assert (kinds["samples"], kinds["corners"], kinds["uniform"]) == (vectors, 7, 64)
+        kinds, modes, all_of_them = run["kinds"], run["modes"], not run["not_asked"]
+        assert all_of_them or run["simulator"] == "icarus"  # a large design's vectors take too long there
+        assert (kinds["samples"], kinds["corners"], kinds["uniform"]) == (vectors, 7, 64) or not all_of_them
         assert sum(kinds.values()) == run["vectors"] == modes[0]["vectors"]
         assert 0 <= run["edges"]["unmet"] < run["edges"]["sought"]
         assert [m["vectors"] for m in modes[1:]] == [min(200, run["vectors"])] * 2
         assert [m["resets"] > 0 for m in modes] == [False, False, True]
         assert (f"{kinds['edges']} at inner edges" in shown(report)) == bool(kinds["edges"])
-        assert vectors + 7 + 64 <= run["vectors"] <= vectors + 7 + 64 + 512  # corners, whole types, inner edges
+        most = vectors + 7 + 64 + 512  # corners, whole types, inner edges
+        assert (most - 512 if all_of_them else 6) <= run["vectors"] <= most
         assert run["latency_cycles"] == report["rtl"]["latency_cycles"]
         assert run["interval_cycles"] == report["rtl"]["interval_cycles"] == 1
         assert run["stalls"] > 0

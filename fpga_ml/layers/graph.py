@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from functools import cached_property
 
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.layers.base import Input, Layer, Tensor
@@ -18,14 +18,14 @@ class LayerGraph:
     name: str
     layers: tuple[Layer, ...]
     outputs: tuple[str, ...]
-    ports: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    ports: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
         cls, layers: Sequence[Layer], outputs: Sequence[str], name: str = "network", ports: Mapping[str, str] | None = None
     ) -> LayerGraph:
         """Raises FpgaMlError with all faults of a graph that is not sound."""
-        return verified(cls(name, tuple(layers), tuple(outputs), MappingProxyType(dict(ports or {}))))
+        return verified(cls(name, tuple(layers), tuple(outputs), dict(ports or {})))
 
     def __getitem__(self, name: str) -> Layer:
         """The layer of a name."""
@@ -38,8 +38,7 @@ class LayerGraph:
     @property
     def results(self) -> tuple[Layer, ...]:
         """The layers whose results leave the graph."""
-        known = self._by_name
-        return tuple(known[name] for name in self.outputs)
+        return tuple(self[name] for name in self.outputs)
 
     @property
     def ordered(self) -> bool:
@@ -73,7 +72,7 @@ class LayerGraph:
                 known[layer.name] = layer.evaluate(*(known[name] for name in layer.reads))
         return known
 
-    @property
+    @cached_property
     def _by_name(self) -> dict[str, Layer]:
         return {layer.name: layer for layer in self.layers}
 

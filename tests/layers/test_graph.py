@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -47,6 +48,11 @@ def test_evaluate_gives_every_layer() -> None:
     want = x @ WEIGHTS + [7, -7]
     assert_equal(found["dense"].raw, want)
     assert_equal(found["turned"].raw, want[:, ::-1])
+
+
+def test_a_graph_can_be_kept() -> None:
+    """With a design whose faults are planted (tests/mutation)."""
+    assert pickle.loads(pickle.dumps(GRAPH)).text() == GRAPH.text()
 
 
 FAULTS: dict[str, tuple[list[Layer], list[str], str]] = {

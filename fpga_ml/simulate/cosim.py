@@ -1,7 +1,7 @@
 """RTL co-simulation: a top with Vitis HLS ports, under Verilator or Icarus, against expected raw integers.
 
-The testbench is tb/, driven by cocotb inside the simulator's process. One process a mode; builds are kept beside it
-and used again while sources, tools and options are the same.
+The testbench is tb/, driven by cocotb inside the simulator's process. Builds are kept beside it and used again while sources,
+tools and options are the same.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ __all__ = [
 _MEMORIES = ("*.dat", "*.mem", "*.hex")
 _TAIL_LINES = 25
 _FEW_CYCLES = 25_000  # back to back: so few are simulated faster than optimised C++ is compiled
+# Back to back: so few take less time than a second process takes to start (0.4 s, most of it cocotb's imports).
+_TINY_CYCLES, _TINY_LUT_CYCLES = 5_000, 1_000_000
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def cosim(
     flush: int = 0,
     timeout_s: float = 3600,
     probes: Mapping[str, tuple[Sequence[str], int]] | None = None,
+    luts: int = 0,
 ) -> CosimResult:
     """Drive `top` with every vector in each mode and compare every output, exactly.
 
@@ -89,7 +92,8 @@ def cosim(
     progress before a run is given up; stop_at: so many differences end a run, 0 for never; idle: ap_idle has to be high when
     all is through; flush: vectors that are sent after the last, to push it out; timeout_s: of each run; probes: {name:
     (signals of the top that are all high when a token is made, tokens of a vector)}, for a timeline, which Icarus alone can
-    see.
+    see; luts: an estimate of the size. The modes of a small simulation run in one process, one after the other; those of a
+    larger one, or of RTL without guaranteed timing, in a process each, side by side.
 
     Raises FpgaMlError for a missing tool, RTL that does not compile, ports that do not fit the vectors. Wrong outputs
     are a result, not an error: see CosimResult.passed and .texts().
@@ -98,7 +102,9 @@ def cosim(
     sources = [Path(f).resolve() for f in rtl_files]
     ports = bound(sources, top, vectors)
     cocotb = cocotb_setup.find()
-    optimise = guarantee is None or len(vectors) * guarantee.interval_cycles > _FEW_CYCLES
+    cycles = float("inf") if guarantee is None else len(vectors) * guarantee.interval_cycles
+    optimise = cycles > _FEW_CYCLES
+    tiny = cycles <= _TINY_CYCLES and cycles * luts <= _TINY_LUT_CYCLES
     engine = _engine(simulator, sources, top, ports, cocotb, seed, optimise=optimise)
     folder = workdir.resolve() / simulator
     folder.mkdir(parents=True, exist_ok=True)
@@ -121,7 +127,8 @@ def cosim(
     environment = {**dict(cocotb.environment), **settings.environment, "COCOTB_TEST_MODULES": "fpga_ml.tb.test_top"}
     if simulator == "verilator":
         environment["COCOTB_TRUST_INERTIAL_WRITES"] = "1"
-    results = _run(folder, engine.command(built), environment, sources, modes, timeout_s)
+    runs = [tuple(modes)] if tiny else [(mode,) for mode in modes]
+    results = _run(folder, engine.command(built), environment, sources, runs, timeout_s)
     return _together(simulator, engine.version, len(vectors), results, build_seconds, time.perf_counter() - began)
 
 
@@ -191,26 +198,29 @@ def _run(
     program: Sequence[str],
     environment: dict[str, str],
     sources: Sequence[Path],
-    modes: Sequence[Mode],
+    runs: Sequence[Sequence[Mode]],
     timeout_s: float,
 ) -> tuple[ModeResult, ...]:
-    """Each mode in a process and a folder of its own, side by side."""
-    commands = []
-    for mode in modes:
-        place = folder / mode
+    """Each run, some modes one after the other, in a process and a folder of its own, side by side."""
+    commands, places = [], [folder / "-".join(modes) for modes in runs]
+    for modes, place in zip(runs, places, strict=True):
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
         _link_memories(sources, place)
-        only = {"COCOTB_TEST_FILTER": f"{mode}$", "COSIM_RESULTS": str(place / "results.json")}
+        only = {"COCOTB_TEST_FILTER": f"({'|'.join(modes)})$", "COSIM_RESULTS": str(place / "results.json")}
         commands.append(Command(program, place, {**environment, **only}))
     what, do = "RTL simulation", "see the simulator's message"
     said = run_all(commands, what=what, do=do, timeout_s=timeout_s)
-    for mode, text in zip(modes, said, strict=True):
-        (folder / mode / "log.txt").write_text(text)
-        if not (folder / mode / "results.json").exists():
+    results: list[ModeResult] = []
+    for modes, place, text in zip(runs, places, said, strict=True):
+        (place / "log.txt").write_text(text)
+        found = load_results(place / "results.json") if (place / "results.json").exists() else ()
+        if len(found) < len(modes):
             tail = "\n    ".join(text.splitlines()[-_TAIL_LINES:])
-            raise FpgaMlError(f"{what} ended without a result ({mode}):\n    {tail}", where=str(folder / mode), do=do)
-    return tuple(result for mode in modes for result in load_results(folder / mode / "results.json"))
+            ended = f"{what} ended without a result ({modes[len(found)]})"
+            raise FpgaMlError(f"{ended}:\n    {tail}", where=str(place), do=do)
+        results += found
+    return tuple(results)
 
 
 def _link_memories(sources: Sequence[Path], place: Path) -> None:

@@ -173,6 +173,7 @@ def prove(
             idle="idle" not in given.skip,
             flush=given.flush,
             probes=None if foreign else rtl.probes,
+            luts=rtl.area.luts,
         )
         return replace(
             _by_sample(run, own, rtl.interleave),

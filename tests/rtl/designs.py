@@ -14,7 +14,7 @@ from fpga_ml.ir.network import Channel, Map
 from fpga_ml.numerics import FixedType, Interval
 from fpga_ml.numerics.types import Overflow, Rounding
 from fpga_ml.rtl import Rtl
-from fpga_ml.simulate.cosim import CosimResult, Mode, Simulator, Vectors, cosim
+from fpga_ml.simulate.cosim import CosimResult, Guarantee, Mode, Simulator, Vectors, cosim
 from fpga_ml.simulate.cosim import Tensor as Values
 
 SIMULATORS: tuple[Simulator, ...] = ("verilator", "icarus")
@@ -221,4 +221,5 @@ def apart(tensor: Channel, raw: np.ndarray) -> list[Values]:
 def run(
     rtl: Rtl, given: Vectors, folder: Path, simulator: Simulator, modes: Sequence[Mode] = ("back_to_back",)
 ) -> CosimResult:
-    return cosim(rtl.write(folder), rtl.top, given, folder, simulator, modes, probes=rtl.probes)
+    timing = Guarantee(rtl.latency_cycles, rtl.interval_cycles)
+    return cosim(rtl.write(folder), rtl.top, given, folder, simulator, modes, guarantee=timing, probes=rtl.probes)

@@ -21,6 +21,8 @@ ROOT = Path(__file__).parent.parent
 @pytest.hookimpl(tryfirst=True)  # before slow ones are left out
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Those of slow.txt are slow. A name that no test has any more is an error where its file is collected."""
+    # Those of the whole, which take long, come first: no worker is left with one at the end.
+    items.sort(key=lambda item: item.path.parent != ROOT / "tests")
     names = {line for line in (ROOT / "tests" / "slow.txt").read_text().splitlines() if line and not line.startswith("#")}
     found = {item.nodeid.removeprefix("tests/") for item in items}
     for item in items:

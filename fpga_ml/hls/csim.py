@@ -20,6 +20,7 @@ import numpy.typing as npt
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.hls.words import CppPort
 from fpga_ml.numerics.types import Raw
+from fpga_ml.toolchain.gxx import WEIGHTS_VARIABLE
 from fpga_ml.toolchain.run import Command, run
 
 Array = npt.NDArray[np.float64]
@@ -74,7 +75,6 @@ class CSim:
             raise FpgaMlError(f"C-simulation '{self.library}' is gone", do="compile the model again")
         request = {
             "library": str(self.library.resolve()),
-            "weights": str(self.weights.resolve()),
             "function": self.function,
             "inputs": [p.crossing for p in self.inputs],
             "outputs": [p.crossing for p in self.outputs],
@@ -83,12 +83,14 @@ class CSim:
             "jobs": 1 if self.ordered else jobs,
             "ordered": self.ordered,
         }
+        # NumPy's threads for matrices would start, and wait busily, for nothing.
+        environment = {WEIGHTS_VARIABLE: str(self.weights.resolve()), "OPENBLAS_NUM_THREADS": "1"}
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             (folder / "request.json").write_text(json.dumps(request))
             np.savez(folder / "inputs.npz", *[np.asarray(a, np.float64) for a in x])
             run(
-                Command([sys.executable, "-m", "fpga_ml.hls.csim_worker", str(folder)], folder),
+                Command([sys.executable, "-m", "fpga_ml.hls.csim_worker", str(folder)], folder, environment),
                 what="C-simulation",
                 do="the generated C++ crashed: try other types or another backend, and report it to hls4ml",
                 on_line=_counted(progress),

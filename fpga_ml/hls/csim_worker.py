@@ -1,6 +1,7 @@
 """The process in which C-simulation runs: `python -m fpga_ml.hls.csim_worker FOLDER`.
 
-Reads FOLDER/request.json and inputs.npz, writes results.npz, prints `done N` after every N samples.
+Reads FOLDER/request.json and inputs.npz, writes results.npz, prints `done N` after every N samples. It imports little, as
+starting it is most of its time on a small model.
 
 The library keeps tables and streams in static storage, so it must not run twice at once. Each thread gets a copy of
 the file, which the loader takes for a library of its own; ctypes releases the interpreter lock during a call.
@@ -24,8 +25,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fpga_ml.toolchain.gxx import WEIGHTS_VARIABLE
-
 Array = npt.NDArray[np.float64]
 _REPORT_EVERY = 10
 _STACK_BYTES = 1 << 30  # of a thread, as far as it is used: hls4ml keeps the products of a layer, 1024 x 1024 say, there
@@ -45,7 +44,6 @@ def main(folder: Path) -> None:
     outputs = [np.empty((n, *shape)) for shape in request["outputs"]]
     layers = {name: np.full((n, *request["layers"][name]), np.nan) for name in request["keep"]}
     threads = max(1, min(request["jobs"] or os.cpu_count() or 1, n))
-    os.environ[WEIGHTS_VARIABLE] = request["weights"]
 
     def part(index: int, rows: npt.NDArray[np.int64]) -> None:
         with _loaded(request, folder / f"{index}.so", tracing=bool(layers)) as library:

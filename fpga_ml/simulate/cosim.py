@@ -1,7 +1,7 @@
 """RTL co-simulation: a top with Vitis HLS ports, under Verilator or Icarus, against expected raw integers.
 
-The testbench is tb/, driven by cocotb inside the simulator's process. Builds are kept beside it and used again while sources,
-tools and options are the same.
+The testbench is tb/, driven by cocotb inside the simulator's process. Builds are kept beside it and used again while
+sources, tools and options are the same.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import random
-import subprocess
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from cpp import shared_object
 
 WIDTHS, POINTS = range(2, 25), range(-20, 31)
 ROLES = ("x", "w", "b", "s", "y")
@@ -161,22 +161,17 @@ class Compiled:
         for backend in ("vivado", "vitis"):  # Vitis' own headers stand in the place of Vivado's
             for header in (templates / backend / "nnet_utils").glob("*.h"):
                 (nnet / header.name).write_text(header.read_text())
-        flags = ["-O0", "-std=c++17", "-w", "-fPIC", f"-I{folder}", f"-I{templates / 'vivado' / 'ap_types'}"]
+        flags = ["-O0", "-std=c++17", "-I.", f"-I{templates / 'vivado' / 'ap_types'}"]
         parts = [chosen[i : i + PER_FILE] for i in range(0, len(chosen), PER_FILE)]
 
-        def build(index: int) -> str:
+        def build(index: int) -> Path:
             text = ",\n".join(f"run<{', '.join(getattr(c, r).cpp() for r in ROLES)}>" for c in parts[index])
             source = folder / f"part{index}.cpp"
             source.write_text(_HEAD + f'extern "C" const Run part{index}[] = {{{text}}};\n')
-            made = str(source.with_suffix(".so"))
-            ran = subprocess.run(
-                ["g++", *flags, "-shared", str(source), "-o", made], capture_output=True, text=True, check=False
-            )
-            assert ran.returncode == 0, ran.stderr[:3000]
-            return made
+            return shared_object(source, flags)
 
         with ThreadPoolExecutor(2) as pool:
-            self._libraries = [ctypes.CDLL(made) for made in pool.map(build, range(len(parts)))]
+            self._libraries = [ctypes.CDLL(str(made)) for made in pool.map(build, range(len(parts)))]
 
     def outputs(self, index: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """(parallel, stream) of a case's vectors."""

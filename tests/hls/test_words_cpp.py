@@ -6,10 +6,10 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import random
-import subprocess
 from pathlib import Path
 
 import numpy as np
+from cpp import shared_object
 
 from fpga_ml.hls.words import CppPort
 from fpga_ml.hls.words_cpp import WORDS
@@ -57,7 +57,7 @@ extern "C" void run(int road, const double *in, double *out) { roads[road](in, o
 
 
 def test_values_are_read_and_written_whole(tmp_path: Path) -> None:
-    program, library = tmp_path / "words.cpp", tmp_path / "words.so"
+    program = tmp_path / "words.cpp"
     roads = [(road, text) for text in TYPES for road in ("pass", "stream")]
     program.write_text(_PROGRAM % (WORDS, ", ".join(f"{road}<{text}, {TARGET}>" for road, text in roads)))
     spec = importlib.util.find_spec("hls4ml")
@@ -65,9 +65,7 @@ def test_values_are_read_and_written_whole(tmp_path: Path) -> None:
     assert spec.origin is not None
     templates = Path(spec.origin).parent / "templates" / "vivado"
     includes = [f"-I{templates / name}" for name in ("ap_types", "nnet_utils")]
-    command = ["g++", "-O0", "-std=c++17", "-w", "-shared", "-fPIC", *includes, str(program), "-o", str(library)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr[:4000]
+    library = shared_object(program, ["-O0", "-std=c++17", *includes])
     run, target, rng = ctypes.CDLL(str(library)).run, FixedType.parse(TARGET), random.Random(1)
     run.argtypes, run.restype = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p], None
     for number, (_, text) in enumerate(roads):

@@ -6,7 +6,6 @@ import ctypes
 import importlib.util
 import itertools
 import random
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from cpp import shared_object
 
 from fpga_ml.numerics import FixedType, Overflow, Rounding
 
@@ -217,14 +217,10 @@ def _compile(chosen: Sequence[Pair], folder: Path) -> Path:
     assert spec is not None
     assert spec.origin is not None
     include = Path(spec.origin).parent / "templates" / "vivado" / "ap_types"
-    program, library = folder / "oracle.cpp", folder / "oracle.so"
     assigns = ",\n".join(f"assign<{p.source.cpp()}, {p.target.cpp()}>" for p in chosen)
     converts = ",\n".join(f"convert<{p.target.cpp()}>" for p in chosen)
+    program = folder / "oracle.cpp"
     program.write_text(_PROGRAM % (assigns, converts))
     # Where all of a source lies under the target's last bit, ap_types first reads a bit that is not there, which its own
     # assert stops, and then does not use it: without asserts there is a result.
-    flags = ["-O0", "-DNDEBUG", "-std=c++11", "-w", "-shared", "-fPIC"]
-    command = ["g++", *flags, f"-I{include}", str(program), "-o", str(library)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr[:4000]
-    return library
+    return shared_object(program, ["-O0", "-DNDEBUG", "-std=c++11", f"-I{include}"])

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fpga_ml.config import Config as Config
     from fpga_ml.errors import FpgaMlError as FpgaMlError
-    from fpga_ml.pipeline import Project as Project
     from fpga_ml.pipeline import compile as compile
+    from fpga_ml.project import Project as Project
     from fpga_ml.quantise import to_qkeras as to_qkeras
 
 __version__ = "0.1.0"
 __all__ = ["Config", "FpgaMlError", "Project", "compile", "to_qkeras"]
 _HOMES = {
     "compile": "pipeline",
-    "Project": "pipeline",
+    "Project": "project",
     "Config": "config",
     "FpgaMlError": "errors",
     "to_qkeras": "quantise",

@@ -19,7 +19,7 @@ from fpga_ml import __version__
 from fpga_ml.config import EFFORTS, STAGES, Arch, Config, Effort
 from fpga_ml.devices import PIPELINED
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.progress import Shown, muted, progress_bar
+from fpga_ml.progress import Shown, muted, progress_bar, stage
 
 if TYPE_CHECKING:
     from fpga_ml.simulate.foreign import Foreign
@@ -190,10 +190,10 @@ def _build(
 
 def _check_ran(states: Mapping[str, str], asked: Sequence[str]) -> None:
     """Raise for a stage that was asked for and did not run."""
-    for stage in asked:
-        if states[stage] != "ran":
+    for name in asked:
+        if states[name] != "ran":
             raise FpgaMlError(
-                f"stage '{stage}' was asked for and did not run: {states[stage]}",
+                f"stage '{name}' was asked for and did not run: {states[name]}",
                 do="ask for fewer stages (--until), or change what stands in its way; the project holds the others",
             )
 
@@ -296,8 +296,8 @@ def synth(
         for device in devices or (None,):
             click.echo(write_scripts(project, tool=tool, device=device, effort=effort, steps=asked))
         return
-    with progress_bar() as progress:
-        run = partial(synthesise, time_limit_s=time_limit, only_reports=only == "reports", watch=Shown(progress).stage)
+    with progress_bar() as progress, stage(Shown(progress), "synth"):
+        run = partial(synthesise, time_limit_s=time_limit, only_reports=only == "reports")
         rows = [
             run(project, tool=tool, device=device, effort=effort, steps=asked).as_json() for device in devices or (None,)
         ]
@@ -322,8 +322,8 @@ def board(project: Path, board: str, line: str, baud: int, only: str | None, tim
     if only == "sources":
         click.echo(write_sources(project, board, line=line, baud=baud).folder)
         return
-    with progress_bar() as progress:
-        built = build(project, board, line=line, baud=baud, time_limit_s=time_limit, watch=Shown(progress).stage)
+    with progress_bar() as progress, stage(Shown(progress), "bitstream"):
+        built = build(project, board, line=line, baud=baud, time_limit_s=time_limit)
     console = Console()
     console.print("\n".join(synthesis([built.result.as_json()])), soft_wrap=True, highlight=False, markup=False)
     console.print(f"  bitstream: {built.file}\n  to load it: {built.load}", soft_wrap=True, markup=False)

@@ -2,138 +2,60 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from fpga_ml.backends import OURS, can_compile
+from fpga_ml import progress
 from fpga_ml.bridge.convert import Graph, convert
-from fpga_ml.bridge.convertible import check_model, check_target
+from fpga_ml.bridge.convertible import check_model
 from fpga_ml.bridge.read_graph import read_graph
-from fpga_ml.config import Arch, Config, Effort
-from fpga_ml.devices import PIPELINED, PLACED
+from fpga_ml.config import Config, Effort
+from fpga_ml.devices import PIPELINED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.load import Source, load
 from fpga_ml.frontend.prepare import Prepared, prepare
 from fpga_ml.frontend.work import check_samples
 from fpga_ml.hls.csim import CSim
-from fpga_ml.hls.project import build_csim, check_writable, csim_of, fresh_folder, write_project, write_vectors
+from fpga_ml.hls.project import build_csim, csim_of, fresh_folder, write_project, write_vectors
 from fpga_ml.ir.network import Network, verified
 from fpga_ml.layers.graph import LayerGraph
-from fpga_ml.lowering.size import check_size
 from fpga_ml.naming import Naming, folder_name
 from fpga_ml.numerics.types import Raw
+from fpga_ml.preflight import check_asked, check_kinds, check_layers, stages_of
+from fpga_ml.progress import Watcher
+from fpga_ml.project import Project
 from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
-from fpga_ml.report.page import verdict
 from fpga_ml.report.typed import BuildReport
 from fpga_ml.rtl.architecture import ARCHITECTURES
-from fpga_ml.samples import Inputs, Samples, load_samples, names_in
+from fpga_ml.samples import Samples, load_samples, names_in
 from fpga_ml.schedule.auto import clock_of_least_latency_ns
 from fpga_ml.schedule.fitting import Budget, fitting
 from fpga_ml.simulate.compare import Check, check_csim
 from fpga_ml.simulate.cosim import CosimResult, Vectors
-from fpga_ml.simulate.emulate import Emulation, check_emulator, emulate
+from fpga_ml.simulate.emulate import Emulation, check_emulator
 from fpga_ml.simulate.foreign import Foreign
-from fpga_ml.simulate.prove import Bench, check_ports, default_vectors, proof_vectors, raw_inputs
+from fpga_ml.simulate.prove import Bench, default_vectors, proof_inputs, raw_inputs
 from fpga_ml.simulate.travel import write_tests
 from fpga_ml.stages import Stages
 from fpga_ml.synthesise.project import synthesise
-from fpga_ml.synthesise.result import Synthesis
-from fpga_ml.toolchain.needed import check_tools
+from fpga_ml.toolchain.run import beside
 
 Array = npt.NDArray[np.float64]
-
-
-class Watcher(Protocol):
-    """Is told what goes on, to show it."""
-
-    def stage(self, name: str) -> None:
-        """A stage begins."""
-
-    def samples(self, total: int) -> Callable[[int], None]:
-        """A simulation of `total` samples begins; the result is called with each number done."""
-
-
-class _Silent:
-    def stage(self, name: str) -> None:
-        pass
-
-    def samples(self, total: int) -> Callable[[int], None]:
-        return lambda _done: None
-
-
-@dataclass(frozen=True)
-class Project:
-    """A finished build. folder: the HLS project; report: what report.json holds, typed in report/typed.py; inputs: (name,
-    shape) of each; simulator: its C-simulation; graph: the model as typed layers, which the emulator evaluates; x: the
-    samples as the hardware receives them, (N, ...) an input; outputs: {float | quantised | csim: (N, ...) an output} of
-    them, as far as it ran; bench: what simulates its RTL. What did not run is None.
-
-    `csim`, `emulate` and `cosim` take samples as `compile` does, and raise FpgaMlError for those that do not fit the model's
-    inputs, or where that stage did not run. Values are first converted to the input type as the hardware does it.
-    """
-
-    folder: Path
-    report: BuildReport
-    inputs: Inputs
-    simulator: CSim | None
-    graph: LayerGraph | None = None
-    x: tuple[Array, ...] = ()
-    outputs: Mapping[str, tuple[Array, ...]] = field(default_factory=dict)
-    bench: Bench | None = None
-
-    def emulate(self, x: Any) -> list[Array]:
-        """As `csim`, by the emulator: the same values, faster."""
-        if self.graph is None:
-            raise FpgaMlError("there is no emulator", where=str(self.folder), do=self.report["stages"]["emulate"])
-        return emulate(self.graph, self._samples(x))
-
-    def csim(self, x: Any) -> list[Array]:
-        """C-simulation of more samples: outputs (N, ...), one array an output."""
-        if self.simulator is None:
-            raise FpgaMlError("there is no C-simulation", where=str(self.folder), do=self.report["stages"]["csim"])
-        return list(self.simulator.run(self._samples(x)).outputs)
-
-    def cosim(self, x: Any) -> tuple[CosimResult, ...]:
-        """The RTL on more samples, and on the corners of the inputs' types, against C-simulation, bit for bit.
-
-        One result a simulator of the build: `.passed` says whether they are the same, `.texts()` where they part.
-        """
-        if self.bench is None:
-            raise FpgaMlError("there is no RTL", where=str(self.folder), do=self.report["stages"]["rtl"])
-        if self.simulator is None:
-            raise FpgaMlError("there is no C-simulation", where=str(self.folder), do=self.report["stages"]["csim"])
-        with document.names_of(self.report).errors():
-            return self.bench.run(self.folder, raw_inputs(self.bench.graph, self._samples(x)), self.simulator.run_raw)
-
-    def _samples(self, x: Any) -> list[Array]:
-        if x is None:
-            raise FpgaMlError("no samples are given", where=str(self.folder), do="give an array (N, ...), or one an input")
-        return list(load_samples(x, self.inputs, 0).x)
-
-    def synth(
-        self, device: str | None = None, *, effort: Effort = "estimate", time_limit_s: float | None = None
-    ) -> Synthesis:
-        """Synthesise the RTL, into the report too; device: of fpga_ml.devices.MAPPED, by default the one it was
-        pipelined for."""
-        found = synthesise(self.folder, device=device, effort=effort, time_limit_s=time_limit_s)
-        self.report["synth"] = cast(BuildReport, document.read(self.folder))["synth"]
-        return found
-
-    @property
-    def agrees(self) -> bool:
-        """True unless a check that ran found a difference."""
-        return verdict(self.report) != "fail"
+# C-simulation and the emulator run beside the stages from `lower` to `build rtl`.
+_IN_ORDER = (
+    *("load", "quantise", "convert", "clock", "write", "build csim", "csim", "emulate"),
+    *("lower", "rtl", "build rtl", "cosim", "tests", "synth"),
+)
 
 
 def compile(
@@ -157,15 +79,15 @@ def compile(
     (fpga_ml.simulate.foreign) for one with ports or behaviour of its own. Raises FpgaMlError; the folder then stays as it
     was. Where there was none and C-simulation had ended, it keeps the HLS project; so it does when the build is interrupted.
     """
-    _check_kinds(data, config, rtl, weights=weights, output=output)
+    check_kinds(data, config, rtl, weights=weights, output=output)
     Config().replace(**settings)  # raises for a wrong one before the model is read
-    clock = _Clock(watcher or _Silent())
+    clock = _Clock(watcher)
     with clock.stage("load"):
         source = load(model, Path(weights) if weights is not None else None)
         config = (config or (Config.read(source.config) if source.config else Config())).replace(**settings)
         given = rtl if rtl is None or isinstance(rtl, Foreign) else Foreign.of(rtl)
-        stages = _stages(config)
-        _check_asked(source, config, given, stages, target := _target(output, source))
+        stages = stages_of(config)
+        check_asked(source, config, given, stages, target := _target(output, source))
         with source.names.errors():
             check_model(source.model)
             samples = _samples(source, data, config)
@@ -175,35 +97,8 @@ def compile(
         return _built(source, samples, config, target, given, stages, clock)
 
 
-def _check_kinds(data: Any, config: Any, rtl: Any, **paths: Any) -> None:
-    """Raise for an argument of `compile` that is of another kind than any that it takes."""
-    if config is not None and not isinstance(config, Config):
-        what = f"config is of type {type(config).__name__}"
-        raise FpgaMlError(what, do="give a fpga_ml.Config: Config(bits=8), or Config.read('fpga_ml.toml')")
-    for name, value in paths.items():
-        if value is not None and not isinstance(value, (str, Path)):
-            raise FpgaMlError(f"{name} is of type {type(value).__name__}", do=f"give {name} as a path")
-    if rtl is not None and not isinstance(rtl, (str, Path, Foreign)):
-        raise FpgaMlError(f"rtl is of type {type(rtl).__name__}", do="give a folder of Verilog, or a Foreign of one")
-    if callable(data):
-        raise FpgaMlError(f"data are of type {type(data).__name__}", do="give arrays (N, ...), or a path to .npz")
-
-
 def _target(output: Path | str | None, source: Source) -> Path:
     return Path(output) if output is not None else Path("hls_projects") / folder_name(source.name)
-
-
-def _check_asked(source: Source, config: Config, rtl: Foreign | None, stages: Stages, target: Path) -> None:
-    """Raise for what cannot be had on this machine, or not together, before any work."""
-    check_target(config)
-    _check_turns(config, rtl)
-    check_writable(target)
-    placers = [PLACED[d] for d in (*config.synth_devices, config.device) if d in PLACED and config.effort != "estimate"]
-    check_tools(stages.running, config.simulators, {p.family for p in placers})
-    if rtl is not None:
-        top = config.identified(source.names, [name for name, _ in source.inputs]).project_name
-        outputs = [] if source.model is None else [math.prod(t.shape[1:]) for t in source.model.outputs]
-        rtl.check(top, config.simulators if stages.runs("cosim") else (), len(source.inputs), outputs)
 
 
 def _built(
@@ -221,14 +116,18 @@ def _built(
         prepared = prepare(source, samples, config)
     failure: BaseException | None = None
     with fresh_folder(target) as folder:
-        made = _software(source, samples, prepared, config, folder, target, given, stages, clock)
-        try:
-            hardware = _hardware(made, source.names, folder, given, clock)
-        except (FpgaMlError, KeyboardInterrupt) as error:
-            if target.exists() or made.check is None:
-                raise
-            hardware, failure = _without_rtl(error, folder, target, made.stages)
-        build = made.build(source, asked, given, hardware, dict(clock.timings_s))
+        written = _written(source, samples, prepared, config, folder, target, given, stages, clock)
+        with beside(partial(_simulated, written, source, folder, clock)) as software:
+            try:
+                hardware = _hardware(written, software.result, source.names, folder, given, clock)
+            except (FpgaMlError, KeyboardInterrupt) as error:
+                if target.exists() or (isinstance(error, KeyboardInterrupt) and not software.done()):
+                    raise
+                if software.result().check is None:
+                    raise
+                hardware, failure = _without_rtl(error, folder, target, written.stages)
+            made = software.result()
+        build = made.build(source, asked, given, hardware, clock.timings_s)
         report = assemble(build)
         document.write(report, folder / "report.json")
     if failure is not None:
@@ -296,7 +195,7 @@ class _Hardware:
     stages: Stages
 
 
-def _software(
+def _written(
     source: Source,
     samples: Samples,
     prepared: Prepared,
@@ -307,14 +206,14 @@ def _software(
     stages: Stages,
     clock: _Clock,
 ) -> _Software:
-    """The HLS project in `folder`, simulated as far as `stages` says."""
+    """The HLS project in `folder`."""
     with clock.stage("convert"):
         graph = convert(source, prepared, config, folder)
         layers, stages = _readable(graph, stages)
     if source.model is None:
         samples = samples.labelled([shape for _, _, shape in graph.outputs], decides=False)
     if layers is not None:
-        _check_layers(layers, source.name, config, given, stages)
+        check_layers(layers, source.name, config, given, stages)
     network = None
     if config.auto_clock or Budget(config.max_luts, config.max_dsps) != Budget():
         network, stages = _lowered(layers, config, stages, clock)
@@ -324,30 +223,43 @@ def _software(
     with clock.stage("write"):
         write_project(graph, folder, target, config.backend)
         _tell(source.names, *folder.rglob(f"{config.project_name}.cpp"))
-    made = _Software(stages, config, samples, prepared, graph, layers, network)
-    if stages.runs("csim"):
+    return _Software(stages, config, samples, prepared, graph, layers, network)
+
+
+def _simulated(made: _Software, source: Source, folder: Path, clock: _Clock) -> _Software:
+    """With C-simulation and the emulator, as far as they are to run."""
+    config, graph, prepared = made.config, made.graph, made.prepared
+    if made.stages.runs("csim"):
         with clock.stage("build csim"):
             csim = build_csim(graph, folder, config.backend)
         with clock.stage("csim"):
-            progress = clock.watcher.samples(len(samples))
-            check = check_csim(csim, graph, prepared, decides=source.decides, jobs=config.jobs, progress=progress)
+            check = check_csim(csim, graph, prepared, decides=source.decides, jobs=config.jobs)
         made = replace(made, csim=csim, check=check)
     write_vectors(folder, graph, prepared.x, _expected(made.check, prepared))
-    if layers is not None and made.check is not None:
+    if made.layers is not None and made.check is not None:
         with clock.stage("emulate"):
-            emulation = check_emulator(layers, prepared.x, made.check.outputs, made.check.raw)
+            emulation = check_emulator(made.layers, prepared.x, made.check.outputs, made.check.raw)
         made = replace(made, emulation=emulation)
     return made
 
 
-def _hardware(made: _Software, names: Naming, folder: Path, given: Foreign | None, clock: _Clock) -> _Hardware:
-    """The RTL in `folder`, and the tests that travel with the project."""
-    config, graph, layers, csim = made.config, made.graph, made.layers, made.csim
+def _hardware(
+    made: _Software,
+    simulated: Callable[[], _Software],
+    names: Naming,
+    folder: Path,
+    given: Foreign | None,
+    clock: _Clock,
+) -> _Hardware:
+    """The RTL in `folder`, and the tests that travel with the project. simulated: waits for C-simulation, which takes its
+    time beside all that does not need it."""
+    config, layers = made.config, made.layers
     network, stages = made.network, made.stages
     if network is None:
         network, stages = _lowered(layers, config, stages, clock)
     bench: Bench | None = None
     runs: tuple[CosimResult, ...] = ()
+    proven: Vectors | None = None
     if network is not None and layers is not None:
         with clock.stage("rtl"):
             arch, device = ARCHITECTURES[config.arch], PIPELINED[config.device]
@@ -355,17 +267,20 @@ def _hardware(made: _Software, names: Naming, folder: Path, given: Foreign | Non
             own.write(_made(folder / "rtl"))
             _tell(names, folder / "rtl" / f"{own.top}.sv")
             bench = Bench(own, layers, config.seed, config.simulators, given, network)
-    proven: Vectors | None = None
-    if bench is not None and csim is not None and stages.runs("cosim"):
-        with clock.stage("cosim"):
+    if bench is not None and stages.runs("cosim"):
+        with clock.stage("build rtl"):
             count = config.cosim_vectors or default_vectors(bench.rtl)
-            x = raw_inputs(bench.graph, [a[:count] for a in made.prepared.x])
-            proven = proof_vectors(bench, x, lambda a: csim.run_raw(a, jobs=config.jobs))
+            asked = proof_inputs(bench, raw_inputs(bench.graph, [a[:count] for a in made.prepared.x]))
+            bench.compile(folder, asked.vectors)
+        csim = simulated().csim
+        assert csim is not None  # nothing is co-simulated without it: see stages.py
+        with clock.stage("cosim"):
+            proven = asked.answered(csim.run_raw(asked.x, jobs=config.jobs))
             runs = bench.simulate(folder, proven)
-    if csim is not None:
+    if (csim := simulated().csim) is not None:
         with clock.stage("tests"):
             rtl = None if bench is None else bench.rtl
-            write_tests(folder, config.project_name, config.backend, graph, csim, made.prepared.x, layers, rtl, proven)
+            write_tests(folder, config.project_name, config.backend, made.graph, csim, made.prepared.x, layers, rtl, proven)
     return _Hardware(bench, runs, stages)
 
 
@@ -393,34 +308,6 @@ def _samples(source: Source, data: Any, config: Config) -> Samples:
     return samples.first(config.vectors)
 
 
-def _check_turns(config: Config, rtl: Path | str | Foreign | None) -> None:
-    """Raise where sequences are to be interleaved, or frames marked, and what simulates or runs them knows no such thing."""
-    if config.frame_last and config.arch is not Arch.STREAM:
-        raise FpgaMlError(
-            f"frame_last is set, but arch = '{config.arch}' has no frames of several beats",
-            where=config.where("frame_last"),
-            do="use --arch stream, or leave frame_last out",
-        )
-    if config.interleave == 1 or (config.arch is Arch.STREAM and rtl is None):
-        return
-    why = "RTL from elsewhere" if config.arch is Arch.STREAM else f"arch = '{config.arch}'"
-    raise FpgaMlError(
-        f"interleave = {config.interleave}, but {why} does not take sequences in turn, step by step",
-        where=config.where("interleave"),
-        do="use --arch stream and our own RTL, or leave interleave out",
-    )
-
-
-def _stages(config: Config) -> Stages:
-    """What was asked for, without what the backend's projects cannot have."""
-    stages = Stages.of(config.stages)
-    if config.backend not in OURS:
-        stages = stages.without("emulate", f"the emulator follows the C++ of {' and '.join(OURS)} projects")
-    if not can_compile(config.backend):
-        stages = stages.without("csim", f"a {config.backend} project compiles only with its vendor's compiler")
-    return stages
-
-
 def _tell(names: Naming, *files: Path) -> None:
     """At the head of C++ or SystemVerilog: what identifiers are called by the user."""
     for file in files:
@@ -440,16 +327,6 @@ def _readable(graph: Graph, stages: Stages) -> tuple[LayerGraph | None, Stages]:
         return read_graph(graph.hls), stages
     except FpgaMlError as error:
         return None, stages.without("emulate", error.what)
-
-
-def _check_layers(layers: LayerGraph, model: str, config: Config, given: Foreign | None, stages: Stages) -> None:
-    """Raise for settings that do not suit the layers, before the long work; model: as the user calls it."""
-    if stages.runs("rtl"):
-        ARCHITECTURES[config.arch].check(layers, config.interval_cycles, config.interleave)
-    if given is not None:
-        check_ports(given, layers)
-    if stages.runs("rtl") and not config.force:
-        check_size(layers, config.arch, config.interval_cycles, simulated=stages.runs("cosim"), model=model)
 
 
 def _lowered(layers: LayerGraph | None, config: Config, stages: Stages, clock: _Clock) -> tuple[Network | None, Stages]:
@@ -491,13 +368,12 @@ def _synthesised(folder: Path, config: Config, clock: _Clock) -> dict[str, Any]:
                     device=device,
                     effort=cast(Effort, config.effort),
                     time_limit_s=config.time_limit_s,
-                    watch=clock.watcher.stage,
                 )
     except FpgaMlError as error:
         report = document.read(folder)
         document.write(report | {"stages": report["stages"] | {"synth": error.what}}, folder / "report.json")
         raise
-    report = document.read(folder) | {"timings_s": dict(clock.timings_s)}
+    report = document.read(folder) | {"timings_s": clock.timings_s}
     document.write(report, folder / "report.json")
     return report
 
@@ -515,12 +391,17 @@ def _expected(check: Check | None, prepared: Prepared) -> tuple[Array | Raw, ...
 class _Clock:
     """Tells the watcher which stage runs and keeps how long each took."""
 
-    watcher: Watcher
-    timings_s: dict[str, float] = field(default_factory=dict)
+    watcher: Watcher | None
+    seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        self.watcher.stage(name)
         start = time.perf_counter()
-        yield
-        self.timings_s[name] = round(self.timings_s.get(name, 0.0) + time.perf_counter() - start, 3)
+        with progress.stage(self.watcher, name):
+            yield
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 3)
+
+    @property
+    def timings_s(self) -> dict[str, float]:
+        """Of each stage that ran; of those that run side by side each has its own."""
+        return {name: self.seconds[name] for name in _IN_ORDER if name in self.seconds}

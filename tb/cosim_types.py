@@ -268,7 +268,7 @@ def load_results(path: Path) -> tuple[ModeResult, ...]:
 class CosimResult:
     """One design under one simulator, all modes together.
 
-    vectors: how many were given; back to back sends all of them, the other modes the first 200. latency_cycles: from an
+    vectors: how many were given; back to back sends all of them, the other modes at most 200. latency_cycles: from an
     accepted start to valid outputs; interval_cycles: between two starts; stalls: cycles in which inputs were held back, over
     all modes; build_seconds: compilation (0 when an earlier one was used again); seconds: compilation and all runs;
     text_faults: tables and FIFOs in the RTL's text that are not the network's; tables: how many were compared;

@@ -10,13 +10,15 @@ from pathlib import Path
 
 from .cosim_types import Guarantee
 
+FEWER = 200  # vectors with gaps and with resets: enough for their order and timing, values are proven back to back
+
 
 @dataclass(frozen=True)
 class Settings:
     """vectors: the file of Vectors.save; rtl: the Verilog; seed: of gaps and resets; guarantee: guaranteed timing of our own
     RTL; patience_cycles: without progress before a run is given up; stop_at: so many differences end it, 0 for never; idle:
     ap_idle must be high at the end; flush: vectors sent after the last; probes: {name: (signals that are all high when a
-    token is made, tokens of a vector)}."""
+    token is made, tokens of a vector)}; fewer: vectors at most with gaps and with resets."""
 
     vectors: Path
     rtl: tuple[Path, ...]
@@ -28,6 +30,7 @@ class Settings:
     idle: bool = True
     flush: int = 0
     probes: Mapping[str, tuple[Sequence[str], int]] = field(default_factory=dict)
+    fewer: int = FEWER
 
     @property
     def environment(self) -> dict[str, str]:
@@ -44,6 +47,7 @@ class Settings:
             "COSIM_IDLE": str(int(self.idle)),
             "COSIM_FLUSH": str(self.flush),
             "COSIM_PROBES": json.dumps(self.probes),
+            "COSIM_FEWER": str(self.fewer),
         }
 
     @classmethod
@@ -61,4 +65,5 @@ class Settings:
             given.get("COSIM_IDLE", "1") == "1",
             int(given.get("COSIM_FLUSH", "0")),
             json.loads(given.get("COSIM_PROBES", "{}")),
+            int(given.get("COSIM_FEWER", str(FEWER))),
         )

@@ -24,10 +24,10 @@ _CLOCK_PERIOD_NS = 10
 _RESET_CYCLES = 5
 _RESETS = 3  # of a top without guaranteed timing; each lasts _RESET_CYCLES
 _LEAST_RESETS, _MOST_RESETS, _RESET_WORK = 6, 64, 6000  # of a top with one, in as many cycles
+_VECTORS_A_RESET = 3  # at least
 # Cycles of a reset of a top with one. In a longer one the registers before a register that it forgets clear that too.
 _SHORT = (1, 1, 1, 2, _RESET_CYCLES)
 _DRAIN_CYCLES = 16
-_FEWER = 200  # vectors with gaps and with resets: enough for their order and timing, values are proven back to back
 _results: list[ModeResult] = []
 
 
@@ -36,7 +36,7 @@ class Testbench:
 
     def __init__(self, dut: Any, mode: Mode, settings: Settings) -> None:
         given = Vectors.load(settings.vectors)
-        vectors = given if mode == "back_to_back" else given.first(_FEWER)
+        vectors = given if mode == "back_to_back" else given.first(settings.fewer)
         ports = bind(read_top(settings.rtl, settings.top), vectors)
         self.clock = getattr(dut, ports.control.clock)
         self.side: ParallelSide | StreamSide
@@ -52,6 +52,7 @@ class Testbench:
         self.mode: Mode = mode
         self.patience_cycles, self.stop_at, self.guarantee = settings.patience_cycles, settings.stop_at, settings.guarantee
         self.idle = settings.idle and not settings.flush
+        self.fewer = settings.fewer
         self.stuck = False
         self.cycle = 0
         self.resets = 0
@@ -101,7 +102,7 @@ class Testbench:
         chosen, resets, longest = random.Random(seed), _RESETS, 2
         if self.guarantee:
             longest = self.guarantee.latency_cycles + self.guarantee.interval_cycles
-            resets = max(_LEAST_RESETS, min(_MOST_RESETS, _RESET_WORK // longest))
+            resets = max(_LEAST_RESETS, min(_MOST_RESETS, _RESET_WORK // longest, self.fewer // _VECTORS_A_RESET))
         later = [chosen.randint(k * longest // resets, (k + 1) * longest // resets) for k in range(resets)]
         chosen.shuffle(later)
         for accepted, cycles in zip(sorted(chosen.choices(range(1, self.total + 1), k=resets)), later, strict=True):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fpga_ml import progress
 from fpga_ml.board.lines import line_for
 from fpga_ml.board.links import DEFAULT_BAUD
 from fpga_ml.board.project import interface_of
@@ -69,7 +70,6 @@ def build(
     line: str = DEFAULT_LINE,
     baud: int = DEFAULT_BAUD,
     time_limit_s: float | None = None,
-    watch: Callable[[str], None] = lambda _what: None,
 ) -> Built:
     """The bitstream, and its figures into report.json. Raises FpgaMlError as `write_sources`, and with the tool's own last
     error where one is missing or fails, the design does not fit, misses the board's clock, or the time limit is over."""
@@ -79,14 +79,14 @@ def build(
     target, placer = MAPPED[kind.device], PLACED[kind.device]
     nextpnr.nextpnr_version(placer.family)
     end = None if time_limit_s is None else start + time_limit_s
-    watch("Yosys")
+    progress.doing("Yosys")
     made = yosys.netlist(sources.files, TOP, target, left_s(end), folder, log=folder / _YOSYS_LOG)
     check_fits(cells_of(target, made.cells), placer.available, kind.name, project)
     name = f"{document.top_of(report)}_{sources.label}"
     config, bitstream = folder / f"{name}.config", folder / f"{name}.bit"
     bitstream.unlink(missing_ok=True)  # of an earlier build, which must not be taken for this one's
     options = [*placer.options, "--lpf", sources.pins.name, "--textcfg", config.name]
-    watch("nextpnr")
+    progress.doing("nextpnr")
     log, period_ns = folder / _NEXTPNR_LOG, 1000 / kind.clock_mhz
     # Asked for the clock that the RTL is pipelined for: with time to spare nextpnr packs logic where wires have no room.
     goal_ns = min(period_ns, report["rtl"]["clock_ns"])

@@ -10,13 +10,14 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from fpga_ml import progress
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.hls.words import CppPort
 from fpga_ml.numerics.types import Raw
@@ -24,7 +25,6 @@ from fpga_ml.toolchain.gxx import WEIGHTS_VARIABLE
 from fpga_ml.toolchain.run import Command, run
 
 Array = npt.NDArray[np.float64]
-Progress = Callable[[int], None]
 Shape = tuple[int, ...]
 
 
@@ -51,25 +51,23 @@ class CSim:
     layers: Mapping[str, Shape]
     ordered: bool = False
 
-    def run(self, x: Sequence[Array], keep: Sequence[str] = (), jobs: int = 0, progress: Progress | None = None) -> Result:
+    def run(self, x: Sequence[Array], keep: Sequence[str] = (), jobs: int = 0) -> Result:
         """Outputs, and the outputs of the layers named in `keep` (exact up to 53 bits), for inputs (N, ...).
 
-        jobs: threads, 0 for one a core; progress(n) is called after every n samples.
+        jobs: threads, 0 for one a core.
         """
         given = [p.crossed(p.fixed.raw(a)) if p.wide else np.asarray(a) for p, a in zip(self.inputs, x, strict=True)]
-        crossed, layers = self._run(given, keep, jobs, progress)
+        crossed, layers = self._run(given, keep, jobs)
         outputs = tuple(p.real(a) for p, a in zip(self.outputs, crossed, strict=True))
         raw = tuple(p.raw(a) if p.wide else None for p, a in zip(self.outputs, crossed, strict=True))
         return Result(outputs, layers, raw)
 
     def run_raw(self, x: Sequence[Raw], jobs: int = 0) -> list[Raw]:
         """Outputs as raw integers (N, ...) for raw inputs, exact whatever their width."""
-        crossed, _ = self._run([p.crossed(a) for p, a in zip(self.inputs, x, strict=True)], (), jobs, None)
+        crossed, _ = self._run([p.crossed(a) for p, a in zip(self.inputs, x, strict=True)], (), jobs)
         return [p.raw(a) for p, a in zip(self.outputs, crossed, strict=True)]
 
-    def _run(
-        self, x: Sequence[Array], keep: Sequence[str], jobs: int, progress: Progress | None
-    ) -> tuple[list[Array], dict[str, Array]]:
+    def _run(self, x: Sequence[Array], keep: Sequence[str], jobs: int) -> tuple[list[Array], dict[str, Array]]:
         """Outputs and layers as they cross, for inputs as they cross."""
         if not self.library.exists() or not self.weights.is_dir():
             raise FpgaMlError(f"C-simulation '{self.library}' is gone", do="compile the model again")
@@ -85,6 +83,7 @@ class CSim:
         }
         # NumPy's threads for matrices would start, and wait busily, for nothing.
         environment = {WEIGHTS_VARIABLE: str(self.weights.resolve()), "OPENBLAS_NUM_THREADS": "1"}
+        progress.expect(len(x[0]))
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             (folder / "request.json").write_text(json.dumps(request))
@@ -93,19 +92,14 @@ class CSim:
                 Command([sys.executable, "-m", "fpga_ml.hls.csim_worker", str(folder)], folder, environment),
                 what="C-simulation",
                 do="the generated C++ crashed: try other types or another backend, and report it to hls4ml",
-                on_line=_counted(progress),
+                on_line=_counted,
             )
             with np.load(folder / "results.npz") as results:
                 outputs = [results[f"output{i}"] for i in range(len(self.outputs))]
                 return outputs, {name: results[f"layer:{name}"] for name in keep}
 
 
-def _counted(progress: Progress | None) -> Callable[[str], None]:
+def _counted(line: str) -> None:
     """What the worker's lines mean; the C++ itself may print others."""
-
-    def on_line(line: str) -> None:
-        found = re.fullmatch(r"done (\d+)", line)
-        if found and progress:
-            progress(int(found[1]))
-
-    return on_line
+    if found := re.fullmatch(r"done (\d+)", line):
+        progress.done(int(found[1]))

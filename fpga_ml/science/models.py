@@ -26,7 +26,8 @@ from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
 
 if TYPE_CHECKING:
-    from fpga_ml.pipeline import Project, Watcher
+    from fpga_ml.progress import Watcher
+    from fpga_ml.project import Project
 
 FIGURES_FILE, CARD_FILE, CONFIG_FILE, SAMPLE_FILE = "figures.json", "card.md", "fpga_ml.toml", "sample.npz"
 TRAINING_FILE = "training.json"

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from fpga_ml.config import Config, Effort
 from fpga_ml.devices import PLACED
+from fpga_ml.progress import stage
 from fpga_ml.science.models import CARD_FILE, CONFIG_FILE, Model, entered
 from fpga_ml.synthesise.project import synthesise
 
 if TYPE_CHECKING:
-    from fpga_ml.pipeline import Watcher
+    from fpga_ml.progress import Watcher
 
 SYNTH_CONFIG_FILE, SYNTHESIS_FILE = "ecp5.toml", "synthesis.json"
 _SECTION = "\n## Synthesis\n<!-- synthesis: begin -->\n<!-- synthesis: end -->\n"  # of a card that has none yet
@@ -43,12 +44,12 @@ def figures(
     with tempfile.TemporaryDirectory() as scratch:
         target = output or Path(scratch) / model.folder.name
         compile(model.folder, config=config.replace(until="rtl"), output=target, watcher=watcher)
-        watch = watcher.stage if watcher else lambda _what: None
-        found = [
-            synthesise(target, device=device, effort=effort, time_limit_s=time_limit_s, watch=watch).as_json()
-            for device in devices
-            for effort in (efforts if device in PLACED else ("estimate",))
-        ]
+        with stage(watcher, "synth"):
+            found = [
+                synthesise(target, device=device, effort=effort, time_limit_s=time_limit_s).as_json()
+                for device in devices
+                for effort in (efforts if device in PLACED else ("estimate",))
+            ]
     return [row(entry) for entry in found]
 
 

@@ -12,7 +12,7 @@ from fpga_ml.bridge.convert import Graph
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.prepare import Prepared
 from fpga_ml.frontend.reference import BY_TABLES, Flow
-from fpga_ml.hls.csim import CSim, Progress
+from fpga_ml.hls.csim import CSim
 from fpga_ml.hls.words import DOUBLE_BITS
 from fpga_ml.numerics import FixedType
 from fpga_ml.numerics.types import Raw
@@ -127,17 +127,17 @@ class Check:
     flips_vs_float: int | None = None
 
 
-def check_csim(csim: CSim, graph: Graph, prepared: Prepared, *, decides: bool, jobs: int, progress: Progress) -> Check:
+def check_csim(csim: CSim, graph: Graph, prepared: Prepared, *, decides: bool, jobs: int) -> Check:
     """Run C-simulation on all samples and compare: the `compared` tensors on all of them, every layer on the first few and
     on the first few that went wrong."""
     reference, x = prepared.reference, prepared.x
     if reference is None:
-        result = csim.run(x, jobs=jobs, progress=progress)
+        result = csim.run(x, jobs=jobs)
         return Check(result.outputs, result.raw)
     flow = reference.flow
     shown = visible(flow.order, graph)
     nodes = {key: shown[key] for key in flow.compared if shown.get(key) in csim.layers}
-    result = csim.run(x, tuple(nodes.values()), jobs, progress)
+    result = csim.run(x, tuple(nodes.values()), jobs)
     got = {key: _values(result.layers[node], graph, node) for key, node in nodes.items()}
     ends = zip(flow.outputs, flow.heads, graph.heads, result.outputs, strict=True)
     got |= {end: _values(values, graph, node) for end, head, node, values in ends if end == head or head not in nodes}

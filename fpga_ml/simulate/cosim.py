@@ -30,7 +30,7 @@ from fpga_ml.tb.cosim_types import (
     load_results,
 )
 from fpga_ml.tb.ports import Parallel, Stream, bind
-from fpga_ml.tb.settings import Settings
+from fpga_ml.tb.settings import FEWER, Settings
 from fpga_ml.tb.verilog import read_top
 from fpga_ml.toolchain import cocotb_setup, icarus, verilator
 from fpga_ml.toolchain.run import Command, run_all
@@ -48,6 +48,7 @@ __all__ = [
     "Tensor",
     "Vectors",
     "bound",
+    "compile_rtl",
     "cosim",
     "rtl_files_of",
 ]
@@ -84,6 +85,7 @@ def cosim(
     timeout_s: float = 3600,
     probes: Mapping[str, tuple[Sequence[str], int]] | None = None,
     luts: int = 0,
+    fewer: int = FEWER,
 ) -> CosimResult:
     """Drive `top` with every vector in each mode and compare every output, exactly.
 
@@ -93,24 +95,17 @@ def cosim(
     all is through; flush: vectors that are sent after the last, to push it out; timeout_s: of each run; probes: {name:
     (signals of the top that are all high when a token is made, tokens of a vector)}, for a timeline, which Icarus alone can
     see; luts: an estimate of the size. The modes of a small simulation run in one process, one after the other; those of a
-    larger one, or of RTL without guaranteed timing, in a process each, side by side.
+    larger one, or of RTL without guaranteed timing, in a process each, side by side; fewer: vectors at most with gaps and
+    with resets.
 
     Raises FpgaMlError for a missing tool, RTL that does not compile, ports that do not fit the vectors. Wrong outputs
     are a result, not an error: see CosimResult.passed and .texts().
     """
     began = time.perf_counter()
     sources = [Path(f).resolve() for f in rtl_files]
-    ports = bound(sources, top, vectors)
-    cocotb = cocotb_setup.find()
-    cycles = float("inf") if guarantee is None else len(vectors) * guarantee.interval_cycles
-    optimise = cycles > _FEW_CYCLES
-    tiny = cycles <= _TINY_CYCLES and cycles * luts <= _TINY_LUT_CYCLES
-    engine = _engine(simulator, sources, top, ports, cocotb, seed, optimise=optimise)
-    folder = workdir.resolve() / simulator
-    folder.mkdir(parents=True, exist_ok=True)
-    built = folder / "build"
-    _build(built, _key(sources, top, ports, engine.version, cocotb.version, str(optimise)), engine.build)
+    version, command = compile_rtl(sources, top, vectors, workdir, simulator, seed=seed, guarantee=guarantee)
     build_seconds = time.perf_counter() - began
+    folder = workdir.resolve() / simulator
     settings = Settings(
         folder / "vectors.json",
         tuple(sources),
@@ -122,14 +117,49 @@ def cosim(
         idle,
         flush,
         probes or {} if simulator == "icarus" else {},
+        fewer,
     )
     vectors.save(settings.vectors)
-    environment = {**dict(cocotb.environment), **settings.environment, "COCOTB_TEST_MODULES": "fpga_ml.tb.test_top"}
+    environment = {
+        **dict(cocotb_setup.find().environment),
+        **settings.environment,
+        "COCOTB_TEST_MODULES": "fpga_ml.tb.test_top",
+    }
     if simulator == "verilator":
         environment["COCOTB_TRUST_INERTIAL_WRITES"] = "1"
+    cycles = _cycles(vectors, guarantee)
+    tiny = cycles <= _TINY_CYCLES and cycles * luts <= _TINY_LUT_CYCLES
     runs = [tuple(modes)] if tiny else [(mode,) for mode in modes]
-    results = _run(folder, engine.command(built), environment, sources, runs, timeout_s)
-    return _together(simulator, engine.version, len(vectors), results, build_seconds, time.perf_counter() - began)
+    results = _run(folder, command, environment, sources, runs, timeout_s)
+    return _together(simulator, version, len(vectors), results, build_seconds, time.perf_counter() - began)
+
+
+def compile_rtl(
+    rtl_files: Sequence[Path],
+    top: str,
+    vectors: Vectors,
+    workdir: Path,
+    simulator: Simulator,
+    *,
+    seed: int = 1,
+    guarantee: Guarantee | None = None,
+) -> tuple[str, tuple[str, ...]]:
+    """(version of the simulator, command that simulates). `cosim` of the same arguments finds what was compiled; outputs of
+    the vectors need not be known yet."""
+    sources = [Path(f).resolve() for f in rtl_files]
+    ports = bound(sources, top, vectors)
+    cocotb = cocotb_setup.find()
+    optimise = _cycles(vectors, guarantee) > _FEW_CYCLES
+    engine = _engine(simulator, sources, top, ports, cocotb, seed, optimise=optimise)
+    built = workdir.resolve() / simulator / "build"
+    built.parent.mkdir(parents=True, exist_ok=True)
+    _build(built, _key(sources, top, ports, engine.version, cocotb.version, str(optimise)), engine.build)
+    return engine.version, engine.command(built)
+
+
+def _cycles(vectors: Vectors, guarantee: Guarantee | None) -> float:
+    """Of all vectors back to back; unknown, so without bound, of RTL from elsewhere."""
+    return float("inf") if guarantee is None else len(vectors) * guarantee.interval_cycles
 
 
 def rtl_files_of(folder: Path) -> tuple[Path, ...]:

@@ -34,12 +34,14 @@ from fpga_ml.simulate.cosim import (
     Tensor,
     Vectors,
     bound,
+    compile_rtl,
     cosim,
 )
 from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.holders import holder_bench
 from fpga_ml.simulate.kernels import kernel_bench
 from fpga_ml.simulate.reach import reaching
+from fpga_ml.tb.settings import FEWER
 from fpga_ml.toolchain.run import side_by_side
 
 Array = npt.NDArray[np.float64]
@@ -99,10 +101,24 @@ def vectors_of(graph: LayerGraph, x: Sequence[Raw], y: Sequence[Raw]) -> Vectors
     return Vectors(tensors(graph.inputs, x), tensors(graph.results, y), graph.ordered)
 
 
-def proof_vectors(bench: Bench, x: Sequence[Raw], outputs: Simulate) -> Vectors:
-    """Raw inputs x, one array (N, ...) an input, with what `outputs` makes of them, and vectors of our own: the corners of
-    the inputs' types, some that drive inner values to edges which no sample reaches (simulate/reach.py), and some over the
-    whole types. Filled up with zeros to whole groups where samples are interleaved."""
+@dataclass(frozen=True)
+class Given:
+    """What goes into the RTL. x: raw inputs (N, ...), one array an input; vectors: the same at its ports, every output zero
+    until it is known."""
+
+    bench: Bench
+    x: list[Raw]
+    vectors: Vectors
+
+    def answered(self, y: Sequence[Raw]) -> Vectors:
+        """The vectors with the raw outputs (N, ...) that x has to give."""
+        return replace(self.vectors, outputs=vectors_of(self.bench.called, self.x, y).outputs)
+
+
+def proof_inputs(bench: Bench, x: Sequence[Raw]) -> Given:
+    """Raw inputs x, one array (N, ...) an input, and some of our own: the corners of the inputs' types, some that drive
+    inner values to edges which no sample reaches (simulate/reach.py), and some over the whole types. Filled up with zeros to
+    whole groups where samples are interleaved."""
     graph, rtl = bench.graph, bench.rtl
     affordable = max(4, _OWN_CYCLES // rtl.interval_cycles)
     uniform = random_inputs(graph, min(_OWN, affordable), bench.seed)
@@ -117,8 +133,15 @@ def proof_vectors(bench: Bench, x: Sequence[Raw], outputs: Simulate) -> Vectors:
     given = [filled(np.concatenate(a), rtl.interleave) for a in zip(*parts.values(), strict=True)]
     kinds = [kind for kind, arrays in parts.items() for _ in arrays[0]]
     kinds += ["zeros"] * (len(given[0]) - len(kinds))
-    vectors = vectors_of(bench.called, given, outputs(given))
-    return replace(vectors, kinds=tuple(kinds), edges=edges)
+    unknown = [np.zeros((len(given[0]), *layer.shape), layer.result.kind) for layer in graph.results]
+    vectors = vectors_of(bench.called, given, unknown)
+    return Given(bench, given, replace(vectors, kinds=tuple(kinds), edges=edges))
+
+
+def proof_vectors(bench: Bench, x: Sequence[Raw], outputs: Simulate) -> Vectors:
+    """The vectors of `proof_inputs`, with what `outputs` makes of them."""
+    given = proof_inputs(bench, x)
+    return given.answered(outputs(given.x))
 
 
 def _tensor(name: str, t: FixedType, shape: tuple[int, ...], raw: Raw) -> Tensor:
@@ -150,7 +173,8 @@ def prove(
 
     files: of `rtl`, whose timing is checked; foreign: RTL in its place, which guarantees no timing. Where samples are
     interleaved, vectors are whole groups; latency and interval are a group's. A simulator gets as many vectors as it can
-    simulate in its time, from all over; stop_at: so many differences end a run, 0 for never.
+    simulate in its time, from all over; where that is not all of them, a third of it with gaps and with resets. stop_at: so
+    many differences end a run, 0 for never.
     """
     given = foreign or Foreign(tuple(files))
     top = given.top or rtl.top
@@ -167,13 +191,14 @@ def prove(
             simulator,
             modes,
             seed=seed,
-            guarantee=None if foreign else Guarantee(rtl.latency_cycles, rtl.interval_cycles),
+            guarantee=_timing(rtl, foreign),
             patience_cycles=patience_cycles(rtl),
             stop_at=stop_at,
             idle="idle" not in given.skip,
             flush=given.flush,
             probes=None if foreign else rtl.probes,
             luts=rtl.area.luts,
+            fewer=FEWER if len(own) == len(vectors) else max(_LEAST_FRAMES, len(own) // rtl.interleave // len(MODES)),
         )
         return replace(
             _by_sample(run, own, rtl.interleave),
@@ -184,6 +209,10 @@ def prove(
         )
 
     return tuple(side_by_side([partial(proven, s) for s in SIMULATORS if s in simulators]))
+
+
+def _timing(rtl: Rtl, foreign: Foreign | None) -> Guarantee | None:
+    return None if foreign else Guarantee(rtl.latency_cycles, rtl.interval_cycles)
 
 
 def _elsewhere(foreign: Foreign, top: str, vectors: Vectors) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
@@ -226,12 +255,24 @@ class Bench:
         folder: the project's, with our files in rtl/."""
         return self.simulate(folder, proof_vectors(self, x, outputs))
 
+    def compile(self, folder: Path, vectors: Vectors) -> None:
+        """The RTL in folder/rtl for each simulator, which `simulate` then finds; outputs need not be known yet."""
+        given = self.given or Foreign(self._files(folder))
+
+        def compiled(simulator: Simulator) -> None:
+            own = _share(vectors, self.rtl, simulator).interleaved(self.rtl.interleave)
+            timing = _timing(self.rtl, self.given)
+            compile_rtl(
+                given.files, given.top or self.rtl.top, own, folder / "sim", simulator, seed=self.seed, guarantee=timing
+            )
+
+        side_by_side([partial(compiled, s) for s in SIMULATORS if s in self.simulators])
+
     def simulate(self, folder: Path, vectors: Vectors, *, stop_at: int = 0) -> tuple[CosimResult, ...]:
         """All checks of the RTL in folder/rtl. stop_at: so many differences end a simulation, 0 for never."""
-        files = tuple(folder / "rtl" / name for name in self.rtl.files)
         found: list[CosimResult] = []
         faults: list[str] = []
-        asked = (files, self.rtl, vectors, folder / "sim", self.seed, self.simulators)
+        asked = (self._files(folder), self.rtl, vectors, folder / "sim", self.seed, self.simulators)
         side_by_side(
             [
                 lambda: found.extend(prove(*asked, foreign=self.given, stop_at=stop_at)),
@@ -249,7 +290,7 @@ class Bench:
             return []
         benches: list[Alone] = [kernel_bench(m, self.seed) for m in self.rtl.kernels]
         benches += [holder_bench(m, self.seed) for m in self.rtl.holders]
-        return module_faults(benches, [folder / "rtl" / name for name in self.rtl.files])
+        return module_faults(benches, self._files(folder))
 
     @property
     def _alone(self) -> int:
@@ -267,6 +308,9 @@ class Bench:
     def _tables(self, folder: Path) -> int:
         """How many tables of the RTL in folder/rtl `text_faults` compares."""
         return 0 if self.network is None or self.given else table_count(self._texts(folder))
+
+    def _files(self, folder: Path) -> tuple[Path, ...]:
+        return tuple(folder / "rtl" / name for name in self.rtl.files)
 
     def _texts(self, folder: Path) -> dict[str, str]:
         return {name: (folder / "rtl" / name).read_text() for name in self.rtl.files}

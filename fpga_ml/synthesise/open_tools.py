@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fpga_ml import progress
 from fpga_ml.config import Effort
 from fpga_ml.devices import MAPPED, PIPELINED, PLACED, Cells, DelayModel, Placer, Target
 from fpga_ml.errors import FpgaMlError, suggest
@@ -73,7 +74,7 @@ def _mapped(job: Job, target: Target, *, in_shell: bool) -> Netlist:
         around = job.folder / f"{shell.NAME}.sv"
         around.write_text(shell.shell_module(read_top(job.rtl_files, job.top)).text)
         files.append(around)
-    job.watch(f"{job.device}: Yosys")
+    progress.doing(f"{job.device}: Yosys")
     return yosys.netlist(
         files,
         job.top,
@@ -105,7 +106,7 @@ def _tell(job: Job, line: str) -> None:
     """Progress: what nextpnr says it does, without its tables."""
     text = line.removeprefix("Info:").strip()
     if text and not text.startswith(("[", "|")):
-        job.watch(f"{job.device}: {text[:60]}")
+        progress.doing(f"{job.device}: {text[:60]}")
 
 
 def check_fits(needed: Cells, available: Cells, device: str, project: Path) -> None:

@@ -73,7 +73,6 @@ def synthesise(
     steps: Sequence[str] = (),
     time_limit_s: float | None = None,
     only_reports: bool = False,
-    watch: Callable[[str], None] = lambda _what: None,
 ) -> Synthesis:
     """Run the tool, put the result into the project's report.json (in the place of an earlier one of the same tool, device
     and effort) and give it. Netlists and logs stay in project/synth/DEVICE. device, effort: None for the tool's default;
@@ -82,7 +81,7 @@ def synthesise(
     is over."""
     asked, report = _tool(tool), document.read(project)
     with document.consistent(project):
-        job = _job(asked, project, report, device, effort, steps, time_limit_s, watch)
+        job = _job(asked, project, report, device, effort, steps, time_limit_s)
     made = _flow(tool).collect(job) if only_reports else asked.run(job)
     found = made.told(document.names_of(report)).asked_for(job.clock_ns)
     others = [s for s in report["synth"] if (s["tool"], s["device"], s["effort"]) != found.key]
@@ -94,7 +93,7 @@ def write_scripts(
     project: Path, *, tool: str, device: str | None = None, effort: Effort | None = None, steps: Sequence[str] = ()
 ) -> str:
     """The scripts of a vendor's tool, which need not be on this machine. Gives the command line that runs them."""
-    job = _job(_tool(tool), project, document.read(project), device, effort, steps, None, lambda _what: None)
+    job = _job(_tool(tool), project, document.read(project), device, effort, steps, None)
     return _flow(tool).scripts(job).by_hand
 
 
@@ -119,7 +118,6 @@ def _job(
     effort: Effort | None,
     steps: Sequence[str],
     time_limit_s: float | None,
-    watch: Callable[[str], None],
 ) -> Job:
     rtl = report["rtl"]
     if rtl is None and tool.rtl:
@@ -146,7 +144,6 @@ def _job(
         steps=tuple(steps),
         folder=project / "synth" / device,
         deadline_s=None if time_limit_s is None else time.monotonic() + time_limit_s,
-        watch=watch,
     )
     job.folder.mkdir(parents=True, exist_ok=True)
     return job

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,7 @@ class Job:
     """One run of a tool. project: the folder; rtl_files: the top last, none for an HLS tool; clock_ns: asked for;
     latency_cycles and interval_cycles: of the RTL, None without; layers: names in the order of the data; device: as the user
     wrote it; steps: of an HLS tool, () for its default; folder: the run's own, for netlists and logs, project/synth/DEVICE,
-    exists; deadline_s: of time.monotonic, None without a limit; watch: is told what goes on."""
+    exists; deadline_s: of time.monotonic, None without a limit."""
 
     project: Path
     rtl_files: tuple[Path, ...]
@@ -37,7 +37,6 @@ class Job:
     steps: tuple[str, ...]
     folder: Path
     deadline_s: float | None
-    watch: Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, Self, TypeVar
 
 from fpga_ml.errors import FpgaMlError
 
@@ -158,24 +158,48 @@ def run_all(commands: Sequence[Command], *, what: str, do: str, timeout_s: float
 def side_by_side(jobs: Sequence[Callable[[], Returned]], at_most: int | None = None) -> list[Returned]:
     """What each job returns, one thread a job. The first failure, or an interruption, ends all programs that the others run,
     and raises. at_most: so many of them at a time."""
-    running: list[subprocess.Popen[str]] = []
+    with _Pool(at_most or max(len(jobs), 1)) as pool:
+        futures = [pool.begin(job) for job in jobs]
+        wait(futures, return_when=FIRST_EXCEPTION)
+        for future in futures:
+            if future.done():
+                future.result()  # raises
+        return [future.result() for future in futures]
 
-    def begun(job: Callable[[], Returned]) -> Returned:
-        _groups.set((*_groups.get(), running))
-        return job()
 
-    with ThreadPoolExecutor(max_workers=at_most or max(len(jobs), 1)) as pool:
-        futures = [pool.submit(copy_context().run, begun, job) for job in jobs]
-        try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-            for future in futures:
-                if future.done():
-                    future.result()  # raises
-            return [future.result() for future in futures]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            while not all(future.done() for future in futures):  # one may be about to start
-                for process in [*running]:
+@contextlib.contextmanager
+def beside(job: Callable[[], Returned]) -> Iterator[Future[Returned]]:
+    """The job in a thread of its own, while the caller does something else. An exception within the block ends the programs
+    that the job runs."""
+    with _Pool(1) as pool:
+        yield pool.begin(job)
+
+
+class _Pool:
+    """Threads whose programs end where an exception leaves the block."""
+
+    def __init__(self, size: int) -> None:
+        self._pool = ThreadPoolExecutor(size)
+        self._running: list[subprocess.Popen[str]] = []
+        self._futures: list[Future[Any]] = []
+
+    def begin(self, job: Callable[[], Returned]) -> Future[Returned]:
+        def begun() -> Returned:
+            _groups.set((*_groups.get(), self._running))
+            return job()
+
+        future = self._pool.submit(copy_context().run, begun)
+        self._futures.append(future)
+        return future
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            while not all(future.done() for future in self._futures):  # one may be about to start
+                for process in [*self._running]:
                     _end(process)
                 time.sleep(_POLL_SECONDS)
-            raise
+        self._pool.shutdown()

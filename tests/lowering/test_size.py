@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.lowering import size
 from fpga_ml.lowering.size import size_of
 from fpga_ml.rtl.architecture import ParallelArchitecture
+from fpga_ml.simulate.compare import check_csim
+from fpga_ml.simulate.prove import Bench
 
 
 def net(*layers: Any, shape: tuple[int, ...]) -> Any:
@@ -63,7 +66,7 @@ def test_too_large_is_an_error_unless_forced(tmp_path: Path, monkeypatch: pytest
         assert project.report["stages"]["rtl"] == "ran"
 
 
-def failing(*_: Any, **__: Any) -> Any:
+def interrupted(*_: Any, **__: Any) -> Any:
     raise KeyboardInterrupt
 
 
@@ -71,14 +74,15 @@ def failing(*_: Any, **__: Any) -> Any:
 def test_what_had_finished_is_kept_where_there_was_nothing(
     before: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """C-simulation has ended where the co-simulation begins."""
     make, _ = MODELS["dense"]
     build = {"data": np.random.default_rng(0).normal(size=(20, 16)), "output": tmp_path / "p"}
     if before:
         fpga_ml.compile(make(), config=quick(until="convert"), **build)
     old = (tmp_path / "p" / "report.json").read_text() if before else ""
-    monkeypatch.setattr(ParallelArchitecture, "emit", failing)
+    monkeypatch.setattr(Bench, "simulate", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        fpga_ml.compile(make(), config=quick(until="rtl"), **build)
+        fpga_ml.compile(make(), config=quick(until="cosim", simulators=("icarus",)), **build)
     assert [p.name for p in tmp_path.iterdir()] == ["p"]
     if before:
         assert (tmp_path / "p" / "report.json").read_text() == old
@@ -86,6 +90,31 @@ def test_what_had_finished_is_kept_where_there_was_nothing(
     report = fpga_ml.report.document.read(tmp_path / "p")  # type: ignore[attr-defined]
     assert (report["stages"]["csim"], report["stages"]["rtl"]) == ("ran", "interrupted")
     assert not (tmp_path / "p" / "rtl").exists()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt("early"), FpgaMlError("no RTL of this")])
+def test_a_lowering_that_ends_before_c_simulation(
+    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interruption ends C-simulation at once, and nothing is left; an error waits for it, and keeps it."""
+
+    def late(*args: Any, **settings: Any) -> Any:
+        time.sleep(2)  # the error comes first
+        return check_csim(*args, **settings)
+
+    def fails(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(fpga_ml.pipeline, "check_csim", late)  # type: ignore[attr-defined]
+    monkeypatch.setattr(ParallelArchitecture, "emit", fails)
+    build = {"data": np.random.default_rng(0).normal(size=(20, 16)), "output": tmp_path / "p"}
+    with pytest.raises(type(error)):
+        fpga_ml.compile(MODELS["dense"][0](), config=quick(until="rtl"), **build)
+    kept = isinstance(error, FpgaMlError)
+    assert [p.name for p in tmp_path.iterdir()] == ["p"] * kept
+    if kept:
+        report = fpga_ml.report.document.read(tmp_path / "p")  # type: ignore[attr-defined]
+        assert (report["stages"]["csim"], report["stages"]["rtl"]) == ("ran", "no RTL of this")
 
 
 def test_a_stage_that_was_asked_for_has_to_run(tmp_path: Path) -> None:

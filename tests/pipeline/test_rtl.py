@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from rich.console import Console
@@ -164,10 +166,12 @@ class Told:
     """A watcher that keeps the names of the stages."""
 
     def __init__(self, stages: list[str]) -> None:
-        self.stage = stages.append
+        self.stages = stages
 
-    def samples(self, total: int) -> Callable[[int], None]:
-        return lambda _: None
+    @contextmanager
+    def stage(self, name: str) -> Iterator[MagicMock]:
+        self.stages.append(name)
+        yield MagicMock()
 
 
 def shown(report: dict[str, Any]) -> str:

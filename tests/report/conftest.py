@@ -10,7 +10,7 @@ import pytest
 from zoo import ZOO, quick, samples
 
 import fpga_ml
-from fpga_ml.pipeline import Project
+from fpga_ml.project import Project
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fpga_ml.pipeline import Project
+from fpga_ml.project import Project
 from fpga_ml.report.metrics import classifier
 from fpga_ml.report.outputs import decisions, distributions, roc
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from elements import Element, read
 
-from fpga_ml.pipeline import Project
+from fpga_ml.project import Project
 from fpga_ml.report.figures import real
 from fpga_ml.report.page import SECTIONS, render
 

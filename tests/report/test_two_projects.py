@@ -13,7 +13,7 @@ import pytest
 from elements import read
 from test_page import at
 
-from fpga_ml.pipeline import Project
+from fpga_ml.project import Project
 from fpga_ml.report.compare import as_json, compare
 from fpga_ml.report.page import render, render_comparison
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.pipeline import Project
+from fpga_ml.project import Project
 from fpga_ml.science import models
 from fpga_ml.science.models import Model, classifier, evaluate
 

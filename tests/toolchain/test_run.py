@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.toolchain.run import Command, Ran, run, run_all, side_by_side
+from fpga_ml.toolchain.run import Command, Ran, beside, run, run_all, side_by_side
 
 SAYS = partial(run, what="a shell", do="see it")
 
@@ -64,6 +64,21 @@ def test_the_first_failure_ends_the_others(nested: bool, tmp_path: Path) -> None
     with pytest.raises(FpgaMlError, match="exit code 3:\n    broken"):
         side_by_side([*jobs, fails])
     assert not any(is_there(f) for f in files)
+
+
+def test_beside_other_work(tmp_path: Path) -> None:
+    with beside(partial(SAYS, shell("echo done", tmp_path))) as job:
+        assert job.result().stdout == "done\n"
+    file = tmp_path / "one"
+
+    def fails() -> None:
+        with beside(partial(SAYS, sleeper(file.name, tmp_path))):
+            wait_for(file)
+            raise ValueError("here")
+
+    with pytest.raises(ValueError, match="here"):
+        fails()
+    assert not is_there(file)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from fpga_ml.simulate.cosim import Simulator, cosim
 from fpga_ml.simulate.prove import vectors_of
 
 if TYPE_CHECKING:
-    from fpga_ml.pipeline import Project
+    from fpga_ml.project import Project
 
 
 def filled_up(coefficients: Floats, components: int) -> Floats:

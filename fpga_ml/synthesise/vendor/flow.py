@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fpga_ml import progress
 from fpga_ml.config import Effort
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.rtl.names import identifier
@@ -52,7 +53,7 @@ class Flow:
                     f" --tool {self.name} --device {job.device} --effort {job.effort} --only reports"
                 ),
             )
-        job.watch(batch.title)
+        progress.doing(batch.title)
         start, log = time.monotonic(), self.folder(job) / _LOG
         left = None if job.deadline_s is None else max(job.deadline_s - start, 1.0)
         run_batch(batch, log, self.reports(job), left)

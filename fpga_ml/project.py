@@ -1,0 +1,91 @@
+"""A finished build, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from fpga_ml.config import Effort
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.hls.csim import CSim
+from fpga_ml.layers.graph import LayerGraph
+from fpga_ml.report import document
+from fpga_ml.report.page import verdict
+from fpga_ml.report.typed import BuildReport
+from fpga_ml.samples import Inputs, load_samples
+from fpga_ml.simulate.cosim import CosimResult
+from fpga_ml.simulate.emulate import emulate
+from fpga_ml.simulate.prove import Bench, raw_inputs
+from fpga_ml.synthesise.project import synthesise
+from fpga_ml.synthesise.result import Synthesis
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A finished build. folder: the HLS project; report: what report.json holds, typed in report/typed.py; inputs: (name,
+    shape) of each; simulator: its C-simulation; graph: the model as typed layers, which the emulator evaluates; x: the
+    samples as the hardware receives them, (N, ...) an input; outputs: {float | quantised | csim: (N, ...) an output} of
+    them, as far as it ran; bench: what simulates its RTL. What did not run is None.
+
+    `csim`, `emulate` and `cosim` take samples as `compile` does, and raise FpgaMlError for those that do not fit the model's
+    inputs, or where that stage did not run. Values are first converted to the input type as the hardware does it.
+    """
+
+    folder: Path
+    report: BuildReport
+    inputs: Inputs
+    simulator: CSim | None
+    graph: LayerGraph | None = None
+    x: tuple[Array, ...] = ()
+    outputs: Mapping[str, tuple[Array, ...]] = field(default_factory=dict)
+    bench: Bench | None = None
+
+    def emulate(self, x: Any) -> list[Array]:
+        """As `csim`, by the emulator: the same values, faster."""
+        if self.graph is None:
+            raise FpgaMlError("there is no emulator", where=str(self.folder), do=self.report["stages"]["emulate"])
+        return emulate(self.graph, self._samples(x))
+
+    def csim(self, x: Any) -> list[Array]:
+        """C-simulation of more samples: outputs (N, ...), one array an output."""
+        if self.simulator is None:
+            raise FpgaMlError("there is no C-simulation", where=str(self.folder), do=self.report["stages"]["csim"])
+        return list(self.simulator.run(self._samples(x)).outputs)
+
+    def cosim(self, x: Any) -> tuple[CosimResult, ...]:
+        """The RTL on more samples, and on the corners of the inputs' types, against C-simulation, bit for bit.
+
+        One result a simulator of the build: `.passed` says whether they are the same, `.texts()` where they part.
+        """
+        if self.bench is None:
+            raise FpgaMlError("there is no RTL", where=str(self.folder), do=self.report["stages"]["rtl"])
+        if self.simulator is None:
+            raise FpgaMlError("there is no C-simulation", where=str(self.folder), do=self.report["stages"]["csim"])
+        with document.names_of(self.report).errors():
+            return self.bench.run(self.folder, raw_inputs(self.bench.graph, self._samples(x)), self.simulator.run_raw)
+
+    def _samples(self, x: Any) -> list[Array]:
+        if x is None:
+            raise FpgaMlError("no samples are given", where=str(self.folder), do="give an array (N, ...), or one an input")
+        return list(load_samples(x, self.inputs, 0).x)
+
+    def synth(
+        self, device: str | None = None, *, effort: Effort = "estimate", time_limit_s: float | None = None
+    ) -> Synthesis:
+        """Synthesise the RTL, into the report too; device: of fpga_ml.devices.MAPPED, by default the one it was
+        pipelined for."""
+        found = synthesise(self.folder, device=device, effort=effort, time_limit_s=time_limit_s)
+        self.report["synth"] = cast(BuildReport, document.read(self.folder))["synth"]
+        return found
+
+    @property
+    def agrees(self) -> bool:
+        """True unless a check that ran found a difference."""
+        return verdict(self.report) != "fail"

@@ -19,7 +19,7 @@ from fpga_ml import __version__
 from fpga_ml.config import EFFORTS, STAGES, Arch, Config, Effort
 from fpga_ml.devices import PIPELINED
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.progress import Shown, muted, progress_bar, stage
+from fpga_ml.progress import muted, stage, watching
 
 if TYPE_CHECKING:
     from fpga_ml.simulate.foreign import Foreign
@@ -124,6 +124,7 @@ def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--force", is_flag=True, default=None, help="Build even if the estimated size or time is too large."
             ),
+            click.option("-v", "--verbose", is_flag=True, help="Print tables of metrics and types, and every check."),
             click.option("--json", "as_json", is_flag=True, help="Print report.json on stdout and nothing else."),
         )
     ):
@@ -160,12 +161,14 @@ def _build(
     config_path: Path | None,
     output: Path | None,
     as_json: bool,
+    verbose: bool = False,
     rtl: Foreign | None = None,
     **settings: Any,
 ) -> None:
     with muted():
         from fpga_ml.frontend.load import CONFIG_FILE
         from fpga_ml.pipeline import compile
+    from fpga_ml.report.brief import show_brief
     from fpga_ml.report.summary import show
 
     own = model / CONFIG_FILE
@@ -173,15 +176,13 @@ def _build(
     settings |= {name: settings.get(name) or None for name in ("simulators", "synth_devices")}
     settings |= _clock(settings.get("clock_ns"))
     config = (Config.read(path) if path else Config()).replace(**settings)
-    with progress_bar() as progress:
-        watcher = Shown(progress)
-        project = compile(model, weights=weights, data=data, config=config, output=output, rtl=rtl, watcher=watcher)
+    project = compile(model, weights=weights, data=data, config=config, output=output, rtl=rtl)
     if as_json:
         click.echo(json.dumps(project.report, indent=2))
     else:
-        console = Console()
-        show(project.report, console)
-        console.print(f"  project: {project.folder}", markup=False)
+        show_brief(project.report, Console(), project.folder / "report.html")
+        if verbose:
+            show(project.report, Console())
     if config.until is not None:
         _check_ran(project.report["stages"], config.stages)
     if not project.agrees:
@@ -296,7 +297,7 @@ def synth(
         for device in devices or (None,):
             click.echo(write_scripts(project, tool=tool, device=device, effort=effort, steps=asked))
         return
-    with progress_bar() as progress, stage(Shown(progress), "synth"):
+    with watching(True) as watcher, stage(watcher, "synth"):
         run = partial(synthesise, time_limit_s=time_limit, only_reports=only == "reports")
         rows = [
             run(project, tool=tool, device=device, effort=effort, steps=asked).as_json() for device in devices or (None,)
@@ -322,7 +323,7 @@ def board(project: Path, board: str, line: str, baud: int, only: str | None, tim
     if only == "sources":
         click.echo(write_sources(project, board, line=line, baud=baud).folder)
         return
-    with progress_bar() as progress, stage(Shown(progress), "bitstream"):
+    with watching(True) as watcher, stage(watcher, "bitstream"):
         built = build(project, board, line=line, baud=baud, time_limit_s=time_limit)
     console = Console()
     console.print("\n".join(synthesis([built.result.as_json()])), soft_wrap=True, highlight=False, markup=False)
@@ -332,14 +333,18 @@ def board(project: Path, board: str, line: str, baud: int, only: str | None, tim
 @main.command()
 @click.argument("projects", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="HTML file; default: beside the (first) report.json.")
+@click.option("-v", "--verbose", is_flag=True, help="Of one project: print tables of metrics and types, and every check.")
 @click.option("--json", "as_json", is_flag=True, help="Print report.json, or the comparison, and write no HTML.")
-def report(projects: tuple[Path, ...], output: Path | None, as_json: bool) -> None:
+def report(projects: tuple[Path, ...], output: Path | None, verbose: bool, as_json: bool) -> None:
     """Show the report of a project folder and write its report.html again; of two, put them side by side."""
     from fpga_ml.report.show import show_one, show_two
 
     if len(projects) > 2:
         raise FpgaMlError(f"{len(projects)} projects given", do="give one project to show, or two to compare")
-    (show_one if len(projects) == 1 else show_two)(*projects, output=output, as_json=as_json)
+    if len(projects) == 1:
+        show_one(*projects, output=output, as_json=as_json, verbose=verbose)
+    else:
+        show_two(*projects, output=output, as_json=as_json)
 
 
 @main.command()
@@ -362,6 +367,33 @@ def doctor(layers: bool) -> None:
         table.add_row(found.tool.name, found.tool.needed_for, state, found.path if found.present else found.tool.get)
     Console().print(table)
     click.echo(cache.described())
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=".")
+def new(folder: Path) -> None:
+    """Write a commented fpga_ml.toml into FOLDER (default: this one): every setting with its default."""
+    target = folder / "fpga_ml.toml"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with target.open("x", encoding="utf-8") as file:
+            file.write((Path(__file__).parent / "new.toml").read_text(encoding="utf-8"))
+    except FileExistsError:
+        raise FpgaMlError("there is a file already", where=str(target), do="remove it, or choose another folder") from None
+    except OSError as error:
+        raise FpgaMlError(f"cannot write: {error.strerror}", where=str(target), do="choose another folder") from None
+    click.echo(f"{target}: every setting with its default; use it with fpga-ml compile MODEL --config {target}")
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+def completion(shell: str) -> None:
+    """Print the completion script of SHELL: eval "$(fpga-ml completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    script = get_completion_class(shell)
+    assert script is not None  # each of the choices has one
+    click.echo(script(main, {}, "fpga-ml", "_FPGA_ML_COMPLETE").source())
 
 
 @main.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,7 +14,6 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from fpga_ml import progress
 from fpga_ml.bridge.convert import Graph, convert
 from fpga_ml.bridge.convertible import check_model
 from fpga_ml.bridge.read_graph import read_graph
@@ -31,7 +30,7 @@ from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.naming import Naming, folder_name
 from fpga_ml.numerics.types import Raw
 from fpga_ml.preflight import check_asked, check_kinds, check_layers, stages_of
-from fpga_ml.progress import Watcher
+from fpga_ml.progress import STAGES, Watcher, stage, watching
 from fpga_ml.project import Project
 from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
@@ -51,11 +50,15 @@ from fpga_ml.synthesise.project import synthesise
 from fpga_ml.toolchain.run import beside
 
 Array = npt.NDArray[np.float64]
-# C-simulation and the emulator run beside the stages from `lower` to `build rtl`.
-_IN_ORDER = (
-    *("load", "quantise", "convert", "clock", "write", "build csim", "csim", "emulate"),
-    *("lower", "rtl", "build rtl", "cosim", "tests", "synth"),
-)
+# Besides those of every build: {stage that is asked for: its parts}. C-simulation and the emulator run beside the stages
+# from `lower` to `build rtl`.
+_PARTS = {
+    "csim": ("build csim", "csim", "tests"),
+    "emulate": ("emulate",),
+    "rtl": ("lower", "rtl"),
+    "cosim": ("build rtl", "cosim"),
+    "synth": ("synth",),
+}
 
 
 def compile(
@@ -66,7 +69,7 @@ def compile(
     config: Config | None = None,
     output: Path | str | None = None,
     rtl: Path | str | Foreign | None = None,
-    watcher: Watcher | None = None,
+    progress: bool | Watcher = True,
     **settings: Any,
 ) -> Project:
     """A trained model as an HLS project with a C-simulation that is compared with the model bit for bit.
@@ -76,17 +79,33 @@ def compile(
     numbers. config: by default the folder's fpga_ml.toml. settings: fields of Config, in place of the configuration's:
     `compile(model, data=x, bits=8, arch="stream")`. output: the project's folder, by default hls_projects/NAME. rtl: a
     folder of Verilog, a vendor's `syn/verilog` say, to simulate in place of our own RTL; `Foreign.of`
-    (fpga_ml.simulate.foreign) for one with ports or behaviour of its own. Raises FpgaMlError; the folder then stays as it
-    was. Where there was none and C-simulation had ended, it keeps the HLS project; so it does when the build is interrupted.
+    (fpga_ml.simulate.foreign) for one with ports or behaviour of its own. progress: whether to show how far it is, on a
+    terminal or in a notebook; or who is to show it (fpga_ml.progress.Watcher). Raises FpgaMlError; the folder then stays as
+    it was. Where there was none and C-simulation had ended, it keeps the HLS project; so it does when the build is
+    interrupted.
     """
     check_kinds(data, config, rtl, weights=weights, output=output)
     Config().replace(**settings)  # raises for a wrong one before the model is read
-    clock = _Clock(watcher)
+    with watching(progress) as watcher:
+        return _compiled(model, weights, data, config, output, rtl, settings, _Clock(watcher))
+
+
+def _compiled(
+    model: Any,
+    weights: Path | str | None,
+    data: Any,
+    config: Config | None,
+    output: Path | str | None,
+    rtl: Path | str | Foreign | None,
+    settings: Mapping[str, Any],
+    clock: _Clock,
+) -> Project:
     with clock.stage("load"):
         source = load(model, Path(weights) if weights is not None else None)
         config = (config or (Config.read(source.config) if source.config else Config())).replace(**settings)
         given = rtl if rtl is None or isinstance(rtl, Foreign) else Foreign.of(rtl)
         stages = stages_of(config)
+        clock.plan(stages, config)
         check_asked(source, config, given, stages, target := _target(output, source))
         with source.names.errors():
             check_model(source.model)
@@ -397,11 +416,18 @@ class _Clock:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         start = time.perf_counter()
-        with progress.stage(self.watcher, name):
+        with stage(self.watcher, name):
             yield
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 3)
+
+    def plan(self, stages: Stages, config: Config) -> None:
+        """Tell which stages will run."""
+        if self.watcher:
+            asked = {"load", "quantise", "convert", "write", *(("clock",) if config.auto_clock else ())}
+            asked.update(*(parts for stage, parts in _PARTS.items() if stages.runs(stage)))
+            self.watcher.plan([name for name in STAGES if name in asked])
 
     @property
     def timings_s(self) -> dict[str, float]:
         """Of each stage that ran; of those that run side by side each has its own."""
-        return {name: self.seconds[name] for name in _IN_ORDER if name in self.seconds}
+        return {name: self.seconds[name] for name in STAGES if name in self.seconds}

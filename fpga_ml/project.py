@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+from rich.console import Group
 
 from fpga_ml.config import Effort
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.hls.csim import CSim
 from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.report import document
+from fpga_ml.report.brief import brief, brief_html, told
 from fpga_ml.report.page import verdict
 from fpga_ml.report.typed import BuildReport
 from fpga_ml.samples import Inputs, load_samples
@@ -25,6 +27,8 @@ from fpga_ml.synthesise.project import synthesise
 from fpga_ml.synthesise.result import Synthesis
 
 Array = npt.NDArray[np.float64]
+# As Keras gives them: one array, or a list where a model has several outputs. A checker of types cannot know which.
+Outputs = Any
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Project:
     shape) of each; simulator: its C-simulation; graph: the model as typed layers, which the emulator evaluates; x: the
     samples as the hardware receives them, (N, ...) an input; outputs: {float | quantised | csim: (N, ...) an output} of
     them, as far as it ran; bench: what simulates its RTL. What did not run is None.
+
+    `print` shows it in a line, a notebook and rich in six.
 
     `csim`, `emulate` and `cosim` take samples as `compile` does, and raise FpgaMlError for those that do not fit the model's
     inputs, or where that stage did not run. Values are first converted to the input type as the hardware does it.
@@ -47,17 +53,17 @@ class Project:
     outputs: Mapping[str, tuple[Array, ...]] = field(default_factory=dict)
     bench: Bench | None = None
 
-    def emulate(self, x: Any) -> list[Array]:
+    def emulate(self, x: Any) -> Outputs:
         """As `csim`, by the emulator: the same values, faster."""
         if self.graph is None:
             raise FpgaMlError("there is no emulator", where=str(self.folder), do=self.report["stages"]["emulate"])
-        return emulate(self.graph, self._samples(x))
+        return _outputs(emulate(self.graph, self._samples(x)))
 
-    def csim(self, x: Any) -> list[Array]:
-        """C-simulation of more samples: outputs (N, ...), one array an output."""
+    def csim(self, x: Any) -> Outputs:
+        """C-simulation of more samples: the output (N, ...), or a list of one array an output where there are several."""
         if self.simulator is None:
             raise FpgaMlError("there is no C-simulation", where=str(self.folder), do=self.report["stages"]["csim"])
-        return list(self.simulator.run(self._samples(x)).outputs)
+        return _outputs(self.simulator.run(self._samples(x)).outputs)
 
     def cosim(self, x: Any) -> tuple[CosimResult, ...]:
         """The RTL on more samples, and on the corners of the inputs' types, against C-simulation, bit for bit.
@@ -85,7 +91,21 @@ class Project:
         self.report["synth"] = cast(BuildReport, document.read(self.folder))["synth"]
         return found
 
+    def __repr__(self) -> str:
+        return f"<fpga_ml.Project {self.report['model']['name']!r} in {str(self.folder)!r}: {told(self.report)}>"
+
+    def __rich__(self) -> Group:
+        return brief(self.report, self.folder / "report.html")
+
+    def _repr_html_(self) -> str:
+        """In a notebook: as at the end of a build."""
+        return brief_html(self.report, self.folder / "report.html")
+
     @property
     def agrees(self) -> bool:
         """True unless a check that ran found a difference."""
         return verdict(self.report) != "fail"
+
+
+def _outputs(found: Sequence[Array]) -> Outputs:
+    return found[0] if len(found) == 1 else list(found)

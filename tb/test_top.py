@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ _VECTORS_A_RESET = 3  # at least
 # Cycles of a reset of a top with one. In a longer one the registers before a register that it forgets clear that too.
 _SHORT = (1, 1, 1, 2, _RESET_CYCLES)
 _DRAIN_CYCLES = 16
+_SAID_EVERY_S = 1.0
 _results: list[ModeResult] = []
 
 
@@ -53,6 +55,7 @@ class Testbench:
         self.patience_cycles, self.stop_at, self.guarantee = settings.patience_cycles, settings.stop_at, settings.guarantee
         self.idle = settings.idle and not settings.flush
         self.fewer = settings.fewer
+        self.said, self.said_s = 0, time.monotonic()
         self.stuck = False
         self.cycle = 0
         self.resets = 0
@@ -86,7 +89,15 @@ class Testbench:
             await self.step()
             if self._progress() != progress:
                 progress, since = self._progress(), self.cycle
+                self._say()
             self.stuck = self.cycle - since > self.patience_cycles
+
+    def _say(self, *, last: bool = False) -> None:
+        """How many more vectors are through, now and then, on stdout."""
+        now = time.monotonic()
+        if last or now - self.said_s > _SAID_EVERY_S:
+            print(f"done {self.board.completed - self.said}", flush=True)
+            self.said_s, self.said = now, self.board.completed
 
     @property
     def stopped(self) -> bool:
@@ -140,6 +151,7 @@ async def _run(dut: Any, mode: Mode) -> None:
     if mode == "reset_mid_run":
         await bench.reset_in_between(settings.seed)
     await bench.send()
+    bench._say(last=True)
     await bench.drain()
     _results.append(bench.result())
     save_results(_results, Path(os.environ.get("COSIM_RESULTS", "results.json")))

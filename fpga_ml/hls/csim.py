@@ -83,7 +83,7 @@ class CSim:
         }
         # NumPy's threads for matrices would start, and wait busily, for nothing.
         environment = {WEIGHTS_VARIABLE: str(self.weights.resolve()), "OPENBLAS_NUM_THREADS": "1"}
-        progress.expect(len(x[0]))
+        progress.expect(len(x[0]), "samples")
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             (folder / "request.json").write_text(json.dumps(request))
@@ -102,4 +102,4 @@ class CSim:
 def _counted(line: str) -> None:
     """What the worker's lines mean; the C++ itself may print others."""
     if found := re.fullmatch(r"done (\d+)", line):
-        progress.done(int(found[1]))
+        progress.done(int(found[1]), "samples")

@@ -52,8 +52,8 @@ def main(folder: Path) -> None:
                 top(*(_pointer(a[i]) for a in flat), *(_pointer(o[i]) for o in outputs))
                 if layers:
                     _collect(library, len(request["layers"]), layers, i)
-                if done % _REPORT_EVERY == 0:
-                    os.write(1, f"done {_REPORT_EVERY}\n".encode())  # whole lines, whichever thread
+                if done % _REPORT_EVERY == 0 or done == len(rows):
+                    os.write(1, f"done {(done - 1) % _REPORT_EVERY + 1}\n".encode())  # whole lines, whichever thread
 
     threading.stack_size(_STACK_BYTES)
     with ThreadPoolExecutor(threads) as pool:

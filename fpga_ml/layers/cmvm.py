@@ -72,7 +72,7 @@ def _side_by_side(
             np.savez(folder / f"{k}.npz", matrix=block, reach=np.array(reach))
             arguments = [sys.executable, "-m", cmvm_child.__name__, f"{k}.npz", f"{k}.pickle"]
             commands.append(Command(arguments, folder))
-        run_all(commands, what="solving a product with constants", do="see its message")
+        run_all(commands, what="solving a product with constants", do="see its message", unit="blocks")
         return [pickle.loads((folder / f"{k}.pickle").read_bytes()) for k in range(len(blocks))]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fpga_ml import progress
 from fpga_ml.ir.kernel import Builder, Kernel, Wire
 from fpga_ml.ir.network import Channel, Map, Network, Process, verified
 from fpga_ml.ir.network.process import output_wires
@@ -35,7 +36,7 @@ def parallel(graph: LayerGraph, interval_cycles: int | None = None) -> Network:
     made: dict[str, Made] = {}
     processes: list[Process] = []
     graph = applied(BEFORE_PARALLEL, graph)
-    for layer in graph.layers:
+    for layer in progress.each(graph.layers, "layers"):
         if isinstance(layer, Input):
             channel = Channel(graph.port(layer.name), (layer.result,) * layer.size)
             made[layer.name] = Made(channel, channel.wires)

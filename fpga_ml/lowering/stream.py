@@ -11,6 +11,7 @@ from math import gcd
 
 import numpy as np
 
+from fpga_ml import progress
 from fpga_ml.config import Arch
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder, Wire
@@ -44,7 +45,7 @@ def stream(graph: LayerGraph, interval_cycles: int | None = None, interleave: in
     check_stream(graph, interval_cycles, interleave)
     graph = applied(BEFORE_STREAM, graph)
     lowering = _Lowering(graph, interval_cycles, interleave)
-    for layer in graph.layers:
+    for layer in progress.each(graph.layers, "layers"):
         lowering.add(layer)
     inputs = tuple(lowering.made[layer.name].channel for layer in graph.inputs)
     outputs = tuple(lowering.made[name].channel.name for name in graph.outputs)

@@ -9,22 +9,26 @@ from rich.console import Console
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.report import page
+from fpga_ml.report.brief import show_brief
 from fpga_ml.report.compare import as_json as comparison
 from fpga_ml.report.compare import compare
 from fpga_ml.report.document import consistent, read
 from fpga_ml.report.summary import differences, show
 
 
-def show_one(project: Path, *, output: Path | None, as_json: bool) -> None:
-    """The summary, and report.html anew, beside report.json unless `output` says where."""
+def show_one(project: Path, *, output: Path | None, as_json: bool, verbose: bool = False) -> None:
+    """Its six lines, with `verbose` all of it, and report.html anew, beside report.json unless `output` says where."""
     report = read(project)
     if as_json:
         print(json.dumps(report, indent=2))
         return
+    target = output or _folder(project) / "report.html"
     with consistent(project):
         text = page.render(report)
-        show(report, Console())
-    _write(text, output or _folder(project) / "report.html")
+        show_brief(report, Console(), target)
+        if verbose:
+            show(report, Console())
+    _write(text, target)
 
 
 def show_two(one: Path, other: Path, *, output: Path | None, as_json: bool) -> None:
@@ -38,7 +42,9 @@ def show_two(one: Path, other: Path, *, output: Path | None, as_json: bool) -> N
         print(json.dumps(comparison(rows, a, b), indent=2))
         return
     Console().print(differences(rows, names))
-    _write(text, output or _folder(one) / f"compare_{_folder(other).resolve().name}.html")
+    target = output or _folder(one) / f"compare_{_folder(other).resolve().name}.html"
+    _write(text, target)
+    Console().print(f"  page: {target}", soft_wrap=True, markup=False)
 
 
 def _folder(project: Path) -> Path:
@@ -58,4 +64,3 @@ def _write(text: str, path: Path) -> None:
         raise FpgaMlError(
             f"cannot write: {error.strerror or error}", where=str(path), do="choose another file with -o"
         ) from error
-    Console().print(f"  page: {path}", soft_wrap=True, markup=False)

@@ -1,4 +1,4 @@
-"""The report on a terminal: what a user wants to know first, first."""
+"""The report on a terminal, in full: tables of metrics and types, every check, every note."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KINDS = {"samples": "samples", "corners": "corners", "uniform": "uniform", "edg
 
 
 def show(report: Mapping[str, Any], console: Console) -> None:
-    """A page: verdict, metrics, quantisation, layers that differ, timings, notes."""
+    """All that the end of a build leaves out: checks, metrics, types, notes, timings."""
     model, csim = report["model"], report["csim"]
     console.print(f"\n[bold]{escape(model['name'])}[/bold]  {escape(model['origin'])}")
     for line in _verdict(csim):
@@ -77,8 +77,9 @@ def _verdict(csim: dict[str, Any] | None) -> Iterator[str]:
         yield f"[yellow]C-simulation differs from the quantised model {behind} only[/yellow], outputs by {worst:.4g} at most"
     difference = csim["first_difference"]
     if difference:
+        what = "first difference" if exact is False else "the first value after a table that differs"
         yield (
-            f"first difference: layer {escape(difference['layer'])}, sample {difference['sample']}, "
+            f"{what}: layer {escape(difference['layer'])}, sample {difference['sample']}, "
             f"index {difference['index']}: expected {difference['expected']:.10g} "
             f"({escape(difference['expected_type'])}), got {difference['got']:.10g} ({escape(difference['got_type'])}); "
             f"{escape(difference['cause'])}"

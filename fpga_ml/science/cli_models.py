@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from fpga_ml.config import EFFORTS, Effort
-from fpga_ml.progress import Shown, muted, progress_bar
+from fpga_ml.progress import muted
 
 _MODELS = Path("models")
 
@@ -60,8 +60,7 @@ def evaluate(name: str, data: Path | None, output: Path | None, as_json: bool, s
         import fpga_ml.pipeline  # noqa: F401
         from fpga_ml.science import models as known
     model = known.named(_MODELS, name)
-    with progress_bar() as progress:
-        figures = known.evaluate(model, data=data, output=output, rtl=rtl, watcher=Shown(progress))
+    figures = known.evaluate(model, data=data, output=output, rtl=rtl)
     if save:
         known.save(model, figures)
     if as_json:
@@ -99,15 +98,13 @@ def models_synth(
         from fpga_ml.science import models as known
         from fpga_ml.science import synthesis
     model = known.named(_MODELS, name)
-    with progress_bar() as progress:
-        rows = synthesis.figures(
-            model,
-            devices=devices or ("ecp5-85k",),
-            efforts=efforts or ("estimate",),
-            time_limit_s=time_limit,
-            output=output,
-            watcher=Shown(progress),
-        )
+    rows = synthesis.figures(
+        model,
+        devices=devices or ("ecp5-85k",),
+        efforts=efforts or ("estimate",),
+        time_limit_s=time_limit,
+        output=output,
+    )
     if save:
         synthesis.save(model, rows)
     click.echo(json.dumps(rows, indent=2) if as_json else synthesis.table(rows), nl=as_json)

@@ -96,11 +96,12 @@ def run(
     data: Path | None = None,
     output: Path | None = None,
     rtl: bool = False,
-    watcher: Watcher | None = None,
+    progress: bool | Watcher = True,
 ) -> Run:
     """Build the model up to the emulator. data: an npz like the folder's sample.npz (default); output: where the project is
     to stay, else it is dropped; rtl: every sample goes through the RTL as well (Verilator)."""
     from fpga_ml.pipeline import compile
+    from fpga_ml.simulate.emulate import emulate
 
     origin = data or model.folder / SAMPLE_FILE
     if not origin.exists():
@@ -111,10 +112,10 @@ def run(
         config = config.replace(until="cosim", cosim_vectors=config.vectors, simulators=("verilator",))
     with tempfile.TemporaryDirectory() as scratch:
         target = output or Path(scratch) / model.folder.name
-        project = compile(model.folder, data=origin, config=config, output=target, watcher=watcher)
+        project = compile(model.folder, data=origin, config=config, output=target, progress=progress)
         outputs = dict(project.outputs)
         if project.graph is not None:
-            outputs["emulator"] = tuple(project.emulate(project.x))
+            outputs["emulator"] = tuple(emulate(project.graph, project.x))
         if rtl:
             outputs |= _from_rtl(project)
     arrays = read_arrays(origin, "give an .npz like the folder's sample")
@@ -139,12 +140,12 @@ def evaluate(
     data: Path | None = None,
     output: Path | None = None,
     rtl: bool = False,
-    watcher: Watcher | None = None,
+    progress: bool | Watcher = True,
 ) -> dict[str, Any]:
     """Figures of a run: {model, data, samples, bit_exact_vs_quantised_model, emulator_mismatches, bit_exact_rtl_vs_csim
     (None: not simulated), and for each stage that ran, float, quantised, csim, emulator, rtl: {figure: number}}."""
     judge = _judge(model)
-    done = run(model, data=data, output=output, rtl=rtl, watcher=watcher)
+    done = run(model, data=data, output=output, rtl=rtl, progress=progress)
     emulator = done.report["emulator"]
     return {
         "model": model.folder.name,

@@ -6,16 +6,13 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fpga_ml.config import Config, Effort
 from fpga_ml.devices import PLACED
-from fpga_ml.progress import stage
+from fpga_ml.progress import stage, watching
 from fpga_ml.science.models import CARD_FILE, CONFIG_FILE, Model, entered
 from fpga_ml.synthesise.project import synthesise
-
-if TYPE_CHECKING:
-    from fpga_ml.progress import Watcher
 
 SYNTH_CONFIG_FILE, SYNTHESIS_FILE = "ecp5.toml", "synthesis.json"
 _SECTION = "\n## Synthesis\n<!-- synthesis: begin -->\n<!-- synthesis: end -->\n"  # of a card that has none yet
@@ -32,7 +29,6 @@ def figures(
     efforts: Sequence[Effort],
     time_limit_s: float | None = None,
     output: Path | None = None,
-    watcher: Watcher | None = None,
 ) -> list[dict[str, Any]]:
     """Build the model up to RTL, by its ecp5.toml or else as it is built otherwise for an ecp5-85k, and synthesise it. A row
     a device and effort, of `Synthesis.as_json()`, with the layers in which the longest path lies; of a device that the open
@@ -43,8 +39,8 @@ def figures(
     config = Config.read(own) if own.exists() else Config.read(plain).replace(device="ecp5-85k", clock_ns=14.0)
     with tempfile.TemporaryDirectory() as scratch:
         target = output or Path(scratch) / model.folder.name
-        compile(model.folder, config=config.replace(until="rtl"), output=target, watcher=watcher)
-        with stage(watcher, "synth"):
+        compile(model.folder, config=config.replace(until="rtl"), output=target)
+        with watching(True) as watcher, stage(watcher, "synth"):
             found = [
                 synthesise(target, device=device, effort=effort, time_limit_s=time_limit_s).as_json()
                 for device in devices

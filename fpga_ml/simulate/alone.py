@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpga_ml import progress
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.network import Channel
 from fpga_ml.numerics.types import Raw
@@ -50,11 +51,17 @@ def module_faults(benches: Sequence[Alone], files: Sequence[Path]) -> list[str]:
         (folder / "tb.sv").write_text("".join(texts) + _in_turn(len(benches)))
         tool = icarus.find()
         icarus.build(tool, [folder / "tb.sv", *files], "tb", folder)
-        said = icarus.run_alone(tool, folder, _WHAT)
+        progress.expect(len(benches), "modules on their own")
+        said = icarus.run_alone(tool, folder, _WHAT, on_line=_counted)
     found = [line.split() for line in said.splitlines() if line.startswith("ALONE ")]
     if {int(words[1]) for words in found} != set(range(len(benches))):
         raise FpgaMlError(f"{_WHAT} ended after {len(found)} of {len(benches)}", do="see the simulator's message")
     return [benches[int(number)].fault(times, first) for _, number, times, first in found if times != "0"]
+
+
+def _counted(line: str) -> None:
+    if line.startswith("ALONE "):
+        progress.done(1, "modules on their own")
 
 
 def _in_turn(count: int) -> str:

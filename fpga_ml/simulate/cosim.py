@@ -7,6 +7,7 @@ sources, tools and options are the same.
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import tempfile
 import time
@@ -14,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpga_ml import progress
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.tb.cosim_types import (
     MODES,
@@ -129,6 +131,7 @@ def cosim(
         environment["COCOTB_TRUST_INERTIAL_WRITES"] = "1"
     cycles = _cycles(vectors, guarantee)
     tiny = cycles <= _TINY_CYCLES and cycles * luts <= _TINY_LUT_CYCLES
+    progress.expect(sum(len(vectors) if mode == "back_to_back" else min(len(vectors), fewer) for mode in modes), "vectors")
     runs = [tuple(modes)] if tiny else [(mode,) for mode in modes]
     results = _run(folder, command, environment, sources, runs, timeout_s)
     return _together(simulator, version, len(vectors), results, build_seconds, time.perf_counter() - began)
@@ -240,7 +243,7 @@ def _run(
         only = {"COCOTB_TEST_FILTER": f"({'|'.join(modes)})$", "COSIM_RESULTS": str(place / "results.json")}
         commands.append(Command(program, place, {**environment, **only}))
     what, do = "RTL simulation", "see the simulator's message"
-    said = run_all(commands, what=what, do=do, timeout_s=timeout_s)
+    said = run_all(commands, what=what, do=do, timeout_s=timeout_s, on_line=_counted)
     results: list[ModeResult] = []
     for modes, place, text in zip(runs, places, said, strict=True):
         (place / "log.txt").write_text(text)
@@ -251,6 +254,12 @@ def _run(
             raise FpgaMlError(f"{ended}:\n    {tail}", where=str(place), do=do)
         results += found
     return tuple(results)
+
+
+def _counted(line: str) -> None:
+    """What the testbench says of the vectors that are through."""
+    if found := re.fullmatch(r"done (\d+)", line):
+        progress.done(int(found[1]), "vectors")
 
 
 def _link_memories(sources: Sequence[Path], place: Path) -> None:

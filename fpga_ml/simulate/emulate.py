@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fpga_ml import progress
 from fpga_ml.layers.base import Held, Input, Layer, Tensor
 from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.numerics.cast import cast_real
@@ -97,12 +98,13 @@ def _emulated(
     rounds = max(-(-n // (plan.chunk * cores)), 1)
     size = max(n if plan.ordered else -(-n // (rounds * cores)), _LEAST)  # as many chunks on every core, all alike
     chunks = [[a[at : at + size] for a in x] for at in range(0, max(n, 1), size)]
-    if len(chunks) == 1:
-        parts = [plan.run(chunk, enter) for chunk in chunks]
-    else:
-        # NumPy and BLAS let go of the interpreter's lock.
-        with ThreadPoolExecutor(cores) as pool:
-            parts = list(pool.map(lambda chunk: plan.run(chunk, enter), chunks))
+    progress.expect(n, "samples")
+    parts = []
+    # NumPy and BLAS let go of the interpreter's lock.
+    with ThreadPoolExecutor(cores) as pool:
+        for chunk, part in zip(chunks, pool.map(lambda chunk: plan.run(chunk, enter), chunks), strict=True):
+            progress.done(len(chunk[0]), "samples")
+            parts.append(part)
     joined = [_joined(pieces) for pieces in zip(*parts, strict=True)]
     return [(tensor, layer.shape) for tensor, layer in zip(joined, plan.outputs, strict=True)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def command(tool: Icarus, folder: Path, module: str) -> tuple[str, ...]:
     return (str(tool.runner), "-n", "-m", module, str(folder / _PROGRAM), "-none")
 
 
-def run_alone(tool: Icarus, folder: Path, what: str) -> str:
-    """What a testbench of its own, which `build` made, says."""
+def run_alone(tool: Icarus, folder: Path, what: str, *, on_line: Callable[[str], None] | None = None) -> str:
+    """What a testbench of its own, which `build` made, says; on_line: called with each line of it as it comes."""
     command = Command((str(tool.runner), "-n", _PROGRAM), folder)
-    return run(command, what=what, do="see the simulator's message", timeout_s=_LIMIT_S).stdout
+    return run(command, what=what, do="see the simulator's message", timeout_s=_LIMIT_S, on_line=on_line).stdout

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
+from fpga_ml import progress
 from fpga_ml.errors import FpgaMlError
 
 _POLL_SECONDS = 0.02
@@ -149,9 +150,26 @@ def last_words(said: str) -> str:
     return "\n    ".join((complaints or lines)[-_TAIL_LINES:])
 
 
-def run_all(commands: Sequence[Command], *, what: str, do: str, timeout_s: float | None = None) -> list[str]:
-    """Several commands side by side, and the stdout of each."""
-    jobs = [partial(run, c, what=what, do=do, timeout_s=timeout_s) for c in commands]
+def run_all(
+    commands: Sequence[Command],
+    *,
+    what: str,
+    do: str,
+    timeout_s: float | None = None,
+    on_line: Callable[[str], None] | None = None,
+    unit: str = "",
+) -> list[str]:
+    """Several commands side by side, and the stdout of each. unit: what each of them makes, for whoever watches."""
+
+    def one(command: Command) -> Ran:
+        ran = run(command, what=what, do=do, timeout_s=timeout_s, on_line=on_line)
+        if unit:
+            progress.done(1, unit)
+        return ran
+
+    if unit:
+        progress.expect(len(commands), unit)
+    jobs = [partial(one, c) for c in commands]
     return [ran.stdout for ran in side_by_side(jobs, at_most=os.cpu_count() or 1)]
 
 

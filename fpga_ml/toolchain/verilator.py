@@ -90,7 +90,7 @@ def _compile(tool: Verilator, units: Mapping[str, str], cpp: Path, libraries: Pa
         Command([cxx, level, "-I.", *tool.flags, *_before(level, cpp), "-c", unit, "-o", f"{unit}.o"], cpp)
         for unit, level in units.items()
     ]
-    run_all(compile_each, what=what, do=do)
+    run_all(compile_each, what=what, do=do, unit="C++ files")
     made_once(cpp / "runtime.o", "verilated", lambda: _decides(tool), lambda target: _runtime(tool, cxx, target))
     objects = [*(f"{unit}.o" for unit in units), "runtime.o"]
     run(Command([cxx, *objects, "-o", str(program), *linking(libraries)], cpp), what=what, do=do)

@@ -207,7 +207,7 @@ def test_models_give_what_the_emulator_gives(repository: Path, name: str, tmp_pa
     for simulator, samples in (("verilator", 2), ("icarus", 1)):  # which takes minutes an image
         place, x = tmp_path / simulator, [a[:samples] for a in project.x]
         place.mkdir()
-        case = Case({Path(f).name: text for f, text in rtl.items()}, face, x, project.emulate(x))
+        case = Case({Path(f).name: text for f, text in rtl.items()}, face, x, [project.emulate(x)])
         for found, right in zip(
             simulated(case, place, simulator, ["samples"], Wired(uart(4, 60_000), 4), 1800), case.y, strict=True
         ):

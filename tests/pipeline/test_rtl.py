@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -168,6 +168,12 @@ class Told:
     def __init__(self, stages: list[str]) -> None:
         self.stages = stages
 
+    def plan(self, stages: Sequence[str]) -> None:
+        pass
+
+    def say(self, text: str) -> None:
+        pass
+
     @contextmanager
     def stage(self, name: str) -> Iterator[MagicMock]:
         self.stages.append(name)
@@ -233,7 +239,7 @@ def test_verilog_that_does_not_compile_is_an_error_before_conversion(tmp_path: P
     )
     stages: list[str] = []
     with pytest.raises(FpgaMlError, match="compiling 'myproject' with Verilator"):
-        fpga_ml.compile(ZOO["skip_6bit"](), output=tmp_path / "p", rtl=tmp_path, watcher=Told(stages))
+        fpga_ml.compile(ZOO["skip_6bit"](), output=tmp_path / "p", rtl=tmp_path, progress=Told(stages))
     assert stages == ["load"]
 
 

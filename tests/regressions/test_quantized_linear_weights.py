@@ -23,5 +23,5 @@ def test_the_kernel_is_on_its_grid(tmp_path: Path) -> None:
     model.get_layer("fc").set_weights([kernel, np.zeros(3)])
     project, differences = built(model, x, Config(until="emulate", bits=24), tmp_path / "p")
     assert differences == ""
-    (got,) = project.emulate(x)
+    got = project.emulate(x)
     assert_equal(got, x @ (np.rint(kernel * 16) / 16))

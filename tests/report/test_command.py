@@ -49,7 +49,7 @@ def given(line: str) -> tuple[Path, dict[str, Any], Config]:
     program, name, *words = shlex.split(line)
     assert (program, name) == ("fpga-ml", "compile")
     settings = dict(main.commands["compile"].make_context("compile", list(words)).params)
-    files = {k: settings.pop(k) for k in ("weights", "data", "output", "config_path", "as_json")}
+    files = {k: settings.pop(k) for k in ("weights", "data", "output", "config_path", "as_json", "verbose")}
     settings |= {name: settings[name] or None for name in ("simulators", "synth_devices")}
     if settings["clock_ns"] == "auto":
         settings |= {"clock_ns": None, "auto_clock": True}

@@ -1,0 +1,184 @@
+"""The end of a build in six lines: verdict, accuracy, latency, resources, what it was proved on, and where the page is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from fpga_ml.devices import PLACED
+from fpga_ml.report.page import CELLS, verdict
+
+_MOST_METRICS, _MOST_NOTES = 2, 3
+_COLOURS = {"pass": "green", "fail": "red", "part": "yellow"}
+
+
+def show_brief(report: Mapping[str, Any], console: Console, page: Path) -> None:
+    """On a terminal, after an empty line; every line fits in its columns or is folded. page: the HTML file."""
+    console.print()
+    console.print(brief(report, page))
+
+
+def brief(report: Mapping[str, Any], page: Path) -> Group:
+    """For a terminal: six lines, and one more for each thing to know."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, text in _rows(report, page):
+        grid.add_row(Text(name, "yellow" if name == "note" else ""), Text(text))
+    colour = _COLOURS[verdict(report)]
+    return Group(Text.assemble((report["model"]["name"], "bold"), ": ", (told(report), colour)), grid)
+
+
+def brief_html(report: Mapping[str, Any], page: Path) -> str:
+    """The same for a notebook."""
+    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in _rows(report, page))
+    head = f"<b>{escape(report['model']['name'])}</b>: {escape(told(report))}"
+    return f"<div style='text-align:left'>{head}<table>{rows}</table></div>"
+
+
+def _rows(report: Mapping[str, Any], page: Path) -> list[tuple[str, str]]:
+    return [
+        ("accuracy", _accuracy(report)),
+        ("latency", _latency(report)),
+        ("resources", _resources(report)),
+        ("proved on", _proved(report)),
+        ("report", str(page)),
+        *(("note", text) for text in _notes(report)),
+    ]
+
+
+def told(report: Mapping[str, Any]) -> str:
+    """The verdict in words."""
+    agreed, wrong = _agreed(report), next(_differences(report), None)
+    if wrong is not None:
+        return f"DIFFERENT: {wrong}"
+    csim = report["csim"]
+    if csim is None:
+        return f"written, nothing is simulated: {report['stages']['csim']}"
+    exact = csim["bit_exact_vs_quantised_model"]
+    if "no_reference" in report["model"]:
+        agreed = agreed[1:]
+    alike = f"{', '.join(agreed[:-1])} and {agreed[-1]} agree bit for bit" if len(agreed) > 1 else f"{agreed[0]} ran"
+    if csim["max_abs_err_vs_quantised"] and "no_reference" not in report["model"]:
+        at = ", ".join(csim["compared_at"]) if exact else "the first table"
+        worst = csim["max_abs_err_vs_quantised"]
+        alike += f" up to {at}; after the table there, outputs differ from Keras by {worst:.2g} at most"
+    return f"PROVED: {alike}" if verdict(report) == "pass" else alike
+
+
+def _agreed(report: Mapping[str, Any]) -> list[str]:
+    """What computes the same, as far as it ran."""
+    found = ["Keras (quantised)"]
+    found += ["C-simulation"] if report["csim"] else []
+    found += ["emulator"] if report["emulator"] else []
+    foreign = report.get("foreign_rtl")
+    return found + ["RTL" if not foreign else "the given RTL"] * bool(report["cosim"])
+
+
+def _differences(report: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong, the first first."""
+    csim, emulator = report["csim"], report["emulator"]
+    if csim and csim["bit_exact_vs_quantised_model"] is False:
+        yield "C-simulation is not the quantised model" + _first(csim["first_difference"])
+    if emulator and emulator["mismatches"]:
+        yield f"the emulator is not C-simulation in {emulator['mismatches']:,} values"
+    for run in report["cosim"]:
+        if not run["passed"]:
+            yield f"the RTL in {run['simulator'].capitalize()} is not C-simulation: {next(iter(run['texts']), 'see report')}"
+
+
+def _first(difference: Mapping[str, Any] | None) -> str:
+    if difference is None:
+        return ""
+    return (
+        f": layer {difference['layer']}, sample {difference['sample']}, index {difference['index']}: expected"
+        f" {difference['expected']:.10g} ({difference['expected_type']}), got {difference['got']:.10g}"
+        f" ({difference['got_type']}); {difference['cause']}"
+    )
+
+
+def _bits(report: Mapping[str, Any]) -> str:
+    """What gives the outputs of C-simulation."""
+    passed = report["cosim"] and all(run["passed"] for run in report["cosim"])
+    return "hardware" if passed else "C-simulation"
+
+
+def _accuracy(report: Mapping[str, Any]) -> str:
+    metrics, csim = report["metrics"], report["csim"]
+    if metrics:
+        first, *others = sorted(next(iter(metrics.values())), key=lambda name: name != "accuracy")[:_MOST_METRICS]
+        called = {stage: _bits(report) if stage == "csim" else stage for stage in metrics}
+        text = "" if first == "accuracy" else f"{first} "
+        text += ", ".join(f"{_number(row[first])} {called[stage]}" for stage, row in metrics.items())
+        return "; ".join([text, *(f"{name} " + ", ".join(_number(r[name]) for r in metrics.values()) for name in others)])
+    if csim and csim["max_abs_err_vs_float"] is not None:
+        return f"outputs differ from the float model by at most {csim['max_abs_err_vs_float']:.3g} (no labels are given)"
+    return "unknown: no labels are given"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _latency(report: Mapping[str, Any]) -> str:
+    rtl = report["rtl"]
+    if rtl is None:
+        return f"unknown: no RTL ({report['stages']['rtl']})"
+    clock, cycles, interval = rtl["clock_ns"], rtl["latency_cycles"], rtl["interval_cycles"]
+    many = f"{rtl['interleave']} new inferences" if rtl["interleave"] > 1 else "a new inference"
+    every = f"every {interval} cycles ({interval * clock:,g} ns)" if interval > 1 else f"every cycle ({clock:g} ns)"
+    text = f"{cycles * clock:,g} ns, {cycles} cycles of {clock:g} ns; {many} {every}"
+    return text + "; of our own RTL, which was not simulated" * bool(report.get("foreign_rtl"))
+
+
+def _resources(report: Mapping[str, Any]) -> str:
+    rtl = report["rtl"]
+    if report["synth"]:
+        best = report["synth"][-1]
+        cells = {name: best[kind] for kind, name in CELLS.items()}
+        available = best["available"] and {name: best["available"][kind] for kind, name in CELLS.items()}
+        return f"{_cells(cells, available)} of {best['device']} ({best['tool']}, {best['effort']})"
+    if rtl is None:
+        return "unknown: no RTL"
+    area, device = rtl["area"], report["config"]["device"]
+    placer = PLACED.get(device)
+    available = {name: getattr(placer.available, kind) for kind, name in CELLS.items()} if placer else None
+    memory = area["rom_bits"] + area["memory_bits"]
+    cells = {"LUT": area["luts"], "FF": rtl["register_bits"], "DSP": area["multipliers"]}
+    text = _cells(cells, available) + f", {memory:,} bits of memory" * bool(memory)
+    return f"{text} by estimate for {device}"
+
+
+def _cells(cells: Mapping[str, float], available: Mapping[str, float] | None) -> str:
+    def filled(name: str, count: float) -> str:
+        whole = available[name] if available else 0
+        return f"{count:,g} {name}" + (f" ({count / whole:.0%})" if whole else "")
+
+    return ", ".join(filled(name, count) for name, count in cells.items())
+
+
+def _proved(report: Mapping[str, Any]) -> str:
+    csim = report["csim"]
+    found = [f"{csim['samples']:,} samples in C-simulation"] if csim else []
+    found += [f"{run['vectors']:,} vectors in {run['simulator'].capitalize()}" for run in report["cosim"]]
+    if report["rtl"] and not report["cosim"]:
+        found.append(f"the RTL is not simulated ({report['stages']['cosim']})")
+    return ", ".join(found) or "nothing"
+
+
+def _notes(report: Mapping[str, Any]) -> Iterator[str]:
+    if not report["data"]["given"]:
+        yield "no data given: ranges and errors are those of random numbers; give samples with --data"
+    for stage, state in report["stages"].items():
+        if state != "ran" and not state.startswith(("not asked for", "needs ")):
+            yield f"{stage}: {state}"
+    notes = report["notes"]
+    yield from notes[:_MOST_NOTES]
+    if len(notes) > _MOST_NOTES:
+        yield f"{len(notes) - _MOST_NOTES} more: fpga-ml report -v"

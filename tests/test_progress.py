@@ -1,0 +1,127 @@
+"""What is shown while a build runs: on a terminal, in a notebook, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fpga_ml import progress
+from fpga_ml.progress import STAGES, Work
+
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Kept:
+    """A watcher that keeps the state of each stage when it ended."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+        self.works: dict[str, Work] = {}
+
+    def plan(self, stages: Any) -> None:
+        self.stages = list(stages)
+
+    def say(self, text: str) -> None:
+        pass
+
+    @progress.contextmanager
+    def stage(self, name: str) -> Any:
+        self.works[name] = Work(name, 1, 1)
+        yield self.works[name]
+
+
+def test_a_line_says_all_of_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    work = Work("cosim", 5, 9)
+    assert work.text() == "stage 5 of 9 · co-simulation · 0:00"
+    work.doing("Icarus, gaps")
+    work.expect(100, "vectors")
+    work.expect(7, "vectors")
+    work.done(43, "vectors")
+    now[0] += 21
+    assert work.text() == "stage 5 of 9 · co-simulation, Icarus, gaps · 43 of 107 vectors · 0:21 · about 0:31 left"
+    assert work.text(80) == "stage 5 of 9 · co-simulation · 43 of 107 vectors · 0:21 · about 0:31 left"
+    work.done(64, "vectors")
+    assert work.text() == "stage 5 of 9 · co-simulation, Icarus, gaps · 107 of 107 vectors · 0:21"
+
+
+def test_whoever_works_is_counted() -> None:
+    kept = Kept()
+    with progress.stage(kept, "lower"):
+        assert list(progress.each([1, 2, 3], "layers")) == [1, 2, 3]
+    assert kept.works["lower"].counts == {"layers": [3, 3]}
+    progress.done(1, "layers")  # outside of any stage: of no one
+    assert kept.works["lower"].counts == {"layers": [3, 3]}
+
+
+def test_every_stage_of_a_build_counts(tmp_path: Path) -> None:
+    from zoo import ZOO, samples
+
+    import fpga_ml
+
+    kept, model = Kept(), ZOO["skip_6bit"]()
+    fpga_ml.compile(model, data=samples(model), output=tmp_path / "p", vectors=50, progress=kept)
+    assert kept.stages == [name for name in STAGES if name not in ("clock", "synth")]
+    assert set(kept.works) == set(kept.stages)
+    for name in ("csim", "emulate", "lower", "build rtl", "cosim"):
+        counts = kept.works[name].counts
+        assert counts, name
+        for unit, (done, total) in counts.items():
+            assert done == total > 0, (name, unit)
+
+
+SCRIPT = """\
+import os
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import time
+from fpga_ml import progress
+with progress.watching({asked}) as watcher:
+    with progress.stage(watcher, "csim"):
+        for _ in progress.each(range(4), "samples"):
+            time.sleep(0.2)
+print("result")
+"""
+
+
+def drawn(command: list[str], **more: str) -> str:
+    """What a program draws on a terminal of 80 columns."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "80", "TERM": "xterm", **more}
+    with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        seen = b""
+        while process.poll() is None:
+            if select.select([ours], [], [], 0.1)[0]:
+                try:
+                    seen += os.read(ours, 65536)
+                except OSError:
+                    break
+        assert process.stdout is not None
+        assert process.stdout.read() == b"result\n"
+        assert process.wait() == 0
+    os.close(ours)
+    return ANSI.sub("", seen.decode())
+
+
+def test_on_a_terminal_and_not_when_quiet() -> None:
+    seen = drawn([sys.executable, "-c", SCRIPT.format(asked=True)])
+    counts = [int(n) for n in re.findall(r"C-simulation · (\d) of 4 samples", seen)]
+    assert counts == sorted(counts)
+    assert len(set(counts)) >= 3
+    assert drawn([sys.executable, "-c", SCRIPT.format(asked=False)]) == ""
+
+
+def test_nothing_is_drawn_elsewhere() -> None:
+    command = [sys.executable, "-c", SCRIPT.format(asked=True)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("result\n", "")

@@ -10,7 +10,7 @@ export TF_ENABLE_ONEDNN_OPTS := 0
 export CUDA_VISIBLE_DEVICES :=
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-all lint bench tables clean system system-tests
+.PHONY: demo test test-all lint bench docs tables clean system system-tests
 
 demo: $(STAMP)
 	$(BIN)/fpga-ml demo
@@ -30,6 +30,9 @@ bench: $(STAMP)
 	$(BIN)/python scripts/bench.py
 	$(BIN)/python scripts/bench_rtl.py
 	$(BIN)/python scripts/bench_celeste.py
+
+docs: $(STAMP) system-tests
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 tables: $(STAMP)
 	$(BIN)/python scripts/update_tables.py

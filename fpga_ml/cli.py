@@ -350,8 +350,9 @@ def report(projects: tuple[Path, ...], output: Path | None, verbose: bool, as_js
 @main.command()
 @click.option("--layers", is_flag=True, help="List the layers that convert.")
 def doctor(layers: bool) -> None:
-    """List every tool, its version, where it was found, and how to get a missing one."""
-    from rich.table import Table
+    """List the tools that are there, and what is missing for what and how to get it."""
+    from rich.table import Column, Table
+    from rich.text import Text
 
     from fpga_ml.toolchain import cache
     from fpga_ml.toolchain.find import find_all
@@ -361,12 +362,18 @@ def doctor(layers: bool) -> None:
             from fpga_ml.bridge.convertible import supported_layers
         click.echo("\n".join(supported_layers()))
         return
-    table = Table("tool", "needed for", "version", "where, or how to get it", show_edge=False)
-    for found in find_all():
-        state = found.version if found.present else "[red]missing[/red]"
-        table.add_row(found.tool.name, found.tool.needed_for, state, found.path if found.present else found.tool.get)
-    Console().print(table)
-    click.echo(cache.described())
+    every, console = find_all(), Console()
+    table = Table(*(Column(name, overflow="fold") for name in ("tool", "needed for", "version", "where")), show_edge=False)
+    for found in every:
+        if found.present:
+            where = "this environment" if found.tool.package else found.path
+            table.add_row(*map(Text, (found.tool.name, found.tool.needed_for, found.version, where)))
+    console.print(table)
+    for found in every:
+        if not found.present:
+            told = f": {found.tool.name}, for {found.tool.needed_for}; to get it: {found.tool.get}"
+            console.print(Text.assemble(("missing", "yellow"), told))
+    console.print(Text(cache.described()))
 
 
 @main.command()

@@ -126,7 +126,11 @@ def watching(asked: bool | Watcher) -> Iterator[Watcher | None]:
     if not isinstance(asked, bool):
         yield asked
     elif asked and _in_notebook():
-        yield _Notebook()
+        notebook = _Notebook()
+        try:
+            yield notebook
+        finally:
+            notebook.end()
     elif asked and (console := Console(stderr=True)).is_terminal:
         with Progress(_Line(), console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as progress:
             yield _Terminal(progress)
@@ -226,7 +230,9 @@ class _Notebook(_Planned):
         super().__init__()
         from IPython.display import display
 
-        self.handle: Any = display({"text/plain": ""}, raw=True, display_id=True)
+        show: Any = display
+        self.handle: Any = show({"text/plain": ""}, raw=True, display_id=True)
+        self.began = time.monotonic()
         self.running: list[Work] = []
         self.lock = threading.Lock()
         self.said: list[str] = []
@@ -250,6 +256,11 @@ class _Notebook(_Planned):
 
     def say(self, text: str) -> None:
         self.said.append(text)
+
+    def end(self) -> None:
+        """Leave in a line how long it took."""
+        self.said.append(f"{len(self.stages)} stages in {_clock(time.monotonic() - self.began)}")
+        self._draw()
 
     def _draw_until(self, over: threading.Event) -> None:
         while not over.wait(_NOTEBOOK_EVERY_S):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ from click.testing import CliRunner
 from zoo import ZOO, samples
 
 from fpga_ml.cli import main
+from fpga_ml.config import Config
 from fpga_ml.report.document import read, schema
 
 
@@ -84,6 +87,9 @@ def test_doctor_lists_tools_and_layers() -> None:
     assert done.returncode == 0
     for tool in ("g++", "hls4ml", "keras", "vivado"):
         assert tool in done.stdout
+    assert "missing: spidev, for talking to a board over SPI; to get it: pip install 'fpga_ml[spi]'" in " ".join(
+        done.stdout.split()
+    )
     layers = run("doctor", "--layers").stdout.split()
     assert {"Dense", "QDense", "QConv2D", "LSTM", "Concatenate"} <= set(layers)
     assert "GarNet" not in layers
@@ -92,8 +98,36 @@ def test_doctor_lists_tools_and_layers() -> None:
 def test_models_are_listed(repository: Path) -> None:
     done = run("models", cwd=repository)
     assert done.returncode == 0
-    assert "models/jet_cnn: jet_cnn: quark or gluon" in done.stdout
-    assert "no models/ folder here" in run("models", cwd=repository / "tests").stderr
+    figures = json.loads((repository / "models" / "jet_cnn" / "figures.json").read_text())
+    (row,) = (line for line in done.stdout.splitlines() if line.startswith(" jet_cnn "))
+    assert row.split()[-3:] == ["auc", *(f"{figures[stage]['auc']:.4g}" for stage in ("float", "emulator"))]
+    assert "there are no trained models" in run("models", cwd=repository / "tests").stderr
+    assert run("models", "--folder", repository / "models", cwd=repository / "tests").stdout == done.stdout
+
+
+def test_new_settings_are_the_defaults(tmp_path: Path) -> None:
+    """With every line taken in they are a configuration, and what has a default stands there with it."""
+    done = run("new", tmp_path / "a")
+    assert done.returncode == 0
+    text = (tmp_path / "a" / "fpga_ml.toml").read_text()
+    assert dataclasses.replace(Config.read(tmp_path / "a" / "fpga_ml.toml"), source=None) == Config()
+    lines = [line.removeprefix("# ") if re.match(r"# (\w+ = |\[)", line) else line for line in text.splitlines()]
+    (tmp_path / "all.toml").write_text("\n".join(lines))
+    written, default = Config.read(tmp_path / "all.toml"), Config()
+    for setting in dataclasses.fields(Config):
+        if setting.name in ("source", "layers"):
+            continue
+        assert re.search(rf"^# {setting.name} = ", text, re.MULTILINE), setting.name
+        if getattr(default, setting.name) not in (None, ()) and setting.name not in ("until",):
+            assert getattr(written, setting.name) == getattr(default, setting.name), setting.name
+    assert "there is a file already" in run("new", tmp_path / "a").stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_completion_script(shell: str) -> None:
+    done = run("completion", shell)
+    assert done.returncode == 0
+    assert "_FPGA_ML_COMPLETE" in done.stdout
 
 
 def test_report_of_no_project(tmp_path: Path) -> None:

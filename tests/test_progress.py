@@ -125,3 +125,18 @@ def test_nothing_is_drawn_elsewhere() -> None:
     command = [sys.executable, "-c", SCRIPT.format(asked=True)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("result\n", "")
+
+
+def test_in_a_notebook(tmp_path: Path) -> None:
+    """One display, which is redrawn, without any widget; when quiet none."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    for asked, shown in ((True, ["0 stages in 0:0"]), (False, [])):
+        script = SCRIPT.format(asked=asked)
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(script)])
+        NotebookClient(
+            notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+        ).execute()
+        drawn = [o["data"]["text/plain"][:15] for o in notebook.cells[0].outputs if o.output_type == "display_data"]
+        assert drawn == shown

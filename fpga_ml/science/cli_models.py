@@ -4,29 +4,49 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
 
 from fpga_ml.config import EFFORTS, Effort
 from fpga_ml.progress import muted
 
-_MODELS = Path("models")
-
 
 @click.group(invoke_without_command=True)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default="models",
+    help="Folder of trained models; default: models, as in a checkout.",
+)
 @click.pass_context
-def models(ctx: click.Context) -> None:
-    """List the trained models under models/ with their figures; train or evaluate one."""
+def models(ctx: click.Context, folder: Path) -> None:
+    """List the trained models with their figures; train, evaluate or synthesise one."""
+    ctx.obj = folder
     if ctx.invoked_subcommand is None:
         from fpga_ml.science.models import every
 
-        for model in every(_MODELS):
-            click.echo(f"{model.folder}: {model.title}")
-            _show_figures(model.figures)
-            if not model.figures:
-                click.echo(f"  not evaluated: fpga-ml models eval {model.folder.name} --save")
+        names = ("model", "what it does", "figure", "float", "hardware")
+        table = Table(*(Column(n, overflow="fold", no_wrap=n == "model") for n in names), show_edge=False, box=SIMPLE_HEAD)
+        for model in every(folder):
+            title = model.title.removeprefix(f"{model.folder.name}: ")
+            table.add_row(*map(Text, (model.folder.name, title, *_main_figure(model.figures))))
+        Console().print(table)
+
+
+def _main_figure(figures: Mapping[str, Any]) -> tuple[str, str, str]:
+    """(name, of the float model, of the hardware) of the first figure; of a model that was not evaluated, how to do that."""
+    first, last = figures.get("float"), figures.get("emulator")
+    if not last:
+        return "not evaluated", "", ""
+    name = next(iter(last))
+    return name, f"{first[name]:.4g}" if first else "-", f"{last[name]:.4g}"
 
 
 def _show_figures(figures: dict[str, Any]) -> None:
@@ -39,12 +59,13 @@ def _show_figures(figures: dict[str, Any]) -> None:
 @models.command(context_settings={"ignore_unknown_options": True})
 @click.argument("name")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def train(name: str, arguments: tuple[str, ...]) -> None:
+@click.pass_obj
+def train(root: Path, name: str, arguments: tuple[str, ...]) -> None:
     """Train the model NAME; ARGUMENTS go to its train.py (--data DIR, --seed N, ...)."""
     with muted():
         from fpga_ml.science.models import named
         from fpga_ml.science.models import train as run
-    run(named(_MODELS, name), arguments)
+    run(named(root, name), arguments)
 
 
 @models.command("eval")
@@ -54,12 +75,13 @@ def train(name: str, arguments: tuple[str, ...]) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on stdout and nothing else.")
 @click.option("--save", is_flag=True, help="Save the figures in the model's folder (figures.json, card.md).")
 @click.option("--rtl", is_flag=True, help="Also simulate the RTL on every sample, in Verilator (takes minutes for images).")
-def evaluate(name: str, data: Path | None, output: Path | None, as_json: bool, save: bool, rtl: bool) -> None:
+@click.pass_obj
+def evaluate(root: Path, name: str, data: Path | None, output: Path | None, as_json: bool, save: bool, rtl: bool) -> None:
     """Compute the figures of the model NAME for every stage: float, quantised, C-simulation, emulator, RTL."""
     with muted():
         import fpga_ml.pipeline  # noqa: F401
         from fpga_ml.science import models as known
-    model = known.named(_MODELS, name)
+    model = known.named(root, name)
     figures = known.evaluate(model, data=data, output=output, rtl=rtl)
     if save:
         known.save(model, figures)
@@ -83,7 +105,9 @@ def evaluate(name: str, data: Path | None, output: Path | None, as_json: bool, s
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Keep the project there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows on stdout and nothing else.")
 @click.option("--save", is_flag=True, help="Save the figures in the model's folder (synthesis.json, card.md).")
+@click.pass_obj
 def models_synth(
+    root: Path,
     name: str,
     devices: tuple[str, ...],
     efforts: tuple[Effort, ...],
@@ -97,7 +121,7 @@ def models_synth(
         import fpga_ml.pipeline  # noqa: F401
         from fpga_ml.science import models as known
         from fpga_ml.science import synthesis
-    model = known.named(_MODELS, name)
+    model = known.named(root, name)
     rows = synthesis.figures(
         model,
         devices=devices or ("ecp5-85k",),

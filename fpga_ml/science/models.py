@@ -60,7 +60,9 @@ def every(root: Path) -> list[Model]:
     """The models of a checkout, by name."""
     found = [Model(p.parent) for p in sorted(root.glob(f"*/{CONFIG_FILE}"))]
     if not found:
-        raise FpgaMlError("there is no models/ folder here", do="run this in a checkout of fpga_ml")
+        raise FpgaMlError(
+            "there are no trained models", where=str(root), do="run this in a checkout of fpga_ml, or give --folder"
+        )
     return found
 
 

@@ -265,7 +265,9 @@ class Bench:
             compile_rtl(
                 given.files, given.top or self.rtl.top, own, folder / "sim", simulator, seed=self.seed, guarantee=timing
             )
+            progress.done(1, "simulators")
 
+        progress.expect(len(self.simulators), "simulators")
         side_by_side([partial(compiled, s) for s in SIMULATORS if s in self.simulators])
 
     def simulate(self, folder: Path, vectors: Vectors, *, stop_at: int = 0) -> tuple[CosimResult, ...]:

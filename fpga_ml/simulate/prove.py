@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fpga_ml import progress
 from fpga_ml.ir.network import Network
 from fpga_ml.ir.network.channel import filled
 from fpga_ml.layers.base import Layer

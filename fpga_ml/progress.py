@@ -94,6 +94,11 @@ def stage(watcher: Watcher | None, name: str) -> Iterator[None]:
             _stage.reset(token)
 
 
+def watched() -> bool:
+    """Whether somebody watches."""
+    return _stage.get() is not None
+
+
 def doing(what: str) -> None:
     """The stage works at this part of it now."""
     if shown := _stage.get():

@@ -73,11 +73,12 @@ def test_every_stage_of_a_build_counts(tmp_path: Path) -> None:
     fpga_ml.compile(model, data=samples(model), output=tmp_path / "p", vectors=50, progress=kept)
     assert kept.stages == [name for name in STAGES if name not in ("clock", "synth")]
     assert set(kept.works) == set(kept.stages)
-    for name in ("csim", "emulate", "lower", "build rtl", "cosim"):
+    for name in ("quantise", "csim", "emulate", "lower", "build rtl", "cosim"):
         counts = kept.works[name].counts
         assert counts, name
         for unit, (done, total) in counts.items():
-            assert done == total > 0, (name, unit)
+            assert done > 0, (name, unit)
+            assert done == total or (total == 0 and unit in ("functions", "samples in Keras")), (name, unit)
 
 
 SCRIPT = """\

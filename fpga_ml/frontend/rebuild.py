@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from fpga_ml import progress
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.quantizers import quantised, type_of
 from fpga_ml.numerics import FixedType
@@ -308,4 +309,5 @@ class Probe:
                 result = model(_single(piece), training=False)
                 flat = keras.tree.flatten(result)
                 parts.append([keras.ops.convert_to_numpy(t) for t in flat])
+                progress.done(len(piece[0]), "samples in Keras")
         return [np.concatenate([p[i] for p in parts]).astype(np.float64) for i in range(len(parts[0]))]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fpga_ml import progress
 from fpga_ml.backends import BACKENDS, OURS
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.toolchain import cache
@@ -50,6 +51,9 @@ class _Compiler:
     def run(self, *arguments: str) -> None:
         run(self.command(*arguments), what=self.what, do=_DO)
 
+    def compile(self, *arguments: str) -> None:
+        compiled(self.command(*arguments), what=self.what, do=_DO)
+
     def decides(self, source: Path, headers: str = "") -> list[str | bytes]:
         """All that decides what is made of a source: this module, the compiler, its flags, the text with every header in its
         place.
@@ -60,6 +64,24 @@ class _Compiler:
             text = Path(scratch) / "text"
             self.run(*_before(headers, Path(scratch)), "-E", "-P", str(source), "-o", str(text))
             return [Path(__file__).read_text(), compiler_version(self.program), *self.flags, text.read_bytes()]
+
+
+def compiled(command: Command, *, what: str, do: str) -> None:
+    """Run the compiler; whoever watches is told how many functions it has come to, which takes it a tenth longer."""
+    if progress.watched():
+        program, *arguments = command.arguments
+        try:
+            run(replace(command, arguments=[program, "-Q", *arguments]), what=what, do=do, on_errors=_counted)
+        except FpgaMlError:
+            pass  # its words stand among the names of thousands of functions: once more without them
+        else:
+            return
+    run(command, what=what, do=do)
+
+
+def _counted(said: bytes) -> None:
+    """Each function is named with its parameters in brackets."""
+    progress.done(said.count(b"("), "functions")
 
 
 def build_library(project: Path, name: str, backend: str, library: Path) -> None:
@@ -87,7 +109,7 @@ def _link(cxx: _Compiler, source: Path, headers: str, library: Path) -> None:
         before = _before(headers, Path(scratch))
         if headers and cache.find():
             _precompile(cxx, Path(scratch) / _HEADER)
-        cxx.run(*before, "-shared", str(source), "-o", str(library))
+        cxx.compile(*before, "-shared", str(source), "-o", str(library))
 
 
 def _before(headers: str, folder: Path) -> list[str]:

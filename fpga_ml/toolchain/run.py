@@ -22,6 +22,7 @@ from fpga_ml import progress
 from fpga_ml.errors import FpgaMlError
 
 _POLL_SECONDS = 0.02
+_FOLLOW_SECONDS, _FOLLOW_BYTES = 1.0, 1 << 24
 _TAIL_LINES = 25
 _KB_PER_MB = 1024
 Returned = TypeVar("Returned")
@@ -55,12 +56,13 @@ def run(
     on_line: Callable[[str], None] | None = None,
     together: bool = False,
     log: Path | None = None,
+    on_errors: Callable[[bytes], None] | None = None,
 ) -> Ran:
     """Run to the end; a failure raises with the tool's own last lines.
 
     on_line: called with each line of stdout as it comes, without its end; together: what comes on stderr belongs to stdout,
     of a tool that has its errors on either; log: a file that gets all that the program says on either, as it says it, and
-    stays when it fails.
+    stays when it fails; on_errors: called with what comes on stderr, now and then.
     """
     with tempfile.TemporaryFile("w+", errors="replace") as errors, ExitStack() as files:
         kept = None if log is None else files.enter_context(log.open("w"))
@@ -70,6 +72,11 @@ def run(
             late.set()
             _end(process)
 
+        over = threading.Event()
+        files.callback(over.set)
+        if on_errors:
+            follow = partial(copy_context().run, _follow, errors, on_errors, over)
+            threading.Thread(target=follow, daemon=True).start()
         timer = threading.Timer(timeout_s or 0, give_up)
         timer.daemon = True  # an interrupted program does not wait for it
         try:
@@ -105,6 +112,16 @@ def run(
                 do=do,
             )
         return Ran("".join(lines), memory_mb)
+
+
+def _follow(file: IO[str], told: Callable[[bytes], None], over: threading.Event) -> None:
+    """What comes into a file, as long as it is not over. Read by position: who writes shares the file's own."""
+    at = 0
+    while not over.wait(_FOLLOW_SECONDS):
+        with contextlib.suppress(OSError, ValueError):  # it has just been closed
+            found = os.pread(file.fileno(), _FOLLOW_BYTES, at)
+            at += len(found)
+            told(found)
 
 
 def _started(command: Command, errors: IO[str] | int) -> subprocess.Popen[str]:

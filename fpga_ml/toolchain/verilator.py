@@ -22,8 +22,9 @@ from fpga_ml.tb.tools import find_verilator as find
 from fpga_ml.toolchain import cache
 from fpga_ml.toolchain.cache import made_once
 from fpga_ml.toolchain.find import compiler, compiler_version, precompiles
+from fpga_ml.toolchain.gxx import compiled
 from fpga_ml.toolchain.links import linked, plain_folder
-from fpga_ml.toolchain.run import Command, run, run_all
+from fpga_ml.toolchain.run import Command, run, run_all, side_by_side
 
 __all__ = ["Verilator", "build", "check", "command", "find"]
 _PROGRAM = "design"
@@ -90,7 +91,8 @@ def _compile(tool: Verilator, units: Mapping[str, str], cpp: Path, libraries: Pa
         Command([cxx, level, "-I.", *tool.flags, *_before(level, cpp), "-c", unit, "-o", f"{unit}.o"], cpp)
         for unit, level in units.items()
     ]
-    run_all(compile_each, what=what, do=do, unit="C++ files")
+    jobs = [partial(compiled, command, what=what, do=do) for command in compile_each]
+    side_by_side(jobs, at_most=os.cpu_count())
     made_once(cpp / "runtime.o", "verilated", lambda: _decides(tool), lambda target: _runtime(tool, cxx, target))
     objects = [*(f"{unit}.o" for unit in units), "runtime.o"]
     run(Command([cxx, *objects, "-o", str(program), *linking(libraries)], cpp), what=what, do=do)

@@ -100,3 +100,13 @@ def test_an_interruption_ends_all(tmp_path: Path, interruptible: None) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_all([sleeper(f.name, tmp_path) for f in files], what="a shell", do="see it")
     assert not any(is_there(f) for f in files)
+
+
+def test_errors_are_followed_while_it_runs(tmp_path: Path) -> None:
+    seen: list[bytes] = []
+    said = SAYS(shell("for k in 1 2 3; do echo $k >&2; sleep 0.7; done; echo end", tmp_path), on_errors=seen.append)
+    assert said.stdout == "end\n"
+    assert len([part for part in seen if part]) >= 2
+    assert b"1\n2\n3\n".startswith(b"".join(seen))
+    with pytest.raises(FpgaMlError, match="exit code 3:\n    broken"):
+        SAYS(shell("echo broken >&2; exit 3", tmp_path), on_errors=seen.append)

@@ -29,7 +29,7 @@ from fpga_ml.ir.network import Network, verified
 from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.naming import Naming, folder_name
 from fpga_ml.numerics.types import Raw
-from fpga_ml.preflight import check_asked, check_kinds, check_layers, stages_of
+from fpga_ml.preflight import advice, check_asked, check_kinds, check_layers, stages_of
 from fpga_ml.progress import STAGES, Watcher, stage, watching
 from fpga_ml.project import Project
 from fpga_ml.report import document
@@ -233,6 +233,7 @@ def _written(
         samples = samples.labelled([shape for _, _, shape in graph.outputs], decides=False)
     if layers is not None:
         check_layers(layers, source.name, config, given, stages)
+        clock.say(advice(layers, config, stages))
     network = None
     if config.auto_clock or Budget(config.max_luts, config.max_dsps) != Budget():
         network, stages = _lowered(layers, config, stages, clock)
@@ -419,6 +420,10 @@ class _Clock:
         with stage(self.watcher, name):
             yield
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 3)
+
+    def say(self, text: str) -> None:
+        if self.watcher and text:
+            self.watcher.say(text)
 
     def plan(self, stages: Stages, config: Config) -> None:
         """Tell which stages will run."""

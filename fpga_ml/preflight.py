@@ -14,12 +14,14 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.load import Source
 from fpga_ml.hls.project import check_writable
 from fpga_ml.layers.graph import LayerGraph
-from fpga_ml.lowering.size import check_size
+from fpga_ml.lowering.size import check_size, size_of
 from fpga_ml.rtl.architecture import ARCHITECTURES
 from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.prove import check_ports
 from fpga_ml.stages import Stages
 from fpga_ml.toolchain.needed import check_tools
+
+_LONG_S = 150  # a build that takes longer says what could be left out
 
 
 def check_kinds(data: Any, config: Any, rtl: Any, **paths: Any) -> None:
@@ -75,6 +77,16 @@ def check_layers(layers: LayerGraph, model: str, config: Config, given: Foreign 
         check_ports(given, layers)
     if stages.runs("rtl") and not config.force:
         check_size(layers, config.arch, config.interval_cycles, simulated=stages.runs("cosim"), model=model)
+
+
+def advice(layers: LayerGraph, config: Config, stages: Stages) -> str:
+    """What a user may want to leave out of a long build; nothing of a short one."""
+    simulated = stages.runs("cosim")
+    size = size_of(layers, config.arch, config.interval_cycles, simulated=simulated)
+    if not stages.runs("rtl") or size.seconds < _LONG_S:
+        return ""
+    minutes = f"about {size.seconds / 60:.0f} minutes" + " with its simulation" * simulated
+    return f"the RTL, some {size.luts:,} LUTs, takes {minutes}; --until emulate leaves it out"
 
 
 def stages_of(config: Config) -> Stages:

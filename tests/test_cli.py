@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -16,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 from zoo import ZOO, samples
 
-from fpga_ml.cli import main
+from fpga_ml.__main__ import main
 from fpga_ml.config import Config
 from fpga_ml.report.document import read, schema
 
@@ -24,6 +25,13 @@ from fpga_ml.report.document import read, schema
 def run(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "fpga_ml", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+def here(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """As `run`, in this process, which has imported TensorFlow already."""
+    with contextlib.chdir(cwd or Path.cwd()):
+        done = CliRunner().invoke(main, list(map(str, words)))
+    return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +67,8 @@ def test_compile_prints_json_and_nothing_else(files: Path) -> None:
 
 
 def test_convert_then_report(files: Path) -> None:
-    assert run("convert", files / "tagger.keras", "--data", files / "jets.npz", "-o", files / "q").returncode == 0
-    shown = run("report", files / "q")
+    assert here("convert", files / "tagger.keras", "--data", files / "jets.npz", "-o", files / "q").returncode == 0
+    shown = here("report", files / "q")
     assert shown.returncode == 0
     assert "not asked for (--until convert)" in shown.stdout
 
@@ -75,7 +83,7 @@ def test_an_error_is_one_message(files: Path) -> None:
 
 def test_a_difference_ends_in_exit_code_1(files: Path) -> None:
     (files / "narrow.toml").write_text("[layers.fc2.precision]\naccum = 'ap_fixed<8,2>'\n")
-    done = run(
+    done = here(
         "csim", files / "tagger.keras", "--data", files / "jets.npz", "--config", files / "narrow.toml", "-o", files / "n"
     )
     assert done.returncode == 1
@@ -83,31 +91,31 @@ def test_a_difference_ends_in_exit_code_1(files: Path) -> None:
 
 
 def test_doctor_lists_tools_and_layers() -> None:
-    done = run("doctor")
+    done = here("doctor")
     assert done.returncode == 0
     for tool in ("g++", "hls4ml", "keras", "vivado"):
         assert tool in done.stdout
     assert "missing: spidev, for talking to a board over SPI; to get it: pip install 'fpga_ml[spi]'" in " ".join(
         done.stdout.split()
     )
-    layers = run("doctor", "--layers").stdout.split()
+    layers = here("doctor", "--layers").stdout.split()
     assert {"Dense", "QDense", "QConv2D", "LSTM", "Concatenate"} <= set(layers)
     assert "GarNet" not in layers
 
 
 def test_models_are_listed(repository: Path) -> None:
-    done = run("models", cwd=repository)
+    done = here("models", cwd=repository)
     assert done.returncode == 0
     figures = json.loads((repository / "models" / "jet_cnn" / "figures.json").read_text())
     (row,) = (line for line in done.stdout.splitlines() if line.startswith(" jet_cnn "))
     assert row.split()[-3:] == ["auc", *(f"{figures[stage]['auc']:.4g}" for stage in ("float", "emulator"))]
-    assert "there are no trained models" in run("models", cwd=repository / "tests").stderr
-    assert run("models", "--folder", repository / "models", cwd=repository / "tests").stdout == done.stdout
+    assert "there are no trained models" in here("models", cwd=repository / "tests").stderr
+    assert here("models", "--folder", repository / "models", cwd=repository / "tests").stdout == done.stdout
 
 
 def test_new_settings_are_the_defaults(tmp_path: Path) -> None:
     """With every line taken in they are a configuration, and what has a default stands there with it."""
-    done = run("new", tmp_path / "a")
+    done = here("new", tmp_path / "a")
     assert done.returncode == 0
     text = (tmp_path / "a" / "fpga_ml.toml").read_text()
     assert dataclasses.replace(Config.read(tmp_path / "a" / "fpga_ml.toml"), source=None) == Config()
@@ -120,20 +128,20 @@ def test_new_settings_are_the_defaults(tmp_path: Path) -> None:
         assert re.search(rf"^# {setting.name} = ", text, re.MULTILINE), setting.name
         if getattr(default, setting.name) not in (None, ()) and setting.name not in ("until",):
             assert getattr(written, setting.name) == getattr(default, setting.name), setting.name
-    assert "there is a file already" in run("new", tmp_path / "a").stderr
+    assert "there is a file already" in here("new", tmp_path / "a").stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_completion_script(shell: str) -> None:
-    done = run("completion", shell)
+    done = here("completion", shell)
     assert done.returncode == 0
     assert "_FPGA_ML_COMPLETE" in done.stdout
 
 
 def test_report_of_no_project(tmp_path: Path) -> None:
-    assert "holds no report.json" in run("report", tmp_path).stderr
+    assert "holds no report.json" in here("report", tmp_path).stderr
     (tmp_path / "report.json").write_text('{"schema_version": 99}')
-    assert "the report is of version 99" in run("report", tmp_path).stderr
+    assert "the report is of version 99" in here("report", tmp_path).stderr
 
 
 def test_demo_is_the_jets_of_the_checkout(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +155,7 @@ def test_demo_is_the_jets_of_the_checkout(repository: Path, tmp_path: Path, monk
 
 @pytest.mark.slow
 def test_demo_shows_the_jets(repository: Path, tmp_path: Path) -> None:
-    done = run("demo", "-o", tmp_path / "p", cwd=repository)
+    done = here("demo", "-o", tmp_path / "p", cwd=repository)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[1].startswith("jet_cnn: PROVED: Keras (quantised), C-simulation, emulator and RTL agree bit for bit")
@@ -173,7 +181,7 @@ SMALL = ("--bits", 6, "--simulator", "icarus", "--until", "synth", "--device", "
 @pytest.mark.slow
 def test_compile_until_synth_with_the_clock_that_answers_soonest(small: Path) -> None:
     words = ("--clock-ns", "auto", "--synth-device", "xcup", "--synth-device", "ecp5-25k", "--json")
-    done = run("compile", small / "small.keras", "--data", small / "x.npz", "-o", small / "s", *SMALL, *words)
+    done = here("compile", small / "small.keras", "--data", small / "x.npz", "-o", small / "s", *SMALL, *words)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report == read(small / "s")
@@ -187,8 +195,8 @@ def test_compile_until_synth_with_the_clock_that_answers_soonest(small: Path) ->
 def test_a_synthesis_that_fails_leaves_the_build(small: Path) -> None:
     words = ("--effort", "place", "--time-limit", "1", "--clock-ns")
     made = ("compile", small / "small.keras", "--data", small / "x.npz", "-o", small / "t", *SMALL)
-    assert "--clock-ns fast is no number" in run(*made, *words, "fast").stderr
-    done = run(*made, *words, 14)
+    assert "--clock-ns fast is no number" in here(*made, *words, "fast").stderr
+    done = here(*made, *words, 14)
     assert done.returncode == 1
     assert "no end after 1 s" in done.stderr
     assert "no end after 1 s" in read(small / "t")["stages"]["synth"]

@@ -26,12 +26,13 @@ class Kept:
     def __init__(self) -> None:
         self.stages: list[str] = []
         self.works: dict[str, Work] = {}
+        self.said: list[str] = []
 
     def plan(self, stages: Any) -> None:
         self.stages = list(stages)
 
     def say(self, text: str) -> None:
-        pass
+        self.said.append(text)
 
     @progress.contextmanager
     def stage(self, name: str) -> Any:
@@ -79,6 +80,31 @@ def test_every_stage_of_a_build_counts(tmp_path: Path) -> None:
         for unit, (done, total) in counts.items():
             assert done > 0, (name, unit)
             assert done == total or (total == 0 and unit in ("functions", "samples in Keras")), (name, unit)
+
+
+def test_a_long_build_says_what_could_be_left_out(tmp_path: Path) -> None:
+    import keras
+
+    import fpga_ml
+
+    for units, said in ((2, 0), (100, 1)):
+        kept, model = Kept(), keras.Sequential([keras.Input((units,)), keras.layers.Dense(units)])
+        with pytest.raises(RuntimeError):
+            fpga_ml.compile(model, output=tmp_path / "p", vectors=5, progress=Stops(kept))
+        assert len(kept.said) == said
+        assert all("--until emulate leaves it out" in text for text in kept.said)
+
+
+class Stops:
+    """A watcher that ends the build where the project would be written."""
+
+    def __init__(self, kept: Kept) -> None:
+        self.plan, self.say, self.kept = kept.plan, kept.say, kept
+
+    def stage(self, name: str) -> Any:
+        if name == "write":
+            raise RuntimeError
+        return self.kept.stage(name)
 
 
 SCRIPT = """\

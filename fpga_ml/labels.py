@@ -52,6 +52,18 @@ def checked_labels(y: Array, outputs: Sequence[Shape], origin: str, *, decides: 
     return y.astype(np.float64)
 
 
+def check_class_names(names: Sequence[str], outputs: Sequence[Shape], origin: str) -> None:
+    """Raise FpgaMlError where there are names, and not one for each class that the first output tells apart."""
+    scores = outputs[0][-1] if outputs[0] else 1
+    classes = 2 if scores == 1 else scores
+    if names and len(names) != classes:
+        raise FpgaMlError(
+            f"{len(names)} names of classes, and the model tells {classes} apart",
+            where=f"array 'class_names', {origin}",
+            do=f"give {classes} names, of class 0, 1, ...",
+        )
+
+
 def _check_numbers(y: Array, where: str) -> None:
     if y.dtype.kind not in "iufb":
         raise FpgaMlError(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fpga_ml.archive import names_of_arrays, read_arrays
 from fpga_ml.errors import FpgaMlError, suggest
-from fpga_ml.labels import checked_labels
+from fpga_ml.labels import check_class_names, checked_labels
 
 Array = npt.NDArray[np.float64]
 _Arrays = dict[str, npt.NDArray[Any]]
@@ -21,6 +21,7 @@ Inputs = Sequence[tuple[str, tuple[int, ...]]]
 _RANDOM_SAMPLES = 1000
 _RANDOM_VALUES = 1 << 27  # of an input; of one with many elements there are fewer samples
 _CODES = ("scale", "offset")
+_CLASS_NAMES = "class_names"
 _DO = "give an .npz with the array 'x' (or one array per input name), optionally 'y'"
 _LABELS = ("y", "label", "labels", "target", "targets", "truth", "class", "classes")  # what others call them
 
@@ -28,12 +29,13 @@ _LABELS = ("y", "label", "labels", "target", "targets", "truth", "class", "class
 @dataclass(frozen=True)
 class Samples:
     """x: one array (N, ...) per input; y: class numbers (N, ...) of type int64, or targets of type float64, None without;
-    origin: where from."""
+    origin: where from; class_names: of class 0, 1, ..., () where the data do not name them."""
 
     x: tuple[Array, ...]
     y: npt.NDArray[Any] | None
     origin: str
     measured: bool
+    class_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.x[0])
@@ -48,14 +50,15 @@ class Samples:
         return replace(self, x=tuple(a[:n] for a in self.x), y=y)
 
     def labelled(self, outputs: Sequence[tuple[int, ...]], *, decides: bool) -> Samples:
-        """With labels that fit the model's outputs; FpgaMlError for others (labels.py)."""
+        """With labels, and names of classes, that fit the model's outputs; FpgaMlError for others (labels.py)."""
+        check_class_names(self.class_names, outputs, self.origin)
         return self if self.y is None else replace(self, y=checked_labels(self.y, outputs, self.origin, decides=decides))
 
 
 def load_samples(data: Any, inputs: Inputs, seed: int, more: Collection[str] = ()) -> Samples:
     """From a path to .npz or .npy, an array, a dict of arrays, or None for random numbers (normal, unit width).
 
-    An npz holds `x`, or one array per input by its name, and optionally `y`. Arrays stored as integer codes carry `x_scale`
+    An npz holds `x`, or one array per input by its name, and optionally `y` and `class_names` (text, one a class). Arrays stored as integer codes carry `x_scale`
     and `x_offset` beside them: value = code * scale + offset. What the model has an input of the name of is that input.
     more: names of arrays that may be there besides. Raises FpgaMlError for any other name, and for arrays that do not fit
     the inputs.
@@ -88,6 +91,7 @@ def load_samples(data: Any, inputs: Inputs, seed: int, more: Collection[str] = (
         origin, arrays = "in memory", {"x": _array(data, "data, in memory")}
     names = [name for name, _ in inputs]
     arrays, y = _apart(arrays, names)
+    class_names = () if _CLASS_NAMES in names else _texts(arrays.pop(_CLASS_NAMES, None), origin)
     x = tuple(_input(arrays, name, shape, origin, names) for name, shape in inputs)
     _check_names(arrays, names, more, origin)
     _same_length(x, inputs, origin)
@@ -96,7 +100,17 @@ def load_samples(data: Any, inputs: Inputs, seed: int, more: Collection[str] = (
         raise FpgaMlError(
             f"{len(x[0])} samples but {labels} labels", where=f"array 'y', {origin}", do="give one label a sample"
         )
-    return Samples(x, y, origin, True)
+    return Samples(x, y, origin, True, class_names)
+
+
+def _texts(names: npt.NDArray[Any] | None, origin: str) -> tuple[str, ...]:
+    if names is None:
+        return ()
+    if names.dtype.kind != "U" or names.ndim != 1:
+        raise FpgaMlError(
+            "the names of classes are no text", where=f"array '{_CLASS_NAMES}', {origin}", do="give one text a class"
+        )
+    return tuple(map(str, names))
 
 
 def _array(values: Any, where: str) -> npt.NDArray[Any]:

@@ -33,3 +33,15 @@ def test_without_data_random_and_said_so() -> None:
     assert "no data given" in first.origin
     assert_equal(first.x[0], again.x[0])
     assert (first.x[0] != other.x[0]).any()
+
+
+def test_names_of_classes() -> None:
+    x, y = np.zeros((4, 2)), np.array([0, 1, 2, 0])
+    found = load_samples({"x": x, "y": y, "class_names": ["quark", "gluon", "top"]}, [("x", (2,))], 1)
+    assert found.class_names == ("quark", "gluon", "top")
+    assert found.labelled([(3,)], decides=True).class_names == ("quark", "gluon", "top")
+    with pytest.raises(FpgaMlError, match="3 names of classes, and the model tells 2 apart"):
+        found.labelled([(1,)], decides=True)
+    with pytest.raises(FpgaMlError, match="the names of classes are no text"):
+        load_samples({"x": x, "class_names": [1, 2]}, [("x", (2,))], 1)
+    assert load_samples({"class_names": x}, [("class_names", (2,))], 1).class_names == ()

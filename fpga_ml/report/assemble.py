@@ -86,6 +86,7 @@ def assemble(build: Build) -> dict[str, Any]:
             "samples": len(samples),
             "given": samples.measured,
             "labels": samples.y is not None,
+            **({"class_names": list(samples.class_names)} if samples.class_names else {}),
         },
         "quantisation": [dataclasses.asdict(t) for t in calibrated.tensors] if calibrated else [],
         "layers": document.layers(build.graph),
@@ -233,6 +234,7 @@ def _looks(build: Build) -> dict[str, Any]:
         "distributions": of_outputs.distributions(outputs, names, y, classes=build.classifies),
         "roc": of_outputs.roc(outputs, y) if y is not None and y.ndim == 1 and build.classifies else [],
         "decisions": of_outputs.decisions(outputs) if build.source.decides else None,
+        "confusion": of_outputs.confusion(outputs, y) if y is not None and build.classifies else None,
     }
 
 

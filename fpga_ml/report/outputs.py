@@ -119,6 +119,21 @@ def decisions(outputs: ByStage) -> list[list[int]] | None:
     return counts
 
 
+def confusion(outputs: ByStage, y: Labels) -> dict[str, list[list[int]]] | None:
+    """{stage: how often a sample of class r (row) is taken for class c (column)}, by the first output; None where labels and
+    decisions are not as many."""
+    size = max(next(iter(outputs.values()))[0].shape[-1], 2) if outputs else 0
+    found: dict[str, list[list[int]]] = {}
+    for stage, arrays in outputs.items():
+        chosen = _chosen(arrays[0])
+        if len(chosen) != y.size:
+            return None
+        table = np.zeros((size, size), int)
+        np.add.at(table, (y.ravel(), chosen), 1)
+        found[stage] = table.tolist()
+    return found or None
+
+
 def _chosen(scores: Array) -> npt.NDArray[np.int64]:
     one = scores.shape[-1] == 1
     return (scores[..., 0] > 0.5).astype(np.int64).reshape(-1) if one else scores.argmax(-1).reshape(-1)

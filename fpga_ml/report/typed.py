@@ -37,6 +37,7 @@ class DataEntry(TypedDict):
     samples: int
     given: bool
     labels: bool
+    class_names: NotRequired[list[str]]
 
 
 class QuantisationEntry(TypedDict):
@@ -288,6 +289,7 @@ class BuildReport(TypedDict):
     distributions: list[DistributionsEntry]
     roc: list[RocEntry]
     decisions: list[list[int]] | None
+    confusion: NotRequired[dict[str, list[list[int]]] | None]
     stages: dict[str, str]
     notes: list[str]
     names: NotRequired[dict[str, str]]

@@ -7,7 +7,7 @@ import pytest
 
 from fpga_ml.project import Project
 from fpga_ml.report.metrics import classifier
-from fpga_ml.report.outputs import decisions, distributions, roc
+from fpga_ml.report.outputs import confusion, decisions, distributions, roc
 
 
 def scores(n: int, classes: int, seed: int = 3) -> np.ndarray:
@@ -97,3 +97,14 @@ def test_a_build_reports_them(parallel: Project) -> None:
     table = np.array(report["decisions"])
     assert table.sum() - table.trace() == report["csim"]["argmax_flips_vs_float"]
     assert np.mean([r["auc"]["csim"] for r in report["roc"]]) == pytest.approx(report["metrics"]["csim"]["auc"])
+
+
+def test_truth_against_decisions() -> None:
+    """Against counting by hand, with scores of a softmax and of one sigmoid."""
+    y = np.array([0, 0, 1, 2, 2, 2])
+    scores = np.eye(3)[[0, 1, 1, 2, 2, 0]]
+    assert confusion({"csim": (scores,)}, y) == {"csim": [[1, 1, 0], [0, 1, 0], [1, 0, 2]]}
+    one = np.array([0.1, 0.9, 0.6, 0.5])[:, None]
+    assert confusion({"csim": (one,)}, np.array([0, 0, 1, 1])) == {"csim": [[1, 1], [1, 1]]}
+    assert confusion({"csim": (scores,)}, y[:3]) is None
+    assert confusion({}, y) is None

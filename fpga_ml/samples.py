@@ -58,10 +58,10 @@ class Samples:
 def load_samples(data: Any, inputs: Inputs, seed: int, more: Collection[str] = ()) -> Samples:
     """From a path to .npz or .npy, an array, a dict of arrays, or None for random numbers (normal, unit width).
 
-    An npz holds `x`, or one array per input by its name, and optionally `y` and `class_names` (text, one a class). Arrays stored as integer codes carry `x_scale`
-    and `x_offset` beside them: value = code * scale + offset. What the model has an input of the name of is that input.
-    more: names of arrays that may be there besides. Raises FpgaMlError for any other name, and for arrays that do not fit
-    the inputs.
+    An npz holds `x`, or one array per input by its name, and optionally `y` and `class_names` (text, one a class). Arrays
+    stored as integer codes carry `x_scale` and `x_offset` beside them: value = code * scale + offset. What the model has an
+    input of the name of is that input. more: names of arrays that may be there besides. Raises FpgaMlError for any other
+    name, and for arrays that do not fit the inputs.
     """
     if data is None:
         rng = np.random.default_rng(seed)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.testing import assert_equal
 
+from fpga_ml.errors import FpgaMlError
 from fpga_ml.samples import load_samples
 
 ONE = [("x", (3,))]

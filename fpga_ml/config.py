@@ -101,18 +101,56 @@ def _section(value: Any) -> Any:
 
 @checked
 class Config:
-    """The whole configuration. Units are in the names; widths in bits. Raises FpgaMlError for a value that is not allowed.
+    """All settings of a build. Units are in the names. Raises FpgaMlError for a value that is not allowed.
 
-    backend: hls4ml's; part: None for the backend's default; auto_clock: in place of clock_ns, the period that gives the RTL
-    the lowest latency; device: whose delays our own RTL is pipelined for; bits: width of calibrated tensors (weight_bits for
-    weights, where they differ); vectors: samples simulated, cosim_vectors: in RTL, besides the corners (None: up to 100, as
-    many as 5,000 cycles take); simulators: of RTL; interval_cycles: between two inferences of our RTL, for which layers
-    share hardware (None: reuse_factor says); max_luts, max_dsps: by estimate, for which the shortest interval is found;
-    interleave: sequences that take turns in a stream, to fill the pipelines of recurrent layers; frame_last: our streams
-    have TLAST, and frames of a wrong length are flagged; until: the last stage, which then has to run (None: up to cosim, as
-    far as the backend and the model allow); synth_devices: that the RTL is synthesised for (none: `device`), effort: how
-    far, time_limit_s: for each; force: build also what is estimated to be too large; jobs: threads of C-simulation, 0 for
-    one a core.
+    Parameters
+    ----------
+    backend
+        hls4ml's: Vitis, Vivado, Quartus, oneAPI, Catapult or Libero.
+    part
+        FPGA part, as the vendor writes it; None: the backend's default.
+    clock_ns
+        Clock period.
+    auto_clock
+        In place of `clock_ns`, the period that gives the RTL the lowest latency.
+    device
+        Target device; its delay model sets the pipelining of our RTL.
+    arch
+        "parallel": all inputs in one clock cycle. "stream": one pixel or time step per transfer.
+    strategy, reuse_factor
+        hls4ml's; the reuse factor shares multipliers in our RTL too.
+    bits, weight_bits
+        Width of calibrated tensors, 2 to 24; of weights, where it differs.
+    input_type
+        Type of all inputs, such as "ap_fixed<8,5>"; None: chosen from the data.
+    softmax_table_bits
+        Least size of softmax's table of exponentials, 2**N entries.
+    vectors, cosim_vectors
+        Samples to simulate; of those, in RTL (None: up to 100, as many as 5,000 cycles take).
+    jobs
+        Threads of C-simulation; 0: one per core.
+    simulators
+        Of the RTL: "verilator", "icarus".
+    interval_cycles
+        Clock cycles between two inferences, for which layers share hardware; None: by the reuse factors.
+    interleave
+        Sequences that take turns in a recurrent stream.
+    frame_last
+        Streams have TLAST, and frames of a wrong length are flagged.
+    max_luts, max_dsps
+        Limits by estimate, for which the shortest interval is found.
+    until
+        The last stage, which then has to run; None: up to co-simulation, as far as backend and model allow.
+    synth_devices, effort, time_limit_s
+        Devices to synthesise for (none: `device`), how far, and the limit for each.
+    force
+        Build also what is estimated to be too large.
+    seed
+        Of random vectors.
+    project_name
+        Of the top function and the top module.
+    layers
+        {layer's name: LayerConfig, or a dict of its fields}.
     """
 
     backend: Named = "Vitis"

@@ -72,17 +72,39 @@ def compile(
     progress: bool | Watcher = True,
     **settings: Any,
 ) -> Project:
-    """A trained model as an HLS project with a C-simulation that is compared with the model bit for bit.
+    """Build a trained model: an HLS project and SystemVerilog, both compared with the model bit for bit.
 
-    model: a Keras model, a path to one (.keras, .h5, .json with `weights`) or a folder under models/. data: samples to
-    calibrate on and to simulate: an array (N, ...), a dict of arrays, a path to .npz; None for the folder's own, else random
-    numbers. config: by default the folder's fpga_ml.toml. settings: fields of Config, in place of the configuration's:
-    `compile(model, data=x, bits=8, arch="stream")`. output: the project's folder, by default hls_projects/NAME. rtl: a
-    folder of Verilog, a vendor's `syn/verilog` say, to simulate in place of our own RTL; `Foreign.of`
-    (fpga_ml.simulate.foreign) for one with ports or behaviour of its own. progress: whether to show how far it is, on a
-    terminal or in a notebook; or who is to show it (fpga_ml.progress.Watcher). Raises FpgaMlError; the folder then stays as
-    it was. Where there was none and C-simulation had ended, it keeps the HLS project; so it does when the build is
-    interrupted.
+    Parameters
+    ----------
+    model
+        A Keras model; a path to one (.keras, .h5, .json with `weights`); or a folder under models/.
+    weights
+        The weights (.h5) of a model that is given as .json.
+    data
+        Samples to choose types on and to simulate: an array (N, ...), a dict of arrays by the names of the inputs, or a path
+        to .npz. `y` holds labels (N, ...), `class_names` one text a class. None: the folder's own, else random numbers.
+    config
+        Settings; by default the folder's fpga_ml.toml.
+    output
+        The project's folder; by default hls_projects/NAME.
+    rtl
+        A folder of Verilog to simulate in place of ours, such as a vendor's `syn/verilog`; a Foreign where its ports or its
+        behaviour differ.
+    progress
+        Whether to show how far the build is, on a terminal or in a notebook; or a Watcher that shows it.
+    **settings
+        Fields of Config, in place of the configuration's: `compile(model, data=x, bits=8, arch="stream")`.
+
+    Returns
+    -------
+    Project
+        Also where a stage could not run, or found a difference: its report says why.
+
+    Raises
+    ------
+    FpgaMlError
+        For what cannot be built. The folder stays as it was; where there was none and C-simulation had ended, it keeps the
+        HLS project. So it does when the build is interrupted.
     """
     check_kinds(data, config, rtl, weights=weights, output=output)
     Config().replace(**settings)  # raises for a wrong one before the model is read

@@ -33,15 +33,29 @@ Outputs = Any
 
 @dataclass(frozen=True)
 class Project:
-    """A finished build. folder: the HLS project; report: what report.json holds, typed in report/typed.py; inputs: (name,
-    shape) of each; simulator: its C-simulation; graph: the model as typed layers, which the emulator evaluates; x: the
-    samples as the hardware receives them, (N, ...) an input; outputs: {float | quantised | csim: (N, ...) an output} of
-    them, as far as it ran; bench: what simulates its RTL. What did not run is None.
-
-    `print` shows it in a line, a notebook and rich in six.
+    """A finished build. `print` shows it in one line, a notebook in six.
 
     `csim`, `emulate` and `cosim` take samples as `compile` does, and raise FpgaMlError for those that do not fit the model's
     inputs, or where that stage did not run. Values are first converted to the input type as the hardware does it.
+
+    Attributes
+    ----------
+    folder
+        The project's folder.
+    report
+        What report.json holds, a dict that is typed in fpga_ml/report/typed.py.
+    inputs
+        (name, shape without N) of each input.
+    simulator
+        Its C-simulation, None where that did not run.
+    graph
+        The model as typed layers, which the emulator evaluates; None where it has no emulator.
+    x
+        The samples as the hardware receives them, (N, ...) an input.
+    outputs
+        {"float" | "quantised" | "csim": (N, ...) an output} of them, as far as it ran.
+    bench
+        What simulates its RTL, None where there is none.
     """
 
     folder: Path
@@ -60,7 +74,18 @@ class Project:
         return _outputs(emulate(self.graph, self._samples(x)))
 
     def csim(self, x: Any) -> Outputs:
-        """C-simulation of more samples: the output (N, ...), or a list of one array an output where there are several."""
+        """C-simulation of more samples.
+
+        Parameters
+        ----------
+        x
+            Samples, as `compile` takes them.
+
+        Returns
+        -------
+        array or list of arrays
+            float64 (N, ...), values of the output's fixed-point type; a list where the model has several outputs.
+        """
         if self.simulator is None:
             raise FpgaMlError("there is no C-simulation", where=str(self.folder), do=self.report["stages"]["csim"])
         return _outputs(self.simulator.run(self._samples(x)).outputs)
@@ -68,7 +93,15 @@ class Project:
     def cosim(self, x: Any) -> tuple[CosimResult, ...]:
         """The RTL on more samples, and on the corners of the inputs' types, against C-simulation, bit for bit.
 
-        One result a simulator of the build: `.passed` says whether they are the same, `.texts()` where they part.
+        Parameters
+        ----------
+        x
+            Samples, as `compile` takes them.
+
+        Returns
+        -------
+        tuple of CosimResult
+            One a simulator of the build: `.passed` says whether they are the same, `.texts()` where they differ.
         """
         if self.bench is None:
             raise FpgaMlError("there is no RTL", where=str(self.folder), do=self.report["stages"]["rtl"])
@@ -85,8 +118,22 @@ class Project:
     def synth(
         self, device: str | None = None, *, effort: Effort = "estimate", time_limit_s: float | None = None
     ) -> Synthesis:
-        """Synthesise the RTL, into the report too; device: of fpga_ml.devices.MAPPED, by default the one it was
-        pipelined for."""
+        """Synthesise the RTL with Yosys and nextpnr; the result goes into the report too.
+
+        Parameters
+        ----------
+        device
+            One of fpga_ml.devices.MAPPED; by default the one that the RTL was pipelined for.
+        effort
+            How far: "estimate", "place" or "route".
+        time_limit_s
+            Give up after so many seconds.
+
+        Returns
+        -------
+        Synthesis
+            `.cells` (luts, ffs, dsps, brams), `.fmax_mhz`, `.latency_ns`, and more.
+        """
         found = synthesise(self.folder, device=device, effort=effort, time_limit_s=time_limit_s)
         self.report["synth"] = cast(BuildReport, document.read(self.folder))["synth"]
         return found

@@ -136,11 +136,30 @@ def to_qkeras(model: Any, bits: int = 6, *, data: Any = None, activation_integer
     """The QKeras twin of a float model, for quantisation-aware training, weights carried over.
 
     Weights and biases become quantized_bits(bits) with the binary point that their values need, relu becomes
-    quantized_relu(bits), other rounded tensors quantized_bits(bits): with the integer bits that their range on `data` needs
-    (samples as `fpga_ml.compile` takes them), without data with `activation_integer_bits` besides the sign. Batch
-    normalisation behind a linear layer is folded into it; softmax stays as it is, and the tensor before it is left
-    unrounded: the logits of the twin equal C-simulation bit for bit. Raises FpgaMlError for samples that do not fit the
-    model's inputs and bits outside 2..24.
+    quantized_relu(bits), other rounded tensors quantized_bits(bits). Batch normalisation after a linear layer is folded into
+    it. Softmax stays as it is, and the tensor before it is left unrounded: the logits of the twin equal C-simulation bit for
+    bit.
+
+    Parameters
+    ----------
+    model
+        A float Keras model.
+    bits
+        Width of weights and activations, 2 to 24.
+    data
+        Samples, as `fpga_ml.compile` takes them, from whose ranges the integer bits of activations follow.
+    activation_integer_bits
+        Integer bits of activations besides the sign, where there are no data.
+
+    Returns
+    -------
+    keras.Model
+        To be compiled and trained on.
+
+    Raises
+    ------
+    FpgaMlError
+        For samples that do not fit the model's inputs, and for other bits.
     """
     check_bits(bits, "to_qkeras")
     model = rewritten(as_functional(model))

@@ -144,6 +144,7 @@ def _text(module: HolderModule, frames: int, seed: int) -> str:
     from_frame(0);
     ends(0);
     $display("ALONE @ %0d %0d", wrong, first);
+    $fflush;
     done = 1;
   end
 endmodule

@@ -107,6 +107,7 @@ def _text(module: KernelModule, count: int, given_bits: int, wanted_bits: int) -
       {later}
     end
     $display("ALONE @ %0d %0d", wrong, first);
+    $fflush;
     done = 1;
   end
 endmodule

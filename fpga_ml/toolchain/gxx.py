@@ -127,7 +127,7 @@ def _precompile(cxx: _Compiler, header: Path) -> None:
     """
 
     def make(target: Path) -> None:
-        cxx.run("-x", "c++-header", str(header), "-o", str(target))
+        cxx.compile("-x", "c++-header", str(header), "-o", str(target))
 
     made_once(header.with_suffix(".h.gch"), "headers", lambda: cxx.decides(header), make, link=True)
 

@@ -24,7 +24,7 @@ from fpga_ml.toolchain.cache import made_once
 from fpga_ml.toolchain.find import compiler, compiler_version, precompiles
 from fpga_ml.toolchain.gxx import compiled
 from fpga_ml.toolchain.links import linked, plain_folder
-from fpga_ml.toolchain.run import Command, run, run_all, side_by_side
+from fpga_ml.toolchain.run import Command, run, side_by_side
 
 __all__ = ["Verilator", "build", "check", "command", "find"]
 _PROGRAM = "design"
@@ -91,8 +91,7 @@ def _compile(tool: Verilator, units: Mapping[str, str], cpp: Path, libraries: Pa
         Command([cxx, level, "-I.", *tool.flags, *_before(level, cpp), "-c", unit, "-o", f"{unit}.o"], cpp)
         for unit, level in units.items()
     ]
-    jobs = [partial(compiled, command, what=what, do=do) for command in compile_each]
-    side_by_side(jobs, at_most=os.cpu_count())
+    _compile_each(compile_each, what, do)
     made_once(cpp / "runtime.o", "verilated", lambda: _decides(tool), lambda target: _runtime(tool, cxx, target))
     objects = [*(f"{unit}.o" for unit in units), "runtime.o"]
     run(Command([cxx, *objects, "-o", str(program), *linking(libraries)], cpp), what=what, do=do)
@@ -126,7 +125,8 @@ def _precompile(tool: Verilator, cxx: str, level: str, cpp: Path) -> None:
     what, do = "compiling Verilator's headers", "see the compiler's message"
 
     def make(target: Path) -> None:
-        run(Command([cxx, level, *tool.flags, "-x", "c++-header", header.name, "-o", str(target)], cpp), what=what, do=do)
+        command = [cxx, level, *tool.flags, "-x", "c++-header", header.name, "-o", str(target)]
+        compiled(Command(command, cpp), what=what, do=do)
 
     made_once(header.with_suffix(".h.gch"), "headers", lambda: _decides(tool, level, *_HEADERS), make, link=True)
 
@@ -137,13 +137,18 @@ def _before(level: str, cpp: Path) -> list[str]:
     return ["-include", header] if (cpp / header).exists() else []
 
 
+def _compile_each(commands: Sequence[Command], what: str, do: str) -> None:
+    """Side by side, as many at a time as there are cores."""
+    side_by_side([partial(compiled, command, what=what, do=do) for command in commands], at_most=os.cpu_count())
+
+
 def _runtime(tool: Verilator, cxx: str, target: Path) -> None:
     """Verilator's run-time library as one object file."""
     what, do = "compiling Verilator's run-time library", "see the compiler's message"
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         commands = [Command([cxx, "-O1", *tool.flags, "-c", str(s), "-o", f"{s.stem}.o"], folder) for s in tool.runtime]
-        run_all(commands, what=what, do=do)
+        _compile_each(commands, what, do)
         objects = [f"{s.stem}.o" for s in tool.runtime]
         run(Command([cxx, "-r", "-nostdlib", *objects, "-o", str(target)], folder), what=what, do=do)
 

@@ -379,7 +379,7 @@ def doctor(layers: bool) -> None:
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=".")
 def new(folder: Path) -> None:
-    """Write a commented fpga_ml.toml into FOLDER (default: this one): every setting with its default."""
+    """Write a commented fpga_ml.toml into FOLDER (default: this one), with every setting."""
     target = folder / "fpga_ml.toml"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -389,7 +389,7 @@ def new(folder: Path) -> None:
         raise FpgaMlError("there is a file already", where=str(target), do="remove it, or choose another folder") from None
     except OSError as error:
         raise FpgaMlError(f"cannot write: {error.strerror}", where=str(target), do="choose another folder") from None
-    click.echo(f"{target}: every setting with its default; use it with fpga-ml compile MODEL --config {target}")
+    click.echo(f"{target}: all settings, commented out; use it with fpga-ml compile MODEL --config {target}")
 
 
 @main.command()

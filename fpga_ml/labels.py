@@ -62,6 +62,10 @@ def check_class_names(names: Sequence[str], outputs: Sequence[Shape], origin: st
             where=f"array 'class_names', {origin}",
             do=f"give {classes} names, of class 0, 1, ...",
         )
+    if len({*names}) < len(names):
+        raise FpgaMlError(
+            "two classes have one name", where=f"array 'class_names', {origin}", do="give each a name of its own"
+        )
 
 
 def _check_numbers(y: Array, where: str) -> None:

@@ -117,6 +117,16 @@ def done(count: int, unit: str) -> None:
         shown.done(count, unit)
 
 
+@contextmanager
+def unseen() -> Iterator[None]:
+    """Nobody is told what is done within the block, of work that is repeated."""
+    token = _stage.set(None)
+    try:
+        yield
+    finally:
+        _stage.reset(token)
+
+
 def each(items: Sequence[Item], unit: str) -> Iterator[Item]:
     """The items, each done when the next is asked for."""
     expect(len(items), unit)
@@ -167,15 +177,26 @@ class Work:
         """In one line: which stage, how much of it is done, how long it runs, and how long it may take. width: columns there
         are, 0 for any number; the part that it works at is left out first."""
         took = time.monotonic() - self.began
-        counts = [f"{n:,} of {total:,} {unit}" if total else f"{n:,} {unit}" for unit, (n, total) in self.counts.items()]
+        counts = self._counts()
         left = self._left_s(took)
         times = [_clock(took), *([] if left is None else [f"about {_clock(left)} left"])]
         place = f"stage {self.number} of {self.of}" if self.number else ""
         name = STAGES.get(self.name, self.name)
         whole = [place, f"{name}, {self.what}" if self.what else name, *counts, *times]
-        short = [place, name, *counts, *times]
-        text = " · ".join(filter(None, whole))
-        return text if not width or len(text) <= width else " · ".join(filter(None, short))
+        shorter = [
+            whole,
+            [place, name, *counts, *times],
+            [place, name, *counts[:1], *times],
+            [place, name, *counts[:1], times[0]],
+        ]
+        texts = [" · ".join(filter(None, parts)) for parts in shorter]
+        return next((text for text in texts if not width or len(text) <= width), texts[-1])
+
+    def _counts(self) -> list[str]:
+        """What is not through yet; the last where all is."""
+        counts = list(self.counts.items())
+        open_ones = [(unit, c) for unit, c in counts if c[0] != c[1]] or counts[-1:]
+        return [f"{n:,} of {total:,} {unit}" if total else f"{n:,} {unit}" for unit, (n, total) in open_ones]
 
     def _left_s(self, took: float) -> float | None:
         shares = [n / total for n, total in self.counts.values() if total]

@@ -70,7 +70,7 @@ class Project:
     def emulate(self, x: Any) -> Outputs:
         """As `csim`, by the emulator: the same values, faster."""
         if self.graph is None:
-            raise FpgaMlError("there is no emulator", where=str(self.folder), do=self.report["stages"]["emulate"])
+            raise self._absent("no emulator", "emulate")
         return _outputs(emulate(self.graph, self._samples(x)))
 
     def csim(self, x: Any) -> Outputs:
@@ -87,7 +87,7 @@ class Project:
             float64 (N, ...), values of the output's fixed-point type; a list where the model has several outputs.
         """
         if self.simulator is None:
-            raise FpgaMlError("there is no C-simulation", where=str(self.folder), do=self.report["stages"]["csim"])
+            raise self._absent("no C-simulation", "csim")
         return _outputs(self.simulator.run(self._samples(x)).outputs)
 
     def cosim(self, x: Any) -> tuple[CosimResult, ...]:
@@ -104,11 +104,17 @@ class Project:
             One a simulator of the build: `.passed` says whether they are the same, `.texts()` where they differ.
         """
         if self.bench is None:
-            raise FpgaMlError("there is no RTL", where=str(self.folder), do=self.report["stages"]["rtl"])
+            raise self._absent("no RTL", "rtl")
         if self.simulator is None:
-            raise FpgaMlError("there is no C-simulation", where=str(self.folder), do=self.report["stages"]["csim"])
+            raise self._absent("no C-simulation", "csim")
         with document.names_of(self.report).errors():
             return self.bench.run(self.folder, raw_inputs(self.bench.graph, self._samples(x)), self.simulator.run_raw)
+
+    def _absent(self, what: str, stage: str) -> FpgaMlError:
+        why = f"there is {what}: {self.report['stages'][stage]}"
+        return FpgaMlError(
+            why, where=str(self.folder), do=f"compile up to '{stage}' or further, with what stands in its way changed"
+        )
 
     def _samples(self, x: Any) -> list[Array]:
         if x is None:

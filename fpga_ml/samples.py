@@ -52,7 +52,15 @@ class Samples:
     def labelled(self, outputs: Sequence[tuple[int, ...]], *, decides: bool) -> Samples:
         """With labels, and names of classes, that fit the model's outputs; FpgaMlError for others (labels.py)."""
         check_class_names(self.class_names, outputs, self.origin)
-        return self if self.y is None else replace(self, y=checked_labels(self.y, outputs, self.origin, decides=decides))
+        y = None if self.y is None else checked_labels(self.y, outputs, self.origin, decides=decides)
+        found = replace(self, y=y)
+        if self.class_names and not found.classified:
+            why = "there are no labels" if y is None else "the labels are targets, not class numbers"
+            where = f"array '{_CLASS_NAMES}', {self.origin}"
+            raise FpgaMlError(
+                f"classes are named, but {why}", where=where, do="leave class_names out, or give class numbers in y"
+            )
+        return found
 
 
 def load_samples(data: Any, inputs: Inputs, seed: int, more: Collection[str] = ()) -> Samples:
@@ -108,7 +116,9 @@ def _texts(names: npt.NDArray[Any] | None, origin: str) -> tuple[str, ...]:
         return ()
     if names.dtype.kind != "U" or names.ndim != 1:
         raise FpgaMlError(
-            "the names of classes are no text", where=f"array '{_CLASS_NAMES}', {origin}", do="give one text a class"
+            f"names of classes are text, and these are {names.dtype}",
+            where=f"array '{_CLASS_NAMES}', {origin}",
+            do="give one text a class, such as ['quark', 'gluon']",
         )
     return tuple(map(str, names))
 
@@ -128,7 +138,7 @@ def names_in(path: Path) -> tuple[str, ...]:
 def _check_names(arrays: _Arrays, names: Sequence[str], more: Collection[str], origin: str) -> None:
     """Raise for an array that nothing reads: its name may be a slip."""
     lone = len(names) == 1 and names[0] not in arrays
-    read = dict.fromkeys([*names, *(["x"] if lone else []), "y"])
+    read = dict.fromkeys([*names, *(["x"] if lone else []), "y", _CLASS_NAMES])
     known = {*read, *(f"{n}_{what}" for n in read for what in _CODES), *more}
     for name in arrays:
         if name not in known:

@@ -44,6 +44,17 @@ def test_names_of_classes() -> None:
     assert found.labelled([(3,)], decides=True).class_names == ("quark", "gluon", "top")
     with pytest.raises(FpgaMlError, match="3 names of classes, and the model tells 2 apart"):
         found.labelled([(1,)], decides=True)
-    with pytest.raises(FpgaMlError, match="the names of classes are no text"):
+    with pytest.raises(FpgaMlError, match="names of classes are text, and these are int64"):
         load_samples({"x": x, "class_names": [1, 2]}, [("x", (2,))], 1)
     assert load_samples({"class_names": x}, [("class_names", (2,))], 1).class_names == ()
+
+
+def test_named_classes_need_labels_of_classes() -> None:
+    x, names = np.zeros((4, 2)), ["quark", "gluon"]
+    for y, why in ((None, "there are no labels"), (np.array([0.1, 0.2, 0.3, 0.4]), "the labels are targets")):
+        given = load_samples({"x": x, "y": y, "class_names": names}, [("x", (2,))], 1)
+        with pytest.raises(FpgaMlError, match=f"classes are named, but {why}"):
+            given.labelled([(1,)], decides=False)
+    twice = load_samples({"x": x, "y": np.array([0, 1, 0, 1]), "class_names": ["a", "a"]}, [("x", (2,))], 1)
+    with pytest.raises(FpgaMlError, match="two classes have one name"):
+        twice.labelled([(1,)], decides=True)

@@ -15,6 +15,7 @@ from fpga_ml.devices import PLACED
 from fpga_ml.report.page import CELLS, verdict
 
 _MOST_METRICS, _MOST_NOTES = 2, 3
+_ALL = 4  # ways to compute the function: Keras, C-simulation, emulator, RTL
 _COLOURS = {"pass": "green", "fail": "red", "part": "yellow"}
 
 
@@ -44,7 +45,10 @@ def brief_html(report: Mapping[str, Any], page: Path) -> str:
 
 def _rows(report: Mapping[str, Any], page: Path) -> list[tuple[str, str]]:
     return [
-        ("accuracy", _accuracy(report)),
+        (
+            "accuracy" if "accuracy" in next(iter(report["metrics"].values()), ("accuracy",)) else "figures",
+            _accuracy(report),
+        ),
         ("latency", _latency(report)),
         ("resources", _resources(report)),
         ("proved on", _proved(report)),
@@ -64,6 +68,11 @@ def told(report: Mapping[str, Any]) -> str:
     exact = csim["bit_exact_vs_quantised_model"]
     if "no_reference" in report["model"]:
         agreed = agreed[1:]
+    if exact is None and len(agreed) == _ALL and "no_reference" not in report["model"]:
+        up_to = "the bits of float64" if csim.get("wider_than_float64") else "the first table"
+        text = f"PROVED: {', '.join(agreed[1:-1])} and {agreed[-1]} agree bit for bit; {agreed[0]} agrees up to {up_to}"
+        worst = csim["max_abs_err_vs_quantised"]
+        return text if worst is None else f"{text}, and differs at the outputs by {worst:.2g} at most"
     alike = f"{', '.join(agreed[:-1])} and {agreed[-1]} agree bit for bit" if len(agreed) > 1 else f"{agreed[0]} ran"
     if csim["max_abs_err_vs_quantised"] and "no_reference" not in report["model"]:
         at = ", ".join(csim["compared_at"]) if exact else "the first table"

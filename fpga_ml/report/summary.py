@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from fpga_ml.report.compare import Row
 
@@ -188,7 +188,8 @@ def _metrics(metrics: dict[str, dict[str, float | None]]) -> Table:
 
 
 def _quantisation(rows: list[dict[str, Any]]) -> Table:
-    table = Table("tensor", "type", "range", "signal rms", "added rms", "saturated", title="types", show_edge=False)
+    names = ("tensor", "type", "range", "signal rms", "added rms", "saturated")
+    table = Table(*(Column(name, overflow="fold") for name in names), title="types", show_edge=False)
     table.title_justify = "left"
     for r in rows:
         reach = f"{r['low']:.4g} .. {r['high']:.4g}"

@@ -58,9 +58,10 @@ def check_emulator(
     """Emulate all samples and count the outputs that differ from those of C-simulation; exact: raw, of those that a double
     does not hold."""
     found, runs, start = emulate(graph, x), 1, time.perf_counter()
-    while runs == 1 or time.perf_counter() - start < _TIMED_SECONDS:
-        emulate(graph, x)
-        runs += 1
+    with progress.unseen():  # again, for its speed
+        while runs == 1 or time.perf_counter() - start < _TIMED_SECONDS:
+            emulate(graph, x)
+            runs += 1
     seconds = (time.perf_counter() - start) / (runs - 1)
     if any(raw is not None for raw in exact):
         inputs = [layer.result.raw(a) for layer, a in zip(graph.inputs, x, strict=True)]

@@ -13,7 +13,7 @@ from fpga_ml.toolchain.links import linked, plain_folder
 from fpga_ml.toolchain.run import Command, run
 
 _OLDEST_MAJOR = 11
-_GET = "apt-get install iverilog (brew install icarus-verilog), and put iverilog and vvp on PATH"
+_GET = "apt-get install iverilog (brew install icarus-verilog); or leave it out: --simulator verilator"
 _LIMIT_S = 1800  # of a testbench of its own
 _PROGRAM = "design.vvp"
 

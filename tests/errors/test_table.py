@@ -284,7 +284,7 @@ DATA: dict[str, tuple[Try, str]] = {
     ),
     "a slip in a name": (
         data(x=X, x_scael=0.5),
-        "unknown array 'x_scael'\n  where: in memory\n  do:    rename it or leave it out; known: x, y",
+        "unknown array 'x_scael'\n  where: in memory\n  do:    rename it or leave it out; known: class_names, x, y",
     ),
     "an array by two names": (built(lambda: net(fc()), {"x": X, "xx": X}), "unknown array 'xx'"),
     "samples and labels in a tuple": (

@@ -67,6 +67,16 @@ def test_after_a_table(report: dict[str, Any]) -> None:
     assert "outputs differ from Keras by 0.004 at most" in text
 
 
+def test_a_table_inside(report: dict[str, Any]) -> None:
+    """Nothing at the outputs is compared with Keras bit for bit."""
+    report["csim"] |= {"bit_exact_vs_quantised_model": None, "max_abs_err_vs_quantised": 0.02}
+    text = words(report)
+    assert "PROVED: C-simulation, emulator and RTL agree bit for bit; Keras (quantised) agrees up to the first table" in text
+    assert "differs at the outputs by 0.02 at most" in text
+    report["csim"] |= {"wider_than_float64": ["y"], "max_abs_err_vs_quantised": None}
+    assert "Keras (quantised) agrees up to the bits of float64" in words(report)
+
+
 def test_a_share_of_the_device(report: dict[str, Any]) -> None:
     report["config"]["device"] = "ecp5-85k"
     report["rtl"]["area"]["luts"] = 41_820

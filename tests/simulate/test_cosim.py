@@ -289,7 +289,7 @@ def test_missing_icarus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         cosim([RTL / "tiny.sv"], "tiny", vectors(1), tmp_path, "icarus")
     assert str(caught.value) == (
         "RTL simulation needs Icarus Verilog, and 'iverilog' was not found\n"
-        "  do:    apt-get install iverilog (brew install icarus-verilog), and put iverilog and vvp on PATH"
+        "  do:    apt-get install iverilog (brew install icarus-verilog); or leave it out: --simulator verilator"
     )
 
 

@@ -65,20 +65,21 @@ def told(report: Mapping[str, Any]) -> str:
     csim = report["csim"]
     if csim is None:
         return f"written, nothing is simulated: {report['stages']['csim']}"
-    exact = csim["bit_exact_vs_quantised_model"]
-    if "no_reference" in report["model"]:
-        agreed = agreed[1:]
-    if exact is None and len(agreed) == _ALL and "no_reference" not in report["model"]:
-        up_to = "the bits of float64" if csim.get("wider_than_float64") else "the first table"
-        text = f"PROVED: {', '.join(agreed[1:-1])} and {agreed[-1]} agree bit for bit; {agreed[0]} agrees up to {up_to}"
-        worst = csim["max_abs_err_vs_quantised"]
-        return text if worst is None else f"{text}, and differs at the outputs by {worst:.2g} at most"
+    exact, worst = csim["bit_exact_vs_quantised_model"], csim["max_abs_err_vs_quantised"]
+    reference = "no_reference" not in report["model"]
+    everything = reference and exact is not False and len(agreed) == _ALL
+    head = "PROVED: " if everything else ""
+    if not reference or exact is None:
+        keras, agreed = agreed[0], agreed[1:]
     alike = f"{', '.join(agreed[:-1])} and {agreed[-1]} agree bit for bit" if len(agreed) > 1 else f"{agreed[0]} ran"
-    if csim["max_abs_err_vs_quantised"] and "no_reference" not in report["model"]:
-        at = ", ".join(csim["compared_at"]) if exact else "the first table"
-        worst = csim["max_abs_err_vs_quantised"]
+    if reference and exact is None:
+        up_to = "the bits of float64" if csim.get("wider_than_float64") else "the first table"
+        alike += f"; {keras} agrees up to {up_to}"
+        return f"{head}{alike}" + ("" if worst is None else f", and differs at the outputs by {worst:.2g} at most")
+    if reference and worst:
+        at = ", ".join(csim["compared_at"])
         alike += f" up to {at}; after the table there, outputs differ from Keras by {worst:.2g} at most"
-    return f"PROVED: {alike}" if verdict(report) == "pass" else alike
+    return head + alike
 
 
 def _agreed(report: Mapping[str, Any]) -> list[str]:

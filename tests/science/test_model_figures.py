@@ -189,11 +189,15 @@ def test_list_shows_figures(repository: Path) -> None:
     command = [sys.executable, "-m", "fpga_ml", "models"]
     shown = subprocess.run(command, capture_output=True, text=True, cwd=repository, check=True).stdout
     known = (*EVALUATED, *RECURRENT, "jet_cnn")
+    rows = [line.split() for line in shown.splitlines() if line[:1] == " " and line[1:2].strip()]
+    figures = {row[0]: row[-3:] for row in rows}
     for name in known:
-        assert f"models/{name}: {name}" in shown
-    assert shown.count("  csim") == len(known)
+        kept = json.loads((repository / "models" / name / "figures.json").read_text())
+        figure, *values = figures[name]
+        stages = [stage for stage in ("float", "emulator") if stage in kept]
+        assert values[-len(stages) :] == [f"{kept[stage][figure]:.4g}" for stage in stages]
     assert shown.count("not evaluated") == 1
-    assert "eval jet_cnn_paper --save" in shown
+    assert figures["jet_cnn_paper"][-2:] == ["not", "evaluated"]
 
 
 def test_unknown_model_and_sample(repository: Path, tmp_path: Path) -> None:

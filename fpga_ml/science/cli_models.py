@@ -33,7 +33,8 @@ def models(ctx: click.Context, folder: Path) -> None:
         from fpga_ml.science.models import every
 
         names = ("model", "what it does", "figure", "float", "hardware")
-        table = Table(*(Column(n, overflow="fold", no_wrap=n in ("model", "figure")) for n in names), show_edge=False, box=SIMPLE_HEAD)
+        columns = [Column(n, overflow="fold", no_wrap=n in ("model", "figure")) for n in names]
+        table = Table(*columns, show_edge=False, box=SIMPLE_HEAD)
         for model in every(folder):
             title = model.title.removeprefix(f"{model.folder.name}: ")
             table.add_row(*map(Text, (model.folder.name, title, *_main_figure(model.figures))))

@@ -64,7 +64,7 @@ def bring(_app: Any) -> None:
 
 
 def point(_app: Any, page: str, text: list[str]) -> None:
-    """Links to the pages from elsewhere point to their copies; what they link to themselves is not on the site."""
+    """Links to a page from elsewhere lead to its copy. Links within a copy become plain text: their targets are not here."""
     for source, copy in ELSEWHERE.items():
         text[0] = text[0].replace(f"](../{source}", f"]({copy}")
     if f"{page}.md" in ELSEWHERE.values():

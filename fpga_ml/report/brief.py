@@ -95,7 +95,8 @@ def _differences(report: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong, the first first."""
     csim, emulator = report["csim"], report["emulator"]
     if csim and csim["bit_exact_vs_quantised_model"] is False:
-        yield "C-simulation is not the quantised model" + _first(csim["first_difference"])
+        first = csim["first_difference"]
+        yield "C-simulation is not the quantised model" + (f": {difference_text(first)}" if first else "")
     if emulator and emulator["mismatches"]:
         yield f"the emulator is not C-simulation in {emulator['mismatches']:,} values"
     for run in report["cosim"]:
@@ -103,11 +104,10 @@ def _differences(report: Mapping[str, Any]) -> Iterator[str]:
             yield f"the RTL in {run['simulator'].capitalize()} is not C-simulation: {next(iter(run['texts']), 'see report')}"
 
 
-def _first(difference: Mapping[str, Any] | None) -> str:
-    if difference is None:
-        return ""
+def difference_text(difference: Mapping[str, Any]) -> str:
+    """A value that differs: where, what it is, what it should be, and why."""
     return (
-        f": layer {difference['layer']}, sample {difference['sample']}, index {difference['index']}: expected"
+        f"layer {difference['layer']}, sample {difference['sample']}, index {difference['index']}: expected"
         f" {difference['expected']:.10g} ({difference['expected_type']}), got {difference['got']:.10g}"
         f" ({difference['got_type']}); {difference['cause']}"
     )

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from fpga_ml.report.brief import difference_text
 from fpga_ml.report.compare import Row
 
 _MOST_PORTS = 8  # of one tensor, named one by one
@@ -78,12 +79,7 @@ def _verdict(csim: dict[str, Any] | None) -> Iterator[str]:
     difference = csim["first_difference"]
     if difference:
         what = "first difference" if exact is False else "the first value after a table that differs"
-        yield (
-            f"{what}: layer {escape(difference['layer'])}, sample {difference['sample']}, "
-            f"index {difference['index']}: expected {difference['expected']:.10g} "
-            f"({escape(difference['expected_type'])}), got {difference['got']:.10g} ({escape(difference['got_type'])}); "
-            f"{escape(difference['cause'])}"
-        )
+        yield f"{what}: {escape(difference_text(difference))}"
     if csim["argmax_flips"] is not None:
         colour = "green" if csim["argmax_flips"] == 0 else "red"
         yield (

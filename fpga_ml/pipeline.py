@@ -224,6 +224,7 @@ class _Software:
             hardware.stages,
             timings_s,
             given,
+            self.layers,
         )
 
 

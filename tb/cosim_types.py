@@ -222,6 +222,18 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class Wave:
+    """A wire during the first inference. signal: its name in the top; tensor: whose element it carries, '' for a handshake;
+    cycles: in which its value changes, from the one in which the first input is taken; values: raw integers, None for X or
+    Z."""
+
+    signal: str
+    tensor: str
+    cycles: tuple[int, ...]
+    values: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
 class ModeResult:
     """What one run of the testbench saw.
 
@@ -230,7 +242,7 @@ class ModeResult:
     to valid outputs; interval_cycles: the longest between two starts when offered one a cycle (back_to_back only); stalls:
     cycles in which the driver held back; resets, discarded: resets in mid-run and vectors lost to them (these are sent
     again); cycles: of the whole run; timeline: by probed channel, the cycles of the first vector's first and last token,
-    counted from its first beat.
+    counted from its first beat; waves: of the first vector (back_to_back only).
     """
 
     mode: Mode
@@ -247,6 +259,7 @@ class ModeResult:
     discarded: int
     cycles: int
     timeline: dict[str, tuple[int, int]] = field(default_factory=dict)
+    waves: tuple[Wave, ...] = ()
 
 
 def save_results(results: Iterable[ModeResult], path: Path) -> None:
@@ -259,12 +272,13 @@ def load_results(path: Path) -> tuple[ModeResult, ...]:
         mismatches = tuple(Mismatch(**m) for m in raw.pop("mismatches"))
         faults = tuple(Fault(**f) for f in raw.pop("faults"))
         timeline = {name: (first, last) for name, (first, last) in raw.pop("timeline").items()}
-        return ModeResult(**raw, mismatches=mismatches, faults=faults, timeline=timeline)
+        waves = tuple(Wave(**{**w, "cycles": tuple(w["cycles"]), "values": tuple(w["values"])}) for w in raw.pop("waves"))
+        return ModeResult(**raw, mismatches=mismatches, faults=faults, timeline=timeline, waves=waves)
 
     return tuple(one(raw) for raw in json.loads(path.read_text()))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CosimResult:
     """One design under one simulator, all modes together.
 
@@ -299,6 +313,16 @@ class CosimResult:
     kinds: dict[str, int] = field(default_factory=dict)
     edges: Edges | None = None
     ports: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        verdict = "passed" if self.passed else "failed"
+        timing = f"latency {self.latency_cycles} and interval {self.interval_cycles} cycles"
+        return f"<CosimResult: {verdict} in {self.simulator} {self.version}, {self.vectors} vectors, {timing}>"
+
+    @property
+    def waves(self) -> tuple[Wave, ...]:
+        """Of the first inference, where vectors came back to back."""
+        return next((mode.waves for mode in self.modes if mode.waves), ())
 
     @property
     def resets(self) -> int:

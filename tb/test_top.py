@@ -6,6 +6,7 @@ import os
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from .ports import Stream, bind
 from .settings import Settings
 from .stream import StreamSide
 from .verilog import read_top
+from .waves import Waves
 
 _CLOCK_PERIOD_NS = 10
 _RESET_CYCLES = 5
@@ -50,6 +52,7 @@ class Testbench:
             self.side = ParallelSide(dut, ports, vectors, mode, settings.seed, settings.guarantee, settings.flush)
         self.board = self.side.board
         self.total = len(vectors)
+        self.waves = Waves(dut, ports, vectors, settings.probes) if mode == "back_to_back" else None
         self.reset = ResetDriver(dut, ports.control)
         self.mode: Mode = mode
         self.patience_cycles, self.stop_at, self.guarantee = settings.patience_cycles, settings.stop_at, settings.guarantee
@@ -68,6 +71,8 @@ class Testbench:
         self.side.present(self.cycle)
         await ReadOnly()
         self.side.observe(self.cycle)
+        if self.waves is not None:
+            self.waves.observe(self.cycle, accepted=self.board.accepted, completed=self.board.completed)
         self.cycle += 1
 
     async def do_reset(self, cycles: int = _RESET_CYCLES) -> None:
@@ -140,7 +145,8 @@ class Testbench:
 
     def result(self) -> ModeResult:
         self.board.found.closed = self.stopped and not self.stuck
-        return self.side.result(resets=self.resets, discarded=self.discarded, cycles=self.cycle)
+        found = self.side.result(resets=self.resets, discarded=self.discarded, cycles=self.cycle)
+        return found if self.waves is None else replace(found, waves=self.waves.result())
 
 
 async def _run(dut: Any, mode: Mode) -> None:

@@ -39,7 +39,7 @@ _ATTRIBUTE_TYPES = ("table", "exp_table", "inv_table", "inv_inp", "inp_norm")
 
 @dataclass(frozen=True)
 class Node:
-    """One layer of the hls4ml graph: its types (C++ spelling) by name, its output's shape, and whether csim shows it."""
+    """One layer of the hls4ml graph: its types (C++ spelling) by name, its output's shape, and the layers that it reads."""
 
     name: str
     kind: str
@@ -47,6 +47,7 @@ class Node:
     shape: tuple[int, ...]
     reuse_factor: int
     strategy: str
+    reads: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -329,6 +330,7 @@ def _spelled(t: FixedType) -> str:
 
 def _described(graph: Any, notes: list[str]) -> Graph:
     nodes = []
+    makers = {tensor: layer.name for layer in graph.get_layers() for tensor in layer.outputs}
     for layer in graph.get_layers():
         layer.set_attr("trace", layer.class_name != "Input" and len(list(layer.get_variables())) == 1)
         types = {k.removesuffix("_t"): _cpp(v.precision) for k, v in layer.types.items()}
@@ -341,6 +343,7 @@ def _described(graph: Any, notes: list[str]) -> Graph:
                 tuple(int(d) for d in layer.get_output_variable().shape),
                 int(layer.get_attr("reuse_factor", 1)),
                 str(layer.get_attr("strategy", "latency")),
+                tuple(makers[tensor] for tensor in layer.inputs if tensor in makers and makers[tensor] != layer.name),
             )
         )
     ports = [

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fpga_ml.config import Config
-from fpga_ml.frontend.quantise import Quantised, Rounded, Types, rewrite
+from fpga_ml.frontend.quantise import Quantised, Rounded, Types, rewrite, weight_quantizers
+from fpga_ml.frontend.quantizers import quantised as quantised_weights
 from fpga_ml.frontend.quantizers import type_of, weight_type
 from fpga_ml.frontend.rebuild import Array, Probe, calls
 from fpga_ml.frontend.recurrent import is_recurrent, reaches
@@ -18,6 +19,7 @@ from fpga_ml.numerics import FixedType, Overflow, Rounding
 # Enough samples for the error of each tensor; ranges are taken from all of them.
 _ERROR_SAMPLES = 256
 _MAX_INPUT_GRID_BITS = 16
+QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,9 @@ class TensorError:
     """One tensor's type and what rounding to it adds.
 
     low, high: range of the values before rounding; signal_rms: of those values; added_rms, added_max: of the
-    difference that this rounding alone makes; saturated: how many values left the type's range.
+    difference that this rounding alone makes; saturated: how many values left the type's range; quantiles: of the
+    magnitudes before rounding that are not zero, at QUANTILES; zeros: how many are zero, of `values`; step, largest: the
+    smallest magnitude above zero and the largest that the type holds, None of a quantizer that is no fixed-point type.
     """
 
     tensor: str
@@ -38,6 +42,11 @@ class TensorError:
     added_max: float
     saturated: int
     origin: str  # qkeras | calibrated
+    values: int
+    zeros: int
+    quantiles: tuple[float, ...]
+    step: float | None
+    largest: float | None
 
 
 @dataclass(frozen=True)
@@ -148,6 +157,7 @@ def _errors(
     tensors = Probe(quantised.model).layers([a[:_ERROR_SAMPLES] for a in rounded_x])
     ours = {r.behind: r for r in quantised.rounded if r.behind}
     rows += [_weight_row(quantised.model, r) for r in quantised.rounded if not r.behind]
+    rows += _trained_rows(quantised)
     makers = {id(t): c.key for c in calls(quantised.model) for t in c.outputs}
     for c in calls(quantised.model):
         if type(c.layer).__name__ == "QActivation":
@@ -171,19 +181,38 @@ def _weight_row(model: Any, r: Rounded) -> TensorError:
     return _row(r.tensor, r.kind, r.type, values, r.type.quantise(values), "calibrated")
 
 
+def _trained_rows(quantised: Quantised) -> Iterator[TensorError]:
+    """Of weights that the model itself rounds."""
+    rounded = {r.tensor for r in quantised.rounded}
+    for layer in quantised.model.layers:
+        for variable, quantizer in weight_quantizers(layer):
+            name = f"{layer.name}.{variable}"
+            if name not in rounded:
+                values = np.asarray(getattr(layer, variable), np.float64)
+                after = np.asarray(quantised_weights(quantizer, values), np.float64)
+                kind = "bias" if variable == "bias" else "weight"
+                yield _row(name, kind, type_of(quantizer) or str(quantizer), values, after, "qkeras")
+
+
 def _row(name: str, kind: str, t: FixedType | str, before: Array, after: Array, origin: str) -> TensorError:
-    added = after - before
+    added, magnitudes = after - before, np.abs(before[before != 0])
+    fixed = None if isinstance(t, str) else t
     return TensorError(
         name,
         kind,
-        t if isinstance(t, str) else t.cpp(),
+        str(t) if fixed is None else fixed.cpp(),
         float(before.min()),
         float(before.max()),
         float(np.sqrt(np.mean(before**2))),
         float(np.sqrt(np.mean(added**2))),
         float(np.abs(added).max()),
-        0 if isinstance(t, str) else _modes_aside(t).overflows(before),
+        0 if fixed is None else _modes_aside(fixed).overflows(before),
         origin,
+        before.size,
+        before.size - magnitudes.size,
+        tuple(np.quantile(magnitudes, QUANTILES).tolist()) if magnitudes.size else (),
+        None if fixed is None else fixed.lsb,
+        None if fixed is None else max(-fixed.min, fixed.max),
     )
 
 

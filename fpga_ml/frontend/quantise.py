@@ -9,7 +9,7 @@ left as it is.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -195,6 +195,15 @@ def _missing(layer: Any) -> list[str]:
     _, arguments = _LINEAR[type(layer).__name__]
     present = {w.name for w in layer.weights}
     return [v for v, argument in arguments.items() if v in present and getattr(layer, argument, None) is None]
+
+
+def weight_quantizers(layer: Any) -> Iterator[tuple[str, Any]]:
+    """(weight variable, its quantizer) of what a linear layer rounds by itself."""
+    _, arguments = _LINEAR.get(type(layer).__name__, (None, {}))
+    for variable, argument in arguments.items():
+        quantizer = getattr(layer, f"{argument}_internal", None)
+        if quantizer is not None and variable in {w.name for w in layer.weights}:
+            yield variable, quantizer
 
 
 def activation_name(layer: Any) -> str:

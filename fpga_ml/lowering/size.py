@@ -61,12 +61,38 @@ class _Sums:
 def size_of(graph: LayerGraph, arch: Arch, interval_cycles: int | None, *, simulated: bool) -> Size:
     """interval_cycles: between two inferences, None: by the layers' reuse factors; simulated:
     whether its co-simulation counts."""
-    widths = {layer.name: layer.result.width for layer in graph.layers}
-    sums = [s for layer in graph.layers for s in _sums(layer, widths, arch, interval_cycles)]
+    sums = _all_sums(graph, arch, interval_cycles)
     luts = sum(_luts(s) for s in sums) + sum(_others(layer, arch) for layer in graph.layers)
     seconds = sum(_solve_s(s.digits) for s in sums if not s.shared)
     seconds += luts * _RTL_S + (_SIMULATED_S + luts * _COSIM_S) * simulated
     return Size(sum(s.products * s.instances for s in sums), int(luts), seconds, int(luts) * _MEMORY_BYTES)
+
+
+def luts_ratio(graph: LayerGraph, arch: Arch, interval_cycles: int | None, more_bits: int) -> float:
+    """How many times as many LUTs it would be with so many bits more in all data and weights, or fewer.
+
+    A weight of one bit more has a third of a signed digit more: so many digits are not zero in the form with the fewest
+    (G. W. Reitwiesner, Binary Arithmetic, Advances in Computers 1, 1960).
+    """
+    sums = _all_sums(graph, arch, interval_cycles)
+    changed = [replace(s, digits=max(0, s.digits + more_bits * s.products // 3), bits=s.bits + more_bits) for s in sums]
+    now, then = (
+        sum(map(_luts, found)) + sum(_others(layer, arch, more) for layer in graph.layers)
+        for found, more in ((sums, 0), (changed, more_bits))
+    )
+    return then / now if now else 1.0
+
+
+def products(layer: Layer) -> int:
+    """With constants that are not zero, in one inference."""
+    match layer:
+        case Bidirectional():
+            return products(layer.forward) + products(layer.backward)
+        case Recurrent():
+            return layer.steps * (products(layer.cell.inputs) + products(layer.cell.recurrent))
+        case Linear():
+            return len(layer.index) * int(np.count_nonzero(layer.weights))
+    return 0
 
 
 def check_size(graph: LayerGraph, arch: Arch, interval_cycles: int | None, *, simulated: bool, model: str) -> None:
@@ -116,6 +142,11 @@ def _interval(graph: LayerGraph, arch: Arch, asked: int | None, simulated: bool)
     return next((n for n in tried if _within(size_of(graph, arch, n, simulated=simulated))), None)
 
 
+def _all_sums(graph: LayerGraph, arch: Arch, interval: int | None) -> list[_Sums]:
+    widths = {layer.name: layer.result.width for layer in graph.layers}
+    return [s for layer in graph.layers for s in _sums(layer, widths, arch, interval)]
+
+
 def _sums(layer: Layer, widths: dict[str, int], arch: Arch, interval: int | None) -> Iterator[_Sums]:
     if isinstance(layer, Bidirectional):
         for half in (layer.forward, layer.backward):
@@ -159,10 +190,10 @@ def _luts(s: _Sums) -> float:
     return s.instances * s.digits * (s.bits + _CARRIED) * _LUTS_PER_DIGIT_BIT
 
 
-def _others(layer: Layer, arch: Arch) -> float:
+def _others(layer: Layer, arch: Arch, more_bits: int = 0) -> float:
     if isinstance(layer, (Input, Linear, Recurrent, Bidirectional)):
         return 0.0
-    return float(layer.size // arch.tokens_of(layer.shape) * layer.result.width * _LUTS_PER_BIT)
+    return float(layer.size // arch.tokens_of(layer.shape) * (layer.result.width + more_bits) * _LUTS_PER_BIT)
 
 
 def _round(value: int) -> int:

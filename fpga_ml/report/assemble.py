@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,13 @@ import numpy.typing as npt
 
 from fpga_ml.bridge.convert import Graph
 from fpga_ml.config import Config
+from fpga_ml.devices import PLACED
 from fpga_ml.frontend.load import Source
 from fpga_ml.frontend.prepare import Prepared
+from fpga_ml.layers.base import Layer
+from fpga_ml.layers.graph import LayerGraph
+from fpga_ml.layers.linear import Linear
+from fpga_ml.lowering.size import luts_ratio, products
 from fpga_ml.report import document, metrics
 from fpga_ml.report import outputs as of_outputs
 from fpga_ml.rtl.network import Rtl
@@ -46,6 +52,7 @@ class Build:
     stages: Stages
     timings_s: dict[str, float]
     given: Foreign | None = None
+    layers: LayerGraph | None = None
 
     @property
     def outputs(self) -> dict[str, tuple[Array, ...]]:
@@ -89,7 +96,7 @@ def assemble(build: Build) -> dict[str, Any]:
             **({"class_names": list(samples.class_names)} if samples.class_names else {}),
         },
         "quantisation": [dataclasses.asdict(t) for t in calibrated.tensors] if calibrated else [],
-        "layers": document.layers(build.graph),
+        "layers": _layers(build),
         "csim": _csim(build),
         "emulator": None if build.emulation is None else dataclasses.asdict(build.emulation),
         "rtl": _rtl(build),
@@ -108,6 +115,37 @@ def assemble(build: Build) -> dict[str, Any]:
     if build.given is not None:
         shown |= {"foreign_rtl": _foreign(build.given, document.top_of(report), build.runs)}
     return shown | ({"names": dict(names.names)} if names.names else {})
+
+
+def _layers(build: Build) -> list[dict[str, Any]]:
+    """Of the hls4ml graph; sums of products with how many there are, and how many the hardware computes at once."""
+    known = {layer.name: layer for layer in build.layers.layers} if build.layers else {}
+    rows = document.layers(build.graph)
+    return [row | (_products(known[row["name"]], build) if row["name"] in known else {}) for row in rows]
+
+
+def _products(layer: Layer, build: Build) -> dict[str, Any]:
+    count = products(layer)
+    if not count:
+        return {}
+    stages = {stage.name: stage for stage in build.rtl.stages} if build.rtl else {}
+    made = stages.get(f"{layer.name}_fold") or stages.get(layer.name)
+    if made is None or not isinstance(layer, Linear):
+        return {"products": count}
+    rounds = int(made.interval_cycles) if made.kind == "fold" else 1
+    tokens = build.config.arch.tokens_of((len(layer.index), 1))
+    weights = "in a memory" if made.area.rom_bits else "constants"
+    return {"products": count, "rounds": rounds, "at_once": ceil(count / tokens / rounds), "weights": weights}
+
+
+def _what_if(build: Build) -> list[dict[str, Any]]:
+    """The estimate of the LUTs with a bit less, as built, with a bit more."""
+    assert build.rtl is not None
+    if build.layers is None:
+        return []
+    arch, luts = build.config.arch, build.rtl.area.luts
+    interval = build.config.interval_cycles
+    return [{"more_bits": more, "luts": round(luts * luts_ratio(build.layers, arch, interval, more))} for more in (-1, 0, 1)]
 
 
 def _csim(build: Build) -> dict[str, Any] | None:
@@ -143,6 +181,8 @@ def _rtl(build: Build) -> dict[str, Any] | None:
         "recurrence": _recurrence(rtl, build.config.clock_ns),
         "register_bits": rtl.register_bits,
         "area": dataclasses.asdict(rtl.area),
+        "what_if": _what_if(build),
+        "available": dataclasses.asdict(PLACED[device].available) if (device := build.config.device) in PLACED else None,
         "files": [f"rtl/{name}" for name in rtl.files],
         "layers": [dataclasses.asdict(stage) | _called(build, stage.name) for stage in rtl.stages],
         "buffers": [dataclasses.asdict(buffer) for buffer in rtl.buffers],
@@ -214,6 +254,7 @@ def _cosim(run: CosimResult) -> dict[str, Any]:
         "texts": run.texts(),
         "not_asked": list(run.not_asked),
         "timeline": [{"channel": n, "first_cycle": a, "last_cycle": b} for n, (a, b) in run.timeline.items()],
+        "waves": [dataclasses.asdict(wave) for wave in run.waves],
     }
 
 

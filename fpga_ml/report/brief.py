@@ -11,7 +11,6 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from fpga_ml.devices import PLACED
 from fpga_ml.report.page import CELLS, verdict
 
 _MOST_METRICS, _MOST_NOTES = 2, 3
@@ -30,7 +29,7 @@ def brief(report: Mapping[str, Any], page: Path) -> Group:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
-    for name, text in _rows(report, page):
+    for name, text in rows(report, page):
         grid.add_row(Text(name, "yellow" if name == "note" else ""), Text(text))
     colour = _COLOURS[verdict(report)]
     return Group(Text.assemble((report["model"]["name"], "bold"), ": ", (told(report), colour)), grid)
@@ -38,12 +37,13 @@ def brief(report: Mapping[str, Any], page: Path) -> Group:
 
 def brief_html(report: Mapping[str, Any], page: Path) -> str:
     """The same for a notebook."""
-    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in _rows(report, page))
+    lines = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in rows(report, page))
     head = f"<b>{escape(report['model']['name'])}</b>: {escape(told(report))}"
-    return f"<div style='text-align:left'>{head}<table>{rows}</table></div>"
+    return f"<div style='text-align:left'>{head}<table>{lines}</table></div>"
 
 
-def _rows(report: Mapping[str, Any], page: Path) -> list[tuple[str, str]]:
+def rows(report: Mapping[str, Any], page: Path | str = "report.html") -> list[tuple[str, str]]:
+    """(what, text) of each line after the first."""
     return [
         (
             "accuracy" if "accuracy" in next(iter(report["metrics"].values()), ("accuracy",)) else "figures",
@@ -157,8 +157,7 @@ def _resources(report: Mapping[str, Any]) -> str:
     if rtl is None:
         return "unknown: no RTL"
     area, device = rtl["area"], report["config"]["device"]
-    placer = PLACED.get(device)
-    available = {name: getattr(placer.available, kind) for kind, name in CELLS.items()} if placer else None
+    available = rtl.get("available") and {name: rtl["available"][kind] for kind, name in CELLS.items()}
     memory = area["rom_bits"] + area["memory_bits"]
     cells = {"LUT": area["luts"], "FF": rtl["register_bits"], "DSP": area["multipliers"]}
     text = _cells(cells, available) + f", {memory:,} bits of memory" * bool(memory)

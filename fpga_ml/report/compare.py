@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fpga_ml.report.figures import Figures, escaped
 
-SECTIONS = ("Model", "Settings", "Agreement", "Figures of merit", "Hardware", "Synthesis", "Layers", "Rounding", "FIFOs")
+RESULTS = ("Agreement", "Figures of merit", "Hardware", "Synthesis")
+PARTS = ("Layers", "Rounding", "FIFOs")
+CAUSES = ("Settings", "Model")
+SECTIONS = (*RESULTS, *PARTS, *CAUSES)
 _COMPARED_OF_CSIM = (
     "bit_exact_vs_quantised_model",
     "argmax_flips",
@@ -41,10 +46,32 @@ class Row:
         numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (self.a, self.b))
         return (self.b - self.a) / abs(self.a) if numbers and self.a else None
 
+    @property
+    def effect(self) -> float:
+        """How much it changes, the same for a factor and its inverse: the logarithm of the ratio. Without bound for a
+        verdict, and where zero becomes something; none for a figure that only one of them has."""
+        if not self.differs:
+            return 0.0
+        if self.a is None or self.b is None or isinstance(self.a, (str, list, dict)):
+            return 0.0
+        numbers = self.change is not None and self.a * self.b > 0
+        return abs(math.log(self.b / self.a)) if numbers else math.inf
+
+
+def changed(rows: Iterable[Row], sections: Iterable[str]) -> list[Row]:
+    """Those of some sections that differ, the largest effect first."""
+    wanted = tuple(sections)
+    return sorted((r for r in rows if r.differs and r.section in wanted), key=lambda r: -r.effect)
+
 
 def compare(a: Report, b: Report) -> list[Row]:
-    """Every figure of either, in the order of the sections; times of the build are left out, for they always differ."""
-    of_a, of_b = dict(_figures(a)), dict(_figures(b))
+    """Every figure of either, in the order of the sections; times of the build are left out, for they always differ.
+
+    Layers are paired by their names; in two networks of the same kinds of layers one after the other, by their order.
+    """
+    paired = _paired(a, b)
+    of_a = dict(_figures(a, {one: name for one, _, name in paired}))
+    of_b = dict(_figures(b, {other: name for _, other, name in paired}))
     in_a, in_b = Figures(a), Figures(b)
     rows = []
     for section in SECTIONS:
@@ -63,8 +90,24 @@ def as_json(rows: list[Row], a: Report, b: Report) -> dict[str, Any]:
     return {**ends, "differences": sum(r.differs for r in rows), "rows": found}
 
 
-def _figures(report: Report) -> Entries:
-    """Everything that is compared."""
+def _paired(a: Report, b: Report) -> list[tuple[str, str, str]]:
+    """(layer of a, layer of b, what both are called) where names differ but the networks are alike."""
+    one, other = ([(layer["kind"], layer["name"]) for layer in r["layers"]] for r in (a, b))
+    if [kind for kind, _ in one] != [kind for kind, _ in other]:
+        return []
+    pairs = [(x, y) for (_, x), (_, y) in zip(one, other, strict=True) if x != y]
+    return [(x, y, f"{x} / {y}") for x, y in pairs]
+
+
+def _called(name: str, pairs: Mapping[str, str]) -> str:
+    """A layer, or what is called after it, with the name that both reports share."""
+    owners = [layer for layer in pairs if re.match(rf"{re.escape(layer)}(?![A-Za-z0-9])", name)]
+    layer = max(owners, key=len, default="")
+    return pairs[layer] + name[len(layer) :] if layer else name
+
+
+def _figures(report: Report, pairs: Mapping[str, str]) -> Entries:
+    """Everything that is compared; pairs: {layer: name that both reports share}."""
     yield from _fields("Model", "/model", ("name", "origin", "sha256", "kind", "parameters"))
     yield from _fields("Model", "/data", ("origin", "samples"), "data ")
     yield from _fields("Model", "/versions", report["versions"])
@@ -78,11 +121,13 @@ def _figures(report: Report) -> Entries:
     for k, run in enumerate(report["synth"]):
         name = f"{run['device']}, {run['effort']}, {run['tool']}: "
         yield from _fields("Synthesis", f"/synth/{k}", ("luts", "ffs", "dsps", "brams", "fmax_mhz", "latency_ns"), name)
-    yield from _layers(report)
+    yield from _layers(report, pairs)
     for k, row in enumerate(report["quantisation"]):
-        yield from _fields("Rounding", f"/quantisation/{k}", ("type", "added_rms", "saturated"), f"{row['tensor']}: ")
+        name = f"{_called(row['tensor'], pairs)}: "
+        yield from _fields("Rounding", f"/quantisation/{k}", ("type", "added_rms", "saturated"), name)
     for k, row in enumerate(report["rtl"]["buffers"] if report["rtl"] else []):
-        name = f"{row['channel']} before {row['reader'] or 'the output'}: "
+        reader = _called(row["reader"], pairs) or "the output"
+        name = f"{_called(row['channel'], pairs)} before {reader}: "
         yield from _fields("FIFOs", f"/rtl/buffers/{k}", ("depth", "high_water", "width_bits"), name)
 
 
@@ -96,18 +141,19 @@ def _agreement(report: Report) -> Entries:
         yield from _fields("Agreement", "/csim", _COMPARED_OF_CSIM)
     if report["emulator"]:
         yield from _fields("Agreement", "/emulator", ("mismatches",), "emulator: ")
+    measured = ("latency_cycles", "interval_cycles") if "foreign_rtl" in report else ()  # our own are under Hardware
     for k, run in enumerate(report["cosim"]):
-        names = ("passed", "vectors", "mismatches", "latency_cycles", "interval_cycles")
+        names = ("passed", "vectors", "mismatches", *measured)
         yield from _fields("Agreement", f"/cosim/{k}", names, f"{run['simulator']}: ")
 
 
-def _layers(report: Report) -> Entries:
+def _layers(report: Report, pairs: Mapping[str, str]) -> Entries:
     for k, layer in enumerate(report["layers"]):
-        name, at = f"{layer['name']}: ", f"/layers/{k}"
+        name, at = f"{_called(layer['name'], pairs)}: ", f"/layers/{k}"
         yield from _fields("Layers", at, ("kind", "shape", "reuse_factor"), name)
         types = [t for t in ("result", "weight", "accum") if t in layer["types"]]
         yield from _fields("Layers", f"{at}/types", types, name)
     for k, process in enumerate(report["rtl"]["layers"] if report["rtl"] else []):
-        name, at = f"{process['name']}: ", f"/rtl/layers/{k}"
+        name, at = f"{_called(process['name'], pairs)}: ", f"/rtl/layers/{k}"
         yield from _fields("Layers", at, ("start_cycle", "latency_cycles", "interval_cycles"), name)
         yield from _fields("Layers", f"{at}/area", ("luts", "multipliers"), f"{name}estimated ")

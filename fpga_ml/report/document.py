@@ -169,7 +169,10 @@ def names_of(report: Mapping[str, Any]) -> Naming:
 
 
 def layers(graph: Graph) -> list[dict[str, Any]]:
-    return [{**dataclasses.asdict(n), "types": dict(n.types), "shape": list(n.shape)} for n in graph.nodes]
+    return [
+        {**dataclasses.asdict(n), "types": dict(n.types), "shape": list(n.shape), "reads": list(n.reads)}
+        for n in graph.nodes
+    ]
 
 
 def write(report: dict[str, Any], path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import beta
 from sklearn.metrics import roc_curve
 
 from fpga_ml.report.metrics import auc
@@ -16,6 +17,7 @@ ByStage = Mapping[str, Sequence[Array]]
 Labels = npt.NDArray[Any]
 _BINS = 40
 _SHOWN = 10  # elements of an output that have panels of their own
+_CONFIDENCE = 0.6827  # one standard deviation of a Gaussian
 _EFFICIENCIES = np.arange(1, 101) / 100
 
 
@@ -79,7 +81,7 @@ def roc(outputs: ByStage, y: Labels) -> list[dict[str, Any]]:
     """One class against the rest, of the first output's scores (N, classes) or (N, 1), class numbers y (N,).
 
     background_efficiency at a signal efficiency: the least share of the others that a cut keeps which keeps at least so
-    much of the class.
+    much of the class; band: its interval of 68.3 % confidence.
     """
     scores = {stage: arrays[0].reshape(len(y), -1) for stage, arrays in outputs.items()}
     size = next(iter(scores.values())).shape[1] if scores else 0
@@ -89,10 +91,11 @@ def roc(outputs: ByStage, y: Labels) -> list[dict[str, Any]]:
         signal = y == label
         if not signal.any() or signal.all():
             continue
-        curves, areas = {}, {}
+        curves, bands, areas = {}, {}, {}
         for stage, s in scores.items():
             background, kept, _ = roc_curve(signal, s[:, column], drop_intermediate=False)
-            curves[stage] = background[np.searchsorted(kept, _EFFICIENCIES - 1e-12)].tolist()
+            share = background[np.searchsorted(kept, _EFFICIENCIES - 1e-12)]
+            curves[stage], bands[stage] = share.tolist(), _band(share, int((~signal).sum()))
             areas[stage] = auc(s[:, column], signal)
         found.append(
             {
@@ -101,10 +104,21 @@ def roc(outputs: ByStage, y: Labels) -> list[dict[str, Any]]:
                 "background": int((~signal).sum()),
                 "signal_efficiency": _EFFICIENCIES.tolist(),
                 "background_efficiency": curves,
+                "band": bands,
                 "auc": areas,
             }
         )
     return found
+
+
+def _band(share: Array, samples: int) -> dict[str, list[float]]:
+    """Of a share of so many samples, by Clopper and Pearson (Biometrika 26, 1934, 404): where none was kept, it ends at an
+    upper limit."""
+    kept = np.rint(share * samples)
+    tail = (1 - _CONFIDENCE) / 2
+    low = np.where(kept == 0, 0.0, beta.ppf(tail, kept, samples - kept + 1))
+    high = np.where(kept == samples, 1.0, beta.ppf(1 - tail, kept + 1, samples - kept))
+    return {"low": low.tolist(), "high": high.tolist()}
 
 
 def decisions(outputs: ByStage) -> list[list[int]] | None:

@@ -10,22 +10,27 @@ from typing import Any
 import jinja2
 
 from fpga_ml.report import plots
-from fpga_ml.report.compare import SECTIONS as compared
-from fpga_ml.report.compare import compare
+from fpga_ml.report.compare import CAUSES, PARTS, RESULTS, changed, compare
 from fpga_ml.report.figures import Figures, escaped, real, spoken
 
 SECTIONS = {
-    "model": "What was built",
+    "network": "Network",
     "agreement": "Agreement",
-    "layers": "Layers",
-    "errors": "Errors layer by layer",
     "outputs": "Outputs",
-    "timeline": "Timeline",
+    "types": "Types and rounding",
+    "timeline": "Timing",
     "buffers": "FIFOs",
     "resources": "Resources",
     "critical-path": "Critical path",
     "cosim": "Co-simulation",
     "build": "The build",
+}
+_PARTS = {
+    "errors": "Differences by layer",
+    "roc": "ROC curves",
+    "decisions": "Flipped decisions",
+    "waves": "Waveform",
+    "synth": "Resources by device",
 }
 CELLS = {"luts": "LUT", "ffs": "FF", "dsps": "DSP", "brams": "BRAM"}
 
@@ -36,17 +41,18 @@ def write(report: Mapping[str, Any], path: Path) -> None:
 
 
 def render(report: Mapping[str, Any]) -> str:
-    """A page with every section; one that has no data says why."""
-    figures = Figures(report)
+    """A page with the sections that have something to show; the last one says what the others lack."""
+    figures, lacking = Figures(report), missing(report)
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
             r=report,
             f=figures,
-            sections=SECTIONS,
-            missing=missing(report),
-            panels=plots.places(report),
+            sections={name: title for name, title in SECTIONS.items() if not lacking.get(name)},
+            missing=lacking,
+            reasons=_reasons(lacking),
+            waves=_most_waves(report),
             verdict=verdict(report),
             agreement=_agreement(report),
         )
@@ -54,12 +60,25 @@ def render(report: Mapping[str, Any]) -> str:
 
 
 def render_comparison(a: Mapping[str, Any], b: Mapping[str, Any], names: tuple[str, str]) -> str:
-    """A page with both, row by row; names: what to call them."""
+    """A page with both: what changed, the largest effect first, then why; names: what to call them."""
+    rows = compare(a, b)
+    tables = {
+        "results": ("What changed", changed(rows, RESULTS)),
+        "parts": ("In layers, rounding and FIFOs", changed(rows, PARTS)),
+        "causes": ("Settings and model", changed(rows, CAUSES)),
+        "same": ("The same in both", [row for row in rows if not row.differs]),
+    }
     return (
         _environment()
         .get_template("compare.html.j2")
-        .render(a=a, b=b, fa=Figures(a, "a:"), fb=Figures(b, "b:"), names=names, rows=compare(a, b), sections=compared)
+        .render(a=a, b=b, fa=Figures(a, "a:"), fb=Figures(b, "b:"), names=names, rows=rows, tables=tables, results=RESULTS)
     )
+
+
+def _most_waves(report: Mapping[str, Any]) -> int | None:
+    """The place of the co-simulation that saw the most wires; None where none kept any."""
+    seen = [len(run.get("waves", ())) for run in report["cosim"]]
+    return seen.index(max(seen)) if any(seen) else None
 
 
 def verdict(report: Mapping[str, Any]) -> str:
@@ -82,27 +101,39 @@ def _agreement(report: Mapping[str, Any]) -> str:
 
 
 def missing(report: Mapping[str, Any]) -> dict[str, str]:
-    """{section or part of one: why it has nothing to show}."""
+    """{section or part of one: why it has nothing to show}, '' where it has."""
     stages, rtl = report["stages"], report["rtl"]
     no_reference = report["model"].get("no_reference", "")
     without_reference = f"there is no Keras reference: {no_reference}" if no_reference else ""
     no_rtl = _why(stages, "rtl")
-    found = {
+    not_synthesised = "" if report["synth"] else no_rtl or _not_synthesised(stages)
+    paths = any(run["critical_path"] for run in report["synth"])
+    waves = any(run.get("waves") for run in report["cosim"])
+    no_cosim = "" if report["cosim"] else _why(stages, "cosim") or "no simulator ran"
+    return {
         "agreement": "" if report["csim"] else _why(stages, "csim"),
-        "types": "" if report["quantisation"] else without_reference or "no tensor is rounded by a quantizer",
         "errors": _no_errors(report, without_reference),
         "outputs": "" if report["distributions"] else "; ".join(filter(None, (without_reference, _why(stages, "csim")))),
         "roc": _no_roc(report),
         "decisions": "" if report["decisions"] else _no_decisions(report),
+        "types": "" if report["quantisation"] else without_reference or "no tensor is rounded by a quantizer",
         "timeline": "" if rtl else no_rtl,
+        "waves": "" if waves else no_cosim or "the simulation kept none",
         "buffers": no_rtl if not rtl else "" if rtl["buffers"] else _no_buffers(rtl),
-        "estimate": "" if rtl else no_rtl,
-        "synth": "" if report["synth"] else no_rtl or _not_synthesised(stages),
-        "cosim": "" if report["cosim"] else _why(stages, "cosim"),
+        "resources": "" if rtl or report["synth"] else no_rtl,
+        "synth": not_synthesised,
+        "critical-path": "" if paths else not_synthesised or "no tool that ran names the cells of its longest path",
+        "cosim": no_cosim,
     }
-    paths = any(run["critical_path"] for run in report["synth"])
-    none_named = "no tool that ran names the cells of its longest path"
-    return found | {"critical-path": "" if paths else none_named if report["synth"] else found["synth"]}
+
+
+def _reasons(lacking: Mapping[str, str]) -> dict[str, list[str]]:
+    """{why something is not on the page: what is not there for that reason}."""
+    found: dict[str, list[str]] = {}
+    for name, why in lacking.items():
+        if why:
+            found.setdefault(why, []).append((SECTIONS | _PARTS)[name])
+    return found
 
 
 def _why(stages: Mapping[str, str], stage: str) -> str:
@@ -110,7 +141,7 @@ def _why(stages: Mapping[str, str], stage: str) -> str:
 
 
 def _not_synthesised(stages: Mapping[str, str]) -> str:
-    return f"the RTL was not synthesised ({stages.get('synth', 'not asked for')}); 'fpga-ml synth' does it"
+    return f"the RTL was not synthesised: {stages.get('synth', 'not asked for')}"
 
 
 def _no_errors(report: Mapping[str, Any], without_reference: str) -> str:

@@ -10,9 +10,11 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from fpga_ml.report.brief import difference_text
-from fpga_ml.report.compare import Row
+from fpga_ml.report.compare import CAUSES, PARTS, RESULTS, Row, changed
 
 _MOST_PORTS = 8  # of one tensor, named one by one
+_LARGE = 9  # a change that is told as a factor
+_MOST_OF_LAYERS = 10  # figures of layers that differ
 _KINDS = {"samples": "samples", "corners": "corners", "uniform": "uniform", "edges": "at inner edges", "zeros": "zeros"}
 
 
@@ -48,18 +50,25 @@ def show(report: Mapping[str, Any], console: Console) -> None:
 
 
 def differences(rows: Sequence[Row], names: tuple[str, str]) -> Table:
-    """The rows that differ, of two projects."""
+    """What differs between two projects, the largest effect first: results, the settings behind them, and of the layers the
+    first few."""
     unlike = [r for r in rows if r.differs]
+    of_layers = changed(rows, PARTS)
+    shown = [*changed(rows, RESULTS), *changed(rows, CAUSES), *of_layers[:_MOST_OF_LAYERS]]
     table = Table(
         "", "", *map(escape, names), "change", title=f"{len(unlike)} of {len(rows)} figures differ", show_edge=False
     )
     table.title_justify = "left"
-    for r in unlike:
-        change = "" if r.change is None else f"{r.change:+.1%}"
+    for r in shown:
+        by = r.change or 0.0
+        change = "" if r.change is None else f"\N{MULTIPLICATION SIGN} {1 + by:,.4g}" if by >= _LARGE else f"{by:+.1%}"
         ends = (
             "-" if not at else f"{v:.5g}" if isinstance(v, float) else str(v) for at, v in ((r.a_at, r.a), (r.b_at, r.b))
         )
         table.add_row(*map(escape, (r.section, r.name, *ends, change)))
+    if len(of_layers) > _MOST_OF_LAYERS:
+        table.caption = f"{len(of_layers) - _MOST_OF_LAYERS} more of layers, rounding and FIFOs are on the page"
+        table.caption_justify = "left"
     return table
 
 

@@ -51,6 +51,11 @@ class QuantisationEntry(TypedDict):
     added_max: float
     saturated: int
     origin: Literal["data", "qkeras", "calibrated"]
+    values: NotRequired[int]
+    zeros: NotRequired[int]
+    quantiles: NotRequired[list[float]]
+    step: NotRequired[float | None]
+    largest: NotRequired[float | None]
 
 
 class LayersEntry(TypedDict):
@@ -60,6 +65,11 @@ class LayersEntry(TypedDict):
     shape: list[int]
     reuse_factor: int
     strategy: str
+    reads: NotRequired[list[str]]
+    products: NotRequired[int]
+    rounds: NotRequired[int]
+    at_once: NotRequired[int]
+    weights: NotRequired[Literal["constants", "in a memory"]]
 
 
 class CsimFirstDifferenceEntry(TypedDict):
@@ -114,6 +124,18 @@ class RtlRecurrenceEntry(TypedDict):
     sequence: TimingEntry
 
 
+class CellsEntry(TypedDict):
+    luts: int
+    ffs: int
+    dsps: int
+    brams: float
+
+
+class RtlWhatIfEntry(TypedDict):
+    more_bits: int
+    luts: int
+
+
 class AreaEntry(TypedDict):
     luts: int
     multipliers: int
@@ -146,6 +168,8 @@ class RtlEntry(TypedDict):
     interval_cycles: int
     interleave: int
     recurrence: RtlRecurrenceEntry | None
+    available: NotRequired[CellsEntry | None]
+    what_if: NotRequired[list[RtlWhatIfEntry]]
     register_bits: int
     area: AreaEntry
     files: list[str]
@@ -183,6 +207,13 @@ class CosimTimelineEntry(TypedDict):
     last_cycle: int
 
 
+class CosimWavesEntry(TypedDict):
+    signal: str
+    tensor: str
+    cycles: list[int]
+    values: list[int | None]
+
+
 class CosimEntry(TypedDict):
     simulator: Literal["verilator", "icarus"]
     version: str
@@ -201,13 +232,7 @@ class CosimEntry(TypedDict):
     texts: list[str]
     not_asked: NotRequired[list[str]]
     timeline: list[CosimTimelineEntry]
-
-
-class CellsEntry(TypedDict):
-    luts: int
-    ffs: int
-    dsps: int
-    brams: float
+    waves: NotRequired[list[CosimWavesEntry]]
 
 
 class SynthCriticalPathEntry(TypedDict):
@@ -256,6 +281,11 @@ class DistributionsEntry(TypedDict):
     counts: dict[str, list[int]]
 
 
+class RocBandEntry(TypedDict):
+    low: list[float]
+    high: list[float]
+
+
 RocEntry = TypedDict(
     "RocEntry",
     {
@@ -264,6 +294,7 @@ RocEntry = TypedDict(
         "background": int,
         "signal_efficiency": list[float],
         "background_efficiency": dict[str, list[float]],
+        "band": NotRequired[dict[str, RocBandEntry]],
         "auc": dict[str, float],
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import keras
@@ -54,6 +55,33 @@ def test_added_error_is_that_of_the_rounding() -> None:
     lsb = FixedType.parse(row.type).lsb
     assert row.added_max <= lsb / 2
     assert row.added_rms == pytest.approx(lsb / np.sqrt(12), rel=0.1)
+
+
+def test_magnitudes_of_values_and_types() -> None:
+    model = ZOO["tagger_float"]()
+    kernel = np.asarray(model.get_layer("fc1").kernel).copy()
+    kernel[0] = 0.0
+    model.get_layer("fc1").kernel.assign(kernel)
+    row = next(
+        r for r in calibrate(model, samples(model, 300), ["features"], Config(bits=8)).tensors if r.tensor == "fc1.kernel"
+    )
+    found = np.sort(np.abs(kernel[kernel != 0]).ravel())
+    assert (row.values, row.zeros) == (kernel.size, kernel.shape[1])
+    assert (row.quantiles[0], row.quantiles[-1]) == (found[0], found[-1])
+    assert row.quantiles[3] == pytest.approx(np.median(found))
+    width, integer = (int(n) for n in re.findall(r"-?\d+", row.type)[:2])
+    assert (row.step, row.largest) == (2.0 ** (integer - width), 2.0 ** (integer - 1))
+
+
+def test_weights_that_the_model_rounds_are_shown_too() -> None:
+    model = ZOO["tagger_6bit"]()
+    rows = {r.tensor: r for r in calibrate(model, samples(model, 300), ["features"], Config()).tensors}
+    layer = model.get_layer("fc1")
+    kernel = np.asarray(layer.kernel, np.float64)
+    rounded = np.asarray(layer.kernel_quantizer_internal(layer.kernel), np.float64)
+    assert (rows["fc1.kernel"].kind, rows["fc1.kernel"].origin) == ("weight", "qkeras")
+    assert rows["fc1.kernel"].added_rms == pytest.approx(np.sqrt(np.mean((rounded - kernel) ** 2)))
+    assert rows["fc1.bias"].kind == "bias"
 
 
 def test_own_types_are_taken(tmp_path: Path) -> None:

@@ -51,6 +51,49 @@ def test_the_estimate_is_within_three(name: str, tmp_path: Path) -> None:
     assert 1 / 3 < found.luts / project.bench.rtl.area.luts < 3
 
 
+@pytest.mark.parametrize("name", ["dense", "image"])
+def test_a_bit_more_or_less_is_estimated_as_it_is_built(name: str, tmp_path: Path) -> None:
+    make, _ = MODELS[name]
+    model = make()
+    x = np.random.default_rng(0).normal(size=(50, *model.input_shape[1:]))
+    built = {
+        bits: fpga_ml.compile(model, data=x, config=quick(bits=bits, until="rtl"), output=tmp_path / str(bits)).report["rtl"]
+        for bits in (7, 8, 9)
+    }
+    luts = {bits: rtl["area"]["luts"] for bits, rtl in built.items() if rtl}
+    said = {row["more_bits"]: row["luts"] for row in built[8]["what_if"]}  # type: ignore[index]
+    assert said[0] == luts[8]
+    assert {more: n / luts[8] for more, n in said.items()} == pytest.approx(
+        {more: luts[8 + more] / luts[8] for more in (-1, 0, 1)}, abs=0.06
+    )
+
+
+def test_products_are_counted_and_folded(tmp_path: Path) -> None:
+    """24 of 16 inputs each, 8 of 24, less what is zero; in rounds of 8 cycles an eighth at once."""
+    make, _ = MODELS["dense"]
+    model = make()
+    kernel = np.asarray(model.layers[0].kernel).copy()
+    kernel[:4] = 0.0
+    model.layers[0].kernel.assign(kernel)
+    x = np.random.default_rng(0).normal(size=(50, 16))
+    reports = [
+        fpga_ml.compile(
+            model, data=x, config=quick(bits=12, until="rtl", interval_cycles=n), output=tmp_path / str(n)
+        ).report
+        for n in (1, 8)
+    ]
+    one, eight = (report["layers"] for report in reports)
+    steps = [row["step"] for row in reports[0]["quantisation"] if row["kind"] == "weight"]
+    products = [row["products"] for row in one if "products" in row]
+    kernels = [np.asarray(layer.kernel, np.float64) for layer in model.layers]
+    exact = [np.count_nonzero(np.round(k / step)) for k, step in zip(kernels, steps, strict=True)]
+    assert products == exact == [row["products"] for row in eight if "products" in row]
+    assert [row["at_once"] for row in one if "products" in row] == products
+    folded = [row for row in eight if "products" in row]
+    assert [(row["rounds"], row["weights"]) for row in folded] == [(8, "in a memory")] * 2
+    assert [row["at_once"] for row in folded] == [-(-n // 8) for n in products]
+
+
 def test_too_large_is_an_error_unless_forced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And what the error says to set is enough."""
     monkeypatch.setattr(size, "MOST_LUTS", 2000)

@@ -78,7 +78,7 @@ def test_a_table_inside(report: dict[str, Any]) -> None:
 
 
 def test_a_share_of_the_device(report: dict[str, Any]) -> None:
-    report["config"]["device"] = "ecp5-85k"
+    report["rtl"]["available"] = {"luts": 83_640, "ffs": 83_640, "dsps": 156, "brams": 208}
     report["rtl"]["area"]["luts"] = 41_820
     assert "41,820 LUT (50%)" in words(report)  # nextpnr: an LFE5U-85F has 83,640
 
@@ -115,11 +115,14 @@ def test_a_difference_is_the_verdict(name: str, report: dict[str, Any]) -> None:
 
 
 def test_as_far_as_it_ran(report: dict[str, Any]) -> None:
-    states = {stage: "ran" if stage in ("convert", "csim") else "not asked for (--until csim)" for stage in report["stages"]}
+    states = {
+        stage: "ran" if stage in ("convert", "csim") else f"not asked for (--until {stage} runs it)"
+        for stage in report["stages"]
+    }
     found = words({**report, "stages": states, "emulator": None, "rtl": None, "cosim": []})
     assert "Keras (quantised) and C-simulation agree bit for bit" in found
     assert "PROVED" not in found
-    assert "latency unknown: no RTL (not asked for (--until csim))" in found
+    assert "latency unknown: no RTL (not asked for (--until rtl runs it))" in found
 
 
 def test_what_one_has_to_know(report: dict[str, Any]) -> None:

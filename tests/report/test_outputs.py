@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from fpga_ml.project import Project
 from fpga_ml.report.metrics import classifier
@@ -29,6 +30,23 @@ def test_roc_is_the_best_cut(classes: int) -> None:
             assert background == pytest.approx(best, abs=1e-12)
     areas = [row["auc"]["float"] for row in found]
     assert np.mean(areas) == pytest.approx(classifier(s, y)["auc"])
+
+
+def test_the_band_of_a_roc_curve() -> None:
+    """By its definition: at each end, counts as extreme as those seen have a probability of half of what is left out."""
+    s, y = scores(200, 3), np.random.default_rng(4).integers(0, 3, 200)
+    tail = (1 - 0.6827) / 2
+    for row in roc({"float": (s,)}, y):
+        count, band = row["background"], row["band"]["float"]
+        shares = zip(row["background_efficiency"]["float"], band["low"], band["high"], strict=True)
+        for share, low, high in shares:
+            kept = round(share * count)
+            assert low <= share <= high
+            assert binom.cdf(kept, count, high) == pytest.approx(tail) or (kept == count and high == 1)
+            assert binom.sf(kept - 1, count, low) == pytest.approx(tail) or (kept == 0 and low == 0)
+    apart = roc({"float": (np.eye(2)[[0, 0, 1, 1]],)}, np.array([0, 0, 1, 1]))[0]
+    assert apart["background_efficiency"]["float"][0] == 0
+    assert apart["band"]["float"]["high"][0] == pytest.approx(1 - tail ** (1 / 2))  # nothing of two
 
 
 def test_roc_of_one_class_alone() -> None:

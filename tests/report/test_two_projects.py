@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ from elements import read
 from test_page import at
 
 from fpga_ml.project import Project
-from fpga_ml.report.compare import as_json, compare
+from fpga_ml.report.compare import RESULTS, as_json, compare
+from fpga_ml.report.compare import changed as changed_rows
 from fpga_ml.report.page import render, render_comparison
 
 
@@ -54,6 +56,32 @@ def test_only_what_differs_is_marked(whole: dict[str, Any]) -> None:
     assert len(rows) == 3 + len(gone)
 
 
+def test_the_largest_effect_comes_first(whole: dict[str, Any]) -> None:
+    """A factor counts like its inverse; a verdict comes before every number, what only one has after."""
+    other = copy.deepcopy(whole)
+    other["rtl"] |= {
+        "latency_cycles": 4 * whole["rtl"]["latency_cycles"],
+        "register_bits": whole["rtl"]["register_bits"] + 1,
+    }
+    other["rtl"]["area"]["luts"] = whole["rtl"]["area"]["luts"] // 8
+    other["cosim"][0]["passed"] = False
+    del other["synth"][1]
+    names = [row.name for row in changed_rows(compare(whole, other), RESULTS)]
+    assert names[:4] == ["icarus: passed", "estimated luts", "latency_cycles", "register_bits"]
+    assert len(names) > 4
+    assert all(name.startswith("xcup") for name in names[4:])
+
+
+def test_layers_with_other_names_are_paired_by_their_order(whole: dict[str, Any]) -> None:
+    other = json.loads(re.sub(rf'"{whole["layers"][1]["name"]}(?=[_."])', '"other', json.dumps(whole)))
+    rows = compare(whole, other)
+    assert f"{whole['layers'][1]['name']} / other: kind" in [row.name for row in rows]
+    assert not [row for row in rows if row.section == "Layers" and not (row.a_at and row.b_at)]
+    other["layers"] = other["layers"][1:]  # another network: by names only
+    rows = compare(whole, other)
+    assert "other: kind" in [row.name for row in rows if row.section == "Layers" and not row.a_at]
+
+
 def test_the_page_shows_both(whole: dict[str, Any], stream: Project) -> None:
     reports = {"a": whole, "b": stream.report}
     page = read(render_comparison(whole, stream.report, ("one & two", "three")))
@@ -63,12 +91,14 @@ def test_the_page_shows_both(whole: dict[str, Any], stream: Project) -> None:
         side, pointer = element.attributes["data-json"].split(":", 1)
         assert float(element.attributes["value"]) == at(reports[side], pointer)
     rows = compare(whole, stream.report)
-    marked = [r.attributes["class"] for r in page.every("tr") if "class" in r.attributes]
-    assert marked == ["differs" if row.differs else "same" for row in rows]
+    tables = {s.attributes["id"]: [r for r in s.every("tr") if "class" in r.attributes] for s in page.every("section")}
+    assert [r.attributes["class"] for r in tables["same"]] == ["same"] * sum(not row.differs for row in rows)
+    differing = [r for name in ("results", "parts", "causes") for r in tables[name]]
+    assert [r.attributes["class"] for r in differing] == ["differs"] * sum(row.differs for row in rows)
+    assert list(tables) == ["results", "parts", "roc", "timeline", "causes", "same"]
     assert next(page.every("h1")).text == "one & two and three"
     ids = [e.attributes["id"] for e in page.every(id=None)]
     assert len(ids) == len(set(ids))
-    assert [p.text for p in page.every("p", class_="why")] == ["Nothing to show here: it has no ROC curves."]
 
 
 def test_on_the_command_line(parallel: Project, stream: Project, tmp_path: Path) -> None:

@@ -75,6 +75,26 @@ def test_right_rtl_passes_in_all_modes(tmp_path: Path, simulator: Simulator) -> 
 
 
 @both
+def test_the_wires_of_the_first_inference(tmp_path: Path, simulator: Simulator) -> None:
+    """Its input in cycle 0, its outputs when the latency is over."""
+    given = vectors()
+    result = cosim([RTL / "tiny.sv"], "tiny", given, tmp_path, simulator, ["back_to_back"], guarantee=TINY)
+    waves = {w.signal: w for w in result.waves}
+
+    def value(signal: str, cycle: int) -> int | None:
+        wave = waves[signal]
+        return next(v for c, v in reversed([*zip(wave.cycles, wave.values, strict=True)]) if c <= cycle)
+
+    (x,), (y,) = given.inputs, given.outputs
+    for k in range(3):  # an inference a cycle
+        assert value("input_1[0]", k) == x.values[k][0]
+        assert [value(f"layer2_out_{e}", 3 + k) for e in range(2)] == list(y.values[k])
+    assert [value("ap_done", cycle) for cycle in (-1, 0, 2, 3)] == [0, 0, 0, 1]
+    assert [w.tensor for w in result.waves].count("") == 3
+    assert max(w.cycles[-1] for w in result.waves) <= 6
+
+
+@both
 def test_the_build_is_used_again_until_the_rtl_changes(tmp_path: Path, simulator: Simulator) -> None:
     rtl = changed(tmp_path)
     program = tmp_path / simulator / "build" / "key"

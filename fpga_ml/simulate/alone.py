@@ -17,19 +17,20 @@ from fpga_ml.numerics.types import Raw
 from fpga_ml.toolchain import icarus
 from fpga_ml.toolchain.links import plain_folder
 
-_WHAT = "RTL simulation of single modules"
+_WHAT, _UNIT = "RTL simulation of single modules", "tests of single modules"
 
 
 @dataclass(frozen=True)
 class Alone:
     """A testbench of one module. what: its name in messages; words: {memory: its words and their width}; text: of a module
     `tb@` with ports `start` and `done`, @ being its number, which prints ALONE, the number, how often the module was wrong,
-    and where first; where: what that counts."""
+    and where first; where: what that counts; steps: how often it prints STEP, for whoever watches."""
 
     what: str
     words: Mapping[str, tuple[Sequence[int], int]]
     text: str
     where: str
+    steps: int = 0
 
     def write(self, number: int, folder: Path) -> None:
         for name, (words, width) in self.words.items():
@@ -51,7 +52,7 @@ def module_faults(benches: Sequence[Alone], files: Sequence[Path]) -> list[str]:
         (folder / "tb.sv").write_text("".join(texts) + _in_turn(len(benches)))
         tool = icarus.find()
         icarus.build(tool, [folder / "tb.sv", *files], "tb", folder)
-        progress.expect(len(benches), "modules on their own")
+        progress.expect(sum(1 + bench.steps for bench in benches), _UNIT)
         said = icarus.run_alone(tool, folder, _WHAT, on_line=_counted)
     found = [line.split() for line in said.splitlines() if line.startswith("ALONE ")]
     if {int(words[1]) for words in found} != set(range(len(benches))):
@@ -60,8 +61,8 @@ def module_faults(benches: Sequence[Alone], files: Sequence[Path]) -> list[str]:
 
 
 def _counted(line: str) -> None:
-    if line.startswith("ALONE "):
-        progress.done(1, "modules on their own")
+    if line.startswith(("ALONE ", "STEP")):
+        progress.done(1, _UNIT)
 
 
 def _in_turn(count: int) -> str:

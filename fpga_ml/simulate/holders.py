@@ -28,7 +28,7 @@ def holder_bench(module: HolderModule, seed: int) -> Alone:
     given = _frames(read, frames, np.random.default_rng(seed))
     wanted = process.evaluate(given)[0]
     words = {"given": (packed([read], [given]), read.width_bits), "wanted": (packed([write], [wanted]), write.width_bits)}
-    return Alone(f"'{process.name}'", words, _text(module, frames, seed), "cycle")
+    return Alone(f"'{process.name}'", words, _text(module, frames, seed), "cycle", _RESETS + 2)
 
 
 def _frames(channel: Channel, frames: int, rng: np.random.Generator) -> Raw:
@@ -123,6 +123,13 @@ def _text(module: HolderModule, frames: int, seed: int) -> str:
     end
   endtask
 
+  task step_done;
+    begin
+      $display("STEP");
+      $fflush;
+    end
+  endtask
+
   integer r, n;
   initial begin
     $readmemh("given@.hex", given);
@@ -131,8 +138,10 @@ def _text(module: HolderModule, frames: int, seed: int) -> str:
     wait (start);
     from_frame(0);
     ends(1);
+    step_done;
     from_frame(0);
     ends(0);
+    step_done;
     for (r = 0; r < {_RESETS} && wrong == 0; r = r + 1) begin
       from_frame(r % {frames - 1});
       n = {read.tokens + write.tokens} * r / {_RESETS} + ($random(seed) & 7);
@@ -140,6 +149,7 @@ def _text(module: HolderModule, frames: int, seed: int) -> str:
         n = n - 1;
         if (r & 1) step(0, 1, 1, 0); else pausing;
       end
+      step_done;
     end
     from_frame(0);
     ends(0);

@@ -19,7 +19,8 @@ def test_each_tutorial_is_listed_in_order() -> None:
     assert len(TUTORIALS) == 9
 
 
-COPIES = {ROOT / "docs" / "testbench.md", *(ROOT / "docs" / "models").glob("*.md")}  # that `make docs` makes
+# What `make docs` makes.
+COPIES = {*(ROOT / "docs" / name for name in ("testbench.md", "gallery.md")), *(ROOT / "docs" / "models").glob("*.md")}
 PAGES = sorted({*(ROOT / "docs").rglob("*.md")} - COPIES)
 
 

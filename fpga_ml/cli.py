@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 
 from fpga_ml import __version__
-from fpga_ml.config import EFFORTS, STAGES, Arch, Config, Effort
+from fpga_ml.config import CONFIG_FILE, EFFORTS, STAGES, Arch, Config, Effort
 from fpga_ml.devices import PIPELINED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.progress import muted, stage, watching
@@ -165,17 +165,16 @@ def _build(
     rtl: Foreign | None = None,
     **settings: Any,
 ) -> None:
-    with muted():
-        from fpga_ml.frontend.load import CONFIG_FILE
-        from fpga_ml.pipeline import compile
-    from fpga_ml.report.brief import show_brief
-    from fpga_ml.report.summary import show
-
     own = model / CONFIG_FILE
     path = config_path or (own if own.exists() else None)
     settings |= {name: settings.get(name) or None for name in ("simulators", "synth_devices")}
     settings |= _clock(settings.get("clock_ns"))
-    config = (Config.read(path) if path else Config()).replace(**settings)
+    config = (Config.read(path) if path else Config()).replace(**settings)  # an error of it comes before Keras is imported
+    with muted():
+        from fpga_ml.pipeline import compile
+    from fpga_ml.report.brief import show_brief
+    from fpga_ml.report.summary import show
+
     project = compile(model, weights=weights, data=data, config=config, output=output, rtl=rtl)
     if as_json:
         click.echo(json.dumps(project.report, indent=2))
@@ -380,7 +379,7 @@ def doctor(layers: bool) -> None:
 @click.argument("folder", type=click.Path(path_type=Path), default=".")
 def new(folder: Path) -> None:
     """Write a commented fpga_ml.toml into FOLDER (default: this one), with every setting."""
-    target = folder / "fpga_ml.toml"
+    target = folder / CONFIG_FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with target.open("x", encoding="utf-8") as file:

@@ -40,6 +40,7 @@ class Arch(StrEnum):
         return prod(shape[:-1]) if self is Arch.STREAM else 1
 
 
+CONFIG_FILE = "fpga_ml.toml"  # what it is called in a model's folder
 STRATEGIES = ("latency", "resource", "resource_unrolled", "distributed_arithmetic")
 STAGES = ("convert", "csim", "emulate", "rtl", "cosim", "synth")
 _LAST_STAGE = "cosim"

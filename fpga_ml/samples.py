@@ -163,10 +163,16 @@ def _input(arrays: _Arrays, name: str, shape: tuple[int, ...], origin: str, name
     alone = len(names) == 1
     key = name if name in arrays else "x" if alone else name
     if key not in arrays:
+        if not alone and list(arrays) == ["x"]:
+            raise FpgaMlError(
+                f"one array for a model with the inputs {', '.join(names)}",
+                where=origin,
+                do=f"give an array (N, ...) for each: {{{', '.join(f'{n!r}: ...' for n in names)}}}",
+            )
         raise FpgaMlError(
             f"no array for input '{name}'" + (" and no array 'x'" if alone else ""),
             where=origin,
-            do=f"name the array '{'x' if alone else name}'; the file holds: {', '.join(sorted(arrays)) or 'nothing'} "
+            do=f"name the array '{'x' if alone else name}'; there are: {', '.join(sorted(arrays)) or 'none'} "
             + f"({suggest(name, arrays)})" * bool(arrays),
         )
     values, where = arrays[key], f"array '{key}', {origin}"
@@ -179,10 +185,15 @@ def _input(arrays: _Arrays, name: str, shape: tuple[int, ...], origin: str, name
     if values.size == 0:
         raise FpgaMlError("no samples: the array is empty", where=where, do="give at least one sample")
     if tuple(values.shape[1:]) != tuple(shape):
+        do = f"give an array of shape (N, {', '.join(map(str, shape))})"
+        if tuple(values.shape) == tuple(shape):
+            do += "; this is one sample without its first axis: array[None]"
+        elif values.ndim == 1:
+            do += "; labels have the name 'y': {'x': ..., 'y': ...}"
         raise FpgaMlError(
             f"samples of shape {tuple(values.shape[1:])}, but the model's input '{name}' is {tuple(shape)}",
             where=where,
-            do=f"give an array of shape (N, {', '.join(map(str, shape))})",
+            do=do,
         )
     real = values.astype(np.float64)
     scale, offset = (_code(arrays, f"{key}_{what}", origin) if f"{key}_{what}" not in names else None for what in _CODES)

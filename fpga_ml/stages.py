@@ -17,13 +17,13 @@ class Runs:
 
 @dataclass(frozen=True)
 class NotAsked:
-    """last: the last stage that was asked for."""
+    """stage: the one that does not run."""
 
-    last: str
+    stage: str
 
     @property
     def text(self) -> str:
-        return f"not asked for (--until {self.last})"
+        return f"not asked for (--until {self.stage} runs it)"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Stages:
     @classmethod
     def of(cls, asked: Sequence[str]) -> Stages:
         """Those that were asked for run."""
-        return cls({stage: Runs() if stage in asked else NotAsked(asked[-1]) for stage in STAGES})
+        return cls({stage: Runs() if stage in asked else NotAsked(stage) for stage in STAGES})
 
     def runs(self, stage: str) -> bool:
         return isinstance(self.states[stage], Runs)

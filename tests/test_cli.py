@@ -70,7 +70,7 @@ def test_convert_then_report(files: Path) -> None:
     assert here("convert", files / "tagger.keras", "--data", files / "jets.npz", "-o", files / "q").returncode == 0
     shown = here("report", files / "q")
     assert shown.returncode == 0
-    assert "not asked for (--until convert)" in shown.stdout
+    assert "not asked for (--until csim runs it)" in shown.stdout
 
 
 def test_an_error_is_one_message(files: Path) -> None:

@@ -148,6 +148,49 @@ def test_on_a_terminal_and_not_when_quiet() -> None:
     assert drawn([sys.executable, "-c", SCRIPT.format(asked=False)]) == ""
 
 
+CLOCK = re.compile(r"(about )?\d+:\d\d( left)?")
+MOST_S = 5.0  # without a count that goes on, in a stage that takes longer
+
+
+def gaps_s(command: list[str], folder: Path) -> dict[str, float]:
+    """{stage: the longest time on a terminal in which none of its counts went on}, of a build."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "150", "TERM": "xterm", "XDG_CACHE_HOME": str(folder / "cache")}
+    last: dict[str, tuple[list[str], float]] = {}
+    longest: dict[str, float] = {}
+    with subprocess.Popen(command, stdin=theirs, stdout=subprocess.DEVNULL, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        rest = ""
+        while process.poll() is None:
+            if not select.select([ours], [], [], 0.1)[0]:
+                continue
+            try:
+                rest += ANSI.sub("", os.read(ours, 65536).decode(errors="replace"))
+            except OSError:
+                break
+            *lines, rest = re.split(r"[\r\n]+", rest)
+            now = time.monotonic()
+            for place, text in re.findall(r"(stage \d+ of \d+) · (.*)", "\n".join(lines)):
+                counts = [part for part in text.split(" · ")[1:] if not CLOCK.fullmatch(part.strip())]
+                before, since = last.get(place, ([], now))
+                longest[place] = max(longest.get(place, 0.0), now - since)
+                if counts != before or place not in last:
+                    last[place] = counts, now
+        assert process.wait() == 0
+    os.close(ours)
+    return longest
+
+
+@pytest.mark.slow
+def test_a_count_goes_on_in_every_long_stage_of_a_stream(tmp_path: Path) -> None:
+    """Nothing that was compiled before helps. Two tests at a time share the cores: each gets half of them."""
+    command = [sys.executable, "-m", "fpga_ml", "compile", "models/jet_cnn", "--arch", "stream", "-o", str(tmp_path / "p")]
+    found = gaps_s(command, tmp_path)
+    assert len(found) > 8
+    alone = "PYTEST_XDIST_WORKER" not in os.environ
+    assert {place: s for place, s in found.items() if s > MOST_S * (1 if alone else 2)} == {}
+
+
 def test_nothing_is_drawn_elsewhere() -> None:
     command = [sys.executable, "-c", SCRIPT.format(asked=True)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

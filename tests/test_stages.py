@@ -11,8 +11,8 @@ ALL = Stages.of(STAGES)
 def test_what_is_not_asked_for() -> None:
     stages = Stages.of(("convert", "csim"))
     assert stages.running == ("convert", "csim")
-    assert stages.states["rtl"] == NotAsked("csim")
-    assert stages.text("rtl") == "not asked for (--until csim)"
+    assert stages.states["rtl"] == NotAsked("rtl")
+    assert stages.text("rtl") == "not asked for (--until rtl runs it)"
 
 
 def test_a_stage_takes_those_with_it_that_need_it() -> None:
@@ -32,5 +32,5 @@ def test_the_first_reason_stays() -> None:
     stages = Stages.of(STAGES[:4]).without("csim", "no compiler").without("rtl", "too large")
     assert stages.states["csim"] == Cannot("no compiler")
     assert stages.text("rtl") == "needs emulate, which did not run"
-    assert stages.states["cosim"] == NotAsked("rtl")
+    assert stages.states["cosim"] == NotAsked("cosim")
     assert ALL.states["synth"] == Runs()

@@ -17,6 +17,7 @@ import qkeras  # noqa: F401  (registers the QKeras layers that a saved model nam
 
 import fpga_ml.frontend.celeste
 import fpga_ml.frontend.layers  # noqa: F401  (registers their layers)
+from fpga_ml.config import CONFIG_FILE
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.floats import to_float
 from fpga_ml.frontend.legacy import CannotRebuild, input_ports, is_legacy, naming_of, read_architecture, rebuild_legacy
@@ -28,7 +29,7 @@ from fpga_ml.frontend.screen import bounded, screen, screened_h5, screened_keras
 from fpga_ml.naming import Naming
 
 _MODELS = (".keras", ".h5", ".hdf5", ".json")
-QUANTISED_FILE, FLOAT_FILE, SAMPLE_FILE, CONFIG_FILE = "quantised.keras", "float.keras", "sample.npz", "fpga_ml.toml"
+QUANTISED_FILE, FLOAT_FILE, SAMPLE_FILE = "quantised.keras", "float.keras", "sample.npz"
 
 
 @dataclass(frozen=True)

@@ -22,14 +22,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.archive import read_arrays
-from fpga_ml.config import Config
+from fpga_ml.config import CONFIG_FILE, Config
 from fpga_ml.errors import FpgaMlError, suggest
 
 if TYPE_CHECKING:
     from fpga_ml.progress import Watcher
     from fpga_ml.project import Project
 
-FIGURES_FILE, CARD_FILE, CONFIG_FILE, SAMPLE_FILE = "figures.json", "card.md", "fpga_ml.toml", "sample.npz"
+FIGURES_FILE, CARD_FILE, SAMPLE_FILE = "figures.json", "card.md", "sample.npz"
 TRAINING_FILE = "training.json"
 STAGES = ("float", "quantised", "csim", "emulator", "rtl")
 Array = npt.NDArray[np.float64]

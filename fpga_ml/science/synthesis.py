@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fpga_ml.config import Config, Effort
+from fpga_ml.config import CONFIG_FILE, Config, Effort
 from fpga_ml.devices import PLACED
 from fpga_ml.progress import stage, watching
-from fpga_ml.science.models import CARD_FILE, CONFIG_FILE, Model, entered
+from fpga_ml.science.models import CARD_FILE, Model, entered
 from fpga_ml.synthesise.project import synthesise
 
 SYNTH_CONFIG_FILE, SYNTHESIS_FILE = "ecp5.toml", "synthesis.json"

@@ -116,7 +116,7 @@ def test_on_the_command_line(project: Path) -> None:
     done = CliRunner().invoke(main, ["board", str(project), "--board", "icebreaker"])
     assert (done.exit_code, "unknown board 'icebreaker'" in done.stderr) == (1, True)
     report = document.read(project)
-    report |= {"rtl": None, "stages": report["stages"] | {"rtl": "not asked for (--until csim)"}}
+    report |= {"rtl": None, "stages": report["stages"] | {"rtl": "not asked for (--until rtl runs it)"}}
     document.write(report, project / "report.json")
     done = CliRunner().invoke(main, ["board", str(project)])
     assert (done.exit_code, "there is no RTL to put on a board" in done.stderr) == (1, True)

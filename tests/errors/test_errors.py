@@ -22,6 +22,7 @@ from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.hls import project as hls_project
 from fpga_ml.quantise import to_qkeras
+from fpga_ml.samples import load_samples
 
 
 def small() -> Any:
@@ -167,7 +168,24 @@ def test_missing_array_names_what_there_is(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", jets=X)
     text = message(lambda: fpga_ml.compile(small(), data=tmp_path / "d.npz", config=quick()))
     assert text.startswith("no array for input 'x'")
-    assert "the file holds: jets" in text
+    assert "there are: jets" in text
+
+
+@pytest.mark.parametrize(
+    ("data", "do"),
+    [
+        (X[0], "this is one sample without its first axis: array[None]"),
+        ({"x": np.arange(8)}, "labels have the name 'y'"),
+    ],
+)
+def test_data_of_another_shape_say_what_they_may_be(data: Any, do: str) -> None:
+    assert do in message(lambda: fpga_ml.compile(small(), data=data, config=quick()))
+
+
+def test_one_array_for_two_inputs() -> None:
+    text = message(lambda: load_samples(X, [("jets", (4,)), ("tracks", (3,))], 0))
+    assert text.startswith("one array for a model with the inputs jets, tracks")
+    assert "{'jets': ..., 'tracks': ...}" in text
 
 
 def test_nan_in_data() -> None:

@@ -23,7 +23,7 @@ def test_every_backend_writes_its_project(backend: str, tmp_path: Path) -> None:
     project = fpga_ml.compile(model, data=samples(model), config=config, output=tmp_path / "p")
     assert list((tmp_path / "p").rglob("myproject.cpp"))
     assert project.report["config"]["backend"] == backend
-    assert project.report["stages"]["csim"] == "not asked for (--until convert)"
+    assert project.report["stages"]["csim"] == "not asked for (--until csim runs it)"
 
 
 @pytest.mark.parametrize("backend", ["Quartus", "Catapult"])

@@ -167,7 +167,7 @@ def test_all_roads_read_the_same_tables(arch: str, bits: tuple[int, ...], tmp_pa
     config = Config(arch=arch, layers=own, vectors=150, cosim_vectors=40, simulators=("icarus",))
     project = fpga_ml.compile(model, data=x, config=config, output=tmp_path / "p")
     assert project.agrees
-    assert set(project.report["stages"].values()) - {"ran"} == {"not asked for (--until cosim)"}
+    assert set(project.report["stages"].values()) - {"ran"} == {"not asked for (--until synth runs it)"}
     tables = [layer for layer in project.graph.layers if isinstance(layer, Unary)]
     assert len(tables) == len(model.outputs)
     assert all(t.table.cost <= 0.5 for t in tables)

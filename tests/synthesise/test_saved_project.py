@@ -181,9 +181,9 @@ def test_an_unknown_tool_or_device(project: Path) -> None:
 
 def test_a_project_without_rtl(project: Path) -> None:
     report = document.read(project)
-    report |= {"rtl": None, "stages": report["stages"] | {"rtl": "not asked for (--until csim)"}}
+    report |= {"rtl": None, "stages": report["stages"] | {"rtl": "not asked for (--until rtl runs it)"}}
     document.write(report, project / "report.json")
-    with pytest.raises(FpgaMlError, match=r"there is no RTL to synthesise: not asked for \(--until csim\)"):
+    with pytest.raises(FpgaMlError, match=r"there is no RTL to synthesise: not asked for \(--until rtl runs it\)"):
         synthesise(project, device="xcup")
 
 

@@ -16,7 +16,7 @@ from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Mi
 from fpga_ml.ir.kernel.wire import Wire
 from fpga_ml.rtl.emit_cast import cast_items
 from fpga_ml.rtl.signal import Signal
-from fpga_ml.rtl.sv import Computed, Net, Rom, literal
+from fpga_ml.rtl.sv import Called, Computed, Net, TableFunction, literal
 from fpga_ml.schedule.cast_logic import width_bits
 from fpga_ml.schedule.delay import passing_bits
 
@@ -145,7 +145,8 @@ def _lookup(name: str, value: Value, operands: Sequence[Operand]) -> list[Comput
         if content != common
     )
     otherwise = literal(common, t.width, signed=t.signed)
-    return [Rom(name, t.width, t.signed, address.signal.name, cases, otherwise, value.op.parameters())]
+    table = TableFunction(t.width, t.signed, width, signed, cases, otherwise, op.parameters())
+    return [Called(name, table, address.signal.name)]
 
 
 def _cast(name: str, value: Value, operands: Sequence[Operand]) -> list[Computed]:

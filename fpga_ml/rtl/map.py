@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fpga_ml.ir.kernel import Wire
 from fpga_ml.ir.kernel.ops import Const, Input, Scale
@@ -15,7 +15,21 @@ from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.emit_ops import Operand, emit
 from fpga_ml.rtl.names import Names
 from fpga_ml.rtl.signal import Signal
-from fpga_ml.rtl.sv import Assign, Comb, Comment, Computed, Item, Module, Net, Port, Register, Registers, literal
+from fpga_ml.rtl.sv import (
+    Assign,
+    Called,
+    Comb,
+    Comment,
+    Computed,
+    Item,
+    Module,
+    Net,
+    Port,
+    Register,
+    Registers,
+    TableFunction,
+    literal,
+)
 from fpga_ml.schedule.pipeline import Schedule, carriers
 
 
@@ -44,6 +58,7 @@ class _Emission:
         self.names = Names(name)
         self.ports = {name: self.names.port(name) for name in self._port_names()}
         self.signals: dict[tuple[int, int], str] = {}
+        self.tables: dict[TableFunction, TableFunction] = {}  # as they are emitted: with the name that they have here
 
     def module(self) -> KernelModule:
         items: list[Item] = []
@@ -52,7 +67,7 @@ class _Emission:
             items += [Comment(f"stage {stage}")] if registers or made else []
             items += [Registers("clk", tuple(registers))] if registers else []
             items += [Comb(made)] if made else []
-        items += self._outputs()
+        items = [*self.tables.values(), *items, *self._outputs()]
         latency = self.schedule.latency_cycles
         what = f"Layer '{self.process.name}', {latency} clock cycle{'s' * (latency != 1)}."
         called = {channel: port for channel, port in self.ports.items() if channel != "clk"}
@@ -106,8 +121,18 @@ class _Emission:
                     items.append(Net(self._new(number, stage), t.width, t.signed, inputs[v.op.index]))
             else:
                 operands = [Operand(self._signal(k, stage), self.kernel.values[k].wire) for k in v.operands]
-                items += emit(self._new(number, stage), v, operands)
+                items += map(self._own, emit(self._new(number, stage), v, operands))
         return items
+
+    def _own(self, made: Computed) -> Computed:
+        """A value that a table gives calls the table of this module; the same table is there once."""
+        if not isinstance(made, Called):
+            return made
+        own = self.tables.get(made.table)
+        if own is None:
+            name = self.names.free(f"table_{len(self.tables)}")
+            own = self.tables[made.table] = replace(made.table, name=name, argument=self.names.free(f"{name}_address"))
+        return replace(made, table=own)
 
     def _new(self, number: int, stage: int) -> str:
         return self.signals.setdefault((number, stage), self.names.free(f"v{number}_s{stage}"))

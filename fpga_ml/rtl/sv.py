@@ -1,7 +1,7 @@
 """Small objects of SystemVerilog, each of which emits itself into an indenting writer.
 
-The subset is what Icarus 11, Verilator, Yosys, Vivado and Quartus all read: no packages, interfaces, functions or
-streaming operators, and unpacked arrays as memories only. The same objects give the same text.
+The subset is what Icarus 11, Verilator, Yosys, Vivado and Quartus all read: no packages, interfaces or streaming
+operators, functions of one argument for tables, and unpacked arrays as memories only. The same objects give the same text.
 """
 
 from __future__ import annotations
@@ -144,22 +144,69 @@ class Rom:
     comment: str = ""
 
     def emit(self, writer: Writer) -> None:
-        self.declare(writer)
-        writer.line("always_comb")
-        with writer.indented():
-            self.assign(writer)
-
-    def declare(self, writer: Writer) -> None:
         comment = f"  // {self.comment}" if self.comment else ""
         writer.line(f"logic{vector(self.width_bits, self.signed)} {self.name};{comment}")
+        writer.line("always_comb")
+        with writer.indented():
+            _case(writer, self.address, self.name, self.cases, self.otherwise)
+
+
+def _case(writer: Writer, address: str, target: str, cases: Sequence[tuple[str, str]], otherwise: str) -> None:
+    writer.line(f"case ({address})")
+    with writer.indented():
+        for value, content in cases:
+            writer.line(f"{value}: {target} = {content};")
+        writer.line(f"default: {target} = {otherwise};")
+    writer.line("endcase")
+
+
+@dataclass(frozen=True)
+class TableFunction:
+    """A table that several values may be read from: what `cases` says for the argument (each a literal), else `otherwise`.
+
+    Simulators compile it once, however often it is called.
+    """
+
+    width_bits: int
+    signed: bool
+    argument_bits: int
+    argument_signed: bool
+    cases: tuple[tuple[str, str], ...]
+    otherwise: str
+    comment: str
+    name: str = ""
+    argument: str = ""
+
+    def emit(self, writer: Writer) -> None:
+        given = f"input logic{vector(self.argument_bits, self.argument_signed)} {self.argument}"
+        result = f"logic{vector(self.width_bits, self.signed)}"
+        writer.line(f"function automatic {result} {self.name}({given});  // {self.comment}")
+        with writer.indented():
+            writer.line("/* verilator no_inline_task */")
+            _case(writer, self.argument, self.name, self.cases, self.otherwise)
+        writer.line("endfunction")
+
+
+@dataclass(frozen=True)
+class Called:
+    """A value that a table of the module gives."""
+
+    name: str
+    table: TableFunction
+    argument: str
+
+    def emit(self, writer: Writer) -> None:
+        self._net.emit(writer)
+
+    def declare(self, writer: Writer) -> None:
+        self._net.declare(writer)
 
     def assign(self, writer: Writer) -> None:
-        writer.line(f"case ({self.address})")
-        with writer.indented():
-            for address, content in self.cases:
-                writer.line(f"{address}: {self.name} = {content};")
-            writer.line(f"default: {self.name} = {self.otherwise};")
-        writer.line("endcase")
+        self._net.assign(writer)
+
+    @property
+    def _net(self) -> Net:
+        return Net(self.name, self.table.width_bits, self.table.signed, f"{self.table.name}({self.argument})")
 
 
 class Computed(Item, Protocol):

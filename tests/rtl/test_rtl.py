@@ -167,7 +167,7 @@ def test_golden_text(file: str) -> None:
 FAULTS = {
     "rounding": ("net_small.sv", "v7_s1_up = v6_s1[1] & (v6_s1[0] | v6_s1[2])", "v7_s1_up = v6_s1[1]"),
     "saturation": ("net_small.sv", "5'd15 : v7_s1_near", "5'd14 : v7_s1_near"),
-    "table": ("net_small.sv", "(-5'sd8): v9_s1 = 4'sd6", "(-5'sd8): v9_s1 = 4'sd7"),
+    "table": ("net_small.sv", "(-5'sd8): table_0 = 4'sd6", "(-5'sd8): table_0 = 4'sd7"),
     "register": ("net_small.sv", "v0_s1 <= v0_s0;", "v0_s1 <= v1_s0;"),
     "valid": ("net_pipeline.sv", "valid_s2 <= rst ? 1'd0 : valid_s1;", "valid_s2 <= rst ? 1'd0 : start;"),
 }

@@ -5,6 +5,38 @@ module net_small (
   input  logic [23:0] large_,
   output logic [27:0] small_
 );
+  function automatic logic signed [3:0] table_0(input logic signed [4:0] table_0_address);  // 32 entries from -16
+    /* verilator no_inline_task */
+    case (table_0_address)
+      5'sh10: table_0 = 4'sd0;
+      (-5'sd15): table_0 = 4'sd2;
+      (-5'sd14): table_0 = 4'sd6;
+      (-5'sd13): table_0 = 4'sd1;
+      (-5'sd11): table_0 = (-4'sd3);
+      (-5'sd9): table_0 = 4'sd1;
+      (-5'sd8): table_0 = 4'sd6;
+      (-5'sd7): table_0 = 4'sd2;
+      (-5'sd6): table_0 = 4'sd0;
+      (-5'sd5): table_0 = 4'sd0;
+      (-5'sd4): table_0 = 4'sd2;
+      (-5'sd3): table_0 = 4'sd6;
+      (-5'sd2): table_0 = 4'sd1;
+      5'sd0: table_0 = (-4'sd3);
+      5'sd2: table_0 = 4'sd1;
+      5'sd3: table_0 = 4'sd6;
+      5'sd4: table_0 = 4'sd2;
+      5'sd5: table_0 = 4'sd0;
+      5'sd6: table_0 = 4'sd0;
+      5'sd7: table_0 = 4'sd2;
+      5'sd8: table_0 = 4'sd6;
+      5'sd9: table_0 = 4'sd1;
+      5'sd11: table_0 = (-4'sd3);
+      5'sd13: table_0 = 4'sd1;
+      5'sd14: table_0 = 4'sd6;
+      5'sd15: table_0 = 4'sd2;
+      default: table_0 = (-4'sd2);
+    endcase
+  endfunction
 
   // stage 0
   logic signed [5:0] v0_s0;
@@ -34,40 +66,12 @@ module net_small (
   logic [0:0] v7_s1_up;
   logic signed [4:0] v7_s1_near;
   logic signed [4:0] v7_s1;
-  logic signed [3:0] v9_s1;  // 32 entries from -16
+  logic signed [3:0] v9_s1;
   always_comb begin
     v7_s1_up = v6_s1[1] & (v6_s1[0] | v6_s1[2]);  // RND_CONV: one more
     v7_s1_near = v6_s1[6:2] + 5'(v7_s1_up);  // rounded, right if in range
     v7_s1 = (v6_s1[7] & ~v6_s1[6]) ? 5'h10 : (~v6_s1[7] & (v6_s1[6] | v7_s1_near[4])) ? 5'd15 : v7_s1_near;  // ap_fixed<5,3,AP_RND_CONV,AP_SAT>
-    case (v7_s1)
-      5'sh10: v9_s1 = 4'sd0;
-      (-5'sd15): v9_s1 = 4'sd2;
-      (-5'sd14): v9_s1 = 4'sd6;
-      (-5'sd13): v9_s1 = 4'sd1;
-      (-5'sd11): v9_s1 = (-4'sd3);
-      (-5'sd9): v9_s1 = 4'sd1;
-      (-5'sd8): v9_s1 = 4'sd6;
-      (-5'sd7): v9_s1 = 4'sd2;
-      (-5'sd6): v9_s1 = 4'sd0;
-      (-5'sd5): v9_s1 = 4'sd0;
-      (-5'sd4): v9_s1 = 4'sd2;
-      (-5'sd3): v9_s1 = 4'sd6;
-      (-5'sd2): v9_s1 = 4'sd1;
-      5'sd0: v9_s1 = (-4'sd3);
-      5'sd2: v9_s1 = 4'sd1;
-      5'sd3: v9_s1 = 4'sd6;
-      5'sd4: v9_s1 = 4'sd2;
-      5'sd5: v9_s1 = 4'sd0;
-      5'sd6: v9_s1 = 4'sd0;
-      5'sd7: v9_s1 = 4'sd2;
-      5'sd8: v9_s1 = 4'sd6;
-      5'sd9: v9_s1 = 4'sd1;
-      5'sd11: v9_s1 = (-4'sd3);
-      5'sd13: v9_s1 = 4'sd1;
-      5'sd14: v9_s1 = 4'sd6;
-      5'sd15: v9_s1 = 4'sd2;
-      default: v9_s1 = (-4'sd2);
-    endcase
+    v9_s1 = table_0(v7_s1);
   end
 
   // stage 2

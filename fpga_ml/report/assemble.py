@@ -19,6 +19,9 @@ from fpga_ml.frontend.prepare import Prepared
 from fpga_ml.layers.base import Layer
 from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Linear
+from fpga_ml.layers.softmax import LatencySoftmax, LegacySoftmax, OverAxis
+from fpga_ml.layers.tables import Bent, Softmax, Table
+from fpga_ml.layers.unary import Unary
 from fpga_ml.lowering.size import luts_ratio, products
 from fpga_ml.report import document, metrics
 from fpga_ml.report import outputs as of_outputs
@@ -32,6 +35,7 @@ from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.stages import Stages
 
 Array = npt.NDArray[np.float64]
+_TABLES = (Bent, LatencySoftmax, LegacySoftmax, OverAxis, Softmax, Table, Unary)
 
 
 @dataclass(frozen=True)
@@ -139,13 +143,18 @@ def _products(layer: Layer, build: Build) -> dict[str, Any]:
 
 
 def _what_if(build: Build) -> list[dict[str, Any]]:
-    """The estimate of the LUTs with a bit less, as built, with a bit more."""
+    """The estimate of the LUTs with a bit less, as built, with a bit more; tables stay as they are."""
     assert build.rtl is not None
-    if build.layers is None:
+    if build.layers is None or not build.rtl.area.luts:
         return []
-    arch, luts = build.config.arch, build.rtl.area.luts
-    interval = build.config.interval_cycles
-    return [{"more_bits": more, "luts": round(luts * luts_ratio(build.layers, arch, interval, more))} for more in (-1, 0, 1)]
+    arch, interval = build.config.arch, build.config.interval_cycles
+    tables = {layer.name for layer in build.layers.layers if isinstance(layer, _TABLES)}
+    fixed = sum(stage.area.luts for stage in build.rtl.stages if stage.name in tables)
+    others = build.rtl.area.luts - fixed
+    return [
+        {"more_bits": more, "luts": fixed + round(others * luts_ratio(build.layers, arch, interval, more))}
+        for more in (-1, 0, 1)
+    ]
 
 
 def _csim(build: Build) -> dict[str, Any] | None:

@@ -99,6 +99,11 @@ def _paired(a: Report, b: Report) -> list[tuple[str, str, str]]:
     return [(x, y, f"{x} / {y}") for x, y in pairs]
 
 
+def renamed(a: Report, b: Report) -> list[str]:
+    """Layers that are the same, by their place, under two names."""
+    return [name for _, _, name in _paired(a, b)]
+
+
 def _called(name: str, pairs: Mapping[str, str]) -> str:
     """A layer, or what is called after it, with the name that both reports share."""
     owners = [layer for layer in pairs if re.match(rf"{re.escape(layer)}(?![A-Za-z0-9])", name)]
@@ -143,8 +148,9 @@ def _agreement(report: Report) -> Entries:
         yield from _fields("Agreement", "/emulator", ("mismatches",), "emulator: ")
     measured = ("latency_cycles", "interval_cycles") if "foreign_rtl" in report else ()  # our own are under Hardware
     for k, run in enumerate(report["cosim"]):
-        names = ("passed", "vectors", "mismatches", *measured)
+        names = ("passed", "mismatches", *measured)
         yield from _fields("Agreement", f"/cosim/{k}", names, f"{run['simulator']}: ")
+        yield from _fields("Settings", f"/cosim/{k}", ("vectors",), f"{run['simulator']}: ")
 
 
 def _layers(report: Report, pairs: Mapping[str, str]) -> Entries:

@@ -189,7 +189,7 @@ def read(folder: Path) -> dict[str, Any]:
     if not path.exists():
         raise FpgaMlError(f"'{folder}' holds no report.json", do="give a project folder that fpga-ml compile wrote")
     try:
-        report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except (ValueError, RecursionError, OSError) as error:
         raise FpgaMlError(f"not valid JSON: {error}", where=str(path), do=_AGAIN) from None
     found = report.get("schema_version") if isinstance(report, dict) else None
@@ -202,6 +202,10 @@ def read(folder: Path) -> dict[str, Any]:
         place = "/".join(map(str, fault.absolute_path)) or "the report"
         raise FpgaMlError(f"no whole report: {place}: {fault.message[:_LONGEST_FAULT]}", where=str(path), do=_AGAIN)
     return report
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no number")
 
 
 @contextmanager

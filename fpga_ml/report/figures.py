@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,12 @@ class Figures:
         text = Markup('<data value="{!r}" data-ratio="{} {}">{} %</data>')
         value = self.ratio(above, below)
         return text.format(value, self.prefix + above, self.prefix + below, real(100 * value, 3))
+
+    def sum(self, pointers: Sequence[str]) -> Markup:
+        """Of whole numbers."""
+        value = sum(self.at(p) for p in pointers)
+        where = " ".join(self.prefix + p for p in pointers)
+        return Markup('<data value="{!r}" data-sum="{}">{}</data>').format(value, where, spoken(value))
 
     def product(self, one: str, other: str) -> Markup:
         """Of two figures, cycles and ns say."""

@@ -17,6 +17,7 @@ ByStage = Mapping[str, Sequence[Array]]
 Labels = npt.NDArray[Any]
 _BINS = 40
 _SHOWN = 10  # elements of an output that have panels of their own
+MOST_CURVES = 20  # classes with a ROC curve
 _CONFIDENCE = 0.6827  # one standard deviation of a Gaussian
 _EFFICIENCIES = np.arange(1, 101) / 100
 
@@ -85,7 +86,7 @@ def roc(outputs: ByStage, y: Labels) -> list[dict[str, Any]]:
     """
     scores = {stage: arrays[0].reshape(len(y), -1) for stage, arrays in outputs.items()}
     size = next(iter(scores.values())).shape[1] if scores else 0
-    of = {1: {1: 0}, 2: {1: 1}}.get(size, {c: c for c in range(min(size, _SHOWN))})  # class: column
+    of = {1: {1: 0}, 2: {1: 1}}.get(size, {c: c for c in range(min(size, MOST_CURVES))})  # class: column
     found = []
     for label, column in of.items():
         signal = y == label

@@ -10,8 +10,9 @@ from typing import Any
 import jinja2
 
 from fpga_ml.report import plots
-from fpga_ml.report.compare import CAUSES, PARTS, RESULTS, changed, compare
+from fpga_ml.report.compare import CAUSES, PARTS, RESULTS, changed, compare, renamed
 from fpga_ml.report.figures import Figures, escaped, real, spoken
+from fpga_ml.report.outputs import MOST_CURVES
 
 SECTIONS = {
     "network": "Network",
@@ -53,6 +54,7 @@ def render(report: Mapping[str, Any]) -> str:
             missing=lacking,
             reasons=_reasons(lacking),
             waves=_most_waves(report),
+            most_curves=MOST_CURVES,
             verdict=verdict(report),
             agreement=_agreement(report),
         )
@@ -71,7 +73,17 @@ def render_comparison(a: Mapping[str, Any], b: Mapping[str, Any], names: tuple[s
     return (
         _environment()
         .get_template("compare.html.j2")
-        .render(a=a, b=b, fa=Figures(a, "a:"), fb=Figures(b, "b:"), names=names, rows=rows, tables=tables, results=RESULTS)
+        .render(
+            a=a,
+            b=b,
+            fa=Figures(a, "a:"),
+            fb=Figures(b, "b:"),
+            names=names,
+            rows=rows,
+            tables=tables,
+            results=RESULTS,
+            renamed=renamed(a, b),
+        )
     )
 
 
@@ -178,6 +190,11 @@ def _change(part: float) -> str:
     return ("+" if part > 0 else "") + f"{real(100 * part, 3)} %"
 
 
+def _step(difference: float) -> str:
+    """A difference with its sign."""
+    return ("+" if difference > 0 else "") + real(difference, 3)
+
+
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -187,5 +204,12 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"plots": plots, "spoken": spoken, "cells": CELLS, "escaped": escaped, "change": _change}
+    environment.globals |= {
+        "plots": plots,
+        "spoken": spoken,
+        "cells": CELLS,
+        "escaped": escaped,
+        "change": _change,
+        "step": _step,
+    }
     return environment

@@ -60,8 +60,7 @@ def differences(rows: Sequence[Row], names: tuple[str, str]) -> Table:
     )
     table.title_justify = "left"
     for r in shown:
-        by = r.change or 0.0
-        change = "" if r.change is None else f"\N{MULTIPLICATION SIGN} {1 + by:,.4g}" if by >= _LARGE else f"{by:+.1%}"
+        change = _change(r)
         ends = (
             "-" if not at else f"{v:.5g}" if isinstance(v, float) else str(v) for at, v in ((r.a_at, r.a), (r.b_at, r.b))
         )
@@ -70,6 +69,15 @@ def differences(rows: Sequence[Row], names: tuple[str, str]) -> Table:
         table.caption = f"{len(of_layers) - _MOST_OF_LAYERS} more of layers, rounding and FIFOs are on the page"
         table.caption_justify = "left"
     return table
+
+
+def _change(row: Row) -> str:
+    """A figure of merit by its difference, any other as a part or a factor."""
+    if row.change is None:
+        return ""
+    if row.section == "Figures of merit":
+        return f"{row.b - row.a:+.3g}"
+    return f"\N{MULTIPLICATION SIGN} {1 + row.change:,.4g}" if row.change >= _LARGE else f"{row.change:+.1%}"
 
 
 def _verdict(csim: dict[str, Any] | None) -> Iterator[str]:

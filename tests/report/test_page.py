@@ -14,7 +14,7 @@ from fpga_ml.project import Project
 from fpga_ml.report.figures import real
 from fpga_ml.report.page import SECTIONS, missing, render
 
-SOURCES = ("data-json", "data-ratio", "data-product", "data-columns")
+SOURCES = ("data-json", "data-ratio", "data-product", "data-sum", "data-columns")
 DASH = "\N{EN DASH}"
 
 
@@ -78,6 +78,10 @@ def test_ratios_products_and_tables_are_the_reports(pair: tuple[dict[str, Any], 
             assert math.isclose(float(element.attributes["value"]), want, rel_tol=1e-12)
             assert math.isclose(number(element.text), scale * want, rel_tol=6e-3)
             found += 1
+    for element in page.every(data_sum=None):
+        assert int(element.attributes["value"]) == sum(at(report, p) for p in element.attributes["data-sum"].split())
+        assert number(element.text) == int(element.attributes["value"])
+        found += 1
     for table in page.every("table", data_columns=None):
         columns = [at(report, p) for p in table.attributes["data-columns"].split()]
         rows = [[c.text for c in row.every("td")] for row in next(table.every("tbody")).every("tr")]
@@ -213,8 +217,8 @@ def test_every_section_has_something_to_say(pair: tuple[dict[str, Any], Element]
 def reasons(report: dict[str, Any]) -> dict[str, str]:
     """{what is not on the page: why}."""
     found: dict[str, str] = {}
-    for facts in read(render(report)).every("dl", class_="facts absent"):
-        names, whys = ([e.text for e in facts.every(tag)] for tag in ("dt", "dd"))
+    for absent in read(render(report)).every("ul", class_="plain absent"):
+        names, whys = ([e.text for e in absent.every(tag)] for tag in ("b", "span"))
         found |= {name: why for line, why in zip(names, whys, strict=True) for name in line.split(", ")}
     return found
 
@@ -248,6 +252,38 @@ def test_a_stream_without_labels_has_no_roc(stream: Project) -> None:
     found = reasons(stream.report)
     assert found["ROC curves"] == "the samples have no labels"
     assert "decides nothing" in found["Flipped decisions"]
+
+
+def test_a_lone_output_is_that_of_class_one(whole: dict[str, Any]) -> None:
+    report = copy.deepcopy(whole)
+    report["distributions"] = [row | {"output": "y", "element": 0} for row in report["distributions"][:1]]
+    report["data"]["class_names"] = ["background", "signal"]
+    report |= {"roc": [], "confusion": None, "decisions": None}
+    captions = [c.text for c in read(render(report)).every("figcaption")]
+    assert "y[0], signal: values" in captions
+
+
+def test_classes_without_a_curve_are_named(parallel: Project) -> None:
+    report = copy.deepcopy(parallel.report)
+    assert "Without a curve" not in read(render(report)).text
+    del report["roc"][2]
+    assert "Without a curve: class 2. A curve needs samples" in read(render(report)).text
+
+
+def test_a_sum_over_the_processes_of_a_layer(whole: dict[str, Any]) -> None:
+    """The table beside the diagram counts what a layer needs besides its own process."""
+    section = next(read(render(whole)).every("section", id="network"))
+    sums = [e.attributes["data-sum"].split() for e in section.every(data_sum=None)]
+    luts = [place for places in sums for place in places if place.endswith("luts")]
+    assert sorted(luts) == sorted(f"/rtl/layers/{k}/area/luts" for k in range(len(whole["rtl"]["layers"])))
+
+
+def test_agreement_up_to_the_first_table(whole: dict[str, Any]) -> None:
+    report = copy.deepcopy(whole)
+    report["csim"] |= {"bit_exact_vs_quantised_model": None, "compared_at": ["behind", "first"]}
+    text = next(read(render(report)).every("section", id="agreement")).text
+    assert "Up to the first table C-simulation is the quantised model." in text
+    assert "behind" not in text.split("Tensor by tensor")[0]
 
 
 @pytest.mark.parametrize(

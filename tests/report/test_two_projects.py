@@ -134,6 +134,7 @@ def test_a_saved_project_makes_its_page_again(parallel: Project, tmp_path: Path)
         ("[]", "the report is of version None"),
         ('{"schema_version": 2}', "the report is of version 2, this fpga_ml reads version 3"),
         ('{"schema_version": 3}', "no whole report: the report: "),
+        ('{"schema_version": 3, "metrics": {"csim": {"accuracy": NaN}}}', "not valid JSON: NaN is no number"),
     ],
 )
 def test_what_is_no_project(parallel: Project, tmp_path: Path, text: str | None, message: str) -> None:
@@ -145,6 +146,23 @@ def test_what_is_no_project(parallel: Project, tmp_path: Path, text: str | None,
     assert done.stderr.startswith("error: ")
     assert message in done.stderr
     assert str(tmp_path) in done.stderr
+
+
+def test_a_negative_count_is_no_report(parallel: Project, tmp_path: Path) -> None:
+    report = copy.deepcopy(parallel.report)
+    report["csim"]["samples"] = -5  # type: ignore[index]
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    assert "no whole report: csim" in run("report", tmp_path).stderr
+
+
+def test_renamed_layers_and_other_settings_are_in_the_head(whole: dict[str, Any]) -> None:
+    old = whole["layers"][1]["name"]
+    other = json.loads(re.sub(rf'"{old}(?=[_."])', '"other', json.dumps(whole)))
+    other["config"]["bits"] = 5
+    head = next(read(render_comparison(whole, other, ("a", "b"))).every("header")).text
+    assert f"Renamed layers, paired by their place: {old} / other" in head
+    assert f"Other settings: bits {whole['config']['bits']} and 5" in head
+    assert "No result differs." in head
 
 
 def test_three_are_too_many(parallel: Project) -> None:

@@ -17,23 +17,32 @@ _LONGEST_TYPE = 20
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a layer: the rows of /rtl/layers that are its own, and shares, 0 to 1, of the largest of all layers."""
+    """Of a layer. processes: the rows of /rtl/layers that belong to it; own: the one with its name; the rest: shares, 0 to
+    1, of the largest of all layers."""
 
     processes: tuple[int, ...]
+    own: int | None
     latency: float
     luts: float
     error: float
 
+    def pointers(self, what: str) -> list[str]:
+        """To that figure of each of its rows."""
+        return [f"/rtl/layers/{k}/{what}" for k in self.processes]
+
 
 def costs(report: Any) -> list[Cost]:
     """Of every layer. error: the largest noise that a rounding in it adds, to the signal."""
-    processes = [_processes(report, layer["name"]) for layer in report["layers"]]
     rows = report["rtl"]["layers"] if report["rtl"] else []
-    latency = [float(sum(rows[k]["latency_cycles"] for k in own)) for own in processes]
-    luts = [float(sum(rows[k]["area"]["luts"] for k in own)) for own in processes]
-    noise = [_noise(report, layer["name"]) for layer in report["layers"]]
-    shares = zip(*(_parts(values) for values in (latency, luts, noise)), strict=True)
-    return [Cost(own, *share) for own, share in zip(processes, shares, strict=True)]
+    processes = [_processes(report, layer["name"]) for layer in report["layers"]]
+    latency = _parts([float(sum(rows[k]["latency_cycles"] for k in own)) for own in processes])
+    luts = _parts([float(sum(rows[k]["area"]["luts"] for k in own)) for own in processes])
+    noise = _parts([_noise(report, layer["name"]) for layer in report["layers"]])
+    found = []
+    for layer, own, *shares in zip(report["layers"], processes, latency, luts, noise, strict=True):
+        named = next((k for k in own if rows[k]["name"] == layer["name"]), None)
+        found.append(Cost(own, named, *shares))
+    return found
 
 
 def _processes(report: Any, layer: str) -> tuple[int, ...]:

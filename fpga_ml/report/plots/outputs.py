@@ -16,6 +16,7 @@ STAGES = ("float", "quantised", "csim")
 _WIDTH, _HEIGHT = 370.0, 232.0
 _ROC_WIDTH, _ROC_HEIGHT = 560.0, 380.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 12.0, 10.0, 40.0
+_COLOURS = 10
 _LEAST = 1e-6  # a background efficiency that no plot shows
 
 
@@ -72,12 +73,12 @@ def roc(figures: Figures, title: str) -> Markup:
         if band := row.get("band", {}).get(stages[-1]):
             there = [*zip(signal, band["high"], strict=True), *reversed([*zip(signal, band["low"], strict=True)])]
             path = "M" + "L".join(f"{x(a):.2f} {y(b):.2f}" for a, b in there) + "Z"
-            bands.append(tag("path", d=path, class_=f"band class{k}", data_json=f"{at}/band/{stages[-1]}"))
+            bands.append(tag("path", d=path, class_=f"band class{k % _COLOURS}", data_json=f"{at}/band/{stages[-1]}"))
         for stage in dict.fromkeys((stages[0], stages[-1])):
             path = _line(signal, row["background_efficiency"][stage], x, y)
             kind = "own" if stage == stages[-1] else "other"
             place = f"{at}/background_efficiency/{stage}"
-            lines.append(tag("path", d=path, class_=f"roc {kind} class{k}", data_json=place))
+            lines.append(tag("path", d=path, class_=f"roc {kind} class{k % _COLOURS}", data_json=place))
     chance = "M" + "L".join(f"{x(v / 100):.2f} {y(v / 100):.2f}" for v in range(1, 101))
     about = "Background against signal efficiency, a curve a class; the table beside it has the areas."
     inside = (axes(x, y, "signal efficiency", "background efficiency"), tag("path", d=chance, class_="chance"))

@@ -47,7 +47,11 @@ class Scale:
         if self.log:
             first, last = (math.log(v) / math.log(self.base) for v in (self.low, self.high))
             powers = range(math.ceil(first - 1e-9), math.floor(last + 1e-9) + 1)
-            return [float(self.base) ** d for d in powers[:: math.ceil(len(powers) / _MOST_TICKS) or 1]]
+            ticks = [float(self.base) ** d for d in powers[:: math.ceil(len(powers) / _MOST_TICKS) or 1]]
+            if self.base == 10 and len(powers) < 3:
+                between = [m * 10.0**d for d in range(powers.start - 1, powers.stop) for m in (1, 2, 5)]
+                ticks = [v for v in between if self.low <= v <= self.high]
+            return ticks
         rough = (self.high - self.low) / count
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(s * power for s in (1, 2, 5, 10) if s * power >= rough * 0.999)
@@ -90,7 +94,7 @@ def tick(value: float, scale: Scale) -> Markup:
     if not scale.log:
         return real(round(value, 12), 6)
     power = round(math.log(value) / math.log(scale.base))
-    if scale.base == 10 and -2 <= power <= 3:
+    if scale.base == 10 and -3 < power < 4:
         return real(value)
     return Markup("{}{}").format(scale.base, Markup(_SUPERSCRIPT).format(str(power).replace("-", "\N{MINUS SIGN}")))
 

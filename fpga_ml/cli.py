@@ -109,7 +109,7 @@ def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--strategy", help="hls4ml strategy: latency, resource, resource_unrolled or distributed_arithmetic."
             ),
-            click.option("--vectors", type=int, help="Number of samples to simulate."),
+            click.option("--vectors", type=int, help="Samples for calibration and C-simulation."),
             click.option(
                 "--synth-device",
                 "synth_devices",

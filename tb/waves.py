@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any, TypeAlias
 
 from .cosim_types import Tensor, Vectors, Wave
@@ -72,7 +71,7 @@ def _parallel(dut: Any, ports: Parallel, vectors: Vectors) -> Iterator[_Wire]:
 def _stream(dut: Any, ports: Stream, vectors: Vectors) -> Iterator[_Wire]:
     tensors = {t.name: t for t in (*vectors.inputs, *vectors.outputs)}
     yield _bit(dut, ports.control.start)
-    for beats in (*islice(ports.inputs, _MOST_ENDS), *islice(ports.outputs, _MOST_ENDS)):
+    for beats in (*ports.inputs[:_MOST_ENDS], *ports.outputs[:_MOST_ENDS]):
         yield _bit(dut, beats.port.valid)
         yield _bit(dut, beats.port.ready)
         signal = f"{beats.port.data}[0]" if beats.elements > 1 else beats.port.data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import re
@@ -9,6 +10,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -120,24 +122,29 @@ print("result")
 """
 
 
+def chunks(process: subprocess.Popen[bytes], ours: int) -> Iterator[str]:
+    """What a program writes to its terminal, as it comes; ours: the other end."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    while process.poll() is None:
+        if select.select([ours], [], [], 0.1)[0]:
+            try:
+                yield decoder.decode(os.read(ours, 65536))
+            except OSError:
+                return
+
+
 def drawn(command: list[str], **more: str) -> str:
     """What a program draws on a terminal of 80 columns."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "COLUMNS": "80", "TERM": "xterm", **more}
     with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
         os.close(theirs)
-        seen = b""
-        while process.poll() is None:
-            if select.select([ours], [], [], 0.1)[0]:
-                try:
-                    seen += os.read(ours, 65536)
-                except OSError:
-                    break
+        seen = "".join(chunks(process, ours))
         assert process.stdout is not None
         assert process.stdout.read() == b"result\n"
         assert process.wait() == 0
     os.close(ours)
-    return ANSI.sub("", seen.decode())
+    return ANSI.sub("", seen)
 
 
 def test_on_a_terminal_and_not_when_quiet() -> None:
@@ -161,13 +168,8 @@ def gaps_s(command: list[str], folder: Path) -> dict[str, float]:
     with subprocess.Popen(command, stdin=theirs, stdout=subprocess.DEVNULL, stderr=theirs, env=environment) as process:
         os.close(theirs)
         rest = ""
-        while process.poll() is None:
-            if not select.select([ours], [], [], 0.1)[0]:
-                continue
-            try:
-                rest += ANSI.sub("", os.read(ours, 65536).decode(errors="replace"))
-            except OSError:
-                break
+        for chunk in chunks(process, ours):
+            rest += ANSI.sub("", chunk)
             *lines, rest = re.split(r"[\r\n]+", rest)
             now = time.monotonic()
             for place, text in re.findall(r"(stage \d+ of \d+) · (.*)", "\n".join(lines)):

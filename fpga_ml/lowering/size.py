@@ -6,7 +6,7 @@ Rough on purpose: within a factor of two or three for networks of products with 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
@@ -62,7 +62,7 @@ def size_of(graph: LayerGraph, arch: Arch, interval_cycles: int | None, *, simul
     """interval_cycles: between two inferences, None: by the layers' reuse factors; simulated:
     whether its co-simulation counts."""
     sums = _all_sums(graph, arch, interval_cycles)
-    luts = sum(_luts(s) for s in sums) + sum(_others(layer, arch) for layer in graph.layers)
+    luts = _luts_of(graph, arch, sums)
     seconds = sum(_solve_s(s.digits) for s in sums if not s.shared)
     seconds += luts * _RTL_S + (_SIMULATED_S + luts * _COSIM_S) * simulated
     return Size(sum(s.products * s.instances for s in sums), int(luts), seconds, int(luts) * _MEMORY_BYTES)
@@ -76,11 +76,8 @@ def luts_ratio(graph: LayerGraph, arch: Arch, interval_cycles: int | None, more_
     """
     sums = _all_sums(graph, arch, interval_cycles)
     changed = [replace(s, digits=max(0, s.digits + more_bits * s.products // 3), bits=s.bits + more_bits) for s in sums]
-    now, then = (
-        sum(map(_luts, found)) + sum(_others(layer, arch, more) for layer in graph.layers)
-        for found, more in ((sums, 0), (changed, more_bits))
-    )
-    return then / now if now else 1.0
+    now = _luts_of(graph, arch, sums)
+    return _luts_of(graph, arch, changed, more_bits) / now if now else 1.0
 
 
 def products(layer: Layer) -> int:
@@ -140,6 +137,11 @@ def _interval(graph: LayerGraph, arch: Arch, asked: int | None, simulated: bool)
     pixels = max(arch.tokens_of(layer.shape) for layer in graph.layers)
     tried = (pixels * (1 << k) for k in range(21) if pixels * (1 << k) > (asked or 1))
     return next((n for n in tried if _within(size_of(graph, arch, n, simulated=simulated))), None)
+
+
+def _luts_of(graph: LayerGraph, arch: Arch, sums: Sequence[_Sums], more_bits: int = 0) -> float:
+    """more_bits: that the data have, beside what `sums` says of them."""
+    return sum(map(_luts, sums)) + sum(_others(layer, arch, more_bits) for layer in graph.layers)
 
 
 def _all_sums(graph: LayerGraph, arch: Arch, interval: int | None) -> list[_Sums]:

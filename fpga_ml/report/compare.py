@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from fpga_ml.report.figures import Figures, escaped
 
@@ -14,6 +14,7 @@ RESULTS = ("Agreement", "Figures of merit", "Hardware", "Synthesis")
 PARTS = ("Layers", "Rounding", "FIFOs")
 CAUSES = ("Settings", "Model")
 SECTIONS = (*RESULTS, *PARTS, *CAUSES)
+_LARGE = 9
 _COMPARED_OF_CSIM = (
     "bit_exact_vs_quantised_model",
     "argmax_flips",
@@ -45,6 +46,16 @@ class Row:
     def change(self) -> float | None:
         numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (self.a, self.b))
         return (self.b - self.a) / abs(self.a) if numbers and self.a else None
+
+    @property
+    def told(self) -> tuple[Literal["difference", "part", "factor"], float] | None:
+        """How a change is told: of a figure of merit the difference; of others the part by which they change, from ten times
+        on the factor. None where there is no number to tell."""
+        if self.change is None or not self.differs:
+            return None
+        if self.section == "Figures of merit":
+            return "difference", self.b - self.a
+        return ("factor", 1 + self.change) if abs(self.change) >= _LARGE else ("part", self.change)
 
     @property
     def effect(self) -> float:

@@ -58,21 +58,23 @@ class Figures:
 
     def share(self, above: str, below: str) -> Markup:
         """The ratio in per cent."""
-        text = Markup('<data value="{!r}" data-ratio="{} {}">{} %</data>')
         value = self.ratio(above, below)
-        return text.format(value, self.prefix + above, self.prefix + below, real(100 * value, 3))
+        return self._made("ratio", value, Markup("{} %").format(real(100 * value, 3)), above, below)
 
     def sum(self, pointers: Sequence[str]) -> Markup:
         """Of whole numbers."""
         value = sum(self.at(p) for p in pointers)
-        where = " ".join(self.prefix + p for p in pointers)
-        return Markup('<data value="{!r}" data-sum="{}">{}</data>').format(value, where, spoken(value))
+        return self._made("sum", value, spoken(value), *pointers)
 
     def product(self, one: str, other: str) -> Markup:
         """Of two figures, cycles and ns say."""
         value = float(self.at(one) * self.at(other))
-        text = Markup('<data value="{!r}" data-product="{} {}">{}</data>')
-        return text.format(value, self.prefix + one, self.prefix + other, real(value))
+        return self._made("product", value, real(value), one, other)
+
+    def _made(self, how: str, value: float, text: Markup, *pointers: str) -> Markup:
+        """A number that is made of others, which it names."""
+        where = " ".join(self.prefix + p for p in pointers)
+        return Markup('<data value="{!r}" data-{}="{}">{}</data>').format(value, how, where, text)
 
 
 def escaped(name: str) -> str:

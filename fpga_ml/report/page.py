@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 
 from fpga_ml.report import plots
-from fpga_ml.report.compare import CAUSES, PARTS, RESULTS, changed, compare, renamed
+from fpga_ml.report.compare import CAUSES, PARTS, RESULTS, Row, changed, compare, renamed
 from fpga_ml.report.figures import Figures, escaped, real, spoken
 from fpga_ml.report.outputs import MOST_CURVES
 
@@ -183,16 +183,21 @@ def _no_buffers(rtl: Mapping[str, Any]) -> str:
     return "no two units of this stream have one between them"
 
 
-def _change(part: float) -> str:
-    """A relative change, in per cent up to a factor of ten."""
-    if abs(part) >= 9:
-        return f"\N{MULTIPLICATION SIGN} {real(1 + part, 3)}"
-    return ("+" if part > 0 else "") + f"{real(100 * part, 3)} %"
+def _change(row: Row) -> str:
+    """How a figure changes, in words."""
+    match row.told:
+        case "factor", by:
+            return f"\N{MULTIPLICATION SIGN} {real(by, 3)}"
+        case "part", by:
+            return f"{_signed(100 * by)} %"
+        case "difference", by:
+            return _signed(by)
+    from_zero = row.a == 0 and isinstance(row.b, (int, float))
+    return "" if not row.differs else "from 0" if from_zero else "differs"
 
 
-def _step(difference: float) -> str:
-    """A difference with its sign."""
-    return ("+" if difference > 0 else "") + real(difference, 3)
+def _signed(value: float) -> str:
+    return ("+" if value > 0 else "") + real(value, 3)
 
 
 @cache
@@ -210,6 +215,5 @@ def _environment() -> jinja2.Environment:
         "cells": CELLS,
         "escaped": escaped,
         "change": _change,
-        "step": _step,
     }
     return environment

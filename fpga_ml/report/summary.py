@@ -13,7 +13,6 @@ from fpga_ml.report.brief import difference_text
 from fpga_ml.report.compare import CAUSES, PARTS, RESULTS, Row, changed
 
 _MOST_PORTS = 8  # of one tensor, named one by one
-_LARGE = 9  # a change that is told as a factor
 _MOST_OF_LAYERS = 10  # figures of layers that differ
 _KINDS = {"samples": "samples", "corners": "corners", "uniform": "uniform", "edges": "at inner edges", "zeros": "zeros"}
 
@@ -72,12 +71,15 @@ def differences(rows: Sequence[Row], names: tuple[str, str]) -> Table:
 
 
 def _change(row: Row) -> str:
-    """A figure of merit by its difference, any other as a part or a factor."""
-    if row.change is None:
-        return ""
-    if row.section == "Figures of merit":
-        return f"{row.b - row.a:+.3g}"
-    return f"\N{MULTIPLICATION SIGN} {1 + row.change:,.4g}" if row.change >= _LARGE else f"{row.change:+.1%}"
+    """How a figure changes, in words."""
+    match row.told:
+        case "factor", by:
+            return f"\N{MULTIPLICATION SIGN} {by:,.4g}"
+        case "part", by:
+            return f"{by:+.1%}"
+        case "difference", by:
+            return f"{by:+.3g}"
+    return ""
 
 
 def _verdict(csim: dict[str, Any] | None) -> Iterator[str]:

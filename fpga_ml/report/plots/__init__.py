@@ -4,8 +4,8 @@ Every curve carries data-json, the JSON pointer of what it shows; ticks carry da
 """
 
 from fpga_ml.report.plots.hardware import timeline, waves
-from fpga_ml.report.plots.network import details, network
+from fpga_ml.report.plots.network import costs, network
 from fpga_ml.report.plots.outputs import histogram, panels, roc
 from fpga_ml.report.plots.types import spreads
 
-__all__ = ["details", "histogram", "network", "panels", "roc", "spreads", "timeline", "waves"]
+__all__ = ["costs", "histogram", "network", "panels", "roc", "spreads", "timeline", "waves"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,10 @@ _LONGEST_TYPE = 20
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a layer. processes: the rows of /rtl/layers that belong to it; own: the one with its name; the rest: shares, 0 to
-    1, of the largest of all layers."""
+    """Of a layer. tensors: the rows of /quantisation that belong to it; processes: those of /rtl/layers; own: the one with
+    its name; the rest: shares, 0 to 1, of the largest of all layers."""
 
+    tensors: tuple[int, ...]
     processes: tuple[int, ...]
     own: int | None
     latency: float
@@ -37,11 +38,12 @@ def costs(report: Any) -> list[Cost]:
     processes = [_processes(report, layer["name"]) for layer in report["layers"]]
     latency = _parts([float(sum(rows[k]["latency_cycles"] for k in own)) for own in processes])
     luts = _parts([float(sum(rows[k]["area"]["luts"] for k in own)) for own in processes])
-    noise = _parts([_noise(report, layer["name"]) for layer in report["layers"]])
+    tensors = [_tensors(report, layer["name"]) for layer in report["layers"]]
+    noise = _parts([_noise([report["quantisation"][k] for k in own]) for own in tensors])
     found = []
-    for layer, own, *shares in zip(report["layers"], processes, latency, luts, noise, strict=True):
-        named = next((k for k in own if rows[k]["name"] == layer["name"]), None)
-        found.append(Cost(own, named, *shares))
+    for layer, own, made, *shares in zip(report["layers"], tensors, processes, latency, luts, noise, strict=True):
+        named = next((k for k in made if rows[k]["name"] == layer["name"]), None)
+        found.append(Cost(own, made, named, *shares))
     return found
 
 
@@ -58,9 +60,14 @@ def _processes(report: Any, layer: str) -> tuple[int, ...]:
     return tuple(k for k, row in enumerate(rows) if owned(row["name"]))
 
 
-def _noise(report: Any, layer: str) -> float:
-    own = [row for row in report["quantisation"] if row["tensor"].partition(".")[0].partition("#")[0] == layer]
-    return max((row["added_rms"] / row["signal_rms"] for row in own if row["signal_rms"]), default=0.0)
+def _tensors(report: Any, layer: str) -> tuple[int, ...]:
+    """Its weights (`layer.kernel`) and what it gives (`layer`, `layer#1`)."""
+    rows = enumerate(report["quantisation"])
+    return tuple(k for k, row in rows if row["tensor"].partition(".")[0].partition("#")[0] == layer)
+
+
+def _noise(rows: Sequence[Any]) -> float:
+    return max((row["added_rms"] / row["signal_rms"] for row in rows if row["signal_rms"]), default=0.0)
 
 
 def _parts(values: Sequence[float]) -> list[float]:
@@ -119,14 +126,4 @@ def _box(figures: Figures, k: int, row: Any, cost: Cost) -> Markup:
 def _type(row: Any) -> str:
     """Of the result, without its modes and prefix."""
     text = str(row["types"].get("result", "")).partition(",AP_")
-    spelled = text[0].removeprefix("ap_") + (">" if text[1] else "")
-    return spelled if len(spelled) <= _LONGEST_TYPE else spelled[: _LONGEST_TYPE - 1] + "\N{HORIZONTAL ELLIPSIS}"
-
-
-def details(report: Any) -> Iterator[tuple[int, Any, Cost, list[int]]]:
-    """(place, layer, what it costs, places of its tensors in /quantisation)."""
-    for k, (row, cost) in enumerate(zip(report["layers"], costs(report), strict=True)):
-        tensors = [
-            t for t, q in enumerate(report["quantisation"]) if q["tensor"].partition(".")[0].partition("#")[0] == row["name"]
-        ]
-        yield k, row, cost, tensors
+    return short(text[0].removeprefix("ap_") + (">" if text[1] else ""), _LONGEST_TYPE)

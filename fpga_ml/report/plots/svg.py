@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,15 +77,11 @@ def svg(
 
 
 def axes(x: Scale, y: Scale, x_label: str, y_label: str) -> Markup:
-    parts = []
-    for v in x.ticks():
-        parts.append(tag("line", x1=x(v), x2=x(v), y1=y.begin, y2=y.end, class_="grid"))
-        parts.append(tag("text", tick(v, x), x=x(v), y=y.begin + 15, class_="tick middle", data_x=repr(v)))
+    parts = [x_axis(x, y.begin, y.end, x_label, [(v, tick(v, x)) for v in x.ticks()])]
     for v in y.ticks(5):
         parts.append(tag("line", x1=x.begin, x2=x.end, y1=y(v), y2=y(v), class_="grid"))
         parts.append(tag("text", tick(v, y), x=x.begin - 6, y=y(v) + 4, class_="tick end", data_y=repr(v)))
     parts.append(tag("line", x1=x.begin, x2=x.end, y1=y.begin, y2=y.begin, class_="axis"))
-    parts.append(tag("text", x_label, x=(x.begin + x.end) / 2, y=y.begin + 33, class_="label middle"))
     middle = (y.begin + y.end) / 2
     parts.append(tag("text", y_label, transform=f"translate(11 {middle:g}) rotate(-90)", class_="label middle"))
     return Markup("").join(parts)
@@ -99,16 +96,21 @@ def tick(value: float, scale: Scale) -> Markup:
     return Markup("{}{}").format(scale.base, Markup(_SUPERSCRIPT).format(str(power).replace("-", "\N{MINUS SIGN}")))
 
 
-def short(name: str) -> str:
-    """A name that fits beside a drawing."""
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
+def short(name: str, longest: int = _LONGEST_NAME) -> str:
+    """A name that fits beside a drawing, or into its box."""
+    return name if len(name) <= longest else name[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def x_axis(x: Scale, lower: float, upper: float, label: str, ticks: Iterable[tuple[float, Markup]]) -> Markup:
+    """Lines at some values, what is written below them, and below all of it the label."""
+    parts = []
+    for v, text in ticks:
+        parts.append(tag("line", x1=x(v), x2=x(v), y1=lower, y2=upper, class_="grid"))
+        parts.append(tag("text", text, x=x(v), y=lower + 15, class_="tick middle", data_x=repr(v)))
+    parts.append(tag("text", label, x=(x.begin + x.end) / 2, y=lower + 33, class_="label middle"))
+    return Markup("").join(parts)
 
 
 def cycles_axis(x: Scale, lower: float, upper: float) -> Markup:
-    """Lines and whole numbers of clock cycles below a drawing."""
-    parts = []
-    for v in [v for v in x.ticks(8) if v == int(v)]:
-        parts.append(tag("line", x1=x(v), x2=x(v), y1=lower, y2=upper, class_="grid"))
-        parts.append(tag("text", spoken(int(v)), x=x(v), y=lower + 15, class_="tick middle", data_x=repr(v)))
-    parts.append(tag("text", "cycles", x=(x.begin + x.end) / 2, y=lower + 33, class_="label middle"))
-    return Markup("").join(parts)
+    """Whole numbers of clock cycles."""
+    return x_axis(x, lower, upper, "cycles", [(v, spoken(int(v))) for v in x.ticks(8) if v == int(v)])

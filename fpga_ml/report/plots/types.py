@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from markupsafe import Markup
 
 from fpga_ml.report.figures import Figures
-from fpga_ml.report.plots.svg import LETTER, Scale, short, svg, tag, tick
+from fpga_ml.report.plots.svg import LETTER, Scale, short, svg, tag, tick, x_axis
 
 _ROW, _LINE, _TOP = 20.0, 1000.0, 10.0
-_LEAST_DECADE = 2.0**-24  # below the type's smallest step; smaller magnitudes are drawn at the edge
+_LEAST_OF_STEP = 2.0**-24  # of the smallest step of all types; smaller magnitudes are drawn at the edge
 
 
 def spreads(figures: Figures, title: str) -> Markup:
@@ -18,28 +19,23 @@ def spreads(figures: Figures, title: str) -> Markup:
     rows = [(k, row) for k, row in enumerate(figures.at("/quantisation")) if row.get("quantiles")]
     names = [short(row["tensor"]) for _, row in rows]
     steps, tops = ([row[end] for _, row in rows if row[end]] for end in ("step", "largest"))
-    low = max(min([*steps, *(row["quantiles"][1] for _, row in rows)]) / 2, min(steps, default=1.0) * _LEAST_DECADE)
+    low = max(min([*steps, *(row["quantiles"][1] for _, row in rows)]) / 2, min(steps, default=1.0) * _LEAST_OF_STEP)
     high = max([*tops, *(row["quantiles"][-1] for _, row in rows)]) * 1.5
     bottom, gutter = _TOP + _ROW * len(rows) + 4, LETTER * max(map(len, names), default=0) + 12
     x = Scale(2.0 ** math.floor(math.log2(low)), 2.0 ** math.ceil(math.log2(high)), gutter, _LINE - 20, log=True, base=2)
-    parts = []
-    for v in x.ticks():
-        parts.append(tag("line", x1=x(v), x2=x(v), y1=bottom, y2=_TOP, class_="grid"))
-        parts.append(tag("text", tick(v, x), x=x(v), y=bottom + 15, class_="tick middle", data_x=repr(v)))
-    parts.append(tag("text", "magnitude", x=(x.begin + x.end) / 2, y=bottom + 33, class_="label middle"))
+    parts = [x_axis(x, bottom, _TOP, "magnitude", [(v, tick(v, x)) for v in x.ticks()])]
     for line, (name, (k, row)) in enumerate(zip(names, rows, strict=True)):
         parts.append(_row(name, row, f"{figures.prefix}/quantisation/{k}", _TOP + _ROW * line, x))
     about = "A row a tensor, the band is what its type holds; the table below has the numbers."
     return svg(figures, "types", title, about, _LINE, bottom + 40, *parts)
 
 
-def _row(name: str, row: dict[str, object], place: str, top: float, x: Scale) -> Markup:
+def _row(name: str, row: Any, place: str, top: float, x: Scale) -> Markup:
     quantiles = row["quantiles"]
-    assert isinstance(quantiles, list)
     least, low, first, middle, third, high, most = map(x, quantiles)
     y = top + _ROW / 2
-    parts = [tag("text", tag("title", str(row["tensor"])), name, x=x.begin - 10, y=y + 4, class_="tick end")]
-    if isinstance(row["step"], float) and isinstance(row["largest"], float):
+    parts = [tag("text", tag("title", row["tensor"]), name, x=x.begin - 10, y=y + 4, class_="tick end")]
+    if row["step"] is not None:
         begin, end = x(row["step"]), x(row["largest"])
         parts.append(tag("rect", x=begin, y=top + 2, width=end - begin, height=_ROW - 4, class_="held"))
         if quantiles[-1] > row["largest"]:

@@ -17,6 +17,7 @@ from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.quantise import over_last_axis
 from fpga_ml.frontend.rebuild import Call, calls
+from fpga_ml.frontend.tensors import TENSORS
 
 QUANTIZERS = frozenset(
     [
@@ -30,7 +31,8 @@ QUANTIZERS = frozenset(
         "ternary_tanh",
     ]
 )
-_OWN = frozenset(["Affine", "Bounded", "Pick", "Steps", "Walk"])  # our own layers, that a user's layers become
+# Our own layers, that a user's layers become.
+_OWN = frozenset(["Affine", "Bounded", "Kept", "Pick", "Steps", "Walk", *(kind.__name__ for kind in TENSORS)])
 # Registered with hls4ml, but refused or broken under Keras 3.
 _UNUSABLE = frozenset(
     [

@@ -14,7 +14,8 @@ import fpga_ml.bridge.quantizers
 import fpga_ml.bridge.recurrent
 import fpga_ml.bridge.repacked
 import fpga_ml.bridge.rounders
-import fpga_ml.bridge.tables  # noqa: F401  (each adds its patches)
+import fpga_ml.bridge.tables
+import fpga_ml.bridge.tensors  # noqa: F401  (each adds its patches)
 from fpga_ml.bridge.patches import ADDED, MENDED
 
 

@@ -276,6 +276,23 @@ def _of_norm(node: Any) -> FixedPrecisionType:
     return _sum_type(_product(difference, table), scale, bias, 1)
 
 
+def _of_scale(node: Any) -> FixedPrecisionType:
+    data, bits = _data(node), node.get_attr("bits")
+    return FixedPrecisionType(data.width, data.integer + bits, data.signed)
+
+
+def _of_reduction(node: Any) -> FixedPrecisionType:
+    data, terms = _data(node), node.get_attr("index").shape[1]
+    growth = math.ceil(math.log2(terms)) if node.get_attr("op") == "sum" else 0
+    return FixedPrecisionType(data.width + growth, data.integer + growth, data.signed)
+
+
+def _of_products(node: Any) -> FixedPrecisionType:
+    a, b = (_value_type(node.get_input_variable(name).type.precision) for name in node.inputs)
+    one, growth = _product(a, b), math.ceil(math.log2(node.get_attr("first").shape[1]))
+    return FixedPrecisionType(one.width + growth, one.integer + growth, one.signed)
+
+
 # The type of what a layer computes, of layers for which hls4ml takes the model's default.
 _RESULTS: Mapping[str, Callable[[Any], Any]] = {
     "Activation": _of_function,
@@ -287,6 +304,10 @@ _RESULTS: Mapping[str, Callable[[Any], Any]] = {
     "LayerNormalization": _of_norm,
     "Embedding": lambda node: node.types["embeddings_t"].precision,
     "Pick": lambda node: node.get_input_variable().type.precision,
+    "Arrange": lambda node: _data(node),
+    "Scale": _of_scale,
+    "Reduce": _of_reduction,
+    "Products": _of_products,
     "Cropping1D": lambda node: node.get_input_variable().type.precision,
     "Cropping2D": lambda node: node.get_input_variable().type.precision,
 }

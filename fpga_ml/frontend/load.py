@@ -20,7 +20,9 @@ import fpga_ml.frontend.layers  # noqa: F401  (registers their layers)
 from fpga_ml.config import CONFIG_FILE
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.floats import to_float
+from fpga_ml.frontend.hgq import without_hgq
 from fpga_ml.frontend.legacy import CannotRebuild, input_ports, is_legacy, naming_of, read_architecture, rebuild_legacy
+from fpga_ml.frontend.operations import of_layers
 from fpga_ml.frontend.quantise import activation_name
 from fpga_ml.frontend.rebuild import as_functional, calls, inputs_of
 from fpga_ml.frontend.rename import renamed
@@ -93,6 +95,7 @@ def _in_memory(model: Any) -> Source:
 
 def _source(model: Any, name: str, origin: str, sha256: str, kind: str, given: Naming | None = None) -> Source:
     """Of a Functional model: what can be built of it, under identifiers, where these are not given."""
+    model = without_hgq(of_layers(model))
     safe, names = renamed(model) if given is None else (model, given)
     with names.errors():
         whole = rewritten(safe)

@@ -20,10 +20,11 @@ import qkeras
 from fpga_ml.config import check_bits
 from fpga_ml.frontend import recurrent
 from fpga_ml.frontend.celeste import LAYERS as CELESTE
-from fpga_ml.frontend.layers import Affine
+from fpga_ml.frontend.layers import Affine, exact_type
 from fpga_ml.frontend.quantizers import relu_quantizer, signed_quantizer, weight_type
 from fpga_ml.frontend.rebuild import Call, Probe, as_functional, calls, consumers, copy_layer, inputs_of, rebuild
 from fpga_ml.frontend.rewrites import rewritten
+from fpga_ml.frontend.tensors import TENSORS, Kept
 from fpga_ml.numerics import FixedType
 from fpga_ml.samples import load_samples
 
@@ -90,8 +91,8 @@ _EXACT = frozenset(
         "Bounded",
     }
 )
-_EXACT |= {kind.__name__ for kind in CELESTE}
-_ROUNDS = ("QActivation", "Steps", "Bounded")  # give their results a type
+_EXACT |= {kind.__name__ for kind in (*CELESTE, *TENSORS, Kept)}
+_ROUNDS = ("QActivation", "Steps", "Bounded", "Quantise")  # give their results a type
 _INFERENCE_IDENTITY = frozenset({"Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "AlphaDropout"})
 _NORMALISE = ("BatchNormalization", "QBatchNormalization")
 
@@ -237,6 +238,7 @@ class _Rewrite:
         self.precision: dict[str, dict[str, str]] = {}
         self.completed: dict[str, None] = {}
         self.states: dict[str, FixedType] = {}
+        self.kept = {c.layer.name for c in self.calls if any(isinstance(r.layer, Kept) for r in self.readers[c.key])}
         self.folded = self._fold()
 
     def run(self) -> Quantised:
@@ -258,6 +260,7 @@ class _Rewrite:
                 type(c.layer).__name__ in ("Dense", "Conv1D", "Conv2D")
                 and not activation_name(c.layer)
                 and uses[c.layer.name] == 1
+                and c.layer.name not in self.kept
                 and len(behind) == 1
                 and type(behind[0].layer).__name__ == "BatchNormalization"
                 and over_last_axis(behind[0])
@@ -278,8 +281,10 @@ class _Rewrite:
 
     def _make(self, layer: Any) -> Any:
         name = type(layer).__name__
-        if layer.name in self.folded or name in _INFERENCE_IDENTITY:
+        if layer.name in self.folded or name in _INFERENCE_IDENTITY or isinstance(layer, Kept):
             return None
+        if layer.name in self.kept:
+            return self._exact(layer)
         if name in _NORMALISE:
             return self._affine(layer)
         if recurrent.is_recurrent(layer):
@@ -300,6 +305,16 @@ class _Rewrite:
         self.weights[layer.name] = [np.asarray(w) for w in layer.weights]
         slope = getattr(layer, "negative_slope", 0.0)
         return copy_layer(layer, changes={"negative_slope": self._slope(layer, slope)} if slope else {})
+
+    def _exact(self, layer: Any) -> Any:
+        """A layer that keeps every bit: its weights have types that hold them."""
+        if type(layer).__name__ != "Affine":  # which has quantizers
+            names = _TYPED.get(type(layer).__name__, {"kernel": ("weight",), "bias": ("bias",)})
+            for weight in layer.weights:
+                for variable in names[weight.name]:
+                    self.precision.setdefault(layer.name, {})[variable] = exact_type(np.asarray(weight, np.float64)).cpp()
+        self.weights[layer.name] = [np.asarray(w) for w in layer.weights]
+        return copy_layer(layer)
 
     def _plain(self, layer: Any, name: str) -> Any:
         """The function that is a layer's activation, as a layer."""
@@ -382,7 +397,7 @@ class _Rewrite:
     def _after(self, call: Call, tensor: Any) -> Any:
         """Behind a layer: its activation and the rounding of its output."""
         layer, name = call.layer, type(call.layer).__name__
-        if layer.name in self.folded.values() or name in _EXACT | _INFERENCE_IDENTITY:
+        if layer.name in self.folded.values() or layer.name in self.kept or name in _EXACT | _INFERENCE_IDENTITY:
             return tensor
         if layer.name in self.states:
             return self._round(call, tensor, relu=False, given=self.states[layer.name])

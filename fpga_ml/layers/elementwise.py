@@ -29,6 +29,45 @@ class Requantise(Layer):
 
 
 @dataclass(frozen=True)
+class RequantiseEach(Layer):
+    """The value itself, each element assigned to a type of its own, whose values the result's type holds; 0 where that is
+    None."""
+
+    types: tuple[FixedType | None, ...]
+
+    per_element: ClassVar[tuple[str, ...]] = ("types",)
+
+    def faults(self, *x: Layer) -> list[str]:
+        return [f"{len(self.types)} types for {self.size} elements"] if len(self.types) != self.size else []
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        raw, own = x[0].raw, x[0].type
+        out = np.zeros(raw.shape, self.result.kind)
+        for t in set(self.types):
+            if t is not None:
+                columns = np.array([t == other for other in self.types])
+                assigned = Exact.of(raw[:, columns], own).cast(own.fraction, t)
+                out[:, columns] = (assigned << self.result.fraction - t.fraction).raw
+        return Tensor(out, self.result)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        return [b.const(0, 0) if t is None else b.cast(v, t) for v, t in zip(x[0], self.types, strict=True)]
+
+
+@dataclass(frozen=True)
+class Scaled(Layer):
+    """The value times 2**bits, assigned to the result's type."""
+
+    bits: int
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        return self._result(x[0].exact, x[0].type.fraction - self.bits)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        return [b.cast(b.scale(v, self.bits), self.result) for v in x[0]]
+
+
+@dataclass(frozen=True)
 class Relu(Layer):
     """max(x, 0), not above `ceiling` where there is one (relu6: 6)."""
 
@@ -209,27 +248,39 @@ class Merge(Layer):
 
 
 @dataclass(frozen=True)
-class Dot(Layer):
-    """The scalar product of two vectors, in accum (nnet_merge.h: dot1d)."""
+class Products(Layer):
+    """Sums of products of two tensors' elements, in accum (nnet_merge.h: dot1d). index: two of (elements, terms), which
+    element of its tensor each operand is."""
 
+    index: tuple[Raw, Raw]
     accum: FixedType
+
+    def faults(self, *x: Layer) -> list[str]:
+        wrong = [f"{len(i)} sums for {self.size} elements" for i in self.index if len(i) != self.size]
+        return wrong + [fault for i, layer in zip(self.index, x, strict=True) for fault in outside(i, [layer])]
 
     def by_token(self, tokens: int) -> bool:
         return tokens == 1
 
     def evaluate(self, *x: Tensor) -> Tensor:
         fraction = sum(t.type.fraction for t in x)
-        total = Exact.of(np.zeros(len(x[0].held), np.int64), self.accum)
-        for k in range(x[0].held.shape[1]):
-            product = (x[0].exact[:, k] * x[1].exact[:, k]).cast(fraction, self.accum)
+        total = Exact.of(np.zeros((len(x[0].held), self.size), np.int64), self.accum)
+        for a, c in zip(*(i.T for i in self.index), strict=True):
+            product = (x[0].exact[:, a] * x[1].exact[:, c]).cast(fraction, self.accum)
             total = (total + product).cast(self.accum.fraction, self.accum)
-        return self._result(total[:, None], self.accum.fraction)
+        return self._result(total, self.accum.fraction)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        return [b.cast(self._sum(b, x, a, c), self.result) for a, c in zip(*self.index, strict=True)]
+
+    def _sum(self, b: Builder, x: Sequence[Sequence[int]], a: Raw, c: Raw) -> int:
+        products = [b.mul(x[0][i], x[1][j]) for i, j in zip(a, c, strict=True)]
+        if all(b.wire(p).fraction <= self.accum.fraction for p in products) and self.accum.overflow is Overflow.WRAP:
+            return b.cast(b.tree(b.add, products), self.accum)  # nothing is rounded: the order is free
         total = b.const(0, 0)
-        for a, c in zip(x[0], x[1], strict=True):
-            total = b.cast(b.add(total, b.cast(b.mul(a, c), self.accum)), self.accum)
-        return [b.cast(total, self.result)]
+        for product in products:
+            total = b.cast(b.add(total, b.cast(product, self.accum)), self.accum)
+        return total
 
 
 @dataclass(frozen=True)

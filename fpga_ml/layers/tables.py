@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -291,6 +292,42 @@ def _address(b: Builder, value: int, t: FixedType, size: int) -> int:
     """The highest bits of an unsigned value of type t, as a whole number."""
     bits = _bits(size)
     return b.cast(b.scale(value, bits - t.integer), FixedType(False, bits, bits))
+
+
+@dataclass(frozen=True)
+class Lookups(Layer):
+    """Each element's entry in a table: entry raw - first[t] of table t = which[element], raw being the element with
+    `fraction[t]` fraction bits, none of which it exceeds. Entries are raw values of the result's type."""
+
+    which: npt.NDArray[np.int64]
+    first: tuple[int, ...]
+    fraction: tuple[int, ...]
+    tables: tuple[Table1, ...]
+
+    per_element: ClassVar[tuple[str, ...]] = ("which",)
+
+    def faults(self, *x: Layer) -> list[str]:
+        return [f"{len(self.which)} tables for {self.size} elements"] if len(self.which) != self.size else []
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        raw, own = x[0].raw, x[0].type
+        out = np.empty(raw.shape, self.result.kind)
+        for t in np.unique(self.which):
+            columns = self.which == t
+            address = _shifted(raw[:, columns], self.fraction[t] - own.fraction) - self.first[t]
+            out[:, columns] = np.asarray(self.tables[t], self.result.kind)[address.astype(np.int64)]
+        return Tensor(out, self.result)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        out = []
+        for v, t in zip(x[0], self.which, strict=True):
+            address = b.scale(v, self.fraction[t])
+            out.append(b.lookup(address, self.tables[t], self.first[t], self.result.fraction))
+        return out
+
+
+def _shifted(raw: Raw, bits: int) -> Raw:
+    return raw << bits if bits >= 0 else raw >> -bits
 
 
 def entries_at(entries: Table1, t: FixedType, address: Raw) -> Exact:

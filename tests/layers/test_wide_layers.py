@@ -14,7 +14,7 @@ import pytest
 
 from fpga_ml.ir.kernel import Builder, Wire, verify
 from fpga_ml.layers.base import Layer, Tensor
-from fpga_ml.layers.elementwise import Dot, HardSigmoid, Merge, Relu, Slope, Steps, Threshold
+from fpga_ml.layers.elementwise import HardSigmoid, Merge, Products, Relu, Slope, Steps, Threshold
 from fpga_ml.layers.gather import Gather
 from fpga_ml.layers.linear import Affine, Linear
 from fpga_ml.layers.pooling import AveragePool, MaxPool
@@ -148,7 +148,8 @@ def test_scalar_product(t: FixedType) -> None:
             total = cast(total + cast(p * q, accum), accum)
         return [total]
 
-    check(Dot("dot", ("a", "b"), (1,), FixedType.parse(RESULTS[1]), accum), [(t, 3), (t, 3)], meaning)
+    index = np.arange(3).reshape(1, 3)
+    check(Products("dot", ("a", "b"), (1,), FixedType.parse(RESULTS[1]), (index, index), accum), [(t, 3), (t, 3)], meaning)
 
 
 @results

@@ -45,7 +45,8 @@ def _merge(node: Any) -> Layer:
 def _dot(node: Any) -> Layer:
     if any(is_xnor(node.model.output_vars[t]) for t in node.inputs):
         raise unsupported(node, f"layer '{node.name}' multiplies values of one bit (xnor), which our RTL does not", "")
-    return elementwise.Dot(**common_of(node), accum=type_of(node.types["accum_t"]))
+    every = np.arange(int(np.prod(node.get_input_variable().shape))).reshape(1, -1)
+    return elementwise.Products(**common_of(node), index=(every, every), accum=type_of(node.types["accum_t"]))
 
 
 @reads("Concatenate")

@@ -1,0 +1,394 @@
+"""HGQ2's layers as Keras layers and those of frontend/tensors.py: the same function, each type an element's own.
+
+HGQ2 (C. Sun et al., arXiv:2405.00645) trains a width for each weight and each value. A layer of its rounds what it reads and
+its weights, computes as Keras would, and may round its result. Taken apart like this, every value has a type. The package
+itself is not needed here: layers are known by the names of their classes, and their quantizers are asked for numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import string
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.layers import Affine, exact_type
+from fpga_ml.frontend.quantizers import signed_quantizer
+from fpga_ml.frontend.rebuild import calls, copy_layer, rebuild
+from fpga_ml.frontend.tensors import Arrange, Einsum, Kept, Lookup, Quantise, Reduce, Scale
+
+_MOST_TABLE_BITS = 16
+_MODES = ("TRN", "RND", "RND_CONV", "TRN_ZERO", "RND_ZERO", "RND_MIN_INF", "RND_INF")
+_OVERFLOWS = {"WRAP": "WRAP", "SAT": "SAT", "SAT_SYM": "SAT_SYM"}
+# Keras' own layers that compute without weights: exact, where what they read is.
+_EXACT = frozenset(
+    [
+        *("Add", "Subtract", "Multiply", "Maximum", "Minimum", "Average", "ReLU"),
+        *("AveragePooling1D", "AveragePooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D"),
+    ]
+)
+
+
+def is_hgq(layer: Any) -> bool:
+    return type(layer).__module__.partition(".")[0] == "hgq"
+
+
+def without_hgq(model: Any) -> Any:
+    """The model, a Functional one, with HGQ2's layers taken apart; the model itself where there is none."""
+    if not any(is_hgq(layer) for layer in model.layers):
+        return model
+    weights: dict[str, list[np.ndarray]] = {}
+
+    def make(layer: Any) -> Any:
+        if is_hgq(layer):
+            return Parts(layer, weights)
+        weights[layer.name] = layer.get_weights()
+        copy = copy_layer(layer)
+        return _Exact(copy) if type(layer).__name__ in _EXACT or _is_relu(layer) else copy
+
+    new = rebuild(model, make)
+    for layer in new.layers:
+        if layer.weights:
+            layer.set_weights(weights[layer.name])
+    return new
+
+
+def _is_relu(layer: Any) -> bool:
+    return type(layer).__name__ == "Activation" and layer.activation is keras.activations.relu
+
+
+class _Exact:
+    """A Keras layer whose result keeps every bit."""
+
+    def __init__(self, layer: Any) -> None:
+        self.layer, self.kept = layer, Kept(name=f"{layer.name}_kept")
+
+    def __call__(self, *x: Any, **kwargs: Any) -> Any:
+        return self.kept(self.layer(*x, **kwargs))
+
+
+class Parts:
+    """What stands in the place of an HGQ2 layer: called like it, of Keras tensors. weights: {layer: its weights}, where
+    those of the parts are put."""
+
+    def __init__(self, layer: Any, weights: dict[str, list[np.ndarray]]) -> None:
+        self.layer, self.weights = layer, weights
+        self.made: dict[str, Any] = {}
+
+    def __call__(self, *x: Any, **kwargs: Any) -> Any:
+        given = {k: v for k, v in kwargs.items() if k not in ("training",) and v is not None}
+        tensors = list(x[0]) if len(x) == 1 and isinstance(x[0], (list, tuple)) else list(x)
+        return self.of(self.layer, self.layer.name, tensors, given)
+
+    # The vocabulary: each makes a layer of this name once, and calls it.
+
+    def once(self, name: str, make: Callable[[str], Any]) -> Any:
+        if name not in self.made:
+            self.made[name] = make(name)
+        return self.made[name]
+
+    def kept(self, name: str, make: Callable[[str], Any], x: Any, weights: Sequence[Any] | None = None) -> Any:
+        """A layer whose weights and results keep every bit."""
+        if weights is not None:
+            self.weights[name] = [np.asarray(w, np.float64) for w in weights]
+        return self.once(f"{name}_kept", lambda n: Kept(name=n))(self.once(name, make)(x))
+
+    def refused(self, name: str, what: str, do: str) -> FpgaMlError:
+        return FpgaMlError(
+            f"layer '{self.layer.name}' ({type(self.layer).__name__}) {what}", where=f"layer '{self.layer.name}'", do=do
+        )
+
+    def quantised(self, quantizer: Any, name: str, x: Any) -> Any:
+        """As an HGQ2 quantizer rounds it."""
+        found = self.fixed(quantizer, tuple(x.shape[1:]))
+        if found is None:
+            return x
+        return self.once(name, lambda n: Quantise(*found, name=n))(x)
+
+    def fixed(self, quantizer: Any, shape: tuple[int, ...]) -> tuple[Any, Any, Any, str, str] | None:
+        """Signs, integer and fraction bits and both modes of an HGQ2 quantizer; None for one that does nothing."""
+        inner = quantizer.quantizer
+        if getattr(inner, "__dummy__", False):
+            return None
+        if not hasattr(inner, "kif"):
+            raise self.refused(
+                quantizer.name, f"has a {type(inner).__name__}, which is no fixed-point quantizer", "use a kif or kbi quantizer"
+            )
+        if quantizer.scaler is not None or quantizer.affine is not None:
+            raise self.refused(
+                quantizer.name, "has a quantizer with a scaler or an affine map", "leave both out of its QuantizerConfig"
+            )
+        rounding, overflow = inner.round_mode.removeprefix("S_"), inner.overflow_mode
+        if rounding not in _MODES or overflow not in _OVERFLOWS:
+            raise self.refused(
+                quantizer.name,
+                f"has a quantizer of mode {rounding}, {overflow}, which ap_fixed does not have",
+                f"use one of {', '.join(_MODES)} and one of {', '.join(_OVERFLOWS)}",
+            )
+        k, i, f = (_trimmed(np.broadcast_to(_numpy(v), (1, *shape))[0]) for v in inner.kif)
+        return k, i, f, rounding, _OVERFLOWS[overflow]
+
+    def activated(self, function: Any, name: str, x: Any) -> Any:
+        if function is None or function is keras.activations.linear:
+            return x
+        if function is keras.activations.relu:
+            return self.kept(name, lambda n: keras.layers.ReLU(name=n), x)
+        return self.once(name, lambda n: keras.layers.Activation(function, name=n))(x)
+
+    def read(self, layer: Any, name: str, x: Any) -> Any:
+        """What the layer makes of its only input, before it computes."""
+        return self.quantised(layer.iq, f"{name}_iq", x) if layer.enable_iq else x
+
+    def given(self, layer: Any, name: str, x: Any) -> Any:
+        """What the layer makes of its result, where it rounds it."""
+        return self.quantised(layer.oq, f"{name}_oq", x) if layer.enable_oq else x
+
+    def linear(self, make: Callable[[str], Any], layer: Any, name: str, x: Any) -> Any:
+        """A layer with a kernel and perhaps a bias, and an activation behind."""
+        bias = layer.qbias if getattr(layer, "bias", None) is not None else None
+        weights = [_numpy(w) for w in (layer.qkernel, bias) if w is not None]
+        y = self.kept(name, make, self.read(layer, name, x), weights)
+        return self.given(layer, name, self.activated(layer.activation, f"{name}_act", y))
+
+    def einsum(self, equation: str, name: str, x: Sequence[Any]) -> Any:
+        return self.once(name, lambda n: Einsum(equation, name=n))(list(x))
+
+    def reduced(self, op: Any, axes: Sequence[int], keepdims: bool, name: str, x: Any) -> Any:
+        return self.once(name, lambda n: Reduce(op, axes, keepdims, name=n))(x)
+
+    def scaled(self, factor: float, name: str, x: Any) -> Any:
+        """factor: a power of two."""
+        bits = round(math.log2(factor))
+        return x if bits == 0 else self.once(name, lambda n: Scale(bits, name=n))(x)
+
+    def of(self, layer: Any, name: str, x: list[Any], given: Mapping[str, Any]) -> Any:
+        """An HGQ2 layer, or a part of one, under a name."""
+        for kind in type(layer).__mro__:
+            if kind.__name__ in _KINDS:
+                return _KINDS[kind.__name__](self, layer, name, x, **given)
+        raise self.refused(name, "is not one that becomes hardware", "see docs/hgq.md for HGQ2's layers that do")
+
+
+def _numpy(tensor: Any) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(tensor))
+
+
+def _trimmed(values: np.ndarray) -> np.ndarray:
+    """Axes along which all values are the same, to one entry."""
+    whole = np.rint(values).astype(np.int64)
+    for axis in range(whole.ndim):
+        first = whole.take([0], axis)
+        if (whole == first).all():
+            whole = first
+    return whole
+
+
+Kind = Callable[..., Any]
+_KINDS: dict[str, Kind] = {}
+
+
+def _becomes(*names: str) -> Callable[[Kind], Kind]:
+    def register(kind: Kind) -> Kind:
+        _KINDS.update(dict.fromkeys(names, kind))
+        return kind
+
+    return register
+
+
+@_becomes("Quantizer")
+def _quantizer(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
+    return parts.quantised(layer, name, x[0])
+
+
+@_becomes("QDense")
+def _dense(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
+    def make(n: str) -> Any:
+        return keras.layers.Dense(layer.units, use_bias=layer.bias is not None, name=n)
+
+    return parts.linear(make, layer, name, x[0])
+
+
+@_becomes("QEinsumDense")
+def _einsum_dense(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
+    def make(n: str) -> Any:
+        bias = layer.bias_axes if layer.bias is not None else None
+        return keras.layers.EinsumDense(layer.equation, layer.partial_output_shape, bias_axes=bias, name=n)
+
+    return parts.linear(make, layer, name, x[0])
+
+
+@_becomes("QConv1D", "QConv2D")
+def _convolution(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
+    def make(n: str) -> Any:
+        kind = {1: keras.layers.Conv1D, 2: keras.layers.Conv2D}[layer.rank]
+        same = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups", "use_bias")
+        return kind(**{setting: getattr(layer, setting) for setting in same}, name=n)
+
+    return parts.linear(make, layer, name, x[0])
+
+
+@_becomes("QBatchNormalization")
+def _normalisation(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
+    if layer.axis not in (-1, len(x[0].shape) - 1):
+        raise parts.refused(name, f"normalises axis {layer.axis}", "normalise the last axis")
+    scale, offset = (np.asarray(_numpy(v), np.float64) for v in layer.qscaler_and_qoffset)
+    quantizers = [signed_quantizer(exact_type(v), f"layer '{name}'") for v in (scale, offset)]
+    y = parts.kept(name, lambda n: Affine(*quantizers, name=n), parts.read(layer, name, x[0]), [scale, offset])
+    return parts.given(layer, name, y)
+
+
+def _operands(parts: Parts, layer: Any, name: str, x: list[Any]) -> list[Any]:
+    """What a layer of several inputs makes of them, before it computes."""
+    if not layer.enable_iq:
+        return x
+    return [parts.quantised(q, f"{name}_iq{k}", t) for k, (q, t) in enumerate(zip(layer.iq, x, strict=True))]
+
+
+@_becomes("QAdd", "QSubtract", "QMultiply", "QMaximum", "QMinimum", "QAveragePow2")
+def _merge(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
+    kinds = {
+        "QAveragePow2": keras.layers.Add,
+        "QSubtract": keras.layers.Subtract,
+        "QMultiply": keras.layers.Multiply,
+        "QMaximum": keras.layers.Maximum,
+        "QMinimum": keras.layers.Minimum,
+        "QAdd": keras.layers.Add,
+    }
+    kind = next(kinds[k.__name__] for k in type(layer).__mro__ if k.__name__ in kinds)
+    merged, *rest = _operands(parts, layer, name, x)
+    for k, other in enumerate(rest):
+        own = name if k == len(rest) - 1 else f"{name}_{k}"
+        merged = parts.kept(own, lambda n: kind(name=n), [merged, other])
+    if any(k.__name__ == "QAveragePow2" for k in type(layer).__mro__):
+        merged = parts.scaled(layer._scale, f"{name}_scale", merged)
+    return parts.given(layer, name, merged)
+
+
+@_becomes("QDot")
+def _dot(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
+    a, b = _operands(parts, layer, name, x)
+    axes = [layer.axes] * 2 if isinstance(layer.axes, int) else list(layer.axes)
+    of_a, of_b = string.ascii_lowercase[: len(a.shape)], "a" + string.ascii_uppercase[1 : len(b.shape)]
+    at_a, at_b = axes[0] % len(a.shape), axes[1] % len(b.shape)
+    of_b = of_b[:at_b] + of_a[at_a] + of_b[at_b + 1 :]
+    out = "".join(c for c in of_a + of_b[1:] if c != of_a[at_a])
+    product = parts.einsum(f"{of_a},{of_b}->{out}", name, [a, b])
+    if len(out) == 1:
+        product = parts.once(f"{name}_shape", lambda n: keras.layers.Reshape((1,), name=n))(product)
+    return parts.given(layer, name, product)
+
+
+@_becomes("QEinsum")
+def _einsum(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
+    if len(x) != 2:
+        raise parts.refused(name, f"multiplies {len(x)} tensors", "use a chain of QEinsum layers of two tensors each")
+    return parts.given(layer, name, parts.einsum(layer.equation, name, _operands(parts, layer, name, x)))
+
+
+@_becomes("QSum")
+def _sum(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
+    total = parts.reduced("sum", layer.axes, layer.keepdims, name, parts.read(layer, name, x[0]))
+    return parts.given(layer, name, parts.scaled(layer.scale, f"{name}_scale", total))
+
+
+@_becomes("QBasePooling")
+def _pooling(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
+    plain = next(k for k in type(layer).__mro__ if k.__module__.startswith("keras."))
+    names = ("pool_size", "strides", "padding", "data_format", "keepdims")
+    settings = {n: getattr(layer, n) for n in names if hasattr(layer, n)}
+    y = parts.kept(name, lambda n: plain(**settings, name=n), parts.read(layer, name, x[0]))
+    return parts.given(layer, name, y)
+
+
+@_becomes("QUnaryFunctionLUT")
+def _unary(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
+    return _table(parts, layer, name, parts.read(layer, name, x[0]))
+
+
+def _table(parts: Parts, layer: Any, name: str, x: Any) -> Any:
+    """A table for the function and the rounding of a QUnaryFunctionLUT, of a tensor whose elements have types."""
+    read = x._keras_history.operation
+    if not isinstance(read, Quantise):
+        raise parts.refused(name, "has a table of values without a type", "give it an input quantizer (enable_iq=True)")
+    if not layer.enable_oq:
+        raise parts.refused(name, "has a table whose entries have no type", "give it an output quantizer (enable_oq=True)")
+
+    def function(values: np.ndarray) -> Any:
+        values = keras.ops.convert_to_tensor(values.astype(np.float32))
+        if hasattr(layer, "scale") and type(layer).__name__ == "QAffinedUnaryFunctionLUT":
+            values = values * layer.scale + layer.bias
+        return layer.oq(layer.activation(values))
+
+    return parts.once(name, lambda n: tabulated(parts, read, function, tuple(x.shape[1:]), n))(x)
+
+
+def tabulated(
+    parts: Parts, read: Quantise, function: Callable[[np.ndarray], Any], shape: tuple[int, ...], name: str
+) -> Lookup:
+    """The layer of tables that holds a function's value for every value that the elements of a tensor of this shape can have.
+
+    function: of all elements (N, ...) at once, in single precision, as HGQ2 computes it.
+    """
+    types = read.types(shape)
+    bits = max((t.width for t in types if t is not None), default=0)
+    if bits > _MOST_TABLE_BITS:
+        raise parts.refused(
+            name, f"has a table of {bits} address bits", f"give its input quantizer at most {_MOST_TABLE_BITS} bits"
+        )
+    low = np.array([0 if t is None else t.min_raw for t in types])
+    high = np.array([0 if t is None else t.max_raw for t in types])
+    lsb = np.array([1.0 if t is None else t.lsb for t in types])
+    raw = np.minimum(low + np.arange(1 << bits)[:, None], high)
+    made = _numpy(function((raw * lsb).reshape(-1, *shape))).reshape(1 << bits, -1).astype(np.float64)
+    tables: dict[tuple[Any, ...], int] = {}
+    which = []
+    for n, t in enumerate(types):
+        entries = tuple(made[: int(high[n] - low[n]) + 1, n].tolist())
+        key = (int(low[n]), 0 if t is None else t.fraction, entries)
+        which.append(tables.setdefault(key, len(tables)))
+    first, fraction, entries = zip(*tables, strict=True)
+    return Lookup(np.reshape(which, shape), first, fraction, entries, name=name)
+
+
+@_becomes("QSoftmax")
+def _softmax(parts: Parts, layer: Any, name: str, x: list[Any], mask: Any = None) -> Any:
+    if mask is not None:
+        raise parts.refused(name, "is given a mask", "leave it out")
+    value = parts.read(layer, name, x[0])
+    if layer.stable:
+        largest = parts.reduced("max", layer.axes, True, f"{name}_max", value)
+        value = parts.kept(f"{name}_below", lambda n: keras.layers.Subtract(name=n), [largest, value])
+        value = parts.quantised(layer.exp_table.iq, f"{name}_exp_iq", value)
+    power = _table(parts, layer.exp_table, f"{name}_exp", value)
+    total = parts.reduced("sum", layer.axes, True, f"{name}_total", power)
+    inverse = _unary(parts, layer.inv_table, f"{name}_inv", [total])
+    product = parts.kept(name, lambda n: keras.layers.Multiply(name=n), [power, inverse])
+    return parts.given(layer, name, product)
+
+
+@_becomes("QMultiHeadAttention")
+def _attention(
+    parts: Parts, layer: Any, name: str, x: list[Any], value: Any = None, key: Any = None, **masks: Any
+) -> Any:
+    for mask in masks:
+        if masks[mask] is not False:
+            raise parts.refused(name, f"is given {mask}", "leave it out: every particle attends to every other")
+    query, *rest = x
+    value = value if value is not None else rest.pop(0) if rest else query
+    key = key if key is not None else rest.pop(0) if rest else value
+    if hasattr(layer, "_lin_k_proj"):  # Linformer
+        key, value = (
+            parts.of(projection, f"{name}_{n}", [t], {})
+            for projection, n, t in ((layer._lin_k_proj, "lin_key", key), (layer._lin_v_proj, "lin_value", value))
+        )
+    of_query = parts.of(layer._query_dense, f"{name}_query", [query], {})
+    of_key = parts.of(layer._key_dense, f"{name}_key", [key], {})
+    of_value = parts.of(layer._value_dense, f"{name}_value", [value], {})
+    scores = parts.einsum(layer._dot_product_equation, f"{name}_scores", [of_key, of_query])
+    weights = parts.of(layer._softmax, f"{name}_softmax", [scores], {})
+    mixed = parts.einsum(layer._combine_equation, f"{name}_mixed", [weights, of_value])
+    return parts.given(layer, name, parts.of(layer._output_dense, f"{name}_output", [mixed], {}))

@@ -1,0 +1,82 @@
+"""Bare Keras operations in a Functional model, such as x[:, 3] or a + b, as layers of the same function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from fpga_ml.frontend.rebuild import as_functional
+from fpga_ml.frontend.tensors import Arrange
+
+
+def of_layers(model: Any) -> Any:
+    """The model, a Functional one, with such operations as layers; the model itself where there is none. An operation that no
+    layer stands for stays as it is."""
+    nodes = [node for depth in model._nodes_by_depth.values() for node in depth]
+    if not any(_is_bare(node.operation) for node in nodes):
+        return model
+    taken = {layer.name for layer in model.layers}
+
+    def make(operation: Any) -> Any:
+        found = _LAYERS.get(type(operation).__name__) if _is_bare(operation) else None
+        return operation if found is None else found(operation, _free(operation.name, taken))
+
+    inputs = [keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t.name) for t in model.inputs]
+    outputs = model._run_through_graph(inputs, operation_fn=make)
+    return as_functional(keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name=model.name))
+
+
+def _is_bare(operation: Any) -> bool:
+    return not isinstance(operation, keras.layers.Layer)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """A name that no layer has; it is taken from then on."""
+    found = next(n for n in (name, *(f"{name}_{k}" for k in range(len(taken) + 1))) if n not in taken)
+    taken.add(found)
+    return found
+
+
+class _Item:
+    """x[key]: the elements that a key takes of each sample."""
+
+    def __init__(self, operation: Any, name: str) -> None:
+        self.operation, self.name = operation, name
+
+    def __call__(self, x: Any, key: Any, **_: Any) -> Any:
+        parts = tuple(key) if isinstance(key, (tuple, list)) else (key,)
+        constant = all(isinstance(k, (slice, int, type(None), type(Ellipsis))) for k in parts)
+        of_all = isinstance(parts[0], slice) and parts[0] == slice(None)
+        if not (constant and of_all):
+            return self.operation(x, key)
+        every = np.arange(int(np.prod(x.shape[1:]))).reshape(1, *x.shape[1:])
+        taken = every[parts][0]
+        return Arrange(taken, taken.shape or (1,), name=self.name)(x)
+
+
+class _OfTensors:
+    """A layer of several tensors, where the operation's operands are such."""
+
+    def __init__(self, kind: Any, operation: Any, name: str) -> None:
+        self.kind, self.operation, self.name = kind, operation, name
+
+    def __call__(self, a: Any, b: Any, **_: Any) -> Any:
+        alike = all(isinstance(t, keras.KerasTensor) and len(t.shape) == len(a.shape) for t in (a, b))
+        return self.kind(name=self.name)([a, b]) if alike else self.operation(a, b)
+
+
+def _of_tensors(kind: Any) -> Callable[[Any, str], Any]:
+    return lambda operation, name: _OfTensors(kind, operation, name)
+
+
+_LAYERS: dict[str, Callable[[Any, str], Any]] = {
+    "GetItem": _Item,
+    "Add": _of_tensors(keras.layers.Add),
+    "Subtract": _of_tensors(keras.layers.Subtract),
+    "Multiply": _of_tensors(keras.layers.Multiply),
+    "Maximum": _of_tensors(keras.layers.Maximum),
+    "Minimum": _of_tensors(keras.layers.Minimum),
+}

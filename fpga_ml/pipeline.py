@@ -177,7 +177,15 @@ def _built(
         report = _synthesised(target, config, clock)
     simulator = csim_of(made.graph, target) if made.check is not None else None
     return Project(
-        target, cast(BuildReport, report), source.inputs, simulator, made.layers, prepared.x, build.outputs, hardware.bench
+        target,
+        cast(BuildReport, report),
+        source.inputs,
+        simulator,
+        made.layers,
+        prepared.x,
+        build.outputs,
+        hardware.bench,
+        prepared.calibrated.input_types if prepared.calibrated else (),
     )
 
 

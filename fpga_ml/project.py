@@ -13,6 +13,7 @@ from rich.console import Group
 
 from fpga_ml.config import Effort
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.calibrate import InputType
 from fpga_ml.hls.csim import CSim
 from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.report import document
@@ -56,6 +57,8 @@ class Project:
         {"float" | "quantised" | "csim": (N, ...) an output} of them, as far as it ran.
     bench
         What simulates its RTL, None where there is none.
+    types
+        Of the inputs, by which samples are rounded; none where the model was not calibrated.
     """
 
     folder: Path
@@ -66,6 +69,7 @@ class Project:
     x: tuple[Array, ...] = ()
     outputs: Mapping[str, tuple[Array, ...]] = field(default_factory=dict)
     bench: Bench | None = None
+    types: tuple[InputType, ...] = ()
 
     def emulate(self, x: Any) -> Outputs:
         """As `csim`, by the emulator: the same values, faster."""
@@ -119,7 +123,8 @@ class Project:
     def _samples(self, x: Any) -> list[Array]:
         if x is None:
             raise FpgaMlError("no samples are given", where=str(self.folder), do="give an array (N, ...), or one an input")
-        return list(load_samples(x, self.inputs, 0).x)
+        given = load_samples(x, self.inputs, 0).x
+        return [t.quantise(a) for t, a in zip(self.types, given, strict=True)] if self.types else list(given)
 
     def synth(
         self, device: str | None = None, *, effort: Effort = "estimate", time_limit_s: float | None = None

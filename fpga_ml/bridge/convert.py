@@ -242,7 +242,7 @@ def _settings(
     hls_config["Model"]["Strategy"] = config.strategy
     hls_config["Model"]["ReuseFactor"] = config.reuse_factor
     layers = hls_config["LayerName"]
-    for tensor, t in zip(calibrated.model.inputs, calibrated.input_types, strict=True):
+    for tensor, t in zip(calibrated.model.inputs, (own.type for own in calibrated.input_types), strict=True):
         if t.width > _MOST_INPUT_BITS:
             raise FpgaMlError(
                 f"input '{tensor.name}' is {t.width} bits wide: hls4ml {hls4ml.__version__} takes a type of more than "

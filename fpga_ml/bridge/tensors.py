@@ -63,7 +63,7 @@ def _made_of(layer: Any, shapes: Sequence[tuple[int, ...]], out: tuple[int, ...]
     match layer:
         case keras_layers.Quantise():
             types = list(layer.types(shapes[0]))
-            return Quantise, {"types": types, "result_type": layer.type, "at_input": layer.at_input}
+            return Quantise, {"types": types, "result_type": layer.type}
         case keras_layers.Lookup():
             which = np.broadcast_to(layer.which, shapes[0]).reshape(-1)
             entries = np.concatenate([np.asarray(t) for t in layer.tables])

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from fpga_ml.config import Config
-from fpga_ml.frontend.quantise import Quantised, Rounded, Types, rewrite, weight_quantizers
+from fpga_ml.frontend.quantise import Choice, Quantised, Rounded, rewrite, weight_quantizers
 from fpga_ml.frontend.quantizers import quantised as quantised_weights
 from fpga_ml.frontend.quantizers import type_of, weight_type
 from fpga_ml.frontend.rebuild import Array, Probe, calls
 from fpga_ml.frontend.recurrent import is_recurrent, reaches
+from fpga_ml.frontend.tensors import Quantise, Types, hull
 from fpga_ml.numerics import FixedType, Overflow, Rounding
 
 # Enough samples for the error of each tensor; ranges are taken from all of them.
@@ -50,12 +51,34 @@ class TensorError:
 
 
 @dataclass(frozen=True)
+class InputType:
+    """type: of an input; elements: where they have types of their own, that of each, flat, all of them within `type`; None
+    for an element that is always 0; behind: then the layer that rounds to them."""
+
+    type: FixedType
+    elements: Types | None = None
+    behind: str = ""
+
+    def quantise(self, x: Array) -> Array:
+        """Values (N, ...) rounded as the hardware receives them."""
+        if self.elements is None:
+            return self.type.quantise(x)
+        flat = np.reshape(x, (len(x), -1))
+        out = np.zeros_like(flat)
+        for t in set(self.elements):
+            if t is not None:
+                columns = self.elements == t
+                out[:, columns] = t.quantise(flat[:, columns])
+        return out.reshape(np.shape(x))
+
+
+@dataclass(frozen=True)
 class Calibrated:
     """The fully quantised model, the types of its inputs, and the error that each tensor adds; layers: the names of those
     that the model had when it came."""
 
     quantised: Quantised
-    input_types: tuple[FixedType, ...]
+    input_types: tuple[InputType, ...]
     tensors: tuple[TensorError, ...]
     layers: tuple[str, ...]
 
@@ -64,13 +87,30 @@ class Calibrated:
         return self.quantised.model
 
 
-def input_types(x: Sequence[Array], names: Sequence[str], config: Config) -> tuple[FixedType, ...]:
-    """The type of each input: as configured, else the grid on which the data lie, else `bits` over their range."""
-    found = []
-    for name, values in zip(names, x, strict=True):
-        given = config.input_type or config.layer(name).precision.get("result")
-        found.append(FixedType.parse(given) if given else _grid(values) or _ranged(values, config.bits))
+def input_types(model: Any, x: Sequence[Array], config: Config) -> tuple[InputType, ...]:
+    """The type of each input: as configured, else as a layer of the model rounds it, else the grid on which the data lie, else
+    `bits` over their range."""
+    every, found = calls(model), []
+    for tensor, values in zip(model.inputs, x, strict=True):
+        given = config.input_type or config.layer(tensor.name).precision.get("result")
+        rounds = [c.layer for c in every if any(t is tensor for t in c.inputs) and isinstance(c.layer, Quantise)]
+        if given:
+            found.append(InputType(FixedType.parse(given)))
+        elif rounds and len(rounds) == sum(any(t is tensor for t in c.inputs) for c in every):
+            found.append(_rounded(rounds, tuple(tensor.shape[1:])))
+        else:
+            found.append(InputType(_grid(values) or _ranged(values, config.bits)))
     return tuple(found)
+
+
+def _rounded(layers: Sequence[Quantise], shape: tuple[int, ...]) -> InputType:
+    """Of an input that nothing but these layers read: as the only one rounds it; else cut off so finely that each can."""
+    types = layers[0].types(shape)
+    if len(layers) == 1:
+        whole = hull(types)
+        return InputType(whole) if (types == whole).all() else InputType(whole, types, layers[0].name)
+    whole = hull(np.concatenate([layer.types(shape) for layer in layers]))
+    return InputType(FixedType(whole.signed, whole.width + 1, whole.integer, Rounding.TRN, whole.overflow))
 
 
 def _ranged(values: Array, bits: int) -> FixedType:
@@ -97,11 +137,11 @@ def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Conf
     Types follow from the tensors' ranges on the float model; should a rounding upstream push a value over the edge,
     that tensor's range is widened and the model rewritten.
     """
-    in_types = input_types(x, names, config)
+    in_types = input_types(model, x, config)
     rounded_x = [t.quantise(v) for t, v in zip(in_types, x, strict=True)]
     ranges, states = Probe(model).ranges(rounded_x), reaches(model, rounded_x)
     for _ in range(8):
-        quantised = rewrite(model, _types(ranges, states, config))
+        quantised = rewrite(model, _types(ranges, states, config), at_input=[t.behind for t in in_types if t.behind])
         seen = Probe(quantised.model).ranges(rounded_x)
         over = [r for r in quantised.rounded if r.before and _overflows(r, seen[r.before], config)]
         if not over:
@@ -121,7 +161,7 @@ def _overflows(r: Rounded, reach: tuple[float, float], config: Config) -> bool:
     return bool(r.type.overflows(np.array([max(low, 0.0) if r.relu else low, high])))
 
 
-def _types(ranges: Mapping[str, tuple[float, float]], states: Mapping[str, float], config: Config) -> Types:
+def _types(ranges: Mapping[str, tuple[float, float]], states: Mapping[str, float], config: Config) -> Choice:
     def weight(layer: str, variable: str, values: np.ndarray) -> FixedType:
         own = config.layer(layer)
         role = "bias" if variable.endswith(("bias", "beta")) else "weight"
@@ -143,15 +183,15 @@ def _types(ranges: Mapping[str, tuple[float, float]], states: Mapping[str, float
             return FixedType.parse(given)
         return FixedType.for_range(-states[layer], states[layer], own.bits or config.bits, signed=True)
 
-    return Types(weight, activation, state)
+    return Choice(weight, activation, state)
 
 
 def _errors(
-    quantised: Quantised, in_types: Sequence[FixedType], x: Sequence[Array], rounded_x: Sequence[Array], names: Sequence[str]
+    quantised: Quantised, in_types: Sequence[InputType], x: Sequence[Array], rounded_x: Sequence[Array], names: Sequence[str]
 ) -> tuple[TensorError, ...]:
     """The error table: inputs, weights and activations, in the order of the data's way."""
     rows = [
-        _row(name, "input", t, values, t.quantise(values), "data")
+        _row(name, "input", t.type, values, t.quantise(values), "data")
         for name, t, values in zip(names, in_types, x, strict=True)
     ]
     tensors = Probe(quantised.model).layers([a[:_ERROR_SAMPLES] for a in rounded_x])

@@ -9,7 +9,7 @@ left as it is.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,7 +124,7 @@ class Quantised:
 
 
 @dataclass(frozen=True)
-class Types:
+class Choice:
     """How types are chosen. weight(layer, variable, values), activation(tensor, relu) and state(layer), of what a
     recurrent layer keeps between steps, give a type."""
 
@@ -179,7 +179,7 @@ def to_qkeras(model: Any, bits: int = 6, *, data: Any = None, activation_integer
             return FixedType(True, bits, activation_integer_bits + 1)
         return FixedType.for_range(-reaches[layer], reaches[layer], bits, signed=True)
 
-    types = Types(lambda _layer, _variable, values: weight_type(values, bits), activation, state)
+    types = Choice(lambda _layer, _variable, values: weight_type(values, bits), activation, state)
     return rewrite(model, types, round_logits=False).model
 
 
@@ -222,14 +222,15 @@ def is_relu(layer: Any) -> bool:
     return name == "Activation" and activation_name(layer) == "relu"
 
 
-def rewrite(model: Any, types: Types, *, round_logits: bool = True) -> Quantised:
-    """The rewrite itself; see the module's text."""
-    return _Rewrite(model, types, round_logits).run()
+def rewrite(model: Any, types: Choice, *, round_logits: bool = True, at_input: Collection[str] = ()) -> Quantised:
+    """The rewrite itself; see the module's text. at_input: layers that round an input whose data come rounded."""
+    return _Rewrite(model, types, round_logits, at_input).run()
 
 
 class _Rewrite:
-    def __init__(self, model: Any, types: Types, round_logits: bool) -> None:
+    def __init__(self, model: Any, types: Choice, round_logits: bool, at_input: Collection[str]) -> None:
         self.model, self.types, self.round_logits = as_functional(model), types, round_logits
+        self.at_input = at_input
         self.calls = calls(self.model)
         self.readers = consumers(self.calls, skip=_INFERENCE_IDENTITY)
         self.taken = {c.layer.name for c in self.calls}
@@ -285,6 +286,8 @@ class _Rewrite:
             return None
         if layer.name in self.kept:
             return self._exact(layer)
+        if layer.name in self.at_input:
+            return copy_layer(layer, changes={"rounding": "TRN", "overflow": "WRAP"})
         if name in _NORMALISE:
             return self._affine(layer)
         if recurrent.is_recurrent(layer):

@@ -47,25 +47,15 @@ class Quantise(_Ours):
     """Each element rounded to a fixed-point type of its own.
 
     signed, integer, fraction: arrays that broadcast to the element's shape; integer bits are counted without the sign. An
-    element without bits is 0. rounding, overflow: as of FixedType; at_input: it stands at an input of the model, whose data
-    come rounded to these types.
+    element without bits is 0. rounding, overflow: as of FixedType.
     """
 
-    arguments = ("signed", "integer", "fraction", "rounding", "overflow", "at_input")
+    arguments = ("signed", "integer", "fraction", "rounding", "overflow")
 
-    def __init__(
-        self,
-        signed: Any,
-        integer: Any,
-        fraction: Any,
-        rounding: str,
-        overflow: str,
-        at_input: bool = False,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, signed: Any, integer: Any, fraction: Any, rounding: str, overflow: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.signed, self.integer, self.fraction = (np.asarray(v, np.int64) for v in (signed, integer, fraction))
-        self.rounding, self.overflow, self.at_input = rounding, overflow, at_input
+        self.rounding, self.overflow = rounding, overflow
 
     def types(self, shape: Sequence[int]) -> Types:
         """Of each element of a tensor of this shape, flat."""

@@ -106,7 +106,7 @@ def test_own_types_are_taken(tmp_path: Path) -> None:
 def test_data_on_a_grid_give_its_type() -> None:
     model = ZOO["tagger_6bit"]()
     codes = np.random.default_rng(1).integers(-100, 90, size=(50, 16)) / 8.0
-    assert calibrate(model, [codes], ["features"], Config()).input_types[0].cpp() == "ap_fixed<8,5,AP_RND_CONV,AP_SAT>"
+    assert calibrate(model, [codes], ["features"], Config()).input_types[0].type.cpp() == "ap_fixed<8,5,AP_RND_CONV,AP_SAT>"
 
 
 def test_fold_is_exact_algebra() -> None:

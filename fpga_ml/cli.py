@@ -348,14 +348,18 @@ def report(projects: tuple[Path, ...], output: Path | None, verbose: bool, as_js
 
 @main.command()
 @click.option("--layers", is_flag=True, help="List the layers that convert.")
-def doctor(layers: bool) -> None:
+@click.option("--install", type=click.Choice(("hgq2",)), help="Install HGQ2, for models with its layers.")
+def doctor(layers: bool, install: str | None) -> None:
     """List the tools that are there, and what is missing for what and how to get it."""
     from rich.table import Column, Table
     from rich.text import Text
 
-    from fpga_ml.toolchain import cache
+    from fpga_ml.toolchain import cache, hgq2
     from fpga_ml.toolchain.find import find_all
 
+    if install is not None:
+        click.echo(hgq2.install())
+        return
     if layers:
         with muted():
             from fpga_ml.bridge.convertible import supported_layers
@@ -365,7 +369,8 @@ def doctor(layers: bool) -> None:
     table = Table(*(Column(name, overflow="fold") for name in ("tool", "needed for", "version", "where")), show_edge=False)
     for found in every:
         if found.present:
-            where = "this environment" if found.tool.package else found.path
+            elsewhere = not found.tool.package or found.path == str(hgq2.folder())
+            where = found.path if elsewhere else "this environment"
             table.add_row(*map(Text, (found.tool.name, found.tool.needed_for, found.version, where)))
     console.print(table)
     for found in every:

@@ -2,7 +2,7 @@
 files.
 
 What is not here is not built, in whatever format it stands. Beside these, a file may name what the user's own program has
-registered with Keras. A test holds the lists against the installed Keras and QKeras.
+registered with Keras. Tests hold the lists against the installed Keras, QKeras and HGQ2.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 from fpga_ml.activations import ACTIVATIONS
+from fpga_ml.frontend.hgq_files import is_of_hgq
 
 
 def _names(text: str) -> frozenset[str]:
@@ -44,6 +45,17 @@ QKERAS = QUANTIZERS | _names("""
     QConv2DTranspose QDense QDenseBatchnorm QDepthwiseConv2D QDepthwiseConv2DBatchnorm QDepthwiseConv2DTranspose QGRU QGRUCell
     QGlobalAveragePooling2D QInitializer QLSTM QLSTMCell QScaleShift QSeparableConv1D QSeparableConv2D
     QSeparableConv2DTranspose QSimpleRNN QSimpleRNNCell
+    """)
+# HGQ2 registers all of its classes with Keras, also what others are made from and what it may bring in the future.
+HGQ2 = _names("""
+    ATan Constant DefaultBitwidthMapper HardSigmoidConfig HardTanhConfig LIFCell Max Min MinMax MonoL1 QAdd
+    QAffinedUnaryFunctionLUT QAveragePooling1D QAveragePooling2D QAveragePooling3D QAveragePow2 QBatchNormDense
+    QBatchNormalization QConv1D QConv2D QConv3D QConvT1D QConvT2D QDense QDenseT QDot QEinsum QEinsumDense QEinsumDenseBatchnorm
+    QEinsumDenseT QGRU QGRUCell QGlobalAveragePooling1D QGlobalAveragePooling2D QGlobalAveragePooling3D QGlobalMaxPooling1D
+    QGlobalMaxPooling2D QGlobalMaxPooling3D QLIF QLIFCell QLinformerAttention QLinformerAttentionT QMaxPooling1D QMaxPooling2D
+    QMaxPooling3D QMaximum QMeanPow2 QMinimum QMultiHeadAttention QMultiHeadAttentionT QMultiply QSALTAttention QSimpleRNN
+    QSimpleRNNCell QSimpleSNN QSimpleSNNCell QSoftmax QSubtract QSum QUnaryFunctionLUT Quantizer QuantizerConfig
+    SpikingNeuralCell
     """)
 # hls4ml reads these from a Keras-2 file; here they are built as other layers, or not at all.
 HLS4ML = frozenset(
@@ -84,8 +96,9 @@ def is_listed(entry: Mapping[str, Any]) -> bool:
     if name == "function":
         return is_function(entry.get("config"), module)
     short = name.split(">")[-1]
-    if any(getattr(_registered(key), "__name__", None) == short for key in (registered, name)):
-        return True
+    for found in map(_registered, (registered, name)):
+        if getattr(found, "__name__", None) == short:
+            return not is_of_hgq(found) or short in HGQ2
     if not module:
         return short in LAYERS | MODELS | QKERAS | HLS4ML | POLICIES or any(short in names for names in TRAINING.values())
     home, *inner = [part for part in str(module).split(".") if part != "src"]
@@ -100,8 +113,9 @@ def is_listed(entry: Mapping[str, Any]) -> bool:
 
 def is_function(name: Any, module: Any = None) -> bool:
     """Of an activation of Keras or QKeras, or what the user has registered."""
-    if _registered(name) is not None:
-        return True
+    found = _registered(name)
+    if found is not None:
+        return not is_of_hgq(found)  # which has classes only
     ours = module in (None, "builtins") or str(module).startswith(("keras.activations", "keras.src.activations"))
     return ours and isinstance(name, str) and name in ACTIVATIONS
 

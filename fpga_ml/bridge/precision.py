@@ -282,7 +282,7 @@ def _of_scale(node: Any) -> FixedPrecisionType:
 
 
 def _of_reduction(node: Any) -> FixedPrecisionType:
-    data, terms = _data(node), node.get_attr("index").shape[1]
+    data, terms = _data(node), node.get_attr("terms").shape[1]
     growth = math.ceil(math.log2(terms)) if node.get_attr("op") == "sum" else 0
     return FixedPrecisionType(data.width + growth, data.integer + growth, data.signed)
 

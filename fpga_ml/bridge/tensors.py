@@ -42,7 +42,7 @@ class Lookup(_Tensor):
 
 
 class Arrange(_Tensor):
-    """index: of each element, -1 for 0."""
+    """places: of each element, -1 for 0."""
 
 
 class Scale(_Tensor):
@@ -50,7 +50,7 @@ class Scale(_Tensor):
 
 
 class Reduce(_Tensor):
-    """op: sum, max or min; index: (elements, terms)."""
+    """op: sum, max or min; terms: (elements, terms), which elements of the tensor each is made of."""
 
 
 class Products(_Tensor):
@@ -70,14 +70,14 @@ def _made_of(layer: Any, shapes: Sequence[tuple[int, ...]], out: tuple[int, ...]
             own = {"which": which, "first": layer.first, "fraction": layer.fraction, "tables": layer.tables}
             return Lookup, {**own, "result_type": exact_type(entries)}
         case keras_layers.Arrange():
-            return Arrange, {"index": layer.index}
+            return Arrange, {"places": layer.index}
         case keras_layers.Scale():
             return Scale, {"bits": layer.bits}
         case keras_layers.Reduce():
             axes = tuple(a % (len(shapes[0]) + 1) - 1 for a in layer.axes)
             kept = [a for a in range(len(shapes[0])) if a not in axes]
             index = every[0].transpose([*kept, *axes]).reshape(math.prod(out), -1)
-            return Reduce, {"op": layer.op, "index": index}
+            return Reduce, {"op": layer.op, "terms": index}
         case keras_layers.Einsum():
             first, second = terms_of(layer.equation, every)
             return Products, {"first": first, "second": second}
@@ -149,7 +149,7 @@ def _lookup(node: Any) -> list[str]:
 
 
 def _arrange(node: Any) -> list[str]:
-    index = node.get_attr("index")
+    index = node.get_attr("places")
     line = "if (index[i] < 0) res[i] = 0; else res[i] = data[index[i]];"
     return [f"static const int index[{len(index)}] = {{{_list(index)}}};", *_loop(f"i = 0; i < {len(index)}; i++", [line])]
 
@@ -161,7 +161,7 @@ def _scale(node: Any) -> list[str]:
 
 
 def _reduce(node: Any) -> list[str]:
-    index, op = node.get_attr("index"), node.get_attr("op")
+    index, op = node.get_attr("terms"), node.get_attr("op")
     step = {
         "sum": "found += data[index[i * n_terms + k]];",
         "max": "if (data[index[i * n_terms + k]] > found) found = data[index[i * n_terms + k]];",

@@ -30,7 +30,7 @@ def _lookup(node: Any) -> Layer:
 
 @reads("Arrange")
 def _arrange(node: Any) -> Layer:
-    return Gather(**common_of(node), index=np.asarray(node.get_attr("index")))
+    return Gather(**common_of(node), index=np.asarray(node.get_attr("places")))
 
 
 @reads("Scale")
@@ -40,7 +40,7 @@ def _scale(node: Any) -> Layer:
 
 @reads("Reduce")
 def _reduce(node: Any) -> Layer:
-    common, index, op = common_of(node), np.asarray(node.get_attr("index")), node.get_attr("op")
+    common, index, op = common_of(node), np.asarray(node.get_attr("terms")), node.get_attr("op")
     if op == "sum":
         ones, zero = np.ones((1, index.shape[1], 1), np.int64), np.zeros(1, np.int64)
         return Linear(**common, index=index[:, None], weights=ones, weight_fraction=0, bias=zero, bias_fraction=0,

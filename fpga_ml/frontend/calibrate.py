@@ -52,12 +52,11 @@ class TensorError:
 
 @dataclass(frozen=True)
 class InputType:
-    """type: of an input; elements: where they have types of their own, that of each, flat, all of them within `type`; None
-    for an element that is always 0; behind: then the layer that rounds to them."""
+    """type: of an input; elements: where the layer behind rounds each to a type of its own, these, flat, all of them within
+    `type`, None for an element that is always 0. Data are rounded to them at once: to `type` first would be twice."""
 
     type: FixedType
     elements: Types | None = None
-    behind: str = ""
 
     def quantise(self, x: Array) -> Array:
         """Values (N, ...) rounded as the hardware receives them."""
@@ -104,12 +103,11 @@ def input_types(model: Any, x: Sequence[Array], config: Config) -> tuple[InputTy
 
 
 def _rounded(layers: Sequence[Quantise], shape: tuple[int, ...]) -> InputType:
-    """Of an input that nothing but these layers read: as the only one rounds it; else cut off so finely that each can."""
-    types = layers[0].types(shape)
-    if len(layers) == 1:
-        whole = hull(types)
-        return InputType(whole) if (types == whole).all() else InputType(whole, types, layers[0].name)
-    whole = hull(np.concatenate([layer.types(shape) for layer in layers]))
+    """Of an input that nothing but these layers read: as all of them round it; else cut off so finely that each can."""
+    each = [layer.types(shape) for layer in layers]
+    whole = hull(np.concatenate(each))
+    if all((types == each[0]).all() for types in each):
+        return InputType(whole) if (each[0] == whole).all() else InputType(whole, each[0])
     return InputType(FixedType(whole.signed, whole.width + 1, whole.integer, Rounding.TRN, whole.overflow))
 
 
@@ -141,7 +139,7 @@ def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Conf
     rounded_x = [t.quantise(v) for t, v in zip(in_types, x, strict=True)]
     ranges, states = Probe(model).ranges(rounded_x), reaches(model, rounded_x)
     for _ in range(8):
-        quantised = rewrite(model, _types(ranges, states, config), at_input=[t.behind for t in in_types if t.behind])
+        quantised = rewrite(model, _types(ranges, states, config))
         seen = Probe(quantised.model).ranges(rounded_x)
         over = [r for r in quantised.rounded if r.before and _overflows(r, seen[r.before], config)]
         if not over:

@@ -154,6 +154,12 @@ class Parts:
         y = self.kept(name, make, self.read(layer, name, x), weights)
         return self.given(layer, name, self.activated(layer.activation, f"{name}_act", y))
 
+    def arranged(self, name: str, index: np.ndarray, x: Any) -> Any:
+        """The elements of these numbers, in the shape that they have."""
+        if index.shape == tuple(x.shape[1:]) and np.array_equal(index.reshape(-1), np.arange(index.size)):
+            return x
+        return self.once(name, lambda n: Arrange(index, index.shape, name=n))(x)
+
     def einsum(self, equation: str, name: str, x: Sequence[Any]) -> Any:
         return self.once(name, lambda n: Einsum(equation, name=n))(list(x))
 
@@ -214,11 +220,52 @@ def _dense(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
 
 @_becomes("QEinsumDense")
 def _einsum_dense(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
-    def make(n: str) -> Any:
-        bias = layer.bias_axes if layer.bias is not None else None
-        return keras.layers.EinsumDense(layer.equation, layer.partial_output_shape, bias_axes=bias, name=n)
+    kernel, bias = _numpy(layer.qkernel), None if layer.bias is None else _numpy(layer.qbias)
+    value = parts.read(layer, name, x[0])
+    plan = _dense_of(layer.equation, tuple(value.shape[1:]), kernel, bias)
+    if plan is None:
 
-    return parts.linear(make, layer, name, x[0])
+        def make(n: str) -> Any:
+            axes = None if bias is None else layer.bias_axes
+            return keras.layers.EinsumDense(layer.equation, layer.partial_output_shape, bias_axes=axes, name=n)
+
+        y = parts.kept(name, make, value, [w for w in (kernel, bias) if w is not None])
+    else:
+        before, weights, after = plan
+        value = parts.arranged(f"{name}_turned", before, value)
+        units = weights[0].shape[1]
+        y = parts.kept(name, lambda n: keras.layers.Dense(units, use_bias=bias is not None, name=n), value, weights)
+        y = parts.arranged(f"{name}_placed", after, y)
+    return parts.given(layer, name, parts.activated(layer.activation, f"{name}_act", y))
+
+
+def _dense_of(
+    equation: str, shape: tuple[int, ...], kernel: np.ndarray, bias: np.ndarray | None
+) -> tuple[np.ndarray, list[np.ndarray], np.ndarray] | None:
+    """An EinsumDense as a Dense between two arrangements: (elements of the input in the Dense's shape, its weights, its
+    results in the shape of the output); None where its weights or its bias are not the same at all places."""
+    read, out = equation.split("->")
+    data, by = read.split(",")
+    others = [c for c in string.ascii_letters if c not in equation]
+    more = "".join(others[: len(shape) + 1 - len(data.replace("...", ""))])
+    data, out = (letters.replace("...", more)[1:] for letters in (data, out))  # without the batch
+    apart = [c for c in data if c not in by]
+    summed = [c for c in data if c in by and c not in out]
+    made = [c for c in by if c not in data]
+    if len(apart) + len(summed) != len(data) or set(apart) | set(made) != set(out):
+        return None
+    sizes = dict(zip(data, shape, strict=True)) | dict(zip(by, kernel.shape, strict=True))
+    whole = np.arange(math.prod(shape)).reshape(shape).transpose([data.index(c) for c in (*apart, *summed)])
+    before = whole.reshape(*(sizes[c] for c in apart), -1)
+    weights = [kernel.transpose([by.index(c) for c in (*summed, *made)]).reshape(before.shape[-1], -1)]
+    placed = np.arange(math.prod(sizes[c] for c in out)).reshape([sizes[c] for c in (*apart, *made)])
+    if bias is not None:
+        on_all = np.broadcast_to(bias, [sizes[c] for c in out]).transpose([out.index(c) for c in (*apart, *made)])
+        flat = on_all.reshape(-1, weights[0].shape[1])
+        if (flat != flat[0]).any():
+            return None
+        weights.append(flat[0])
+    return before, weights, placed.transpose([(*apart, *made).index(c) for c in out])
 
 
 @_becomes("QConv1D", "QConv2D")

@@ -9,7 +9,7 @@ left as it is.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -222,15 +222,14 @@ def is_relu(layer: Any) -> bool:
     return name == "Activation" and activation_name(layer) == "relu"
 
 
-def rewrite(model: Any, types: Choice, *, round_logits: bool = True, at_input: Collection[str] = ()) -> Quantised:
-    """The rewrite itself; see the module's text. at_input: layers that round an input whose data come rounded."""
-    return _Rewrite(model, types, round_logits, at_input).run()
+def rewrite(model: Any, types: Choice, *, round_logits: bool = True) -> Quantised:
+    """The rewrite itself; see the module's text."""
+    return _Rewrite(model, types, round_logits).run()
 
 
 class _Rewrite:
-    def __init__(self, model: Any, types: Choice, round_logits: bool, at_input: Collection[str]) -> None:
+    def __init__(self, model: Any, types: Choice, round_logits: bool) -> None:
         self.model, self.types, self.round_logits = as_functional(model), types, round_logits
-        self.at_input = at_input
         self.calls = calls(self.model)
         self.readers = consumers(self.calls, skip=_INFERENCE_IDENTITY)
         self.taken = {c.layer.name for c in self.calls}
@@ -286,8 +285,6 @@ class _Rewrite:
             return None
         if layer.name in self.kept:
             return self._exact(layer)
-        if layer.name in self.at_input:
-            return copy_layer(layer, changes={"rounding": "TRN", "overflow": "WRAP"})
         if name in _NORMALISE:
             return self._affine(layer)
         if recurrent.is_recurrent(layer):

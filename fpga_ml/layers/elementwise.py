@@ -29,6 +29,32 @@ class Requantise(Layer):
 
 
 @dataclass(frozen=True)
+class RequantiseEach(Layer):
+    """The value itself, each element assigned to a type of its own, whose values the result's type holds; 0 where that is
+    None."""
+
+    types: tuple[FixedType | None, ...]
+
+    per_element: ClassVar[tuple[str, ...]] = ("types",)
+
+    def faults(self, *x: Layer) -> list[str]:
+        return [f"{len(self.types)} types for {self.size} elements"] if len(self.types) != self.size else []
+
+    def evaluate(self, *x: Tensor) -> Tensor:
+        raw, own = x[0].raw, x[0].type
+        out = np.zeros(raw.shape, self.result.kind)
+        for t in set(self.types):
+            if t is not None:
+                columns = np.array([t == other for other in self.types])
+                assigned = Exact.of(raw[:, columns], own).cast(own.fraction, t)
+                out[:, columns] = (assigned << self.result.fraction - t.fraction).raw
+        return Tensor(out, self.result)
+
+    def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
+        return [b.const(0, 0) if t is None else b.cast(v, t) for v, t in zip(x[0], self.types, strict=True)]
+
+
+@dataclass(frozen=True)
 class Relu(Layer):
     """max(x, 0), not above `ceiling` where there is one (relu6: 6)."""
 

@@ -24,9 +24,11 @@ def fold_rounding(graph: LayerGraph) -> LayerGraph:
     steps = {layer.name: layer for layer in graph.layers}
     readers = Counter([name for layer in graph.layers for name in layer.reads] + list(graph.outputs))
     for rounding in graph.layers:
-        between = _before(rounding, graph, readers) if isinstance(rounding, RequantiseEach) else ()
+        if not isinstance(rounding, RequantiseEach) or not any(t and t.rounding is Rounding.RND for t in rounding.types):
+            continue
+        between = _before(rounding, graph, readers)
         linear = between[0] if between else None
-        if isinstance(rounding, RequantiseEach) and isinstance(linear, Linear):
+        if isinstance(linear, Linear):
             steps |= {layer.name: layer for layer in _folded(linear, between[1:], rounding, graph[linear.reads[0]])}
     return graph.with_layers(tuple(steps.values()))
 

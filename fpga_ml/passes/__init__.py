@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fpga_ml.layers.graph import LayerGraph
+from fpga_ml.passes.fold_rounding import fold_rounding
 from fpga_ml.passes.fuse_pooling import fuse_pooling
 from fpga_ml.passes.remove_padding import remove_padding
 
@@ -26,7 +27,10 @@ Pass = Callable[[LayerGraph], LayerGraph]
 BEFORE_EMULATION: tuple[Pass, ...] = (
     fuse_pooling,  # the emulator's time is that of convolutions; sums that no maximum keeps need no rounding
 )
-BEFORE_PARALLEL: tuple[Pass, ...] = ()  # a zero of padding is a constant there, which the builder folds
+BEFORE_PARALLEL: tuple[Pass, ...] = (
+    # A bias takes a half in for nothing, a rounding is an adder. (A zero of padding is a constant, which the builder folds.)
+    fold_rounding,
+)
 BEFORE_STREAM: tuple[Pass, ...] = (
     # A line buffer makes the zeros of its windows itself: without them a frame takes as many cycles as it has pixels.
     remove_padding,

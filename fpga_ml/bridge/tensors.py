@@ -50,7 +50,8 @@ class Scale(_Tensor):
 
 
 class Reduce(_Tensor):
-    """op: sum, max or min; terms: (elements, terms), which elements of the tensor each is made of."""
+    """op: sum, max or min; terms: (elements, terms), which elements of the tensor each is made of; groups: channels of the
+    tensor that stay apart."""
 
 
 class Products(_Tensor):
@@ -77,7 +78,8 @@ def _made_of(layer: Any, shapes: Sequence[tuple[int, ...]], out: tuple[int, ...]
             axes = tuple(a % (len(shapes[0]) + 1) - 1 for a in layer.axes)
             kept = [a for a in range(len(shapes[0])) if a not in axes]
             index = every[0].transpose([*kept, *axes]).reshape(math.prod(out), -1)
-            return Reduce, {"op": layer.op, "terms": index}
+            groups = shapes[0][-1] if len(shapes[0]) - 1 in kept else 1
+            return Reduce, {"op": layer.op, "terms": index, "groups": groups}
         case keras_layers.Einsum():
             first, second = terms_of(layer.equation, every)
             return Products, {"first": first, "second": second}

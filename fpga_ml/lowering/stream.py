@@ -25,6 +25,7 @@ from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.pooling import AveragePool, MaxPool
 from fpga_ml.layers.recurrent import Recurrent
+from fpga_ml.lowering.accumulation import Accumulation, accumulation
 from fpga_ml.lowering.folding import Folded, folded
 from fpga_ml.lowering.parallel import Made, lowered, shared
 from fpga_ml.lowering.patches import corners, exponents, patch_sums
@@ -195,16 +196,20 @@ class _Lowering:
         tokens, channels = self._pixels(read), len(read.channel.types)
         index = flat(layer)
         if tokens == 1 or positions(layer) == 1:
-            self._map(layer, layer, [self._collected(layer, read)])
+            found = accumulation(layer, read.wires, tokens) if tokens > 1 else None
+            if found is None:
+                self._map(layer, layer, [self._collected(layer, read)])
+            else:
+                self._accumulate(layer, found, read)
         elif positions(layer) == tokens and (index // channels == np.arange(tokens)[:, None]).all():
             self._map(layer, at_position(layer, index[0]), [read])
         else:
             image = (shape[0], shape[1]) if len(shape) == 3 else (1, shape[0])
-            found = sliding(layer, image, channels) if _fills(layer, read) else None
-            if found is None:
+            windows_of = sliding(layer, image, channels) if _fills(layer, read) else None
+            if windows_of is None:
                 self._whole(layer)
                 return
-            rows, columns = self._axes(found.rows, found.columns)
+            rows, columns = self._axes(windows_of.rows, windows_of.columns)
             outside = [t.min_raw if isinstance(layer, MaxPool) else 0 for t in read.channel.types]
             windows = Channel(
                 f"{layer.name}_windows",
@@ -213,7 +218,28 @@ class _Lowering:
             )
             buffer = Window(f"{layer.name}_window", (read.channel,), (windows,), rows, columns, tuple(outside))
             self.processes.append(buffer)
-            self._map(layer, found.layer, [Made(windows, buffer.reach(read.wires)[0])], idle=buffer.lag)
+            self._map(layer, windows_of.layer, [Made(windows, buffer.reach(read.wires)[0])], idle=buffer.lag)
+
+    def _accumulate(self, layer: Layer, found: Accumulation, read: Made) -> None:
+        """A frame's totals, token by token, and the result of them behind the last one."""
+        tokens = self._pixels(read)
+        terms = found.terms
+        if isinstance(terms, Linear):
+            terms = choose_reuse(terms, self._frame_cycles, read.channel.tokens)
+        reads, kernel = shared(terms, [read], self.processes)
+        wires = output_wires(kernel)
+        each = self._channel(terms.name, tuple(w.type for w in wires), tokens)
+        self.processes.append(Map(terms.name, tuple(r.channel for r in reads), (each,), kernel))
+        state = found.state(wires, tokens)
+        step = found.step(f"{layer.name}_step", wires, state)
+        totals = self._channel(f"{layer.name}_totals", state[: len(wires)], 1)
+        self.processes.append(Loop(totals.name, (each,), (totals,), step, state, interleaved=self.interleave))
+        finish = found.result(layer.name, output_wires(step)[: len(wires)])
+        made = output_wires(finish)
+        types = (layer.result,) * len(made) if layer.name in self.graph.outputs else tuple(w.type for w in made)
+        channel = self._channel(self.graph.port(layer.name), types, 1)
+        self.processes.append(Map(layer.name, (totals,), (channel,), finish))
+        self.made[layer.name] = Made(channel, made)
 
     def _axes(self, rows: Axis, columns: Axis) -> tuple[Axis, Axis]:
         """Of a window; interleaved sequences are side by side, an image whose lines are the time steps."""

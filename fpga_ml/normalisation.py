@@ -110,7 +110,7 @@ class Normalisation:
 
     @cached_property
     def guard(self) -> int:
-        """Bits of w below the squares, for epsilon; an even number. Where the squares are 0, so is d, but for rms_scaling."""
+        """Bits of w below the squares, for epsilon; an even number. Where squares are 0, so is d, but for rms_scaling."""
         least = self._epsilon + (self.mean == self.variance)
         wanted = max(0, math.ceil(self.bits - math.log2(least))) if least else 0
         return wanted + wanted % 2

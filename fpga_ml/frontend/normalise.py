@@ -96,7 +96,7 @@ class Normalise(keras.layers.Layer):  # type: ignore[misc]
         return self.form.result
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        shape = tuple(self.grouping.shape[a] for a in self.grouping.parameters)
+        shape = (math.prod(self.grouping.spread),)
         if self.form.gamma is not None:
             self.gamma = self.add_weight(name="gamma", shape=shape, initializer="ones")
         if self.form.beta is not None:
@@ -164,7 +164,7 @@ class Normalise(keras.layers.Layer):  # type: ignore[misc]
     def unrounded(self) -> Normalise:
         """A layer of the same name and weights that computes in floats."""
         config = self.get_config()
-        return type(self).from_config({**config, "gamma_quantizer": None, "beta_quantizer": None, "exact": False})
+        return type(self)(**{**config, "gamma_quantizer": None, "beta_quantizer": None, "exact": False})
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
@@ -227,14 +227,15 @@ def normalise(
     )
     form.check(where)
     own = {"shape": grouping.shape, "over": grouping.over, "parameters": grouping.parameters}
-    return Normalise(form.as_dict(), own, *(quantizers.get(v) for v in ("gamma", "beta")), name=name)
+    gamma, beta = (quantizers.get(v) for v in ("gamma", "beta"))
+    return Normalise(form.as_dict(), own, gamma, beta, name=name)
 
 
 def weights_of(layer: Any) -> dict[str, np.ndarray]:
-    """gamma and beta of one of NORMALISATIONS, those that it has."""
+    """gamma and beta of one of NORMALISATIONS, those that it has, in a row."""
     gamma = layer.scale if type(layer).__name__ == "RMSNormalization" else layer.gamma
     found = {"gamma": gamma, "beta": getattr(layer, "beta", None)}
-    return {v: np.asarray(w) for v, w in found.items() if w is not None}
+    return {v: np.asarray(w).reshape(-1) for v, w in found.items() if w is not None}
 
 
 def type_behind(tensor: Any, inputs: Mapping[str, FixedType]) -> FixedType | None:

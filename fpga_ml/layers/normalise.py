@@ -1,4 +1,4 @@
-"""Layer, RMS and group normalisation in whole numbers (nnet_normalise.h); the form, and how exact it is: normalisation.py."""
+"""Layer, RMS and group normalisation in whole numbers (C++: nnet_normalise.h); normalisation.py has the form."""
 
 from __future__ import annotations
 

@@ -153,11 +153,14 @@ def test_tokens() -> None:
     f = Normalisation(rounded(8, 2), rounded(8, 2), 4, 1e-3, True, True)
     ones, grid = np.ones(24, np.int64), np.arange(24)
     channels = Normalise("n", ("x",), (6, 4), f.result, f, grid.reshape(6, 4), ones, ones)
-    assert channels.by_token(6) and not channels.by_token(12)
+    assert channels.by_token(6)
+    assert not channels.by_token(12)
     one = channels.of_token(3, 6)
-    assert isinstance(one, Normalise) and one.index.tolist() == [[0, 1, 2, 3]]
+    assert isinstance(one, Normalise)
+    assert one.index.tolist() == [[0, 1, 2, 3]]
     across = Normalise("n", ("x",), (4, 6), f.result, f, grid.reshape(4, 6).T, ones, ones)
-    assert not across.by_token(4) and across.by_token(1)
+    assert not across.by_token(4)
+    assert across.by_token(1)
     groups = Normalise("n", ("x",), (3, 8), f.result, f, grid.reshape(6, 4), ones, ones)
     assert groups.by_token(3)
     assert Normalise("n", ("x",), (6, 4), f.result, f, grid.reshape(6, 4) % 23, ones, ones).faults(

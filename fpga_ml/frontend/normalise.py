@@ -117,7 +117,7 @@ class Normalise(keras.layers.Layer):  # type: ignore[misc]
         return [None if w is None else ops.reshape(q(w) if q else w, (1, *self.grouping.spread)) for w, q in pairs]
 
     def formula(self, inputs: Any) -> Any:
-        """In floats, held within the result's type where the layer is exact."""
+        """In floats."""
         f, axes = self.form, [a + 1 for a in self.grouping.over]
         x = ops.reshape(inputs, (-1, *self.grouping.shape))
         mean = ops.mean(x, axes, keepdims=True)

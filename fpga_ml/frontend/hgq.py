@@ -18,7 +18,7 @@ import numpy as np
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.layers import Affine, exact_type
 from fpga_ml.frontend.quantizers import signed_quantizer
-from fpga_ml.frontend.rebuild import calls, copy_layer, rebuild
+from fpga_ml.frontend.rebuild import copy_layer, rebuild
 from fpga_ml.frontend.tensors import Arrange, Einsum, Kept, Lookup, Quantise, Reduce, Scale
 
 _MOST_TABLE_BITS = 16
@@ -116,7 +116,9 @@ class Parts:
             return None
         if not hasattr(inner, "kif"):
             raise self.refused(
-                quantizer.name, f"has a {type(inner).__name__}, which is no fixed-point quantizer", "use a kif or kbi quantizer"
+                quantizer.name,
+                f"has a {type(inner).__name__}, which is no fixed-point quantizer",
+                "use a kif or kbi quantizer",
             )
         if quantizer.scaler is not None or quantizer.affine is not None:
             raise self.refused(
@@ -418,9 +420,7 @@ def _softmax(parts: Parts, layer: Any, name: str, x: list[Any], mask: Any = None
 
 
 @_becomes("QMultiHeadAttention")
-def _attention(
-    parts: Parts, layer: Any, name: str, x: list[Any], value: Any = None, key: Any = None, **masks: Any
-) -> Any:
+def _attention(parts: Parts, layer: Any, name: str, x: list[Any], value: Any = None, key: Any = None, **masks: Any) -> Any:
     for mask in masks:
         if masks[mask] is not False:
             raise parts.refused(name, f"is given {mask}", "leave it out: every particle attends to every other")

@@ -43,8 +43,9 @@ def _reduce(node: Any) -> Layer:
     common, index, op = common_of(node), np.asarray(node.get_attr("terms")), node.get_attr("op")
     if op == "sum":
         groups, terms = int(node.get_attr("groups")), index.shape[1]
-        return Linear(**common, index=index.reshape(-1, groups, terms), weights=np.ones((groups, terms, 1), np.int64),
-                      weight_fraction=0, bias=np.zeros(groups, np.int64), bias_fraction=0, accum=common["result"])  # fmt: skip
+        ones, zero = np.ones((groups, terms, 1), np.int64), np.zeros(groups, np.int64)
+        return Linear(**common, index=index.reshape(-1, groups, terms), weights=ones, weight_fraction=0, bias=zero,
+                      bias_fraction=0, accum=common["result"])  # fmt: skip
     t = data_type(node)
     if op == "max":
         return MaxPool(**common, index=index, accum=common["result"], padding=t.min_raw, padding_fraction=t.fraction)

@@ -106,8 +106,8 @@ def _wide(t: FixedType) -> FixedType:
 def _local(
     index: npt.NDArray[np.int64], channels: int, tokens: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None:
-    """index (G, K) of which elements of a frame are read: (G, K / tokens) of a token, and the order (G, K) in which the terms
-    are those of one token after the other; None where tokens do not give the same elements."""
+    """index (G, K) of which elements of a frame are read: (G, K / tokens) of a token, and the order (G, K) in which the
+    terms are those of one token after the other; None where tokens do not give the same elements."""
     if index.min() < 0 or index.shape[1] % tokens:
         return None
     order = np.argsort(index, axis=1, kind="stable")

@@ -140,9 +140,8 @@ def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Conf
     rounded_x = [t.quantise(v) for t, v in zip(in_types, x, strict=True)]
     ranges, states = Probe(model).ranges(rounded_x), reaches(model, rounded_x)
     for _ in range(8):
-        quantised = rewrite(
-            model, replace(_types(ranges, states, config), inputs=dict(zip(names, (t.type for t in in_types), strict=True)))
-        )
+        types = replace(_types(ranges, states, config), inputs={n: t.type for n, t in zip(names, in_types, strict=True)})
+        quantised = rewrite(model, types)
         seen = Probe(quantised.model).ranges(rounded_x)
         over = [r for r in quantised.rounded if r.before and _overflows(r, seen[r.before], config)]
         if not over:

@@ -8,7 +8,6 @@ itself is not needed here: layers are known by the names of their classes, and t
 from __future__ import annotations
 
 import math
-import string
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +18,8 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.layers import Affine, exact_type
 from fpga_ml.frontend.quantizers import signed_quantizer
 from fpga_ml.frontend.rebuild import copy_layer, rebuild
+from fpga_ml.frontend.rewrites.attention import dot_equation
+from fpga_ml.frontend.rewrites.einsum import dense_of, in_place
 from fpga_ml.frontend.tensors import Arrange, Einsum, Kept, Lookup, Quantise, Reduce, Scale
 
 _MOST_TABLE_BITS = 16
@@ -158,20 +159,20 @@ class Parts:
 
     def arranged(self, name: str, index: np.ndarray, x: Any) -> Any:
         """The elements of these numbers, in the shape that they have."""
-        if index.shape == tuple(x.shape[1:]) and np.array_equal(index.reshape(-1), np.arange(index.size)):
+        if in_place(index, x):
             return x
         return self.once(name, lambda n: Arrange(index, index.shape, name=n))(x)
 
     def einsum(self, equation: str, name: str, x: Sequence[Any]) -> Any:
-        return self.once(name, lambda n: Einsum(equation, name=n))(list(x))
+        return self.kept(name, lambda n: Einsum(equation, name=n), list(x))
 
     def reduced(self, op: Any, axes: Sequence[int], keepdims: bool, name: str, x: Any) -> Any:
-        return self.once(name, lambda n: Reduce(op, axes, keepdims, name=n))(x)
+        return self.kept(name, lambda n: Reduce(op, axes, keepdims, name=n), x)
 
     def scaled(self, factor: float, name: str, x: Any) -> Any:
         """factor: a power of two."""
         bits = round(math.log2(factor))
-        return x if bits == 0 else self.once(name, lambda n: Scale(bits, name=n))(x)
+        return x if bits == 0 else self.kept(name, lambda n: Scale(bits, name=n), x)
 
     def of(self, layer: Any, name: str, x: list[Any], given: Mapping[str, Any]) -> Any:
         """An HGQ2 layer, or a part of one, under a name."""
@@ -181,11 +182,11 @@ class Parts:
         raise self.refused(name, "is not one that becomes hardware", "see docs/hgq.md for HGQ2's layers that do")
 
 
-def _numpy(tensor: Any) -> np.ndarray:
+def _numpy(tensor: Any) -> Any:
     return np.asarray(keras.ops.convert_to_numpy(tensor))
 
 
-def _trimmed(values: np.ndarray) -> np.ndarray:
+def _trimmed(values: Any) -> Any:
     """Axes along which all values are the same, to one entry."""
     whole = np.rint(values).astype(np.int64)
     for axis in range(whole.ndim):
@@ -224,7 +225,7 @@ def _dense(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
 def _einsum_dense(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     kernel, bias = _numpy(layer.qkernel), None if layer.bias is None else _numpy(layer.qbias)
     value = parts.read(layer, name, x[0])
-    plan = _dense_of(layer.equation, tuple(value.shape[1:]), kernel, bias)
+    plan = dense_of(layer.equation, tuple(value.shape[1:]), kernel, bias)
     if plan is None:
 
         def make(n: str) -> Any:
@@ -233,41 +234,11 @@ def _einsum_dense(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
 
         y = parts.kept(name, make, value, [w for w in (kernel, bias) if w is not None])
     else:
-        before, weights, after = plan
-        value = parts.arranged(f"{name}_turned", before, value)
-        units = weights[0].shape[1]
-        y = parts.kept(name, lambda n: keras.layers.Dense(units, use_bias=bias is not None, name=n), value, weights)
-        y = parts.arranged(f"{name}_placed", after, y)
+        units = plan.weights[0].shape[1]
+        value = parts.arranged(f"{name}_turned", plan.before, value)
+        y = parts.kept(name, lambda n: keras.layers.Dense(units, use_bias=bias is not None, name=n), value, plan.weights)
+        y = parts.arranged(f"{name}_placed", plan.after, y)
     return parts.given(layer, name, parts.activated(layer.activation, f"{name}_act", y))
-
-
-def _dense_of(
-    equation: str, shape: tuple[int, ...], kernel: np.ndarray, bias: np.ndarray | None
-) -> tuple[np.ndarray, list[np.ndarray], np.ndarray] | None:
-    """An EinsumDense as a Dense between two arrangements: (elements of the input in the Dense's shape, its weights, its
-    results in the shape of the output); None where its weights or its bias are not the same at all places."""
-    read, out = equation.split("->")
-    data, by = read.split(",")
-    others = [c for c in string.ascii_letters if c not in equation]
-    more = "".join(others[: len(shape) + 1 - len(data.replace("...", ""))])
-    data, out = (letters.replace("...", more)[1:] for letters in (data, out))  # without the batch
-    apart = [c for c in data if c not in by]
-    summed = [c for c in data if c in by and c not in out]
-    made = [c for c in by if c not in data]
-    if len(apart) + len(summed) != len(data) or set(apart) | set(made) != set(out):
-        return None
-    sizes = dict(zip(data, shape, strict=True)) | dict(zip(by, kernel.shape, strict=True))
-    whole = np.arange(math.prod(shape)).reshape(shape).transpose([data.index(c) for c in (*apart, *summed)])
-    before = whole.reshape(*(sizes[c] for c in apart), -1)
-    weights = [kernel.transpose([by.index(c) for c in (*summed, *made)]).reshape(before.shape[-1], -1)]
-    placed = np.arange(math.prod(sizes[c] for c in out)).reshape([sizes[c] for c in (*apart, *made)])
-    if bias is not None:
-        on_all = np.broadcast_to(bias, [sizes[c] for c in out]).transpose([out.index(c) for c in (*apart, *made)])
-        flat = on_all.reshape(-1, weights[0].shape[1])
-        if (flat != flat[0]).any():
-            return None
-        weights.append(flat[0])
-    return before, weights, placed.transpose([(*apart, *made).index(c) for c in out])
 
 
 @_becomes("QConv1D", "QConv2D")
@@ -320,13 +291,9 @@ def _merge(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
 @_becomes("QDot")
 def _dot(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     a, b = _operands(parts, layer, name, x)
-    axes = [layer.axes] * 2 if isinstance(layer.axes, int) else list(layer.axes)
-    of_a, of_b = string.ascii_lowercase[: len(a.shape)], "a" + string.ascii_uppercase[1 : len(b.shape)]
-    at_a, at_b = axes[0] % len(a.shape), axes[1] % len(b.shape)
-    of_b = of_b[:at_b] + of_a[at_a] + of_b[at_b + 1 :]
-    out = "".join(c for c in of_a + of_b[1:] if c != of_a[at_a])
-    product = parts.einsum(f"{of_a},{of_b}->{out}", name, [a, b])
-    if len(out) == 1:
+    equation = dot_equation(layer.axes, len(a.shape), len(b.shape))
+    product = parts.einsum(equation, name, [a, b])
+    if len(product.shape) == 1:
         product = parts.once(f"{name}_shape", lambda n: keras.layers.Reshape((1,), name=n))(product)
     return parts.given(layer, name, product)
 
@@ -378,7 +345,7 @@ def _table(parts: Parts, layer: Any, name: str, x: Any) -> Any:
 def tabulated(
     parts: Parts, read: Quantise, function: Callable[[np.ndarray], Any], shape: tuple[int, ...], name: str
 ) -> Lookup:
-    """The layer of tables that holds a function's value for every value that the elements of a tensor of this shape can have.
+    """The layer of tables that holds a function's value for every value that the elements of a tensor can have.
 
     function: of all elements (N, ...) at once, in single precision, as HGQ2 computes it.
     """

@@ -25,7 +25,7 @@ from fpga_ml.frontend.normalise import NORMALISATIONS, UNROUNDED, normalise, typ
 from fpga_ml.frontend.quantizers import relu_quantizer, signed_quantizer, weight_type
 from fpga_ml.frontend.rebuild import Call, Probe, as_functional, calls, consumers, copy_layer, inputs_of, rebuild
 from fpga_ml.frontend.rewrites import rewritten
-from fpga_ml.frontend.tensors import TENSORS, Kept
+from fpga_ml.frontend.tensors import Arrange, Kept, Lookup, Quantise
 from fpga_ml.numerics import FixedType
 from fpga_ml.samples import load_samples
 
@@ -92,7 +92,7 @@ _EXACT = frozenset(
         "Normalise",
     }
 )
-_EXACT |= {kind.__name__ for kind in (*CELESTE, *TENSORS, Kept)}
+_EXACT |= {kind.__name__ for kind in (*CELESTE, Quantise, Lookup, Arrange, Kept)}
 _ROUNDS = ("QActivation", "Steps", "Bounded", "Normalise", "Quantise")  # give their results a type
 _INFERENCE_IDENTITY = frozenset({"Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "AlphaDropout"})
 _NORMALISE = ("BatchNormalization", "QBatchNormalization")

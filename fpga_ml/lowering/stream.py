@@ -72,10 +72,10 @@ def check_stream(graph: LayerGraph, interval_cycles: int | None, interleave: int
 
 
 def _check_lanes(graph: LayerGraph, lanes: int) -> None:
-    for layer in graph.inputs:
-        if tokens_of(layer.shape) % lanes:
+    for given in graph.inputs:
+        if tokens_of(given.shape) % lanes:
             raise FpgaMlError(
-                f"input '{layer.name}' has {tokens_of(layer.shape)} pixels, which are not a whole number of {lanes}",
+                f"input '{given.name}' has {tokens_of(given.shape)} pixels, which are not a whole number of {lanes}",
                 where=f"network '{graph.name}'",
                 do="choose lanes that divide them",
             )

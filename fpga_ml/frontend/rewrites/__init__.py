@@ -10,12 +10,21 @@ from collections.abc import Callable
 from typing import Any
 
 from fpga_ml.frontend.rewrites.activations import exact_activations
+from fpga_ml.frontend.rewrites.attention import spelled_attention
 from fpga_ml.frontend.rewrites.broadcast import spread_merges
+from fpga_ml.frontend.rewrites.einsum import dense_einsums
 from fpga_ml.frontend.rewrites.weights import exact_weights
 from fpga_ml.frontend.unwrap import unwrapped
 
 # In this order: later ones see only what earlier ones leave.
-REWRITES: tuple[Callable[[Any], Any], ...] = (unwrapped, exact_weights, exact_activations, spread_merges)
+REWRITES: tuple[Callable[[Any], Any], ...] = (
+    unwrapped,
+    spelled_attention,
+    dense_einsums,
+    exact_weights,
+    exact_activations,
+    spread_merges,
+)
 
 
 def rewritten(model: Any) -> Any:

@@ -1,0 +1,161 @@
+"""Attention, and products of two tensors, as projections, einsums of two tensors and softmax.
+
+A. Vaswani et al., "Attention is all you need", arXiv:1706.03762, equation 1; J. Ainslie et al., arXiv:2305.13245, for heads
+that share keys and values. The factor 1 / sqrt(size of a key) goes into the weights that make the queries.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.rebuild import calls, copy_layer, copy_weights, rebuild
+from fpga_ml.frontend.tensors import Arrange, Einsum
+
+
+def spelled_attention(model: Any) -> Any:
+    """The model with such layers taken apart; the model itself where there is none."""
+    made: dict[int, _Apart] = {}
+    for c in calls(model):
+        kind = _KINDS.get(type(c.layer).__name__)
+        if kind is not None and (kind is not _Dot or any(len(t.shape) > 2 for t in c.inputs)):
+            made.setdefault(id(c.layer), kind(c.layer))
+    if not made:
+        return model
+    new = rebuild(model, lambda layer: made.get(id(layer)) or copy_layer(layer))
+    weights = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
+    for apart in made.values():
+        weights |= apart.weights
+    return copy_weights(new, weights)
+
+
+class _Apart:
+    """Called like the layer, of Keras tensors. weights: {layer: values} of its parts."""
+
+    def __init__(self, layer: Any) -> None:
+        self.layer, self.name = layer, layer.name
+        self.weights: dict[str, list[np.ndarray]] = {}
+        self._made: dict[str, Any] = {}
+
+    def once(self, suffix: str, make: Callable[[str], Any]) -> Any:
+        """The part of this name, the same at each call."""
+        name = f"{self.name}_{suffix}" if suffix else self.name
+        if name not in self._made:
+            self._made[name] = make(name)
+        return self._made[name]
+
+    def projected(self, suffix: str, dense: Any, x: Any, factor: float = 1.0) -> Any:
+        """By an EinsumDense of the layer, its weights times a factor."""
+
+        def make(name: str) -> Any:
+            self.weights[name] = [np.asarray(w) * factor for w in dense.get_weights()]
+            read, out = dense.equation.split("->")
+            sizes = dict(zip(read.replace(",", ""), (*x.shape, *dense.kernel.shape), strict=True))
+            axes = None if dense.bias is None else dense.bias_axes
+            return keras.layers.EinsumDense(dense.equation, [sizes[c] for c in out[1:]], bias_axes=axes, name=name)
+
+        return self.once(suffix, make)(x)
+
+    def einsum(self, suffix: str, equation: str, *x: Any) -> Any:
+        return self.once(suffix, lambda name: Einsum(equation, name=name))(list(x))
+
+    def weighed(self, scores: Any) -> Any:
+        return self.once("softmax", lambda name: keras.layers.Softmax(axis=-1, name=name))(scores)
+
+    def refuse(self, options: Sequence[str], given: dict[str, Any]) -> None:
+        """Raises FpgaMlError for an option of the layer, or of its call, that it does not follow."""
+        used = [name for name in options if getattr(self.layer, name, None) or getattr(self.layer, f"_{name}", None)]
+        used += [name for name, value in given.items() if value is not None and value is not False and name != "training"]
+        if used:
+            raise FpgaMlError(
+                f"layer '{self.name}' has {used[0]}, which no C++ follows",
+                where=f"layer '{self.name}'",
+                do=f"leave {used[0]} out: every position attends to every other",
+            )
+
+
+class _MultiHead(_Apart):
+    def __call__(self, query: Any, value: Any, key: Any = None, **given: Any) -> Any:
+        layer = self.layer
+        self.refuse(("use_gate", "sliding_window"), given)
+        if len(layer._attention_axes) != 1:
+            raise FpgaMlError(
+                f"layer '{self.name}' attends over {len(layer._attention_axes)} axes",
+                where=f"layer '{self.name}'",
+                do="attend over one axis: reshape before it",
+            )
+        of_query = self.projected("query", layer._query_dense, query, layer._inverse_sqrt_key_dim)
+        of_key = self.projected("key", layer._key_dense, value if key is None else key)
+        of_value = self.projected("value", layer._value_dense, value)
+        scores = self.einsum("scores", layer._dot_product_equation, of_key, of_query)
+        mixed = self.einsum("mixed", layer._combine_equation, self.weighed(scores), of_value)
+        return self.projected("", layer._output_dense, mixed)
+
+
+class _Grouped(_Apart):
+    def __call__(self, query: Any, value: Any, key: Any = None, **given: Any) -> Any:
+        layer = self.layer
+        self.refuse(("use_gate", "sliding_window"), given)
+        of_query = self.projected("query", layer._query_dense, query, layer._inverse_sqrt_head_dim)
+        of_key, of_value = (
+            self._repeated(f"{n}s", self.projected(n, dense, x))
+            for n, dense, x in (
+                ("key", layer._key_dense, value if key is None else key),
+                ("value", layer._value_dense, value),
+            )
+        )
+        scores = self.einsum("scores", "bquh,bkuh->buqk", of_query, of_key)
+        mixed = self.einsum("mixed", "buqk,bkuh->bquh", self.weighed(scores), of_value)
+        return self.projected("", layer._output_dense, mixed)
+
+    def _repeated(self, suffix: str, x: Any) -> Any:
+        """Each head as often as there are heads of queries for it."""
+        every = np.arange(int(np.prod(x.shape[1:]))).reshape(x.shape[1:])
+        index = every.repeat(self.layer.num_repeats, axis=1)
+        return self.once(suffix, lambda name: Arrange(index, index.shape, name=name))(x)
+
+
+class _Attention(_Apart):
+    def __call__(self, inputs: Sequence[Any], **given: Any) -> Any:
+        self.refuse((), given)
+        if self.layer.score_mode != "dot" or self.layer.scale is not None:
+            raise FpgaMlError(
+                f"layer '{self.name}' has score_mode = '{self.layer.score_mode}' or a scale, which no C++ follows",
+                where=f"layer '{self.name}'",
+                do="use score_mode='dot' without a scale",
+            )
+        query, value, *key = inputs
+        scores = self.einsum("scores", "bqd,bkd->bqk", query, key[0] if key else value)
+        return self.einsum("", "bqk,bkd->bqd", self.weighed(scores), value)
+
+
+class _Dot(_Apart):
+    def __call__(self, inputs: Sequence[Any], **_: Any) -> Any:
+        a, b = inputs
+        self.refuse(("normalize",), {})
+        product = self.einsum("", dot_equation(self.layer.axes, len(a.shape), len(b.shape)), a, b)
+        flat = len(product.shape) == 1
+        return self.once("shape", lambda name: keras.layers.Reshape((1,), name=name))(product) if flat else product
+
+
+def dot_equation(axes: int | Sequence[int], of_first: int, of_second: int) -> str:
+    """The einsum of a Dot layer of two tensors with so many axes, the batch counted."""
+    both = (axes, axes) if isinstance(axes, int) else tuple(axes)
+    first, second = string.ascii_lowercase[:of_first], "a" + string.ascii_uppercase[1:of_second]
+    at_first, at_second = both[0] % of_first, both[1] % of_second
+    second = second[:at_second] + first[at_first] + second[at_second + 1 :]
+    return f"{first},{second}->" + "".join(c for c in first + second[1:] if c != first[at_first])
+
+
+_KINDS: dict[str, type[_Apart]] = {
+    "MultiHeadAttention": _MultiHead,
+    "GroupedQueryAttention": _Grouped,
+    "GroupQueryAttention": _Grouped,
+    "Attention": _Attention,
+    "Dot": _Dot,
+}

@@ -97,7 +97,11 @@ class Parts:
         if shapes not in self.read_shapes:
             self.read_shapes.append(shapes)
         other = self.read_shapes.index(shapes)  # parts are of a shape
-        return self.of(self.layer, f"{self.layer.name}_shape{other}" if other else self.layer.name, tensors, given)
+        name = f"{self.layer.name}_shape{other}" if other else self.layer.name
+        result = self.of(self.layer, name, tensors, given)
+        if len(result.shape) < 2:
+            raise self.refused(name, "gives one number, without an axis", "give it one of size 1 (keepdims=True)")
+        return result
 
     # The vocabulary: each makes a layer of this name once, and calls it.
 
@@ -358,10 +362,9 @@ def _dot(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     at_a, at_b = axes[0] % len(a.shape), axes[1] % len(b.shape)
     of_b = of_b[:at_b] + of_a[at_a] + of_b[at_b + 1 :]
     out = "".join(c for c in of_a + of_b[1:] if c != of_a[at_a])
-    product = parts.einsum(f"{of_a},{of_b}->{out}", name, [a, b])
-    if len(out) == 1:
-        product = parts.once(f"{name}_shape", lambda n: keras.layers.Reshape((1,), name=n))(product)
-    return parts.given(layer, name, product)
+    if len(out) == 1:  # one number, of which Keras makes a vector
+        b, of_b, out = parts.arranged(f"{name}_column", np.arange(b.shape[1])[:, None], b), of_b + "Z", out + "Z"
+    return parts.given(layer, name, parts.einsum(f"{of_a},{of_b}->{out}", name, [a, b]))
 
 
 @becomes("QEinsum")

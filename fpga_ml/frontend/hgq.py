@@ -40,13 +40,19 @@ def is_hgq(layer: Any) -> bool:
 
 def without_hgq(model: Any) -> Any:
     """The model, a Functional one, with HGQ2's layers taken apart; the model itself where there is none."""
-    if not any(is_hgq(layer) for layer in model.layers):
+    if not any(map(_holds_hgq, model.layers)):
         return model
     weights: dict[str, list[np.ndarray]] = {}
 
     def make(layer: Any) -> Any:
         if is_hgq(layer):
             return Parts(layer, weights)
+        if _holds_hgq(layer):
+            raise FpgaMlError(
+                f"layer '{layer.name}' is a {type(layer).__name__} around a layer of HGQ2, which does not become hardware",
+                where=f"layer '{layer.name}'",
+                do="use HGQ2's own layers: QGRU and QSimpleRNN in place of an RNN; a QDense needs no TimeDistributed",
+            )
         weights[layer.name] = layer.get_weights()
         copy = copy_layer(layer)
         return _Exact(copy) if type(layer).__name__ in _EXACT or _is_relu(layer) else copy
@@ -56,6 +62,10 @@ def without_hgq(model: Any) -> Any:
         if layer.weights:
             layer.set_weights(weights[layer.name])
     return new
+
+
+def _holds_hgq(layer: Any) -> bool:
+    return any(map(is_hgq, layer._flatten_layers()))
 
 
 def _is_relu(layer: Any) -> bool:
@@ -79,11 +89,20 @@ class Parts:
     def __init__(self, layer: Any, weights: dict[str, list[np.ndarray]]) -> None:
         self.layer, self.weights = layer, weights
         self.made: dict[str, Any] = {}
+        self.read_shapes: list[list[tuple[int | None, ...]]] = []
 
     def __call__(self, *x: Any, **kwargs: Any) -> Any:
         given = {k: v for k, v in kwargs.items() if k not in ("training",) and v is not None}
         tensors = list(x[0]) if len(x) == 1 and isinstance(x[0], (list, tuple)) else list(x)
-        return self.of(self.layer, self.layer.name, tensors, given)
+        shapes = [tuple(t.shape) for t in tensors]
+        if shapes not in self.read_shapes:
+            self.read_shapes.append(shapes)
+        other = self.read_shapes.index(shapes)  # parts are of a shape
+        name = f"{self.layer.name}_shape{other}" if other else self.layer.name
+        result = self.of(self.layer, name, tensors, given)
+        if len(result.shape) < 2:
+            raise self.refused(name, "gives one number, without an axis", "give it one of size 1 (keepdims=True)")
+        return result
 
     # The vocabulary: each makes a layer of this name once, and calls it.
 
@@ -108,12 +127,21 @@ class Parts:
         found = self.fixed(quantizer, tuple(x.shape[1:]))
         if found is None:
             return x
-        return self.once(name, lambda n: Quantise(*found, name=n))(x)
+        rounded = self.once(name, lambda n: Quantise(*found, name=n))(x)
+        if quantizer.affine is None:
+            return rounded
+        return self.affine(f"{name}_affine", *quantizer.affine, rounded)
+
+    def affine(self, name: str, scale: Any, offset: Any, x: Any) -> Any:
+        """x * scale + offset, numbers of each channel or of all."""
+        weights = [np.broadcast_to(np.asarray(v, np.float64), x.shape[-1:]) for v in (scale, offset)]
+        quantizers = [signed_quantizer(exact_type(v), f"layer '{name}'") for v in weights]
+        return self.kept(name, lambda n: Affine(*quantizers, name=n), x, weights)
 
     def fixed(self, quantizer: Any, shape: tuple[int, ...]) -> tuple[Any, Any, Any, str, str] | None:
         """Signs, integer and fraction bits and both modes of an HGQ2 quantizer; None for one that does nothing."""
-        inner = quantizer.quantizer
-        if getattr(inner, "__dummy__", False):
+        inner, scaler = quantizer.quantizer, 1.0 if quantizer.scaler is None else float(quantizer.scaler)
+        if getattr(inner, "__dummy__", False) and scaler == 1 and quantizer.affine is None:
             return None
         if not hasattr(inner, "kif"):
             raise self.refused(
@@ -121,19 +149,26 @@ class Parts:
                 f"has a {type(inner).__name__}, which is no fixed-point quantizer",
                 "use a kif or kbi quantizer",
             )
-        if quantizer.scaler is not None or quantizer.affine is not None:
+        bits = math.log2(scaler) if scaler > 0 else 0.5
+        if not bits.is_integer():
             raise self.refused(
-                quantizer.name, "has a quantizer with a scaler or an affine map", "leave both out of its QuantizerConfig"
+                quantizer.name, f"has a quantizer with a scaler of {scaler:g}", "give its QuantizerConfig a power of two"
             )
         rounding, overflow = inner.round_mode.removeprefix("S_"), inner.overflow_mode
+        if overflow == "WRAP" and inner.trainable and inner._is_weight:
+            raise self.refused(
+                quantizer.name,
+                "has a quantizer of weights for its data, which rounds them to a type without an end",
+                "make its QuantizerConfig with place='datalane', or with overflow_mode='SAT'",
+            )
         if rounding not in _MODES or overflow not in _OVERFLOWS:
             raise self.refused(
                 quantizer.name,
                 f"has a quantizer of mode {rounding}, {overflow}, which ap_fixed does not have",
                 f"use one of {', '.join(_MODES)} and one of {', '.join(_OVERFLOWS)}",
             )
-        k, i, f = (_trimmed(np.broadcast_to(_numpy(v), (1, *shape))[0]) for v in inner.kif)
-        return k, i, f, rounding, _OVERFLOWS[overflow]
+        k, i, f = (np.broadcast_to(numpy_of(v), (1, *shape))[0] for v in inner.kif)
+        return _trimmed(k), _trimmed(i + bits), _trimmed(f - bits), rounding, _OVERFLOWS[overflow]
 
     def activated(self, function: Any, name: str, x: Any) -> Any:
         if function is None or function is keras.activations.linear:
@@ -153,7 +188,7 @@ class Parts:
     def linear(self, make: Callable[[str], Any], layer: Any, name: str, x: Any) -> Any:
         """A layer with a kernel and perhaps a bias, and an activation behind."""
         bias = layer.qbias if getattr(layer, "bias", None) is not None else None
-        weights = [_numpy(w) for w in (layer.qkernel, bias) if w is not None]
+        weights = [numpy_of(w) for w in (layer.qkernel, bias) if w is not None]
         y = self.kept(name, make, self.read(layer, name, x), weights)
         return self.given(layer, name, self.activated(layer.activation, f"{name}_act", y))
 
@@ -182,7 +217,7 @@ class Parts:
         raise self.refused(name, "is not one that becomes hardware", "see docs/hgq.md for HGQ2's layers that do")
 
 
-def _numpy(tensor: Any) -> Any:
+def numpy_of(tensor: Any) -> Any:
     return np.asarray(keras.ops.convert_to_numpy(tensor))
 
 
@@ -200,7 +235,7 @@ Kind = Callable[..., Any]
 _KINDS: dict[str, Kind] = {}
 
 
-def _becomes(*names: str) -> Callable[[Kind], Kind]:
+def becomes(*names: str) -> Callable[[Kind], Kind]:
     def register(kind: Kind) -> Kind:
         _KINDS.update(dict.fromkeys(names, kind))
         return kind
@@ -208,12 +243,12 @@ def _becomes(*names: str) -> Callable[[Kind], Kind]:
     return register
 
 
-@_becomes("Quantizer")
+@becomes("Quantizer")
 def _quantizer(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     return parts.quantised(layer, name, x[0])
 
 
-@_becomes("QDense")
+@becomes("QDense")
 def _dense(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     def make(n: str) -> Any:
         return keras.layers.Dense(layer.units, use_bias=layer.bias is not None, name=n)
@@ -221,9 +256,9 @@ def _dense(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     return parts.linear(make, layer, name, x[0])
 
 
-@_becomes("QEinsumDense")
+@becomes("QEinsumDense")
 def _einsum_dense(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
-    kernel, bias = _numpy(layer.qkernel), None if layer.bias is None else _numpy(layer.qbias)
+    kernel, bias = numpy_of(layer.qkernel), None if layer.bias is None else numpy_of(layer.qbias)
     value = parts.read(layer, name, x[0])
     plan = dense_of(layer.equation, tuple(value.shape[1:]), kernel, bias)
     if plan is None:
@@ -241,24 +276,26 @@ def _einsum_dense(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     return parts.given(layer, name, parts.activated(layer.activation, f"{name}_act", y))
 
 
-@_becomes("QConv1D", "QConv2D")
+@becomes("QConv1D", "QConv2D")
 def _convolution(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
-    def make(n: str) -> Any:
-        kind = {1: keras.layers.Conv1D, 2: keras.layers.Conv2D}[layer.rank]
-        same = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups", "use_bias")
-        return kind(**{setting: getattr(layer, setting) for setting in same}, name=n)
+    same = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups", "use_bias")
+    settings = {setting: getattr(layer, setting) for setting in same}
+    if layer.padding == "causal":
+        before = layer.dilation_rate[0] * (layer.kernel_size[0] - 1)
+        x = [
+            parts.once(f"{name}_padded", lambda n: keras.layers.ZeroPadding1D((before, 0), layer.data_format, name=n))(x[0])
+        ]
+        settings["padding"] = "valid"
+    kind = {1: keras.layers.Conv1D, 2: keras.layers.Conv2D}[layer.rank]
+    return parts.linear(lambda n: kind(**settings, name=n), layer, name, x[0])
 
-    return parts.linear(make, layer, name, x[0])
 
-
-@_becomes("QBatchNormalization")
+@becomes("QBatchNormalization")
 def _normalisation(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     if layer.axis not in (-1, len(x[0].shape) - 1):
         raise parts.refused(name, f"normalises axis {layer.axis}", "normalise the last axis")
-    scale, offset = (np.asarray(_numpy(v), np.float64) for v in layer.qscaler_and_qoffset)
-    quantizers = [signed_quantizer(exact_type(v), f"layer '{name}'") for v in (scale, offset)]
-    y = parts.kept(name, lambda n: Affine(*quantizers, name=n), parts.read(layer, name, x[0]), [scale, offset])
-    return parts.given(layer, name, y)
+    scale, offset = map(numpy_of, layer.qscaler_and_qoffset)
+    return parts.given(layer, name, parts.affine(name, scale, offset, parts.read(layer, name, x[0])))
 
 
 def _operands(parts: Parts, layer: Any, name: str, x: list[Any]) -> list[Any]:
@@ -268,7 +305,7 @@ def _operands(parts: Parts, layer: Any, name: str, x: list[Any]) -> list[Any]:
     return [parts.quantised(q, f"{name}_iq{k}", t) for k, (q, t) in enumerate(zip(layer.iq, x, strict=True))]
 
 
-@_becomes("QAdd", "QSubtract", "QMultiply", "QMaximum", "QMinimum", "QAveragePow2")
+@becomes("QAdd", "QSubtract", "QMultiply", "QMaximum", "QMinimum", "QAveragePow2")
 def _merge(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     kinds = {
         "QAveragePow2": keras.layers.Add,
@@ -288,30 +325,30 @@ def _merge(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     return parts.given(layer, name, merged)
 
 
-@_becomes("QDot")
+@becomes("QDot")
 def _dot(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     a, b = _operands(parts, layer, name, x)
+    if len(a.shape) == len(b.shape) == 2:  # one number, of which Keras makes a vector
+        column = parts.arranged(f"{name}_column", np.arange(b.shape[1])[:, None], b)
+        return parts.given(layer, name, parts.einsum("ab,abc->ac", name, [a, column]))
     equation = dot_equation(layer.axes, len(a.shape), len(b.shape))
-    product = parts.einsum(equation, name, [a, b])
-    if len(product.shape) == 1:
-        product = parts.once(f"{name}_shape", lambda n: keras.layers.Reshape((1,), name=n))(product)
-    return parts.given(layer, name, product)
+    return parts.given(layer, name, parts.einsum(equation, name, [a, b]))
 
 
-@_becomes("QEinsum")
+@becomes("QEinsum")
 def _einsum(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     if len(x) != 2:
         raise parts.refused(name, f"multiplies {len(x)} tensors", "use a chain of QEinsum layers of two tensors each")
     return parts.given(layer, name, parts.einsum(layer.equation, name, _operands(parts, layer, name, x)))
 
 
-@_becomes("QSum")
+@becomes("QSum")
 def _sum(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     total = parts.reduced("sum", layer.axes, layer.keepdims, name, parts.read(layer, name, x[0]))
     return parts.given(layer, name, parts.scaled(layer.scale, f"{name}_scale", total))
 
 
-@_becomes("QBasePooling")
+@becomes("QBasePooling")
 def _pooling(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     plain = next(k for k in type(layer).__mro__ if k.__module__.startswith("keras."))
     names = ("pool_size", "strides", "padding", "data_format", "keepdims")
@@ -320,7 +357,7 @@ def _pooling(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     return parts.given(layer, name, y)
 
 
-@_becomes("QUnaryFunctionLUT")
+@becomes("QUnaryFunctionLUT")
 def _unary(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     return _table(parts, layer, name, parts.read(layer, name, x[0]))
 
@@ -339,7 +376,8 @@ def _table(parts: Parts, layer: Any, name: str, x: Any) -> Any:
             values = values * layer.scale + layer.bias
         return layer.oq(layer.activation(values))
 
-    return parts.once(name, lambda n: tabulated(parts, read, function, tuple(x.shape[1:]), n))(x)
+    own = name if layer.enable_iq else f"{name}_of_{read.name}"  # a shared layer may be given several types
+    return parts.once(own, lambda n: tabulated(parts, read, function, tuple(x.shape[1:]), n))(x)
 
 
 def tabulated(
@@ -359,7 +397,7 @@ def tabulated(
     high = np.array([0 if t is None else t.max_raw for t in types])
     lsb = np.array([1.0 if t is None else t.lsb for t in types])
     raw = np.minimum(low + np.arange(1 << bits)[:, None], high)
-    made = _numpy(function((raw * lsb).reshape(-1, *shape))).reshape(1 << bits, -1).astype(np.float64)
+    made = numpy_of(function((raw * lsb).reshape(-1, *shape))).reshape(1 << bits, -1).astype(np.float64)
     tables: dict[tuple[Any, ...], int] = {}
     which = []
     for n, t in enumerate(types):
@@ -370,7 +408,7 @@ def tabulated(
     return Lookup(np.reshape(which, shape), first, fraction, entries, name=name)
 
 
-@_becomes("QSoftmax")
+@becomes("QSoftmax")
 def _softmax(parts: Parts, layer: Any, name: str, x: list[Any], mask: Any = None) -> Any:
     if mask is not None:
         raise parts.refused(name, "is given a mask", "leave it out")
@@ -386,7 +424,7 @@ def _softmax(parts: Parts, layer: Any, name: str, x: list[Any], mask: Any = None
     return parts.given(layer, name, product)
 
 
-@_becomes("QMultiHeadAttention")
+@becomes("QMultiHeadAttention")
 def _attention(parts: Parts, layer: Any, name: str, x: list[Any], value: Any = None, key: Any = None, **masks: Any) -> Any:
     for mask in masks:
         if masks[mask] is not False:
@@ -395,10 +433,9 @@ def _attention(parts: Parts, layer: Any, name: str, x: list[Any], value: Any = N
     value = value if value is not None else rest.pop(0) if rest else query
     key = key if key is not None else rest.pop(0) if rest else value
     if hasattr(layer, "_lin_k_proj"):  # Linformer
-        key, value = (
-            parts.of(projection, f"{name}_{n}", [t], {})
-            for projection, n, t in ((layer._lin_k_proj, "lin_key", key), (layer._lin_v_proj, "lin_value", value))
-        )
+        one = layer._lin_v_proj is layer._lin_k_proj and value is key
+        key = parts.of(layer._lin_k_proj, f"{name}_lin_key", [key], {})
+        value = key if one else parts.of(layer._lin_v_proj, f"{name}_lin_value", [value], {})
     of_query = parts.of(layer._query_dense, f"{name}_query", [query], {})
     of_key = parts.of(layer._key_dense, f"{name}_key", [key], {})
     of_value = parts.of(layer._value_dense, f"{name}_value", [value], {})
@@ -406,3 +443,22 @@ def _attention(parts: Parts, layer: Any, name: str, x: list[Any], value: Any = N
     weights = parts.of(layer._softmax, f"{name}_softmax", [scores], {})
     mixed = parts.einsum(layer._combine_equation, f"{name}_mixed", [weights, of_value])
     return parts.given(layer, name, parts.of(layer._output_dense, f"{name}_output", [mixed], {}))
+
+
+@becomes("QSALTAttention")
+def _salt(parts: Parts, layer: Any, name: str, x: list[Any], **given: Any) -> Any:
+    raise parts.refused(name, "convolves its attention scores", "use a QMultiHeadAttention or a QLinformerAttention")
+
+
+@becomes("QLIF", "QSimpleSNN", "QLIFCell", "QSimpleSNNCell")
+def _spiking(parts: Parts, layer: Any, name: str, x: list[Any], **given: Any) -> Any:
+    raise parts.refused(name, "is a layer of spiking neurons", "use a QGRU or a QSimpleRNN")
+
+
+@becomes(*(f"Q{kind}3D" for kind in ("Conv", "AveragePooling", "MaxPooling", "GlobalAveragePooling", "GlobalMaxPooling")))
+def _volumes(parts: Parts, layer: Any, name: str, x: list[Any], **given: Any) -> Any:
+    flat = type(layer).__name__.replace("3D", "2D")
+    raise parts.refused(name, "computes on volumes", f"use a {flat}, with one of the three axes in the channels")
+
+
+from fpga_ml.frontend import hgq_recurrent, hgq_tables  # noqa: E402, F401  (they add their kinds)

@@ -138,9 +138,7 @@ class _Dot(_Apart):
     def __call__(self, inputs: Sequence[Any], **_: Any) -> Any:
         a, b = inputs
         self.refuse(("normalize",), {})
-        product = self.einsum("", dot_equation(self.layer.axes, len(a.shape), len(b.shape)), a, b)
-        flat = len(product.shape) == 1
-        return self.once("shape", lambda name: keras.layers.Reshape((1,), name=name))(product) if flat else product
+        return self.einsum("", dot_equation(self.layer.axes, len(a.shape), len(b.shape)), a, b)
 
 
 def dot_equation(axes: int | Sequence[int], of_first: int, of_second: int) -> str:

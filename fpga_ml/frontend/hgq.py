@@ -130,7 +130,8 @@ class Parts:
         rounded = self.once(name, lambda n: Quantise(*found, name=n))(x)
         if quantizer.affine is None:
             return rounded
-        return self.affine(f"{name}_affine", *quantizer.affine, rounded)
+        scale, offset = quantizer.affine
+        return self.affine(f"{name}_affine", scale, offset, rounded)
 
     def affine(self, name: str, scale: Any, offset: Any, x: Any) -> Any:
         """x * scale + offset, numbers of each channel or of all."""

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hgq_models import CASES, STYLES, data, made
 
-from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.hgq import without_hgq
 from fpga_ml.frontend.operations import of_layers
 from fpga_ml.frontend.rebuild import Probe, as_functional

@@ -20,6 +20,7 @@ from fpga_ml.bridge.read_graph import read_graph
 from fpga_ml.config import Config, Effort
 from fpga_ml.devices import PIPELINED
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.calibrate import reaches_of_inputs
 from fpga_ml.frontend.load import Source, load
 from fpga_ml.frontend.prepare import Prepared, prepare
 from fpga_ml.frontend.work import check_samples
@@ -353,7 +354,8 @@ def _without_rtl(
 def _samples(source: Source, data: Any, config: Config) -> Samples:
     """The user's, or the model folder's own; the arrays that its file has besides may be in the user's too."""
     own = names_in(source.data) if source.data else ()
-    samples = load_samples(source.data if data is None else data, source.inputs, config.seed, own)
+    reaches = [] if source.model is None else reaches_of_inputs(source.model)
+    samples = load_samples(source.data if data is None else data, source.inputs, config.seed, own, reaches)
     if source.model is not None:
         samples = samples.labelled([tuple(t.shape[1:]) for t in source.model.outputs], decides=source.decides)
     return samples.first(config.vectors)

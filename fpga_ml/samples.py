@@ -18,8 +18,10 @@ from fpga_ml.labels import check_class_names, checked_labels
 Array = npt.NDArray[np.float64]
 _Arrays = dict[str, npt.NDArray[Any]]
 Inputs = Sequence[tuple[str, tuple[int, ...]]]
+Reach = tuple[Array, Array]  # the least and the greatest value of each element
 _RANDOM_SAMPLES = 1000
 _RANDOM_VALUES = 1 << 27  # of an input; of one with many elements there are fewer samples
+_BEYOND = 0.05
 _CODES = ("scale", "offset")
 _CLASS_NAMES = "class_names"
 _DO = "give an .npz with the array 'x' (or one array per input name), optionally 'y'"
@@ -63,8 +65,11 @@ class Samples:
         return found
 
 
-def load_samples(data: Any, inputs: Inputs, seed: int, more: Collection[str] = ()) -> Samples:
-    """From a path to .npz or .npy, an array, a dict of arrays, or None for random numbers (normal, unit width).
+def load_samples(
+    data: Any, inputs: Inputs, seed: int, more: Collection[str] = (), reaches: Sequence[Reach | None] = ()
+) -> Samples:
+    """From a path to .npz or .npy, an array, a dict of arrays, or None for random numbers: normal, of unit width, or uniform
+    over the range of an input and 5 % beyond where `reaches` has that.
 
     An npz holds `x`, or one array per input by its name, and optionally `y` and `class_names` (text, one a class). Arrays
     stored as integer codes carry `x_scale` and `x_offset` beside them: value = code * scale + offset. What the model has an
@@ -75,8 +80,10 @@ def load_samples(data: Any, inputs: Inputs, seed: int, more: Collection[str] = (
         rng = np.random.default_rng(seed)
         largest = max(math.prod(shape) for _, shape in inputs)
         count = max(1, min(_RANDOM_SAMPLES, _RANDOM_VALUES // largest))
-        drawn = tuple(rng.normal(size=(count, *shape)) for _, shape in inputs)
-        return Samples(drawn, None, "random (normal, unit width): no data given", False)
+        known = [*reaches, *[None] * (len(inputs) - len(reaches))]
+        drawn = tuple(_drawn(rng, (count, *shape), reach) for (_, shape), reach in zip(inputs, known, strict=True))
+        how = "over the range of the model's input quantizers and 5 % beyond" if all(known) else "normal, unit width"
+        return Samples(drawn, None, f"random ({how}): no data given", False)
     if isinstance(data, (str, Path)):
         origin, arrays = str(data), _read(Path(data))
     elif isinstance(data, dict):
@@ -109,6 +116,13 @@ def load_samples(data: Any, inputs: Inputs, seed: int, more: Collection[str] = (
             f"{len(x[0])} samples but {labels} labels", where=f"array 'y', {origin}", do="give one label a sample"
         )
     return Samples(x, y, origin, True, class_names)
+
+
+def _drawn(rng: np.random.Generator, shape: tuple[int, ...], reach: Reach | None) -> Array:
+    if reach is None:
+        return rng.normal(size=shape)
+    low, high = reach
+    return rng.uniform(low - _BEYOND * (high - low), high + _BEYOND * (high - low), size=shape)
 
 
 def _texts(names: npt.NDArray[Any] | None, origin: str) -> tuple[str, ...]:

@@ -90,17 +90,35 @@ class Calibrated:
 def input_types(model: Any, x: Sequence[Array], config: Config) -> tuple[InputType, ...]:
     """The type of each input: as configured, else as a layer of the model rounds it, else the grid on which the data lie,
     else `bits` over their range."""
-    every, found = calls(model), []
-    for tensor, values in zip(model.inputs, x, strict=True):
+    found = []
+    for tensor, rounds, values in zip(model.inputs, _rounders(model), x, strict=True):
         given = config.input_type or config.layer(tensor.name).precision.get("result")
-        rounds = [c.layer for c in every if any(t is tensor for t in c.inputs) and isinstance(c.layer, Quantise)]
         if given:
             found.append(InputType(FixedType.parse(given)))
-        elif rounds and len(rounds) == sum(any(t is tensor for t in c.inputs) for c in every):
+        elif rounds:
             found.append(_rounded(rounds, tuple(tensor.shape[1:])))
         else:
             found.append(InputType(_grid(values) or _ranged(values, config.bits)))
     return tuple(found)
+
+
+def _rounders(model: Any) -> Iterator[list[Quantise]]:
+    """Of each input the layers that round it, where nothing else reads it."""
+    every = calls(model)
+    for tensor in model.inputs:
+        readers = [c.layer for c in every if any(t is tensor for t in c.inputs)]
+        yield readers if all(isinstance(layer, Quantise) for layer in readers) else []
+
+
+def reaches_of_inputs(model: Any) -> list[tuple[Array, Array] | None]:
+    """The least and the greatest value of each element of each input, where a layer of the model says it."""
+    found: list[tuple[Array, Array] | None] = []
+    for tensor, rounds in zip(model.inputs, _rounders(model), strict=True):
+        shape = tuple(tensor.shape[1:])
+        ends = [[[getattr(t, end) if t else 0.0 for t in layer.types(shape)] for layer in rounds] for end in ("min", "max")]
+        low, high = np.min(ends[0], axis=0, initial=0.0), np.max(ends[1], axis=0, initial=0.0)
+        found.append((low.reshape(shape), high.reshape(shape)) if rounds else None)
+    return found
 
 
 def _rounded(layers: Sequence[Quantise], shape: tuple[int, ...]) -> InputType:

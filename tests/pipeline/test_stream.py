@@ -24,7 +24,7 @@ from pipeline.test_layers import EXACT, SERIES, TABLES, VECTOR, _around, _weight
 
 IMAGE, WIDE = (7, 6, 2), (5, 11, 2)
 # hls4ml refuses these in a stream.
-NOT_STREAMED = {"einsum_dense", "einsum_moved", "einsum_in_place", "einsum_bias_by_position"}
+NOT_STREAMED = {"einsum_in_place", "einsum_bias_by_position"}
 
 
 def conv(filters: int = 3, size: Any = 3, **options: Any) -> Any:

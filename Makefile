@@ -38,7 +38,7 @@ tables: $(STAMP)
 	$(BIN)/python scripts/update_tables.py
 	$(BIN)/python scripts/update_report_types.py
 
-$(STAMP): pyproject.toml constraints.txt fpga_ml/toolchain/hgq2.py | system
+$(STAMP): pyproject.toml constraints.txt fpga_ml/toolchain/beside.py | system
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip

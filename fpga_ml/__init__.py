@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fpga_ml.toolchain.beside import expose as _expose
+
 if TYPE_CHECKING:
     from fpga_ml.config import Config as Config
     from fpga_ml.errors import FpgaMlError as FpgaMlError
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from fpga_ml.project import Project as Project
     from fpga_ml.quantise import to_qkeras as to_qkeras
 
+_expose()  # `import hgq` finds HGQ2 where `fpga-ml doctor --install hgq2` has put it
 __version__ = "0.1.0"
 __all__ = ["Config", "FpgaMlError", "Project", "compile", "to_qkeras"]
 _HOMES = {

@@ -355,7 +355,7 @@ def doctor(layers: bool, install: str | None) -> None:
     from rich.table import Column, Table
     from rich.text import Text
 
-    from fpga_ml.toolchain import cache, hgq2
+    from fpga_ml.toolchain import beside, cache, hgq2
     from fpga_ml.toolchain.find import find_all
 
     if install is not None:
@@ -370,7 +370,7 @@ def doctor(layers: bool, install: str | None) -> None:
     table = Table(*(Column(name, overflow="fold") for name in ("tool", "needed for", "version", "where")), show_edge=False)
     for found in every:
         if found.present:
-            elsewhere = not found.tool.package or found.path == str(hgq2.folder())
+            elsewhere = not found.tool.package or found.path == str(beside.folder())
             where = found.path if elsewhere else "this environment"
             table.add_row(*map(Text, (found.tool.name, found.tool.needed_for, found.version, where)))
     console.print(table)

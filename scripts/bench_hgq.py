@@ -32,7 +32,7 @@ from fpga_ml.ir.network import Network
 from fpga_ml.rtl.architecture import PARALLEL
 from fpga_ml.schedule.auto import SLOWEST_NS
 from fpga_ml.schedule.parallel import plan
-from fpga_ml.toolchain import hgq2
+from fpga_ml.toolchain import beside
 from fpga_ml.toolchain.yosys import Resources, resources
 
 LATENCY_CUTOFF = 5
@@ -84,7 +84,7 @@ class Figures:
 def with_hgq() -> None:
     """HGQ2's layers, for Keras to load; on the path, behind qkeras-v3, for alkaid to find the plugin that it announces."""
     need_hgq()
-    sys.path.append(str(hgq2.folder()))
+    sys.path.append(str(beside.folder()))
 
 
 def theirs(file: Path, folder: Path, target: Target) -> Figures:

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.toolchain import hgq2
+from fpga_ml.toolchain import beside, hgq2
 
 _KEYS = ("module", "registered_name", "class_name")
 _THEIRS = re.compile(r"hgq2?([.>]|$)")  # a module hgq.layers, or a name registered as hgq>QDense
@@ -30,7 +30,6 @@ def names_hgq(config: Any) -> bool:
 
 def need_hgq(where: str | None = None) -> None:
     """Import HGQ2. Raises FpgaMlError where it is not there. where: the model that needs it."""
-    hgq2.expose()
     try:
         importlib.import_module("hgq")
     except ModuleNotFoundError as error:
@@ -61,6 +60,6 @@ def speeds_of_decay(layer: Any) -> set[int]:
 def _broken(error: Exception) -> FpgaMlError:
     return FpgaMlError(
         f"HGQ2 cannot be imported: {type(error).__name__}: {error}",
-        where=str(hgq2.folder()),
-        do=f"pip install 'keras>=3.15' 'quantizers>=1.2.2' tqdm, which HGQ2 {hgq2.PINNED['hgq2']} needs",
+        where=str(beside.folder()),
+        do=f"pip install 'keras>=3.15' 'quantizers>=1.2.2' tqdm, which HGQ2 {beside.PINNED['hgq2']} needs",
     )

@@ -19,7 +19,7 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend import listed
 from fpga_ml.frontend.hgq_files import is_of_hgq, names_hgq, need_hgq
 from fpga_ml.frontend.load import _load_archive, check, load
-from fpga_ml.toolchain import hgq2
+from fpga_ml.toolchain import beside
 
 # What other classes of HGQ2 are made from; no file names them.
 BASES = {
@@ -103,8 +103,8 @@ def test_one_that_cannot_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "none"))
     for package, text in (("hgq", "import not_there_at_all"), ("quantizers", "")):
-        (hgq2.folder() / package).mkdir(parents=True)
-        (hgq2.folder() / package / "__init__.py").write_text(text)
+        (beside.folder() / package).mkdir(parents=True)
+        (beside.folder() / package / "__init__.py").write_text(text)
     monkeypatch.delitem(sys.modules, "hgq", raising=False)
     with pytest.raises(FpgaMlError, match="cannot be imported: ModuleNotFoundError: No module named 'not_there_at_all'"):
         need_hgq()

@@ -21,7 +21,7 @@ from fpga_ml.numerics import FixedType
 
 PIXELS, CHANNELS = 6, 3
 T = FixedType.parse("ap_fixed<6,3>")
-SUM = FixedType.parse("ap_fixed<16,13>")
+MEAN = FixedType.parse("ap_fixed<12,4>")
 RNG = np.random.default_rng(3)
 EVERY = np.arange(PIXELS * CHANNELS).reshape(PIXELS, CHANNELS)
 

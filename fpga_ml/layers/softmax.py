@@ -32,7 +32,7 @@ _LEGACY_EXP_RANGE_BITS, _LEGACY_INVERSE_RANGE_BITS = 4, 6
 
 @dataclass(frozen=True)
 class LatencySoftmax(Layer):
-    """softmax_latency: exp of the logits themselves, addressed by their highest bits, then one over the sum."""
+    """softmax_latency: exp of `scale` times the logits, addressed by their highest bits, then one over the sum."""
 
     logits: FixedType
     exp: FixedType
@@ -41,6 +41,7 @@ class LatencySoftmax(Layer):
     accum: FixedType
     exp_size: int
     inverse_size: int
+    scale: float = 1.0
 
     def by_token(self, tokens: int) -> bool:
         return tokens == 1
@@ -51,7 +52,7 @@ class LatencySoftmax(Layer):
         half = self.exp_size // 2 if self.logits.signed else 0
         shift = self.logits.width - _bits(self.exp_size)
         values = [f32(np.ldexp(float((k - half) << shift), -self.logits.fraction)) for k in range(self.exp_size)]
-        return _entries(self.exp, [_exp_float(v) for v in values])
+        return _entries(self.exp, [_exp_float(v * f32(self.scale)) for v in values])
 
     @cached_property
     def inverse_entries(self) -> Table1:

@@ -169,7 +169,7 @@ class Bent(Layer):
 
 @dataclass(frozen=True)
 class Softmax(Layer):
-    """nnet_activation.h: softmax_stable, over the middle axis of (outer, classes, inner)."""
+    """nnet_activation.h: softmax_stable, over the middle axis of (outer, classes, inner), of `scale` times the logits."""
 
     difference: FixedType
     exp: FixedType
@@ -180,6 +180,7 @@ class Softmax(Layer):
     inverse_size: int
     outer: int = 1
     inner: int = 1
+    scale: float = 1.0
 
     def by_token(self, tokens: int) -> bool:
         return tokens == 1 or (self.inner == 1 and self.outer == tokens)
@@ -190,7 +191,7 @@ class Softmax(Layer):
     @cached_property
     def exp_entries(self) -> Table1:
         values = _addresses(self.difference, self.exp_size)
-        return _entries(self.exp, [_exp_float(f32(-v)) for v in values])
+        return _entries(self.exp, [_exp_float(f32(-v) * f32(self.scale)) for v in values])
 
     @cached_property
     def inverse_entries(self) -> Table1:

@@ -79,15 +79,16 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
         from fpga_ml.bridge.faults import check_faults
 
         self._mend(False)
-        exact = model.config.config.get("Exact")
-        model.config.backend = get_backend("Vitis")
+        settings = model.config.config
+        exact = settings.get("Exact")
+        model.config.backend, settings["Backend"] = get_backend("Vitis"), "Vitis"  # some passes read the name there
         try:
             with _as_asked(model):
                 check_faults(model, exact=bool(exact))
                 model.apply_flow("vitis:ip")
                 check_faults(model, exact=bool(exact))
         finally:
-            model.config.backend = self
+            model.config.backend, settings["Backend"] = self, self.name
         model.trace = MethodType(self.trace, model)
         return True
 

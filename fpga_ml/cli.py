@@ -95,6 +95,7 @@ def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--interleave", type=int, help="Number of sequences that a recurrent stream processes in turn, step by step."
             ),
+            click.option("--lanes", type=int, help="Pixels or particles of a stream that pass in one clock cycle."),
             click.option(
                 "--frame-last",
                 is_flag=True,

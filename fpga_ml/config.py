@@ -136,6 +136,8 @@ class Config:
         Clock cycles between two inferences, for which layers share hardware; None: by the reuse factors.
     interleave
         Sequences that take turns in a recurrent stream.
+    lanes
+        Pixels, or particles, of a stream that pass in one clock cycle.
     frame_last
         Streams have TLAST, and frames of a wrong length are flagged.
     max_luts, max_dsps
@@ -176,6 +178,7 @@ class Config:
     ] = SIMULATORS
     interval_cycles: Count | None = None
     interleave: Count = 1
+    lanes: Count = 1
     frame_last: bool = False
     max_luts: Count | None = None
     max_dsps: Whole | None = None

@@ -385,13 +385,13 @@ def _lowered(layers: LayerGraph | None, config: Config, stages: Stages, clock: _
     if layers is None or not stages.runs("rtl"):
         return None, stages
     arch = ARCHITECTURES[config.arch]
-    ask = partial(arch.lower, layers, interleave=config.interleave)
+    ask = partial(arch.lower, layers, interleave=config.interleave, lanes=config.lanes)
     budget = Budget(config.max_luts, config.max_dsps)
     try:
         with clock.stage("lower"):
             if budget == Budget():
                 return ask(config.interval_cycles), stages
-            shortest = config.interval_cycles or arch.shortest_interval(layers)
+            shortest = config.interval_cycles or arch.shortest_interval(layers, config.lanes)
             return fitting(ask, shortest, budget), stages
     except FpgaMlError as error:
         if budget != Budget():

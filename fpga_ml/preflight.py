@@ -59,6 +59,13 @@ def _check_turns(config: Config, rtl: Path | str | Foreign | None) -> None:
             where=config.where("frame_last"),
             do="use --arch stream, or leave frame_last out",
         )
+    if config.lanes > 1 and (config.arch is not Arch.STREAM or rtl is not None or config.interleave > 1):
+        raise FpgaMlError(
+            f"lanes = {config.lanes}, but only a stream of our own RTL takes several pixels at once, and not of sequences in"
+            " turn",
+            where=config.where("lanes"),
+            do="use --arch stream, and leave interleave out; or leave lanes out",
+        )
     if config.interleave == 1 or (config.arch is Arch.STREAM and rtl is None):
         return
     why = "RTL from elsewhere" if config.arch is Arch.STREAM else f"arch = '{config.arch}'"
@@ -72,7 +79,7 @@ def _check_turns(config: Config, rtl: Path | str | Foreign | None) -> None:
 def check_layers(layers: LayerGraph, model: str, config: Config, given: Foreign | None, stages: Stages) -> None:
     """Raise for settings that do not suit the layers, before the long work; model: as the user calls it."""
     if stages.runs("rtl"):
-        ARCHITECTURES[config.arch].check(layers, config.interval_cycles, config.interleave)
+        ARCHITECTURES[config.arch].check(layers, config.interval_cycles, config.interleave, config.lanes)
     if given is not None:
         check_ports(given, layers)
     if stages.runs("rtl") and not config.force:

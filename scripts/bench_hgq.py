@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -27,10 +27,12 @@ import fpga_ml
 from fpga_ml.config import Config
 from fpga_ml.devices import Target
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.hgq_files import need_hgq
 from fpga_ml.ir.network import Network
 from fpga_ml.rtl.architecture import PARALLEL
 from fpga_ml.schedule.auto import SLOWEST_NS
 from fpga_ml.schedule.parallel import plan
+from fpga_ml.toolchain import hgq2
 from fpga_ml.toolchain.yosys import Resources, resources
 
 LATENCY_CUTOFF = 5
@@ -80,9 +82,9 @@ class Figures:
 
 
 def with_hgq() -> None:
-    """HGQ2's layers, for Keras to load. It comes behind site-packages, where `qkeras` is that of QKeras for Keras 3."""
-    import_module("qkeras")
-    import_module("hgq")
+    """HGQ2's layers, for Keras to load; on the path, behind qkeras-v3, for alkaid to find the plugin that it announces."""
+    need_hgq()
+    sys.path.append(str(hgq2.folder()))
 
 
 def theirs(file: Path, folder: Path, target: Target) -> Figures:

@@ -255,8 +255,9 @@ def _bind_stream(top: Top, vectors: Vectors) -> Stream:
 
 
 def _beats(top: Top, tensor: Tensor, ports: list[StreamPort]) -> tuple[Beats, ...]:
-    """Of one port for whole beats, or of a port an element."""
+    """Of one port for whole beats, each of one pixel or of several, or of a port an element."""
     elements, padded = tensor.shape[-1], -(-tensor.width_bits // 8) * 8
+    pixels = tensor.elements // elements
     apart = ports[0].element is not None
     own = sorted(ports, key=lambda p: p.element or 0)
     if apart and [p.element for p in own] != list(range(elements)):
@@ -268,25 +269,28 @@ def _beats(top: Top, tensor: Tensor, ports: list[StreamPort]) -> tuple[Beats, ..
     each = 1 if apart else elements
     found = []
     for port in own:
-        slot = next((s for s in (padded, tensor.width_bits) if s * each == port.width_bits), None)
-        if slot is None:
+        fits = ((slot, port.width_bits // (slot * each)) for slot in (padded, tensor.width_bits))
+        one = (1,) if apart else range(1, pixels + 1)
+        found_at = next(((s, n) for s, n in fits if s * each * n == port.width_bits and n in one and pixels % n == 0), None)
+        if found_at is None:
             raise FpgaMlError(
                 f"port '{port.data}' is {port.width_bits} bits wide, but a beat of tensor '{tensor.name}' has {each} "
                 f"elements of {padded} bits ({tensor.width_bits} in whole bytes)",
                 where=f"module '{top.name}'",
                 do="give vectors of the types and the shape that the RTL was written for",
             )
+        slot, lanes = found_at
         found.append(
             Beats(
                 tensor.name,
                 port,
-                tensor.elements // elements,
-                each,
+                pixels // lanes,
+                each * lanes,
                 slot,
                 tensor.width_bits,
                 tensor.signed,
                 port.element or 0,
-                elements,
+                elements * lanes,
             )
         )
     return tuple(found)

@@ -27,8 +27,11 @@ def interface_of(project: Path) -> Interface:
             do="compile the model up to --until rtl or further",
         )
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in document.rtl_files(project, report)))
+    lanes = report["config"].get("lanes", 1)
     with document.consistent(project):
-        inputs, outputs = (tuple(_ends(port, rtl) for port in report["model"][side]) for side in ("inputs", "outputs"))
+        inputs, outputs = (
+            tuple(_ends(port, rtl, lanes) for port in report["model"][side]) for side in ("inputs", "outputs")
+        )
         last = report["config"]["frame_last"]
         made = Interface(document.top_of(report), rtl["arch"], last, inputs, outputs, digest.digest()[:8])
     for what, count in (("sample", made.sample_bytes), ("result", made.result_bytes)):
@@ -41,8 +44,9 @@ def interface_of(project: Path) -> Interface:
     return made
 
 
-def _ends(port: Mapping[str, Any], rtl: Mapping[str, Any]) -> Ends:
-    """In a stream a beat is the last axis; else it is everything."""
+def _ends(port: Mapping[str, Any], rtl: Mapping[str, Any], lanes: int) -> Ends:
+    """In a stream a beat is the last axis, of as many pixels as there are lanes; else it is everything."""
     shape, many = tuple(port["shape"]), rtl["interleave"]
     beats = math.prod(shape[:-1]) * many if rtl["arch"] == "stream" else 1
+    beats //= math.gcd(beats, lanes)
     return Ends(document.identifier_of(port), FixedType.parse(port["type"]), shape, beats, many)

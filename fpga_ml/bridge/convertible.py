@@ -15,6 +15,7 @@ from fpga_ml.bridge import instead
 from fpga_ml.bridge.mended import mended
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
+from fpga_ml.frontend.normalise import NORMALISATIONS
 from fpga_ml.frontend.quantise import over_last_axis
 from fpga_ml.frontend.rebuild import Call, calls
 from fpga_ml.frontend.tensors import TENSORS
@@ -32,7 +33,7 @@ QUANTIZERS = frozenset(
     ]
 )
 # Our own layers, that a user's layers become.
-_OWN = frozenset(["Affine", "Bounded", "Kept", "Pick", "Steps", "Walk", *(kind.__name__ for kind in TENSORS)])
+_OWN = frozenset(["Affine", "Bounded", "Kept", "Normalise", "Pick", "Steps", "Walk", *(kind.__name__ for kind in TENSORS)])
 # Registered with hls4ml, but refused or broken under Keras 3.
 _UNUSABLE = frozenset(
     [
@@ -55,7 +56,7 @@ def supported_layers() -> list[str]:
     with mended():
         modern = {k.rsplit(".", 1)[-1] for k in registry if not k.startswith("hgq.")}
     old = {k for k in layer_handlers if ">" not in k and k not in ("Functional", "Sequential")}
-    return sorted((modern | old) - _UNUSABLE - {n for n in modern if n.startswith("Random")} - _OWN)
+    return sorted((modern | old | NORMALISATIONS) - _UNUSABLE - {n for n in modern if n.startswith("Random")} - _OWN)
 
 
 def check_model(model: Any | None) -> None:
@@ -121,7 +122,7 @@ def _check_options(call: Call, where: str) -> None:
 def _options(call: Call) -> Iterator[tuple[str, str]]:
     """(name, what to put instead) of those that the C++ does not follow."""
     layer, kind = call.layer, type(call.layer).__name__
-    for name, taken in _TAKEN.items():
+    for name, taken in _TAKEN.items() if kind not in NORMALISATIONS else ():
         value = getattr(layer, name, taken)
         if any(v != taken for v in (value if isinstance(value, (tuple, list)) else (value,))):
             yield name, repr(taken)

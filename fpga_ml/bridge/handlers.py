@@ -150,12 +150,13 @@ class AffineHandler(KerasV3LayerHandler):  # type: ignore[misc]
             "n_filt": -1 if len(shape) == 2 else int(shape[-1]),
             "scale_data": self.load_weight(layer, "scale"),
             "bias_data": self.load_weight(layer, "bias"),
-            "scale_quantizer": _quantizer(layer.scale_quantizer),
-            "bias_quantizer": _quantizer(layer.bias_quantizer),
+            "scale_quantizer": quantizer_of(layer.scale_quantizer),
+            "bias_quantizer": quantizer_of(layer.bias_quantizer),
         }
 
 
-def _quantizer(quantizer: Any) -> QKerasQuantizer | None:
+def quantizer_of(quantizer: Any) -> QKerasQuantizer | None:
+    """Of QKeras, as hls4ml has it."""
     if quantizer is None:
         return None
     return QKerasQuantizer({"class_name": type(quantizer).__name__, "config": quantizer.get_config()})

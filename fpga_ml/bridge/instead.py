@@ -19,9 +19,7 @@ _LAYERS: Mapping[str, str] = {
     "Rescaling": "use a BatchNormalization with this scale and offset, or scale the data before they reach the model",
     "Masking": "leave it out and give sequences of one length: hardware computes every step",
     **dict.fromkeys(("MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention"), _ATTENTION),
-    **dict.fromkeys(
-        ("GroupNormalization", "UnitNormalization", "RMSNormalization"), "use LayerNormalization or BatchNormalization"
-    ),
+    "UnitNormalization": "use RMSNormalization, and a BatchNormalization that divides by the root of the number of values",
     "SpectralNormalization": "use the layer that it wraps: after training, its weights are plain numbers",
     **dict.fromkeys(("GaussianNoise", "ActivityRegularization"), _TRAINING),
     **dict.fromkeys(("Discretization", "CategoryEncoding", "Hashing", "HashedCrossing", "IntegerLookup"), _DATA),

@@ -10,6 +10,7 @@ import fpga_ml.bridge.framed
 import fpga_ml.bridge.handlers
 import fpga_ml.bridge.hgq
 import fpga_ml.bridge.mends
+import fpga_ml.bridge.normalise
 import fpga_ml.bridge.precision
 import fpga_ml.bridge.quantizers
 import fpga_ml.bridge.recurrent

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from fpga_ml.bridge.readers import activations, celeste, linear, pooling, recurrent, shapes, softmax, tensors  # noqa: F401
+from fpga_ml.bridge.readers import (  # noqa: F401
+    activations,
+    celeste,
+    linear,
+    normalise,
+    pooling,
+    recurrent,
+    shapes,
+    softmax,
+    tensors,
+)
 from fpga_ml.bridge.readers.registry import READERS, check_widths, unsupported
 from fpga_ml.layers.base import Layer
 from fpga_ml.layers.graph import LayerGraph

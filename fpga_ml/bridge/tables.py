@@ -86,12 +86,13 @@ def members(t: UnaryTable) -> str:
         "".join(f"    typedef {kind.cpp()} {name};\n" for name, kind in types.items())
         + "".join(f"    static const int {name} = {value};\n" for name, value in numbers.items())
         + f"    static const long long least = {least}LL;\n    static const long long most = {most}LL;\n"
-        + _array("entry", t.entries)
-        + (_array("rise", t.rises) if t.fine else "    static int rise(unsigned) { return 0; }\n")
+        + cpp_array("entry", t.entries)
+        + (cpp_array("rise", t.rises) if t.fine else "    static int rise(unsigned) { return 0; }\n")
     )
 
 
-def _array(name: str, values: tuple[int, ...]) -> str:
+def cpp_array(name: str, values: tuple[int, ...]) -> str:
+    """A function that gives the number of a place."""
     kind = "int" if max(abs(v) for v in values).bit_length() < 32 else "long long"
     lines = [", ".join(str(v) for v in values[k : k + 16]) for k in range(0, len(values), 16)]
     held = ",\n            ".join(lines)

@@ -1,5 +1,5 @@
-"""The Keras layers of frontend/tensors.py as hls4ml layers, whose C++ is ours: a function in the layer's configuration, which
-nnet_tensors.h gives arrays or streams."""
+"""The Keras layers of frontend/tensors.py as hls4ml layers, whose C++ is ours: a function in the layer's configuration,
+which nnet_tensors.h gives arrays or streams."""
 
 from __future__ import annotations
 
@@ -81,26 +81,24 @@ def _made_of(layer: Any, shapes: Sequence[tuple[int, ...]], out: tuple[int, ...]
             groups = shapes[0][-1] if len(shapes[0]) - 1 in kept else 1
             return Reduce, {"op": layer.op, "terms": index, "groups": groups}
         case keras_layers.Einsum():
-            read, made = layer.equation.split("->")
-            without_batch = ",".join(part[1:] for part in read.split(","))
-            first, second = terms_of(f"{without_batch}->{made[1:]}", every)
+            first, second = terms_of(layer.equation, every)
             return Products, {"first": first, "second": second}
     raise AssertionError(f"{type(layer).__name__} is not one of the tensors' layers")
 
 
 def terms_of(equation: str, every: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Of an einsum of two tensors without a batch: (elements, terms) of which elements are multiplied; every: the numbers of
-    the tensors' elements in their shapes."""
+    """Of an einsum of two tensors, the batch first: (elements, terms) of which elements are multiplied; every: the numbers
+    of the tensors' elements in their shapes."""
     read, out = equation.split("->")
-    letters = read.split(",")
+    letters = [part[1:] for part in read.split(",")]
     sizes = {c: n for part, numbers in zip(letters, every, strict=True) for c, n in zip(part, numbers.shape, strict=True)}
-    order = [*out, *(c for c in sizes if c not in out)]
+    order = [*out[1:], *(c for c in sizes if c not in out)]
     found = []
     for part, numbers in zip(letters, every, strict=True):
         own = numbers.transpose([part.index(c) for c in order if c in part])
         shape = [sizes[c] if c in part else 1 for c in order]
         whole = np.broadcast_to(own.reshape(shape), [sizes[c] for c in order])
-        found.append(whole.reshape(math.prod(sizes[c] for c in out), -1))
+        found.append(whole.reshape(math.prod(sizes[c] for c in out[1:]), -1))
     return found
 
 

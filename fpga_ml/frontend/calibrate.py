@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from fpga_ml.config import Config
+from fpga_ml.frontend.normalise import UNROUNDED, Normalise
 from fpga_ml.frontend.quantise import Choice, Quantised, Rounded, rewrite, weight_quantizers
 from fpga_ml.frontend.quantizers import quantised as quantised_weights
 from fpga_ml.frontend.quantizers import type_of, weight_type
@@ -87,8 +88,8 @@ class Calibrated:
 
 
 def input_types(model: Any, x: Sequence[Array], config: Config) -> tuple[InputType, ...]:
-    """The type of each input: as configured, else as a layer of the model rounds it, else the grid on which the data lie, else
-    `bits` over their range."""
+    """The type of each input: as configured, else as a layer of the model rounds it, else the grid on which the data lie,
+    else `bits` over their range."""
     every, found = calls(model), []
     for tensor, values in zip(model.inputs, x, strict=True):
         given = config.input_type or config.layer(tensor.name).precision.get("result")
@@ -139,7 +140,9 @@ def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Conf
     rounded_x = [t.quantise(v) for t, v in zip(in_types, x, strict=True)]
     ranges, states = Probe(model).ranges(rounded_x), reaches(model, rounded_x)
     for _ in range(8):
-        quantised = rewrite(model, _types(ranges, states, config))
+        quantised = rewrite(
+            model, replace(_types(ranges, states, config), inputs=dict(zip(names, (t.type for t in in_types), strict=True)))
+        )
         seen = Probe(quantised.model).ranges(rounded_x)
         over = [r for r in quantised.rounded if r.before and _overflows(r, seen[r.before], config)]
         if not over:
@@ -198,6 +201,10 @@ def _errors(
     rows += _trained_rows(quantised)
     makers = {id(t): c.key for c in calls(quantised.model) for t in c.outputs}
     for c in calls(quantised.model):
+        if isinstance(c.layer, Normalise):
+            mine, before = ours.get(c.layer.name), tensors[f"{c.key}{UNROUNDED}"]
+            origin = "calibrated" if mine else "qkeras"
+            rows.append(_row(mine.tensor if mine else c.key, "activation", c.layer.type, before, tensors[c.key], origin))
         if type(c.layer).__name__ == "QActivation":
             before, after = tensors[makers[id(c.inputs[0])]], tensors[c.key]
             mine = ours.get(c.layer.name)

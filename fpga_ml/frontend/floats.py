@@ -9,6 +9,7 @@ import numpy as np
 
 from fpga_ml.frontend.celeste import LAYERS as CELESTE
 from fpga_ml.frontend.layers import Bounded
+from fpga_ml.frontend.normalise import Normalise
 from fpga_ml.frontend.quantise import _LINEAR
 from fpga_ml.frontend.rebuild import copy_layer, rebuild
 from fpga_ml.frontend.recurrent import inner, is_recurrent, rewritten
@@ -25,7 +26,7 @@ def to_float(model: Any) -> Any:
         weights[layer.name] = [np.asarray(w) for w in layer.weights]
         if isinstance(layer, CELESTE):
             return type(layer).from_config({**layer.get_config(), "design": None})
-        if isinstance(layer, Bounded):
+        if isinstance(layer, (Bounded, Normalise)):
             return layer.unrounded()
         if type(layer).__name__ == "QActivation":
             return _float_activation(layer.activation, layer.name) if _rounds(layer.activation) else copy_layer(layer)

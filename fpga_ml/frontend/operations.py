@@ -13,8 +13,8 @@ from fpga_ml.frontend.tensors import Arrange
 
 
 def of_layers(model: Any) -> Any:
-    """The model, a Functional one, with such operations as layers; the model itself where there is none. An operation that no
-    layer stands for stays as it is."""
+    """The model, a Functional one, with such operations as layers; the model itself where there is none. An operation that
+    no layer stands for stays as it is."""
     nodes = [node for depth in model._nodes_by_depth.values() for node in depth]
     if not any(_is_bare(node.operation) for node in nodes):
         return model

@@ -21,6 +21,7 @@ from fpga_ml.config import check_bits
 from fpga_ml.frontend import recurrent
 from fpga_ml.frontend.celeste import LAYERS as CELESTE
 from fpga_ml.frontend.layers import Affine, exact_type
+from fpga_ml.frontend.normalise import NORMALISATIONS, UNROUNDED, normalise, type_behind, weights_of
 from fpga_ml.frontend.quantizers import relu_quantizer, signed_quantizer, weight_type
 from fpga_ml.frontend.rebuild import Call, Probe, as_functional, calls, consumers, copy_layer, inputs_of, rebuild
 from fpga_ml.frontend.rewrites import rewritten
@@ -60,7 +61,6 @@ _TYPED: dict[str, dict[str, tuple[str, ...]]] = {
     "EinsumDense": {"kernel": ("weight",), "bias": ("bias",)},
     "Embedding": {"embeddings": ("embeddings",)},
     "PReLU": {"alpha": ("param",)},
-    "LayerNormalization": {"gamma": ("scale",), "beta": ("bias",)},
 }
 
 # Layers whose output needs no rounding of its own: they move or select values, or (softmax) own their tables.
@@ -89,10 +89,11 @@ _EXACT = frozenset(
         "Pick",
         "Steps",
         "Bounded",
+        "Normalise",
     }
 )
 _EXACT |= {kind.__name__ for kind in (*CELESTE, *TENSORS, Kept)}
-_ROUNDS = ("QActivation", "Steps", "Bounded", "Quantise")  # give their results a type
+_ROUNDS = ("QActivation", "Steps", "Bounded", "Normalise", "Quantise")  # give their results a type
 _INFERENCE_IDENTITY = frozenset({"Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "AlphaDropout"})
 _NORMALISE = ("BatchNormalization", "QBatchNormalization")
 
@@ -126,11 +127,12 @@ class Quantised:
 @dataclass(frozen=True)
 class Choice:
     """How types are chosen. weight(layer, variable, values), activation(tensor, relu) and state(layer), of what a
-    recurrent layer keeps between steps, give a type."""
+    recurrent layer keeps between steps, give a type; inputs: those of the model's inputs, where they are known."""
 
     weight: Callable[[str, str, np.ndarray], FixedType]
     activation: Callable[[str, bool], FixedType]
     state: Callable[[str], FixedType]
+    inputs: Mapping[str, FixedType] = field(default_factory=dict)
 
 
 def to_qkeras(model: Any, bits: int = 6, *, data: Any = None, activation_integer_bits: int = 3) -> Any:
@@ -188,7 +190,7 @@ def is_quantised(layer: Any) -> bool:
     name = type(layer).__name__
     if name in _LINEAR and name.startswith("Q"):
         return not _missing(layer)
-    return name.startswith("Q") or name == "Affine"
+    return name.startswith("Q") or name in ("Affine", "Normalise")
 
 
 def _missing(layer: Any) -> list[str]:
@@ -300,6 +302,8 @@ class _Rewrite:
         if is_relu(layer):
             self.completed[layer.name] = None
             return None
+        if name in NORMALISATIONS:
+            return None  # `_after` has its types
         if name == "Activation" and activation_name(layer) == "leaky_relu":
             return self._plain(layer, layer.name)
         self.weights[layer.name] = [np.asarray(w) for w in layer.weights]
@@ -399,6 +403,8 @@ class _Rewrite:
         layer, name = call.layer, type(call.layer).__name__
         if layer.name in self.folded.values() or layer.name in self.kept or name in _EXACT | _INFERENCE_IDENTITY:
             return tensor
+        if name in NORMALISATIONS:
+            return self._normalised(call, tensor)
         if layer.name in self.states:
             return self._round(call, tensor, relu=False, given=self.states[layer.name])
         relu = is_relu(layer)
@@ -418,6 +424,23 @@ class _Rewrite:
         if is_quantised(layer):
             return tensor
         return tensor if self._is_rounded_next(call) else self._round(call, tensor, relu=False)
+
+    def _normalised(self, call: Call, tensor: Any) -> Any:
+        """In whole numbers, of a tensor that has a type; a layer of its own for each call."""
+        layer, read = call.layer, call.inputs[0]
+        self.completed[layer.name] = None
+        if (data := type_behind(tensor, self.types.inputs)) is None:
+            source = next(c for c in self.calls if any(t is read for t in c.outputs))
+            tensor = self._round(source, tensor, relu=False)
+            data = self.rounded[-1].type
+        name = layer.name if "#" not in call.key else self._unique(call, "again")
+        weights = weights_of(layer)
+        types = {v: self._weight_type(layer.name, v, w) for v, w in weights.items()}
+        types |= {"data": data, "result": self.types.activation(call.key, False)}
+        made = normalise(layer, read.shape[1:], types, weights, name)
+        self.weights[name] = list(weights.values())
+        self.rounded.append(Rounded(call.key, "activation", made.type, f"{name}{UNROUNDED}", name))
+        return made(tensor)
 
     def _is_rounded_next(self, call: Call) -> bool:
         """True if every reader rounds: then the full precision of this tensor costs nothing and stays."""

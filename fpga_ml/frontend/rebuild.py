@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from fpga_ml import progress
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.normalise import UNROUNDED, Formula, Normalise
 from fpga_ml.frontend.quantizers import quantised, type_of
 from fpga_ml.numerics import FixedType
 
@@ -224,6 +225,8 @@ VARIABLES = {
     "pointwise_quantizer": "pointwise_kernel",
     "bias_quantizer": "bias",
     "scale_quantizer": "scale",
+    "gamma_quantizer": "gamma",
+    "beta_quantizer": "beta",
 }
 
 
@@ -267,6 +270,10 @@ class Probe:
         def keep(call: Call, output: Any) -> Any:
             first = output[0] if isinstance(output, (list, tuple)) else output
             tensors[call.key] = first
+            made = first._keras_history.operation
+            if isinstance(made, Normalise):
+                read = made._inbound_nodes[-1].input_tensors[0]
+                tensors[f"{call.key}{UNROUNDED}"] = Formula(made, name=f"{made.name}_unrounded_{len(tensors)}")(read)
             return output
 
         weights = {layer.name: _values(layer) for layer in as_functional(model).layers if layer.weights}

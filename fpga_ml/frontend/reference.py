@@ -8,6 +8,7 @@ from typing import Any
 
 from fpga_ml.activations import BY_TABLE
 from fpga_ml.frontend.layers import Bounded, Steps
+from fpga_ml.frontend.normalise import Normalise
 from fpga_ml.frontend.quantise import activation_name
 from fpga_ml.frontend.quantizers import type_of
 from fpga_ml.frontend.rebuild import Array, Call, Probe, calls
@@ -16,7 +17,7 @@ from fpga_ml.frontend.tensors import Quantise
 
 # Kinds of layers behind which C-simulation and Keras are no longer the same function; of those that hold a table inside
 # there is no tensor before it to compare.
-BY_TABLES = BY_TABLE | {*TWINS, "Walk", "LayerNormalization"}
+BY_TABLES = BY_TABLE | {*TWINS, "Walk"}
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def flow(model: Any) -> Flow:
     types = {}
     for c in every:
         quantizer = c.layer.activation if type(c.layer).__name__ == "QActivation" else None
-        t = c.layer.type if isinstance(c.layer, (Steps, Bounded, Quantise)) else type_of(quantizer)
+        t = c.layer.type if isinstance(c.layer, (Steps, Bounded, Normalise, Quantise)) else type_of(quantizer)
         if t is not None:
             types[c.key] = t.cpp()
     order = tuple((c.key, tuple(maker[id(t)].key for t in c.inputs)) for c in every)

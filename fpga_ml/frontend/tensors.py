@@ -227,7 +227,9 @@ class Einsum(_Ours):
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         letters, out = self.equation.split("->")
-        sizes = {c: n for s, shape in zip(letters.split(","), input_shape, strict=True) for c, n in zip(s, shape, strict=True)}
+        sizes = {
+            c: n for s, shape in zip(letters.split(","), input_shape, strict=True) for c, n in zip(s, shape, strict=True)
+        }
         return tuple(sizes[c] for c in out)
 
 

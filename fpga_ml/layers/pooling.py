@@ -85,10 +85,13 @@ class AveragePool(Layer):
         out = []
         for window in self.index:
             inside = [x[0][i] for i in window if i >= 0]
-            total = b.cast(b.tree(b.add, inside), self.accum)
             count = len(window) if self.counts_padding else len(inside)
-            out.append(b.cast(_divide(b, total, count, self.accum), self.result))
+            out += self.means(b, [b.tree(b.add, inside)], count)
         return out
+
+    def means(self, b: Builder, totals: Sequence[int], count: int) -> list[int]:
+        """The results of exact sums of so many elements."""
+        return [b.cast(_divide(b, b.cast(t, self.accum), count, self.accum), self.result) for t in totals]
 
 
 def _divide(b: Builder, total: int, count: int, accum: FixedType) -> int:

@@ -17,6 +17,7 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.layers.base import Input, Layer
 from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Linear
+from fpga_ml.layers.normalise import Normalise
 from fpga_ml.layers.recurrent import Bidirectional, Recurrent
 from fpga_ml.machine import MOST_MINUTES, memory_bytes
 from fpga_ml.numerics.types import Raw
@@ -28,6 +29,7 @@ _LUTS_PER_DIGIT_BIT = 0.5  # a signed digit of a weight, times the bits of the d
 _CARRIED = 4
 _LUTS_PER_SHARED_BIT = 4  # of the data, for a multiplier by weights from a memory
 _LUTS_PER_BIT = 2  # of an element that is no sum of products
+_LUTS_PER_NORMALISED_BIT = 16
 _SOLVE_S, _SOLVE_DIGITS, _SOLVE_POWER = 1.2, 2700, 1.77  # seconds for a matrix of so many digits; they grow with this power
 _BLOCK_DIGITS = 11_000  # up to a block of layers/cmvm.py, beyond which they grow with the blocks
 _RTL_S, _COSIM_S = 4e-5, 4e-4  # a LUT
@@ -195,7 +197,11 @@ def _luts(s: _Sums) -> float:
 def _others(layer: Layer, arch: Arch, more_bits: int = 0) -> float:
     if isinstance(layer, (Input, Linear, Recurrent, Bidirectional)):
         return 0.0
-    return float(layer.size // arch.tokens_of(layer.shape) * (layer.result.width + more_bits) * _LUTS_PER_BIT)
+    tokens = arch.tokens_of(layer.shape)
+    if isinstance(layer, Normalise):
+        at_once = layer.size // tokens if layer.by_token(tokens) else layer.size
+        return float(at_once * (layer.result.width + more_bits) * _LUTS_PER_NORMALISED_BIT)
+    return float(layer.size // tokens * (layer.result.width + more_bits) * _LUTS_PER_BIT)
 
 
 def _round(value: int) -> int:

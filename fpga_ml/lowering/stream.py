@@ -25,10 +25,11 @@ from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.pooling import AveragePool, MaxPool
 from fpga_ml.layers.recurrent import Recurrent
+from fpga_ml.lowering.accumulation import Accumulation, accumulation
 from fpga_ml.lowering.folding import Folded, folded
 from fpga_ml.lowering.parallel import Made, lowered, shared
 from fpga_ml.lowering.patches import corners, exponents, patch_sums
-from fpga_ml.lowering.windows import at_position, flat, positions, sliding
+from fpga_ml.lowering.windows import at_positions, flat, positions, sliding
 from fpga_ml.numerics import FixedType
 from fpga_ml.passes import BEFORE_STREAM, applied
 from fpga_ml.passes.choose_reuse import choose_reuse
@@ -38,13 +39,14 @@ _MOST_AT_ONCE = 4096  # elements of a result
 _GATE_CYCLES = 16  # of a step besides its rounds: 9 to 11 at 5 ns in models/ (docs/benchmarks.md), more at a faster clock
 
 
-def stream(graph: LayerGraph, interval_cycles: int | None = None, interleave: int = 1) -> Network:
+def stream(graph: LayerGraph, interval_cycles: int | None = None, interleave: int = 1, lanes: int = 1) -> Network:
     """interval_cycles: what a frame may take, for which each layer shares as much hardware as it can (None: by its own reuse
     factor); interleave: sequences that come in turn, a time step of each, as one frame of the network (then interval_cycles
-    is for each of them). Raises FpgaMlError for what `check_stream` refuses, and for what has no stream."""
-    check_stream(graph, interval_cycles, interleave)
+    is for each of them); lanes: pixels of a frame that come at once. Raises FpgaMlError for what `check_stream` refuses, and
+    for what has no stream."""
+    check_stream(graph, interval_cycles, interleave, lanes)
     graph = applied(BEFORE_STREAM, graph)
-    lowering = _Lowering(graph, interval_cycles, interleave)
+    lowering = _Lowering(graph, interval_cycles, interleave, lanes)
     for layer in progress.each(graph.layers, "layers"):
         lowering.add(layer)
     inputs = tuple(lowering.made[layer.name].channel for layer in graph.inputs)
@@ -52,18 +54,38 @@ def stream(graph: LayerGraph, interval_cycles: int | None = None, interleave: in
     return verified(Network(graph.name, inputs, outputs, tuple(lowering.processes), interleave))
 
 
-def check_stream(graph: LayerGraph, interval_cycles: int | None, interleave: int = 1) -> None:
-    """Raise for an interval below the pixels of a frame, for interleaved samples of a network without a state, and for
-    layers whose lines of pixels have no turns."""
+def check_stream(graph: LayerGraph, interval_cycles: int | None, interleave: int = 1, lanes: int = 1) -> None:
+    """Raise for an interval below the pixels of a frame, for interleaved samples of a network without a state, for layers
+    whose lines of pixels have no turns, and for lanes that the layers do not have."""
     if interleave > 1:
         _check_interleaved(graph)
-    pixels = most_pixels(graph)
+    if lanes > 1:
+        _check_lanes(graph, lanes)
+    pixels = most_pixels(graph, lanes)
     if interval_cycles is not None and interval_cycles < pixels:
+        at_once = f"{lanes} pixels a cycle" if lanes > 1 else "one pixel a cycle"
         raise FpgaMlError(
-            f"a frame of {pixels} pixels cannot pass in {interval_cycles} cycles, one pixel a cycle",
+            f"a frame of {pixels * lanes} pixels cannot pass in {interval_cycles} cycles, {at_once}",
             where=f"network '{graph.name}'",
             do=f"ask for an interval of at least {pixels} cycles",
         )
+
+
+def _check_lanes(graph: LayerGraph, lanes: int) -> None:
+    for layer in graph.inputs:
+        if tokens_of(layer.shape) % lanes:
+            raise FpgaMlError(
+                f"input '{layer.name}' has {tokens_of(layer.shape)} pixels, which are not a whole number of {lanes}",
+                where=f"network '{graph.name}'",
+                do="choose lanes that divide them",
+            )
+    for layer in graph.layers:
+        if isinstance(layer, (Recurrent, Exponents, PatchSums)):
+            raise FpgaMlError(
+                f"layer '{layer.name}' takes one pixel or time step after the other, and not {lanes} at once",
+                where=f"layer '{layer.name}'",
+                do="leave lanes out",
+            )
 
 
 def _check_interleaved(graph: LayerGraph) -> None:
@@ -90,9 +112,15 @@ def _check_interleaved(graph: LayerGraph) -> None:
             )
 
 
-def most_pixels(graph: LayerGraph) -> int:
-    """Of any tensor: so many cycles a frame takes at least. Zeros around an image are none."""
-    return max(tokens_of(layer.shape) for layer in applied(BEFORE_STREAM, graph).layers)
+def most_pixels(graph: LayerGraph, lanes: int = 1) -> int:
+    """Of any tensor, in one of so many lanes: so many cycles a frame takes at least. Zeros around an image are none."""
+    return max(_beats(layer.shape, lanes) for layer in applied(BEFORE_STREAM, graph).layers)
+
+
+def _beats(shape: Sequence[int], lanes: int) -> int:
+    """Tokens of a tensor, of which each holds as many pixels as there are lanes, or fewer where they do not divide it."""
+    pixels = tokens_of(shape)
+    return pixels // gcd(pixels, lanes)
 
 
 @dataclass
@@ -100,13 +128,15 @@ class _Lowering:
     graph: LayerGraph
     interval_cycles: int | None
     interleave: int
+    lanes: int = 1
     made: dict[str, Made] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
 
     def add(self, layer: Layer) -> None:
         match layer:
             case Input():
-                types, tokens = (layer.result,) * layer.shape[-1], tokens_of(layer.shape)
+                tokens = _beats(layer.shape, self.lanes)
+                types = (layer.result,) * (layer.size // tokens)
                 channel = self._channel(self.graph.port(layer.name), types, tokens)
                 self.made[layer.name] = Made(channel, channel.wires)
             case Gather():
@@ -139,7 +169,7 @@ class _Lowering:
     def _each_token(self, layer: Layer) -> None:
         """A layer whose result's pixel n is made of its inputs' pixels n."""
         reads = [self.made[r] for r in layer.reads]
-        tokens = tokens_of(layer.shape)
+        tokens = _beats(layer.shape, self.lanes)
         if {self._pixels(r) for r in reads} != {tokens} or not layer.by_token(tokens):
             self._whole(layer)
             return
@@ -171,7 +201,7 @@ class _Lowering:
         reads, kernel = shared(one, reads, self.processes)
         wires = output_wires(kernel)
         tokens = self._pixels(reads[0])
-        parts = tokens_of(layer.shape) // tokens
+        parts = _beats(layer.shape, self.lanes) // tokens
         if parts > 1:
             wires = _alike(wires, parts)
         types = (layer.result,) * len(wires) if layer.name in self.graph.outputs else tuple(w.type for w in wires)
@@ -195,16 +225,26 @@ class _Lowering:
         tokens, channels = self._pixels(read), len(read.channel.types)
         index = flat(layer)
         if tokens == 1 or positions(layer) == 1:
-            self._map(layer, layer, [self._collected(layer, read)])
-        elif positions(layer) == tokens and (index // channels == np.arange(tokens)[:, None]).all():
-            self._map(layer, at_position(layer, index[0]), [read])
+            found = accumulation(layer, read.wires, tokens) if tokens > 1 else None
+            if found is None:
+                self._map(layer, layer, [self._collected(layer, read)])
+            else:
+                self._accumulate(layer, found, read)
+        elif (one := _of_one_token(layer, index, tokens, channels)) is not None:
+            self._map(layer, one, [read])
+        elif self.lanes > 1:
+            raise FpgaMlError(
+                f"layer '{layer.name}' reads windows of pixels, which take one pixel a cycle, not {self.lanes}",
+                where=f"layer '{layer.name}'",
+                do="leave lanes out",
+            )
         else:
             image = (shape[0], shape[1]) if len(shape) == 3 else (1, shape[0])
-            found = sliding(layer, image, channels) if _fills(layer, read) else None
-            if found is None:
+            windows_of = sliding(layer, image, channels) if _fills(layer, read) else None
+            if windows_of is None:
                 self._whole(layer)
                 return
-            rows, columns = self._axes(found.rows, found.columns)
+            rows, columns = self._axes(windows_of.rows, windows_of.columns)
             outside = [t.min_raw if isinstance(layer, MaxPool) else 0 for t in read.channel.types]
             windows = Channel(
                 f"{layer.name}_windows",
@@ -213,7 +253,28 @@ class _Lowering:
             )
             buffer = Window(f"{layer.name}_window", (read.channel,), (windows,), rows, columns, tuple(outside))
             self.processes.append(buffer)
-            self._map(layer, found.layer, [Made(windows, buffer.reach(read.wires)[0])], idle=buffer.lag)
+            self._map(layer, windows_of.layer, [Made(windows, buffer.reach(read.wires)[0])], idle=buffer.lag)
+
+    def _accumulate(self, layer: Layer, found: Accumulation, read: Made) -> None:
+        """A frame's totals, token by token, and the result of them behind the last one."""
+        tokens = self._pixels(read)
+        terms = found.terms
+        if isinstance(terms, Linear):
+            terms = choose_reuse(terms, self._frame_cycles, read.channel.tokens)
+        reads, kernel = shared(terms, [read], self.processes)
+        wires = output_wires(kernel)
+        each = self._channel(terms.name, tuple(w.type for w in wires), tokens)
+        self.processes.append(Map(terms.name, tuple(r.channel for r in reads), (each,), kernel))
+        state = found.state(wires, tokens)
+        step = found.step(f"{layer.name}_step", wires, state)
+        totals = self._channel(f"{layer.name}_totals", state[: len(wires)], 1)
+        self.processes.append(Loop(totals.name, (each,), (totals,), step, state, interleaved=self.interleave))
+        finish = found.result(layer.name, output_wires(step)[: len(wires)])
+        made = output_wires(finish)
+        types = (layer.result,) * len(made) if layer.name in self.graph.outputs else tuple(w.type for w in made)
+        channel = self._channel(self.graph.port(layer.name), types, 1)
+        self.processes.append(Map(layer.name, (totals,), (channel,), finish))
+        self.made[layer.name] = Made(channel, made)
 
     def _axes(self, rows: Axis, columns: Axis) -> tuple[Axis, Axis]:
         """Of a window; interleaved sequences are side by side, an image whose lines are the time steps."""
@@ -273,7 +334,7 @@ class _Lowering:
 
     def _move(self, layer: Gather) -> None:
         reads = [self.made[r] for r in layer.reads]
-        tokens = tokens_of(layer.shape)
+        tokens = _beats(layer.shape, self.lanes)
         given = sum(len(r.wires) * self._pixels(r) for r in reads)
         if len(reads) == 1 and np.array_equal(layer.index, np.arange(given)):
             if tokens == 1:
@@ -294,7 +355,7 @@ class _Lowering:
     def _of_groups(self, layer: Gather, read: Made) -> bool:
         """Pixels in a row of which the same number of the result's are made, as lines are by upsampling; False where a frame
         has one such group only. The smallest are taken, so that least is held."""
-        most = gcd(self._pixels(read), tokens_of(layer.shape)) if self.interleave == 1 else 1
+        most = gcd(self._pixels(read), _beats(layer.shape, self.lanes)) if self.interleave == 1 else 1
         for groups in (g for g in range(most, 1, -1) if most % g == 0 and layer.size // g <= _MOST_AT_ONCE):
             local = self._within_groups(layer, [read], groups)
             if local is not None:
@@ -348,6 +409,20 @@ class _Lowering:
         local = np.concatenate([[0], np.cumsum(widths)])[source] + inside % width
         alike = (inside // width == np.arange(groups)[:, None]).all() and (local == local[0]).all()
         return np.asarray(local[0]) if alike else None
+
+
+def _of_one_token(
+    layer: Linear | MaxPool | AveragePool, index: np.ndarray, tokens: int, channels: int
+) -> Linear | MaxPool | AveragePool | None:
+    """The layer for the positions that one token has, where each of them reads that token alone; index: (positions,
+    elements)."""
+    if positions(layer) % tokens:
+        return None
+    whole = index.reshape(tokens, -1)
+    local = whole % channels
+    if (whole // channels != np.arange(tokens)[:, None]).any() or (local != local[0]).any():
+        return None
+    return at_positions(layer, local[0], positions(layer) // tokens)
 
 
 def _fills(layer: Linear | MaxPool | AveragePool, read: Made) -> bool:

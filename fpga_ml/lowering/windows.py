@@ -30,11 +30,12 @@ def positions(layer: Windowed) -> int:
     return len(layer.index) if isinstance(layer, Linear) else len(layer.index) // layer.shape[-1]
 
 
-def at_position(layer: Windowed, index: Index) -> Windowed:
-    """The layer with one position, whose elements, in the order of a row of `flat`, are those of a window."""
+def at_positions(layer: Windowed, index: Index, count: int = 1) -> Windowed:
+    """The layer with so many positions, whose elements, in the order of rows of `flat`, are those of a window."""
+    shape = (count * (layer.size // positions(layer)),)
     if isinstance(layer, Linear):
-        return replace(layer, index=index.reshape(1, *layer.index.shape[1:]), shape=layer.shape[-1:])
-    return replace(layer, index=index.reshape(layer.shape[-1], -1), shape=layer.shape[-1:])
+        return replace(layer, index=index.reshape(count, *layer.index.shape[1:]), shape=shape)
+    return replace(layer, index=index.reshape(shape[0], -1), shape=shape)
 
 
 def flat(layer: Windowed) -> Index:
@@ -54,7 +55,7 @@ def sliding(layer: Windowed, image: tuple[int, int], channels: int) -> Sliding |
     channel = np.where(index < 0, -1, index % channels).max(axis=0)
     local = np.where(known, taps * channels + channel, -1)
     slides = np.array_equal(_read_by(rows, columns, local, channels), index)
-    return Sliding(rows, columns, at_position(layer, local)) if slides else None
+    return Sliding(rows, columns, at_positions(layer, local)) if slides else None
 
 
 def _axis(at: Index, size: int, high: int, wide: int, axis: int) -> tuple[Axis, Index]:

@@ -20,20 +20,21 @@ __all__ = ["ARCHITECTURES", "PARALLEL", "STREAM", "Architecture", "Rtl"]
 
 class Architecture(ABC):
     """interval_cycles: between two inferences, for which layers share hardware; None: by their own reuse factors.
-    interleave: sequences that take turns in a stream. frame_last: streams have TLAST."""
+    interleave: sequences that take turns in a stream. lanes: pixels of a stream that pass at once. frame_last: streams have
+    TLAST."""
 
     name: ClassVar[Arch]
 
     @abstractmethod
-    def check(self, graph: LayerGraph, interval_cycles: int | None, interleave: int) -> None:
+    def check(self, graph: LayerGraph, interval_cycles: int | None, interleave: int, lanes: int) -> None:
         """Raise FpgaMlError for settings with which the graph cannot be lowered; `lower` does so itself."""
 
     @abstractmethod
-    def shortest_interval(self, graph: LayerGraph) -> int:
+    def shortest_interval(self, graph: LayerGraph, lanes: int = 1) -> int:
         """Cycles between two inferences, of which no sharing of hardware needs fewer."""
 
     @abstractmethod
-    def lower(self, graph: LayerGraph, interval_cycles: int | None = None, interleave: int = 1) -> Network:
+    def lower(self, graph: LayerGraph, interval_cycles: int | None = None, interleave: int = 1, lanes: int = 1) -> Network:
         """The network that becomes RTL."""
 
     @abstractmethod
@@ -54,13 +55,13 @@ class ParallelArchitecture(Architecture):
 
     name = Arch.PARALLEL
 
-    def check(self, graph: LayerGraph, interval_cycles: int | None, interleave: int) -> None:
+    def check(self, graph: LayerGraph, interval_cycles: int | None, interleave: int, lanes: int) -> None:
         pass
 
-    def shortest_interval(self, graph: LayerGraph) -> int:
+    def shortest_interval(self, graph: LayerGraph, lanes: int = 1) -> int:
         return 1
 
-    def lower(self, graph: LayerGraph, interval_cycles: int | None = None, interleave: int = 1) -> Network:
+    def lower(self, graph: LayerGraph, interval_cycles: int | None = None, interleave: int = 1, lanes: int = 1) -> Network:
         return parallel(graph, interval_cycles)
 
     def latency_cycles(self, network: Network, clock_ns: float, model: DelayModel) -> int:
@@ -75,14 +76,14 @@ class StreamArchitecture(Architecture):
 
     name = Arch.STREAM
 
-    def check(self, graph: LayerGraph, interval_cycles: int | None, interleave: int) -> None:
-        check_stream(graph, interval_cycles, interleave)
+    def check(self, graph: LayerGraph, interval_cycles: int | None, interleave: int, lanes: int) -> None:
+        check_stream(graph, interval_cycles, interleave, lanes)
 
-    def shortest_interval(self, graph: LayerGraph) -> int:
-        return most_pixels(graph)
+    def shortest_interval(self, graph: LayerGraph, lanes: int = 1) -> int:
+        return most_pixels(graph, lanes)
 
-    def lower(self, graph: LayerGraph, interval_cycles: int | None = None, interleave: int = 1) -> Network:
-        return stream(graph, interval_cycles, interleave)
+    def lower(self, graph: LayerGraph, interval_cycles: int | None = None, interleave: int = 1, lanes: int = 1) -> Network:
+        return stream(graph, interval_cycles, interleave, lanes)
 
     def latency_cycles(self, network: Network, clock_ns: float, model: DelayModel) -> int:
         return unbuffered_latency_cycles(network, clock_ns, model)

@@ -435,9 +435,9 @@ LAYERS: dict[str, tuple[Try, str]] = {
             "  do:    build it of EinsumDense, Dot and Softmax"
         ),
     ),
-    "GroupNormalization": (
-        layer(partial(L.GroupNormalization, 2), (4, 4)),
-        "layer 'group_normalization' is a GroupNormalization",
+    "rms_scaling": (
+        layer(lambda: L.LayerNormalization(rms_scaling=True, epsilon=0.0, name="norm")),
+        "rms_scaling with epsilon = 0 divides by zero\n  where: layer 'norm'",
     ),
     "UnitNormalization": (layer(L.UnitNormalization), "layer 'unit_normalization' is a UnitNormalization"),
     "GaussianNoise": (

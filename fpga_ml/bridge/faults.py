@@ -75,7 +75,8 @@ def _leaves_two_axes(node: Any) -> bool:
 
 
 def _reads_beside(node: Any) -> bool:
-    return bool(node.get_attr("table_size") != 1 << node.get_input_variable().type.precision.width)
+    entries = 1 << node.get_input_variable().type.precision.width
+    return bool(node.get_attr("function_cpp") and node.get_attr("table_size") != entries)  # when types are known
 
 
 def _drops_values(node: Any) -> bool:

@@ -53,6 +53,19 @@ class PartsHandler(KerasV3LayerHandler):  # type: ignore[misc]
         return tuple(found)
 
 
+class OfTables(PartsHandler):
+    """hls4ml's own handler knows layers whose elements share a table."""
+
+    def __init__(self, theirs: Any) -> None:
+        self.theirs = theirs
+
+    def __call__(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
+        if layer._allow_heterogeneous_table:
+            return super().__call__(layer, in_tensors, out_tensors)
+        found: tuple[dict[str, Any], ...] = self.theirs(layer, in_tensors, out_tensors)
+        return found
+
+
 def _source(tensor: Any) -> Any:
     """The tensor that a layer makes, before what only says that it keeps its bits."""
     maker = tensor._keras_history.operation
@@ -182,3 +195,5 @@ _UNKNOWN = {
 for _module_name, _kinds in _UNKNOWN.items():
     for _kind in _kinds:
         ADDED.add(registry, f"hgq.layers.{_module_name}.{_kind}", PartsHandler())
+for _key in ("hgq.layers.activation.QUnaryFunctionLUT", "hgq.layers.softmax.QSoftmax"):
+    ADDED.add(registry, _key, OfTables(registry[_key]))

@@ -21,8 +21,8 @@ from fpga_ml.bridge import tensors
 from fpga_ml.bridge.patches import ADDED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend import tensors as keras_layers
-from fpga_ml.frontend.hgq import taken_apart
-from fpga_ml.frontend.operations import of_layers
+from fpga_ml.frontend.hgq import is_hgq, taken_apart
+from fpga_ml.frontend.operations import bare_in, of_layers
 from fpga_ml.frontend.rebuild import as_functional, calls
 
 Kif = tuple[np.ndarray, np.ndarray, np.ndarray]  # signs, integer bits without the sign and fraction bits of each element
@@ -114,8 +114,25 @@ def _quantizer(layer: Any, x: Any, made: Any) -> dict[str, Any]:
 
 
 def _parse(model: Any, *args: Any, **kwargs: Any) -> Any:
-    """hls4ml's own, of a model whose bare operations, which it overlooks, are layers."""
-    return _parse_layers(of_layers(as_functional(model)), *args, **kwargs)
+    """hls4ml's own, of a model whose bare operations, which it overlooks, are layers.
+
+    Raises FpgaMlError for an operation that no layer stands for, and for a layer of HGQ2 of which nothing has a handler.
+    """
+    made = of_layers(as_functional(model))
+    for operation in bare_in(made):
+        raise FpgaMlError(
+            f"'{operation.name}' is a bare operation ({type(operation).__name__}), which hls4ml cannot read",
+            where=f"model '{model.name}'",
+            do="use the layer of the same meaning (keras.layers.Add for +, Concatenate, Reshape, ...)",
+        )
+    for layer in filter(is_hgq, made.layers):
+        if f"{type(layer).__module__}.{type(layer).__name__}" not in registry:
+            raise FpgaMlError(
+                f"neither hls4ml nor fpga_ml converts layer '{layer.name}' ({type(layer).__name__} of HGQ2)",
+                where=f"layer '{layer.name}'",
+                do="see docs/hls4ml.md for HGQ2's layers that convert",
+            )
+    return _parse_layers(made, *args, **kwargs)
 
 
 def _of_arrange(node: Any) -> Kif:

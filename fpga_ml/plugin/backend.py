@@ -8,6 +8,7 @@ fpga_ml.compile makes, in which no sum and no rounding is lost.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -95,8 +96,12 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
     @model_optimizer()  # type: ignore[untyped-decorator]
     def write_hls(self, model: Any) -> bool:
         """The pass that writes the project; of several graphs it is hls4ml's writer that calls for each."""
+        from fpga_ml.bridge.tensors import HEADER, is_ours
+
         with _as_asked(model):
             self.writer.write_hls(model)
+        if any(map(is_ours, model.get_layers())):
+            shutil.copy(HEADER, Path(model.config.get_output_dir()) / "firmware" / "nnet_utils")
         return True
 
     def compile(self, model: Any) -> None:

@@ -101,7 +101,8 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
         with _as_asked(model):
             self.writer.write_hls(model)
         if any(map(is_ours, model.get_layers())):
-            shutil.copy(HEADER, Path(model.config.get_output_dir()) / "firmware" / "nnet_utils")
+            for header in (HEADER, HEADER.with_name("nnet_framed.h")):  # which it includes
+                shutil.copy(header, Path(model.config.get_output_dir()) / "firmware" / "nnet_utils")
         return True
 
     def compile(self, model: Any) -> None:

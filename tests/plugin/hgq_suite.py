@@ -85,7 +85,8 @@ def samples(model: Any) -> list[np.ndarray]:
                     q = (layer.iq[read.index(True)] if isinstance(layer.iq, (list, tuple)) else layer.iq).quantizer
                     low, high = min(low, float(np.min(q.min))), max(high, float(np.max(q.max)))
         x = rng.uniform(low, high, (SAMPLES, *tensor.shape[1:]))
-        found.append(np.ascontiguousarray(np.where(rng.random(x.shape) < 0.05, 1.05 * x + np.sign(x) * high * 0.05, x)))
+        beyond = np.where(rng.random(x.shape) < 0.05, 1.05 * x + np.sign(x) * high * 0.05, x)
+        found.append(beyond.astype(np.float32).astype(np.float64))  # of the values that Keras rounds them to
     return found
 
 

@@ -74,6 +74,11 @@ def _leaves_two_axes(node: Any) -> bool:
     return [int(k) for k in node.get_attr("perm")] == [0, 1]
 
 
+def _reads_beside(node: Any) -> bool:
+    entries = 1 << node.get_input_variable().type.precision.width
+    return bool(node.get_attr("function_cpp") and node.get_attr("table_size") != entries)  # when types are known
+
+
 def _drops_values(node: Any) -> bool:
     short, long = sorted(int(v.shape[-1]) for v in (node.get_input_variable(), node.get_output_variable()))
     return long % short > 0
@@ -88,6 +93,7 @@ _KNOWN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "TernaryTanh": (_is_half_ternary, "leaves a ternary activation with a threshold of 0.5 out of its C++"),
     "ParametrizedActivation": (_ends_below, "lets a leaky quantized_relu run down to the end of its type"),
     "Merge": (_broadcasts, "repeats the smaller input of a merge as a whole, whatever the axis"),
+    "UnaryLUT": (_reads_beside, "takes the bits of a value of another type for its place in a table"),
     "Dense": (_quantised_positions, "forgets the quantizers of a dense layer over several positions"),
 }
 
@@ -105,6 +111,7 @@ _REWRITTEN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "TernaryTanh": (lambda node: True, "computes a ternary activation wrongly on its threshold, or not at all"),
     "ParametrizedActivation": (_ends_below, "lets a leaky quantized_relu run down to the end of its type"),
     "Merge": (_broadcasts, "repeats the smaller input of a merge as a whole, whatever the axis"),
+    "UnaryLUT": (_reads_beside, "takes the bits of a value of another type for its place in a table"),
 }
 
 
@@ -116,7 +123,7 @@ def check_faults(model: Any, *, exact: bool) -> None:
     for node in model.get_layers():
         is_wrong, what = (_REWRITTEN if exact else known).get(node.class_name, (lambda node: False, ""))
         if is_wrong(node):
-            past_help = exact or node.class_name == "Merge"
+            past_help = exact or node.class_name in ("Merge", "UnaryLUT")
             raise FpgaMlError(
                 f"hls4ml's Vitis project {what}",
                 where=f"layer '{node.name}' ({node.class_name})",

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import fpga_ml.bridge.celeste
 import fpga_ml.bridge.framed
 import fpga_ml.bridge.handlers
+import fpga_ml.bridge.hgq
 import fpga_ml.bridge.mends
 import fpga_ml.bridge.normalise
 import fpga_ml.bridge.precision

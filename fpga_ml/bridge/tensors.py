@@ -33,6 +33,11 @@ class _Tensor(Layer):  # type: ignore[misc]
         self.add_output_variable(list(self.get_attr("out_shape")), **known)
 
 
+def is_ours(node: Any) -> bool:
+    """Whether a node's C++ is in HEADER."""
+    return isinstance(node, _Tensor)
+
+
 class Quantise(_Tensor):
     """types: of each element, None for one that is always 0."""
 

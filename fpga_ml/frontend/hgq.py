@@ -17,7 +17,7 @@ import numpy as np
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.layers import Affine, exact_type
 from fpga_ml.frontend.quantizers import signed_quantizer
-from fpga_ml.frontend.rebuild import copy_layer, rebuild
+from fpga_ml.frontend.rebuild import as_functional, copy_layer, rebuild
 from fpga_ml.frontend.rewrites.attention import dot_equation
 from fpga_ml.frontend.rewrites.einsum import dense_of, in_place
 from fpga_ml.frontend.tensors import Arrange, Einsum, Kept, Lookup, Quantise, Reduce, Scale
@@ -26,9 +26,10 @@ _MOST_TABLE_BITS = 16
 _MODES = ("TRN", "RND", "RND_CONV", "TRN_ZERO", "RND_ZERO", "RND_MIN_INF", "RND_INF")
 _OVERFLOWS = {"WRAP": "WRAP", "SAT": "SAT", "SAT_SYM": "SAT_SYM"}
 # Keras' own layers that compute without weights: exact, where what they read is.
+_MERGES = ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
 _EXACT = frozenset(
     [
-        *("Add", "Subtract", "Multiply", "Maximum", "Minimum", "Average", "ReLU"),
+        *(*_MERGES, "Average", "ReLU"),
         *("AveragePooling1D", "AveragePooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D"),
     ]
 )
@@ -66,6 +67,43 @@ def without_hgq(model: Any) -> Any:
 
 def _holds_hgq(layer: Any) -> bool:
     return any(map(is_hgq, layer._flatten_layers()))
+
+
+def taken_apart(layer: Any, made: Any) -> tuple[Any, dict[int, Any]]:
+    """One call of an HGQ2 layer as a model of its parts, and its inputs by the id of the tensor for which each stands.
+
+    made: what the call makes. Merges read tensors of one shape.
+    """
+    node = layer._inbound_nodes[made._keras_history.node_index]
+    inputs = {id(t): keras.Input(t.shape[1:], dtype=t.dtype) for t in node.arguments.keras_tensors}
+    weights: dict[str, list[np.ndarray]] = {}
+    args, kwargs = node.arguments.fill_in(inputs)
+    parts = Parts(layer, weights)
+    outputs = parts(*args, **kwargs)
+    model = rebuild(
+        as_functional(keras.Model(list(inputs.values()), outputs)),
+        lambda part: _Widened(parts, part) if type(part).__name__ in _MERGES else part,
+        inputs=list(inputs.values()),
+    )
+    for part in model.layers:
+        if part.weights:
+            part.set_weights(weights[part.name])
+    return model, inputs
+
+
+class _Widened:
+    """A merge whose inputs are repeated to the shape of its result."""
+
+    def __init__(self, parts: Parts, merge: Any) -> None:
+        self.parts, self.merge = parts, merge
+
+    def __call__(self, x: Sequence[Any]) -> Any:
+        shape = np.broadcast_shapes(*(tuple(t.shape[1:]) for t in x))
+        return self.merge([self._wide(k, t, shape) for k, t in enumerate(x)])
+
+    def _wide(self, number: int, x: Any, shape: tuple[int, ...]) -> Any:
+        own = np.arange(math.prod(x.shape[1:])).reshape(x.shape[1:])
+        return self.parts.arranged(f"{self.merge.name}_wide{number}", np.broadcast_to(own, shape), x)
 
 
 def _is_relu(layer: Any) -> bool:

@@ -29,6 +29,11 @@ def of_layers(model: Any) -> Any:
     return as_functional(keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name=model.name))
 
 
+def bare_in(model: Any) -> list[Any]:
+    """The operations of a Functional model that are no layers."""
+    return [node.operation for depth in model._nodes_by_depth.values() for node in depth if _is_bare(node.operation)]
+
+
 def _is_bare(operation: Any) -> bool:
     return not isinstance(operation, keras.layers.Layer)
 

@@ -30,8 +30,7 @@ class Requantise(Layer):
 
 @dataclass(frozen=True)
 class RequantiseEach(Layer):
-    """The value itself, each element assigned to a type of its own, whose values the result's type holds; 0 where that is
-    None."""
+    """The value itself, each element assigned to a type of its own, then to the result's; 0 where its own is None."""
 
     types: tuple[FixedType | None, ...]
 
@@ -47,11 +46,17 @@ class RequantiseEach(Layer):
             if t is not None:
                 columns = np.array([t == other for other in self.types])
                 assigned = Exact.of(raw[:, columns], own).cast(own.fraction, t)
-                out[:, columns] = (assigned << self.result.fraction - t.fraction).raw
+                out[:, columns] = assigned.cast(t.fraction, self.result).raw
         return Tensor(out, self.result)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
-        return [b.const(0, 0) if t is None else b.cast(v, t) for v, t in zip(x[0], self.types, strict=True)]
+        return [b.const(0, 0) if t is None else self._assigned(b, v, t) for v, t in zip(x[0], self.types, strict=True)]
+
+    def _assigned(self, b: Builder, value: int, t: FixedType) -> int:
+        own, r = b.cast(value, t), self.result
+        shift = r.fraction - t.fraction
+        held = shift >= 0 and r.min_raw <= t.min_raw << shift and t.max_raw << shift <= r.max_raw
+        return own if held else b.cast(own, r)
 
 
 @dataclass(frozen=True)

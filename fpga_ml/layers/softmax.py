@@ -18,6 +18,7 @@ from fpga_ml.layers.tables import (
     _bits,
     _entries,
     _exp_float,
+    _highest,
     _index_type,
     _sum,
     entries_at,
@@ -32,7 +33,7 @@ _LEGACY_EXP_RANGE_BITS, _LEGACY_INVERSE_RANGE_BITS = 4, 6
 
 @dataclass(frozen=True)
 class LatencySoftmax(Layer):
-    """softmax_latency: exp of the logits themselves, addressed by their highest bits, then one over the sum."""
+    """softmax_latency: exp of `scale` times the logits, addressed by their highest bits, then one over the sum."""
 
     logits: FixedType
     exp: FixedType
@@ -41,6 +42,7 @@ class LatencySoftmax(Layer):
     accum: FixedType
     exp_size: int
     inverse_size: int
+    scale: float = 1.0
 
     def by_token(self, tokens: int) -> bool:
         return tokens == 1
@@ -51,14 +53,12 @@ class LatencySoftmax(Layer):
         half = self.exp_size // 2 if self.logits.signed else 0
         shift = self.logits.width - _bits(self.exp_size)
         values = [f32(np.ldexp(float((k - half) << shift), -self.logits.fraction)) for k in range(self.exp_size)]
-        return _entries(self.exp, [_exp_float(v) for v in values])
+        return _entries(self.exp, [_exp_float(v * f32(self.scale)) for v in values])
 
     @cached_property
     def inverse_entries(self) -> Table1:
         values = _addresses(self.total, self.inverse_size)
-        half = self.inverse_size // 2
-        signed = [f32(v - 2.0**self.total.integer) if self.total.signed and k >= half else v for k, v in enumerate(values)]
-        return _entries(self.inverse, [float(f32(1) / v) if v else np.inf for v in signed])
+        return _entries(self.inverse, [float(f32(1) / v) if v else np.inf for v in values])
 
     @property
     def _low(self) -> int:
@@ -68,8 +68,7 @@ class LatencySoftmax(Layer):
         address = (x[0].raw >> (self.logits.width - _bits(self.exp_size))) - self._low
         terms = entries_at(self.exp_entries, self.exp, address).cast(self.exp.fraction, self.accum)
         total = _sum(terms, self.accum).cast(self.accum.fraction, self.total)
-        highest = (total.raw >> (self.total.width - _bits(self.inverse_size))) & (self.inverse_size - 1)
-        inverse = entries_at(self.inverse_entries, self.inverse, highest)
+        inverse = entries_at(self.inverse_entries, self.inverse, _highest(total.raw, self.total, self.inverse_size))
         return self._result(terms * inverse[:, None], self.accum.fraction + self.inverse.fraction)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:

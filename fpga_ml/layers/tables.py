@@ -169,7 +169,7 @@ class Bent(Layer):
 
 @dataclass(frozen=True)
 class Softmax(Layer):
-    """nnet_activation.h: softmax_stable, over the middle axis of (outer, classes, inner)."""
+    """nnet_activation.h: softmax_stable, over the middle axis of (outer, classes, inner), of `scale` times the logits."""
 
     difference: FixedType
     exp: FixedType
@@ -180,6 +180,7 @@ class Softmax(Layer):
     inverse_size: int
     outer: int = 1
     inner: int = 1
+    scale: float = 1.0
 
     def by_token(self, tokens: int) -> bool:
         return tokens == 1 or (self.inner == 1 and self.outer == tokens)
@@ -190,7 +191,7 @@ class Softmax(Layer):
     @cached_property
     def exp_entries(self) -> Table1:
         values = _addresses(self.difference, self.exp_size)
-        return _entries(self.exp, [_exp_float(f32(-v)) for v in values])
+        return _entries(self.exp, [_exp_float(f32(-v) * f32(self.scale)) for v in values])
 
     @cached_property
     def inverse_entries(self) -> Table1:
@@ -207,11 +208,10 @@ class Softmax(Layer):
         logits = x[0].exact[:, slices]
         largest = Exact.of(logits.raw.max(-1, keepdims=True), t)
         d = (largest - logits).cast(t.fraction, self.difference)
-        e = entries_at(self.exp_entries, self.exp, d.raw >> (self.difference.width - _bits(self.exp_size)))
+        e = entries_at(self.exp_entries, self.exp, _highest(d.raw, self.difference, self.exp_size))
         terms = e.cast(self.exp.fraction, self.accum)
         total = _sum(terms, self.accum).cast(self.accum.fraction, self.total)
-        address = total.raw >> (self.total.width - _bits(self.inverse_size))
-        inverse = entries_at(self.inverse_entries, self.inverse, address)
+        inverse = entries_at(self.inverse_entries, self.inverse, _highest(total.raw, self.total, self.inverse_size))
         scaled = self._result(terms * inverse[..., None], self.accum.fraction + self.inverse.fraction)
         raw = np.empty((len(x[0].held), self.size), self.result.kind)
         raw[:, slices] = scaled.raw
@@ -284,12 +284,17 @@ def _bits(size: int) -> int:
 
 def _addresses(t: FixedType, size: int) -> list[f32]:
     """The value that each address stands for: its bits as the highest of the type's."""
-    shift = t.width - _bits(size)
-    return [f32(math.ldexp(i << shift, -t.fraction)) for i in range(size)]
+    shift, low = t.width - _bits(size), size // 2 if t.signed else size
+    return [f32(math.ldexp((i - size if i >= low else i) << shift, -t.fraction)) for i in range(size)]
+
+
+def _highest(raw: Raw, t: FixedType, size: int) -> Raw:
+    """The highest bits of values of type t, as whole numbers without a sign."""
+    return (raw >> (t.width - _bits(size))) & (size - 1)
 
 
 def _address(b: Builder, value: int, t: FixedType, size: int) -> int:
-    """The highest bits of an unsigned value of type t, as a whole number."""
+    """The highest bits of a value of type t, as a whole number without a sign."""
     bits = _bits(size)
     return b.cast(b.scale(value, bits - t.integer), FixedType(False, bits, bits))
 

@@ -8,6 +8,7 @@ fpga_ml.compile makes, in which no sum and no rounding is lost.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -79,23 +80,29 @@ class OpenRTLBackend(VitisBackend):  # type: ignore[misc]
         from fpga_ml.bridge.faults import check_faults
 
         self._mend(False)
-        exact = model.config.config.get("Exact")
-        model.config.backend = get_backend("Vitis")
+        settings = model.config.config
+        exact = settings.get("Exact")
+        model.config.backend, settings["Backend"] = get_backend("Vitis"), "Vitis"  # some passes read the name there
         try:
             with _as_asked(model):
                 check_faults(model, exact=bool(exact))
                 model.apply_flow("vitis:ip")
                 check_faults(model, exact=bool(exact))
         finally:
-            model.config.backend = self
+            model.config.backend, settings["Backend"] = self, self.name
         model.trace = MethodType(self.trace, model)
         return True
 
     @model_optimizer()  # type: ignore[untyped-decorator]
     def write_hls(self, model: Any) -> bool:
         """The pass that writes the project; of several graphs it is hls4ml's writer that calls for each."""
+        from fpga_ml.bridge.tensors import HEADER, is_ours
+
         with _as_asked(model):
             self.writer.write_hls(model)
+        if any(map(is_ours, model.get_layers())):
+            for header in (HEADER, HEADER.with_name("nnet_framed.h")):  # which it includes
+                shutil.copy(header, Path(model.config.get_output_dir()) / "firmware" / "nnet_utils")
         return True
 
     def compile(self, model: Any) -> None:

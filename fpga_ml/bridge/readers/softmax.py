@@ -35,6 +35,11 @@ def _table_sizes(node: Any) -> tuple[int, int]:
     return int(node.get_attr("exp_table_size", size)), int(node.get_attr("inv_table_size", size))
 
 
+def _scale(node: Any) -> float:
+    """What the logits are multiplied by in the table of the exponential (an HGQ2 softmax of an attention has one)."""
+    return float(node.get_attr("exp_scale", 1.0))
+
+
 def _table_types(node: Any) -> dict[str, Any]:
     names = {"exp": "exp_table_t", "inverse": "inv_table_t", "total": "inv_inp_t", "accum": "accum_t"}
     return {ours: type_of(node.types[theirs]) for ours, theirs in names.items()}
@@ -48,7 +53,8 @@ def _other_softmax(node: Any, common: dict[str, Any]) -> Layer:
     exp_size, inverse_size = _table_sizes(node)
     if kind == "legacy":
         return softmax.LegacySoftmax(**common, exp_size=exp_size, inverse_size=inverse_size)
-    return softmax.LatencySoftmax(**common, **_table_types(node), logits=t, exp_size=exp_size, inverse_size=inverse_size)
+    return softmax.LatencySoftmax(**common, **_table_types(node), logits=t, exp_size=exp_size, inverse_size=inverse_size,
+                                  scale=_scale(node))  # fmt: skip
 
 
 def _stable_softmax(node: Any, outer: int, inner: int) -> Layer:
@@ -60,4 +66,5 @@ def _stable_softmax(node: Any, outer: int, inner: int) -> Layer:
     else:
         difference = type_of(norm)
     sizes: dict[str, Any] = {"exp_size": exp_size, "inverse_size": inverse_size, "outer": outer, "inner": inner}
+    sizes["scale"] = _scale(node)
     return tables.Softmax(**common_of(node), **_table_types(node), difference=difference, **sizes)

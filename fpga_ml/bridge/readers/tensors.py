@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from fpga_ml.bridge.readers.registry import common_of, data_type, reads, type_of
+from fpga_ml.bridge.readers.registry import Index, common_of, data_type, is_xnor, raw_of, reads, type_of, unsupported
 from fpga_ml.layers.base import Layer
 from fpga_ml.layers.elementwise import Products, RequantiseEach, Scaled
 from fpga_ml.layers.gather import Gather
 from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.pooling import MaxPool
 from fpga_ml.layers.tables import Lookups
+from fpga_ml.numerics import FixedType, Overflow, Rounding, cast_raw
 
 
 @reads("Quantise")
@@ -56,3 +59,48 @@ def _reduce(node: Any) -> Layer:
 def _products(node: Any) -> Layer:
     index = (np.asarray(node.get_attr("first")), np.asarray(node.get_attr("second")))
     return Products(**common_of(node), index=index, accum=type_of(node.get_output_variable().type))
+
+
+@reads("FixedPointQuantizer")
+def _fixed_point_quantizer(node: Any) -> Layer:
+    """hls4ml's own Quantise (backends/fpga/passes/hgq_proxy_model.py: generate_mask_fn)."""
+    common, modes = common_of(node), (Rounding[node.get_attr("RND")], Overflow[node.get_attr("SAT")])
+    signed, widths, integers = (
+        np.broadcast_to(v[0], common["shape"]).reshape(-1).tolist() for v in node.get_attr("mask_kbi")
+    )
+    types = (
+        FixedType(bool(k), int(w), int(i), *modes) if w > 0 else None
+        for k, w, i in zip(signed, widths, integers, strict=True)
+    )
+    return RequantiseEach(**common, types=tuple(types))
+
+
+@reads("UnaryLUT")
+def _unary_lut(node: Any) -> Layer:
+    """nnet_activation.h: unary_lut. The bits of a value, without a sign, are its place in the table."""
+    common, t = common_of(node), data_type(node)
+    raw, fraction, _ = raw_of(node.weights["table"])
+    values = [cast_raw(int(v), fraction, common["result"]) for v in np.asarray(raw).reshape(-1)]
+    turned = (*values[t.min_raw :], *values[: t.min_raw]) if t.signed else tuple(values)
+    which = np.zeros(int(np.prod(common["shape"])), np.int64)
+    return Lookups(**common, which=which, first=(t.min_raw,), fraction=(t.fraction,), tables=(turned,))
+
+
+@reads("Einsum")
+def _einsum(node: Any) -> Layer:
+    """nnet_einsum.h: both tensors transposed to (in place, free, contracted), products of their rows, the result
+    transposed."""
+    if any(is_xnor(node.get_input_variable(name)) for name in node.inputs):
+        raise unsupported(node, f"layer '{node.name}' multiplies values of one bit (xnor), which our RTL does not", "")
+    inplace, inside, free = (int(node.get_attr(f"n_{n}")) for n in ("inplace", "contract", "free0"))
+    first, second = (_transposed(node.get_attr(f"inp{k}_shape"), node.get_attr(f"inp{k}_tpose_idxs")) for k in (0, 1))
+    first, second = first.reshape(inplace, free, 1, inside), second.reshape(inplace, 1, -1, inside)
+    shape = (inplace, free, second.shape[2], inside)
+    order = _transposed(node.get_attr("out_interpert_shape"), node.get_attr("out_tpose_idxs")).reshape(-1)
+    index = tuple(np.broadcast_to(own, shape).reshape(-1, inside)[order] for own in (first, second))
+    return Products(**common_of(node), index=(index[0], index[1]), accum=type_of(node.types["accum_t"]))
+
+
+def _transposed(shape: Sequence[int], axes: Sequence[int]) -> Index:
+    """Element numbers of a tensor of this shape, in the order of its axes."""
+    return np.arange(math.prod(shape)).reshape(shape).transpose(axes)

@@ -60,7 +60,7 @@ def twice(x: Any) -> Any:
     near, far = (
         H.Quantizer(heterogeneous_axis=(), homogeneous_axis=None, name=n)(v) for n, v in (("q1", first), ("q2", second))
     )
-    return L.Concatenate(axis=1)([table(near), table(far), dense(x)])
+    return L.Concatenate(axis=1)([L.Concatenate(axis=1)([table(near), table(far)]), dense(x)])
 
 
 def between(x: Any) -> Any:
@@ -137,6 +137,7 @@ CASES: dict[str, Case] = {
         for kind in ("QMaxPooling", "QAveragePooling")
         for d in (1, 2)
     },
+    "qmean_of_three": ([(6, 2)], lambda x: H.QAveragePooling1D(3, enable_oq=True)(x)),
     "qmaxpooling_same": ([IMAGE], lambda x: H.QMaxPooling2D(3, strides=2, padding="same", enable_oq=True)(x)),
     "qglobalmax1d": ([SERIES], lambda x: H.QGlobalMaxPooling1D(keepdims=True)(x)),
     "qglobalmax2d": ([IMAGE], lambda x: H.QGlobalMaxPooling2D(enable_oq=True)(x)),
@@ -214,6 +215,8 @@ CASES: dict[str, Case] = {
         [(1, 3)],
         lambda x: H.QGRU(2, reset_after=False, use_bias=False, return_sequences=True)(x),
     ),
+    "gru_long": ([(14, 1)], lambda x: H.QGRU(1)(x)),
+    "simple_rnn_long": ([(8, 2)], lambda x: H.QSimpleRNN(2, return_sequences=True)(x)),
     "twice": ([SERIES], twice),
     "between": ([IMAGE], between),
 }

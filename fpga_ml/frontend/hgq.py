@@ -129,7 +129,8 @@ class Parts:
         rounded = self.once(name, lambda n: Quantise(*found, name=n))(x)
         if quantizer.affine is None:
             return rounded
-        return self.affine(f"{name}_affine", *quantizer.affine, rounded)
+        scale, offset = quantizer.affine
+        return self.affine(f"{name}_affine", scale, offset, rounded)
 
     def affine(self, name: str, scale: Any, offset: Any, x: Any) -> Any:
         """x * scale + offset, numbers of each channel or of all."""
@@ -222,7 +223,7 @@ def numpy_of(tensor: Any) -> np.ndarray:
 
 def _trimmed(values: np.ndarray) -> np.ndarray:
     """Axes along which all values are the same, to one entry."""
-    whole = np.rint(values).astype(np.int64)
+    whole: np.ndarray = np.rint(values).astype(np.int64)
     for axis in range(whole.ndim):
         first = whole.take([0], axis)
         if (whole == first).all():
@@ -415,7 +416,7 @@ def _table(parts: Parts, layer: Any, name: str, x: Any) -> Any:
 def tabulated(
     parts: Parts, read: Quantise, function: Callable[[np.ndarray], Any], shape: tuple[int, ...], name: str
 ) -> Lookup:
-    """The layer of tables that holds a function's value for every value that the elements of a tensor of this shape can have.
+    """The tables of a function's value for every value that the elements of a tensor of this shape can have.
 
     function: of all elements (N, ...) at once, in single precision, as HGQ2 computes it.
     """

@@ -34,7 +34,7 @@ def _einsum_table(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     given = np.broadcast_to(np.arange(math.prod(shape)).reshape(placed), whole)
 
     def network(values: Any) -> Any:
-        # The network is built for as many inputs as it has hidden units, and given one; other backends than TensorFlow repeat it.
+        # The network is built for as many inputs as it has hidden units and given one; TensorFlow does not repeat it.
         repeated = keras.ops.repeat(values[..., None], layer.module.input_shape[-1], axis=-1)
         return layer._apply_batch_norm(layer.module(repeated, training=False), training=False)
 

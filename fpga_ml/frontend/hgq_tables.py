@@ -47,8 +47,6 @@ def _einsum_table(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
 
 @becomes("QConvTBase")
 def _convolution_table(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
-    if layer.data_format != "channels_last":
-        raise parts.refused(name, f"has data_format = '{layer.data_format}'", "use 'channels_last'")
     shape = tuple(x[0].shape[1:])
     numbers = np.arange(1.0, math.prod(shape) + 1, dtype=np.float32).reshape(1, *shape)
     if layer.rank == 1:

@@ -33,7 +33,7 @@ STYLES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 Case = tuple[Sequence[tuple[int, ...]], Callable[..., Any]]
-VECTOR, SERIES, IMAGE = (5,), (4, 3), (5, 4, 2)
+VECTOR, SERIES, STEPS, IMAGE = (5,), (4, 3), (3, 2), (5, 4, 2)
 
 
 def table(**options: Any) -> Any:
@@ -60,7 +60,7 @@ def twice(x: Any) -> Any:
     near, far = (
         H.Quantizer(heterogeneous_axis=(), homogeneous_axis=None, name=n)(v) for n, v in (("q1", first), ("q2", second))
     )
-    return L.Concatenate(axis=1)([table(near), table(far), dense(x)])
+    return L.Concatenate(axis=1)([L.Concatenate(axis=1)([table(near), table(far)]), dense(x)])
 
 
 def between(x: Any) -> Any:
@@ -81,6 +81,7 @@ CASES: dict[str, Case] = {
     "dense_on_series": ([SERIES], lambda x: H.QDense(4, activation="relu", enable_oq=True)(x)),
     "dense_without_bias": ([SERIES], lambda x: H.QDense(4, use_bias=False)(x)),
     "dense_no_rounding_of_inputs": ([SERIES], lambda x: H.QDense(4, enable_iq=False)(H.Quantizer()(x))),
+    "dense_of_all_values": ([VECTOR], lambda x: H.QDense(4, iq_conf=C.QuantizerConfig("dummy"))(H.Quantizer()(x))),
     "batchnorm_dense": ([VECTOR], lambda x: H.QBatchNormDense(4)(x)),
     "einsum": ([SERIES], lambda x: H.QEinsumDense("bij,jk->bik", (4, 2), bias_axes="k")(x)),
     "einsum_turned": ([SERIES], lambda x: H.QEinsumDense("bij,ik->bkj", (2, 3), bias_axes="k")(x)),
@@ -137,6 +138,7 @@ CASES: dict[str, Case] = {
         for kind in ("QMaxPooling", "QAveragePooling")
         for d in (1, 2)
     },
+    "qmean_of_three": ([(6, 2)], lambda x: H.QAveragePooling1D(3, enable_oq=True)(x)),
     "qmaxpooling_same": ([IMAGE], lambda x: H.QMaxPooling2D(3, strides=2, padding="same", enable_oq=True)(x)),
     "qglobalmax1d": ([SERIES], lambda x: H.QGlobalMaxPooling1D(keepdims=True)(x)),
     "qglobalmax2d": ([IMAGE], lambda x: H.QGlobalMaxPooling2D(enable_oq=True)(x)),
@@ -198,22 +200,24 @@ CASES: dict[str, Case] = {
     ),
     "linformer_tables": ([SERIES], linformer("QLinformerAttentionT", d_hl=1)),
     "linformer_tables_dense": ([SERIES], linformer("QLinformerAttentionT", lin_kv_proj_mode="dense", n_hl=0)),
-    "simple_rnn": ([SERIES], lambda x: H.QSimpleRNN(3)(x)),
+    "simple_rnn": ([STEPS], lambda x: H.QSimpleRNN(2)(x)),
     "simple_rnn_all": (
-        [SERIES],
-        lambda x: H.QSimpleRNN(3, return_sequences=True, go_backwards=True, enable_sq=True, use_bias=False)(x),
+        [STEPS],
+        lambda x: H.QSimpleRNN(2, return_sequences=True, go_backwards=True, enable_sq=True, use_bias=False)(x),
     ),
-    "simple_rnn_relu": ([SERIES], lambda x: H.QSimpleRNN(2, activation="relu", return_sequences=True)(x)),
-    "gru": ([SERIES], lambda x: H.QGRU(3)(x)),
-    "gru_before": ([SERIES], lambda x: H.QGRU(3, reset_after=False, return_sequences=True)(x)),
+    "simple_rnn_relu": ([STEPS], lambda x: H.QSimpleRNN(2, activation="relu", return_sequences=True)(x)),
+    "gru": ([STEPS], lambda x: H.QGRU(2)(x)),
+    "gru_before": ([STEPS], lambda x: H.QGRU(2, reset_after=False, return_sequences=True)(x)),
     "gru_backwards": (
-        [SERIES],
+        [STEPS],
         lambda x: H.QGRU(2, use_bias=False, go_backwards=True, return_sequences=True)(x),
     ),
     "gru_before_bare": (
         [(1, 3)],
         lambda x: H.QGRU(2, reset_after=False, use_bias=False, return_sequences=True)(x),
     ),
+    "gru_long": ([(14, 1)], lambda x: H.QGRU(1)(x)),
+    "simple_rnn_long": ([(8, 2)], lambda x: H.QSimpleRNN(2, return_sequences=True)(x)),
     "twice": ([SERIES], twice),
     "between": ([IMAGE], between),
 }

@@ -143,9 +143,10 @@ def _lookup(node: Any) -> list[str]:
     first, fraction = node.get_attr("first"), node.get_attr("fraction")
     for number, table in enumerate(node.get_attr("tables")):
         bits = max((len(table) - 1).bit_length(), 1)
-        turned = [*table[-first[number] :], *table[: -first[number]]] if first[number] < 0 else table
-        values = ", ".join(repr(float(v)) for v in turned)
-        lines.append(f"static const {result.cpp()} table{number}[{len(table)}] = {{{values}}};")
+        size = 1 << bits
+        entries = {(first[number] + k) % size: float(v) for k, v in enumerate(table)}  # a symmetric type leaves one out
+        values = ", ".join(repr(entries.get(k, 0.0)) for k in range(size))
+        lines.append(f"static const {result.cpp()} table{number}[{size}] = {{{values}}};")
         lines.append(f"typedef ap_{'u' if first[number] >= 0 else ''}fixed<{bits}, {bits - fraction[number]}> of{number};")
     which = list(node.get_attr("which"))
     period = next(p for p in range(1, len(which) + 1) if len(which) % p == 0 and which == which[:p] * (len(which) // p))

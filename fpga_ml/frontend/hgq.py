@@ -262,7 +262,7 @@ def numpy_of(tensor: Any) -> Any:
 
 def _trimmed(values: Any) -> Any:
     """Axes along which all values are the same, to one entry."""
-    whole = np.rint(values).astype(np.int64)
+    whole: np.ndarray = np.rint(values).astype(np.int64)
     for axis in range(whole.ndim):
         first = whole.take([0], axis)
         if (whole == first).all():
@@ -422,7 +422,7 @@ def _table(parts: Parts, layer: Any, name: str, x: Any) -> Any:
 def tabulated(
     parts: Parts, read: Quantise, function: Callable[[np.ndarray], Any], shape: tuple[int, ...], name: str
 ) -> Lookup:
-    """The layer of tables that holds a function's value for every value that the elements of a tensor can have.
+    """The tables of a function's value for every value that the elements of a tensor of this shape can have.
 
     function: of all elements (N, ...) at once, in single precision, as HGQ2 computes it.
     """

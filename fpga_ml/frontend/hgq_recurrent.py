@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from fpga_ml.frontend.hgq import Parts, becomes, numpy_of
 
+_MOST_READERS = 6
 Step = Callable[[str, int, Any], Any]  # (name, time step, state) -> the next state
 
 
@@ -31,9 +31,10 @@ def _unrolled(parts: Parts, layer: Any, name: str, x: list[Any], begun: Callable
         states.append(state)
     if not layer.return_sequences:
         return states[-1]
-    if len(states) > 1:
-        state = parts.once(f"{name}_states", lambda n: keras.layers.Concatenate(name=n))(states)
-    return parts.once(f"{name}_sequence", lambda n: keras.layers.Reshape((len(states), units), name=n))(state)
+    joined = states[0]
+    for n, state in enumerate(states[1:], 1):  # hls4ml joins two
+        joined = parts.once(f"{name}_first_{n}", lambda own: keras.layers.Concatenate(name=own))([joined, state])
+    return parts.once(f"{name}_sequence", lambda n: keras.layers.Reshape((len(states), units), name=n))(joined)
 
 
 def _dense(parts: Parts, name: str, x: Any, kernel: np.ndarray, bias: np.ndarray | None) -> Any:
@@ -45,10 +46,21 @@ def _merged(parts: Parts, kind: Any, name: str, *x: Any) -> Any:
     return parts.kept(name, lambda n: kind(name=n), list(x))
 
 
-def _part(parts: Parts, name: str, x: Any, begin: int, end: int, step: int | None = None) -> Any:
-    """Channels of a vector, or of a step of a sequence."""
-    every = np.arange(math.prod(x.shape[1:])).reshape(x.shape[1:])
-    return parts.arranged(name, (every if step is None else every[step])[begin:end], x)
+def _part(parts: Parts, name: str, x: Any, begin: int, end: int) -> Any:
+    return parts.arranged(name, np.arange(begin, end), x)
+
+
+def _steps(parts: Parts, name: str, x: Any) -> list[Any]:
+    """Each step of a sequence (steps, features), as a tree: hls4ml's streams have few readers."""
+    steps, features = x.shape[1:]
+    every, found = np.arange(steps * features).reshape(steps, features), []
+    for piece in np.array_split(every, min(steps, _MOST_READERS)):
+        first = f"{name}_{piece[0, 0] // features}"
+        if len(piece) == 1:
+            found.append(parts.arranged(first, piece[0], x))
+        else:
+            found += _steps(parts, first, parts.arranged(f"{first}_on", piece, x))
+    return found
 
 
 @becomes("QSimpleRNN")
@@ -59,13 +71,12 @@ def _simple(parts: Parts, layer: Any, name: str, x: list[Any], **given: Any) -> 
 
     def begun(sequence: Any) -> Step:
         of_inputs = _dense(parts, f"{name}_inputs", parts.read(cell, name, sequence), kernel, bias)
+        of_steps = _steps(parts, f"{name}_inputs", of_inputs)
 
         def step(n: str, t: int, state: Any) -> Any:
             state = parts.quantised(cell.sq, f"{n}_sq", state) if cell.enable_sq else state
             of_state = _dense(parts, f"{n}_state", state, recurrent, None)
-            total = _merged(
-                parts, keras.layers.Add, f"{n}_sum", _part(parts, f"{n}_in", of_inputs, 0, cell.units, t), of_state
-            )
+            total = _merged(parts, keras.layers.Add, f"{n}_sum", of_steps[t], of_state)
             return parts.activated(cell.activation, n, parts.quantised(cell.paq, f"{n}_paq", total))
 
         return step
@@ -84,6 +95,7 @@ def _gru(parts: Parts, layer: Any, name: str, x: list[Any], **given: Any) -> Any
 
     def begun(sequence: Any) -> Step:
         of_inputs = _dense(parts, f"{name}_inputs", parts.read(cell, name, sequence), kernel, bias)
+        of_steps = _steps(parts, f"{name}_inputs", of_inputs)
 
         def step(n: str, t: int, state: Any) -> Any:
             state = parts.quantised(cell.sq, f"{n}_sq", state)
@@ -92,7 +104,7 @@ def _gru(parts: Parts, layer: Any, name: str, x: list[Any], **given: Any) -> Any
                 parts,
                 add,
                 f"{n}_gates_sum",
-                _part(parts, f"{n}_gates_in", of_inputs, 0, 2 * units, t),
+                _part(parts, f"{n}_gates_in", of_steps[t], 0, 2 * units),
                 _part(parts, f"{n}_gates_state", of_state, 0, 2 * units),
             )
             gates = parts.quantised(
@@ -105,7 +117,7 @@ def _gru(parts: Parts, layer: Any, name: str, x: list[Any], **given: Any) -> Any
             else:
                 held = parts.quantised(cell.rhq, f"{n}_rhq", _merged(parts, multiply, f"{n}_held_state", reset, state))
                 held = _dense(parts, f"{n}_held", held, recurrent[:, 2 * units :], None)
-            total = _merged(parts, add, f"{n}_sum", _part(parts, f"{n}_in", of_inputs, 2 * units, 3 * units, t), held)
+            total = _merged(parts, add, f"{n}_sum", _part(parts, f"{n}_in", of_steps[t], 2 * units, 3 * units), held)
             candidate = parts.quantised(cell.paq, f"{n}_paq", parts.activated(cell.activation, f"{n}_act", total))
             new = _merged(parts, multiply, f"{n}_new", parts.affine(f"{n}_rest", -1, 1, update), candidate)
             return _merged(parts, add, n, _merged(parts, multiply, f"{n}_old", update, state), new)

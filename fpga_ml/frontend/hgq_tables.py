@@ -34,7 +34,7 @@ def _einsum_table(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     given = np.broadcast_to(np.arange(math.prod(shape)).reshape(placed), whole)
 
     def network(values: Any) -> Any:
-        # The network is built for as many inputs as it has hidden units, and given one, which TensorFlow repeats by itself.
+        # The network is built for as many inputs as it has hidden units and given one; TensorFlow does not repeat it.
         repeated = keras.ops.repeat(values[..., None], layer.module.input_shape[-1], axis=-1)
         return layer._apply_batch_norm(layer.module(repeated, training=False), training=False)
 
@@ -47,8 +47,6 @@ def _einsum_table(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
 
 @becomes("QConvTBase")
 def _convolution_table(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
-    if layer.data_format != "channels_last":
-        raise parts.refused(name, f"has data_format = '{layer.data_format}'", "use 'channels_last'")
     shape = tuple(x[0].shape[1:])
     numbers = np.arange(1.0, math.prod(shape) + 1, dtype=np.float32).reshape(1, *shape)
     if layer.rank == 1:

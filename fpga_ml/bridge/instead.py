@@ -9,7 +9,6 @@ from fpga_ml.errors import closest
 
 _DATA = "do this to the data before they reach the model"
 _TRAINING = "leave it out of the model that you convert: it acts in training only"
-_ATTENTION = "build it of EinsumDense, Dot and Softmax, which convert"
 _SEQUENCE = "use LSTM, GRU or SimpleRNN, alone or in a Bidirectional"
 _FLAT = "use layers of one or two dimensions: Conv1D, Conv2D and their poolings convert"
 _LAYERS: Mapping[str, str] = {
@@ -18,7 +17,7 @@ _LAYERS: Mapping[str, str] = {
     ),
     "Rescaling": "use a BatchNormalization with this scale and offset, or scale the data before they reach the model",
     "Masking": "leave it out and give sequences of one length: hardware computes every step",
-    **dict.fromkeys(("MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention"), _ATTENTION),
+    "AdditiveAttention": "use Attention or MultiHeadAttention, which convert",
     "UnitNormalization": "use RMSNormalization, and a BatchNormalization that divides by the root of the number of values",
     "SpectralNormalization": "use the layer that it wraps: after training, its weights are plain numbers",
     **dict.fromkeys(("GaussianNoise", "ActivityRegularization"), _TRAINING),

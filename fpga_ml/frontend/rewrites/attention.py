@@ -150,10 +150,11 @@ def dot_equation(axes: int | Sequence[int], of_first: int, of_second: int) -> st
     return f"{first},{second}->" + "".join(c for c in first + second[1:] if c != first[at_first])
 
 
+# GroupedQueryAttention is what Keras calls the class of keras.layers.GroupQueryAttention.
 _KINDS: dict[str, type[_Apart]] = {
     "MultiHeadAttention": _MultiHead,
     "GroupedQueryAttention": _Grouped,
-    "GroupQueryAttention": _Grouped,
     "Attention": _Attention,
     "Dot": _Dot,
 }
+ATTENTION = frozenset(["MultiHeadAttention", "GroupQueryAttention", "Attention"])

@@ -55,10 +55,10 @@ class Keep(keras.callbacks.Callback):
 def fit(model: keras.Model, rate: float, epochs: int, train: Arrays, valid: Arrays, callbacks: list[Any]) -> None:
     falling = keras.optimizers.schedules.CosineDecay(rate, epochs * -(-len(train["y"]) // BATCH), alpha=0.02)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(falling), loss, metrics=["accuracy"])
+    model.compile(keras.optimizers.Adam(falling), loss, metrics=["accuracy"], jit_compile=True)  # many tiny operations
     told = keras.callbacks.LambdaCallback(on_epoch_end=lambda e, logs: print(e, logs, flush=True) if e % 5 == 0 else None)
-    known = (valid["x"], valid["y"])
-    model.fit(train["x"], train["y"], BATCH, epochs, validation_data=known, callbacks=[*callbacks, told], verbose=0)
+    known = {"validation_data": (valid["x"], valid["y"]), "validation_batch_size": len(valid["y"])}
+    model.fit(train["x"], train["y"], BATCH, epochs, callbacks=[*callbacks, told], verbose=0, **known)
 
 
 def floating(seed: int, epochs: int, train: Arrays, valid: Arrays) -> tuple[keras.Model, dict[str, float]]:

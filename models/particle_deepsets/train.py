@@ -52,20 +52,24 @@ class Keep(keras.callbacks.Callback):
         self.model.set_weights(self.best[1])
 
 
-def fit(model: keras.Model, rate: float, epochs: int, train: Arrays, valid: Arrays, callbacks: list[Any]) -> None:
+def fit(
+    make: Callable[[], keras.Model], rate: float, epochs: int, train: Arrays, valid: Arrays, callbacks: list[Any]
+) -> keras.Model:
+    """The trained network, without the optimiser's state."""
+    model, plain = make(), make()
     falling = keras.optimizers.schedules.CosineDecay(rate, epochs * -(-len(train["y"]) // BATCH), alpha=0.02)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(falling), loss, metrics=["accuracy"], jit_compile=True)  # many tiny operations
     told = keras.callbacks.LambdaCallback(on_epoch_end=lambda e, logs: print(e, logs, flush=True) if e % 5 == 0 else None)
     known = {"validation_data": (valid["x"], valid["y"]), "validation_batch_size": len(valid["y"])}
     model.fit(train["x"], train["y"], BATCH, epochs, callbacks=[*callbacks, told], verbose=0, **known)
+    plain.set_weights(model.get_weights())
+    return plain
 
 
 def floating(seed: int, epochs: int, train: Arrays, valid: Arrays) -> tuple[keras.Model, dict[str, float]]:
     keras.utils.set_random_seed(seed)
-    model = build_float()
-    fit(model, 4e-3, epochs, train, valid, [Keep()])
-    return model, {}
+    return fit(build_float, 4e-3, epochs, train, valid, [Keep()]), {}
 
 
 def quantised(seed: int, epochs: int, train: Arrays, valid: Arrays) -> tuple[keras.Model, dict[str, float]]:
@@ -73,13 +77,10 @@ def quantised(seed: int, epochs: int, train: Arrays, valid: Arrays) -> tuple[ker
     those that training and validation jets need; more would wrap."""
     hgq = hgq2()
     keras.utils.set_random_seed(seed)
-    model = build()
     price = hgq.utils.sugar.BetaPID(0.95 * EBOPS, init_beta=BETA, p=1.0, i=0.05, warmup=WARM_UP, max_beta=1e-4)
-    fit(model, 5e-3, epochs, train, valid, [price, Keep(EBOPS)])
-    plain = build()
-    plain.set_weights(model.get_weights())
+    model = fit(build, 5e-3, epochs, train, valid, [price, Keep(EBOPS)])
     seen = np.concatenate([train["x"], valid["x"]])
-    return plain, {"ebops": hgq.utils.trace_minmax(plain, seen, batch_size=4096)}
+    return model, {"ebops": hgq.utils.trace_minmax(model, seen, batch_size=4096)}
 
 
 def logits(model: keras.Model, x: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from types import ModuleType
 from typing import Any
 
 from fpga_ml.errors import FpgaMlError
@@ -28,10 +29,11 @@ def names_hgq(config: Any) -> bool:
     return False
 
 
-def need_hgq(where: str | None = None) -> None:
-    """Import HGQ2. Raises FpgaMlError where it is not there. where: the model that needs it."""
+def need_hgq(where: str | None = None) -> ModuleType:
+    """HGQ2, imported: its layers are then registered with Keras. Raises FpgaMlError where it is not there. where: the model
+    that needs it."""
     try:
-        importlib.import_module("hgq")
+        return importlib.import_module("hgq")
     except ModuleNotFoundError as error:
         if error.name != "hgq":
             raise _broken(error) from error

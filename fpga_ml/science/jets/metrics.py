@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,16 @@ def mean_auc(scores: Array, y: Labels) -> tuple[float, float]:
     """Unweighted mean over classes of one against the rest, (N, classes), with the errors added as if independent."""
     each = [auc(scores[:, c], (y == c).astype(int)) for c in range(scores.shape[1])]
     return float(np.mean([a for a, _ in each])), float(np.sqrt(sum(e**2 for _, e in each)) / len(each))
+
+
+def of_classes(logits: Array, y: Labels, classes: Sequence[str]) -> dict[str, float]:
+    """Of logits (N, classes): mean AUC with its error, accuracy, and auc_CLASS, by the softmax, one against the rest."""
+    shifted = np.asarray(logits, np.float64)
+    powers = np.exp(shifted - shifted.max(1, keepdims=True))
+    scores = powers / powers.sum(1, keepdims=True)
+    value, error = mean_auc(scores, y)
+    each = {f"auc_{name}": auc(scores[:, c], (y == c).astype(int))[0] for c, name in enumerate(classes)}
+    return {"auc": value, "auc_error": error, "accuracy": float((shifted.argmax(1) == y).mean()), **each}
 
 
 def background_efficiency(scores: Array, y: Labels, signal_efficiency: float = 0.5) -> tuple[float, float]:

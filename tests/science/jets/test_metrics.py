@@ -49,6 +49,13 @@ def test_ams_curve_of_a_step() -> None:
     assert curve.best[0] == max(at.values())
 
 
+def test_of_classes_by_hand() -> None:
+    """Five jets of two classes, ranked by the softmax: 0.12, 0.27; 0.73, 0.88, 0.38. The logits themselves are not."""
+    logits = np.array([[2.0, 4.0], [900.0, 901.0], [1.0, 0.0], [3.0, 1.0], [0.0, 0.5]])
+    found = metrics.of_classes(logits, np.array([1, 1, 0, 0, 0]), "ab")
+    assert [found[name] for name in ("auc", "auc_error", "accuracy", "auc_a", "auc_b")] == [1.0, 0.0, 0.8, 1.0, 1.0]
+
+
 def test_auc_and_its_error() -> None:
     random = np.random.default_rng(1)
     y = np.repeat([0, 1], 400)

@@ -1,5 +1,5 @@
-"""The Keras layers of frontend/tensors.py as hls4ml layers, whose C++ is ours: a function in the layer's configuration, which
-nnet_tensors.h gives arrays or streams."""
+"""The Keras layers of frontend/tensors.py as hls4ml layers, whose C++ is ours: a function in the layer's configuration,
+which nnet_tensors.h gives arrays or streams."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def _made_of(layer: Any, shapes: Sequence[tuple[int, ...]], out: tuple[int, ...]
 
 
 def terms_of(equation: str, every: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Of an einsum of two tensors, the batch first: (elements, terms) of which elements are multiplied; every: the numbers of
-    the tensors' elements in their shapes."""
+    """Of an einsum of two tensors, the batch first: (elements, terms) of which elements are multiplied; every: the numbers
+    of the tensors' elements in their shapes."""
     read, out = equation.split("->")
     letters = [part[1:] for part in read.split(",")]
     sizes = {c: n for part, numbers in zip(letters, every, strict=True) for c, n in zip(part, numbers.shape, strict=True)}

@@ -20,7 +20,9 @@ from fpga_ml.frontend.load import load
 
 # hls4ml computes neither of these convolutions.
 REFUSED = {"conv1d_causal_apart": "dilation_rate", "conv2d_dilated": "dilation_rate", "conv2d_groups": "groups"}
-BUILT = [name for name in CASES if name not in REFUSED]
+# A third has no fixed-point type: the report says where hls4ml's C++ rounds it.
+ROUNDED = ("qmean_of_three",)
+BUILT = [name for name in CASES if name not in (*REFUSED, *ROUNDED)]
 STYLES = ("wrap", "sat", "sym", "stochastic", "sat_each")
 MOST = 8  # in a model
 PARALLEL = [(BUILT[n : n + MOST], STYLES[n // MOST % len(STYLES)]) for n in range(0, len(BUILT), MOST)]
@@ -36,8 +38,7 @@ STREAMED = [
     (["twice", "between"], "sat"),
 ]
 FAST = [
-    (["quantizer", "dense", "lut_each", "softmax", "dense_tables"], "wrap", "parallel"),
-    (["simple_rnn", "batchnorm", "qmultiply_2", "qsum"], "stochastic", "parallel"),
+    (["dense", "lut", "softmax", "dense_tables", "simple_rnn", "qmultiply_2"], "sat_each", "parallel"),
     (["dense_on_series", "conv1d_tables", "qglobalmax1d"], "sat", "stream"),
 ]
 

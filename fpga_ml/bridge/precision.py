@@ -198,7 +198,8 @@ def _mean_type(node: Any) -> FixedPrecisionType:
     if node.class_name.startswith("Pooling"):
         count = node.get_attr("pool_height", 1) * node.get_attr("pool_width")
     growth = math.ceil(math.log2(count)) if count > 1 else 0
-    readers = [n.get_output_variable().type.precision for n in node.get_output_nodes() if n.class_name == "Activation"]
+    rounded = ("Activation", "Quantise")
+    readers = [n.get_output_variable().type.precision for n in node.get_output_nodes() if n.class_name in rounded]
     rounded_to = max((r.fractional + 1 for r in readers if isinstance(r, FixedPrecisionType)), default=0)
     fraction = max(data.fractional, rounded_to) + growth + (1 if count & (count - 1) else 0)
     integer = data.integer + growth

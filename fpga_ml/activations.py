@@ -1,4 +1,4 @@
-"""Every activation function that Keras and QKeras have by name, and every bare operation of one value: which convert, how they
+"""Every activation function that Keras and QKeras have by name, and bare operations of one value: which convert, how they
 are computed, and what to use in the place of one that does not convert. All other lists of them are made of this one."""
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ EVERYWHERE = (-np.inf, np.inf)
 
 
 def _sigmoid(x: Array) -> Array:
-    return np.exp(-np.logaddexp(0.0, -x))
+    found: Array = np.exp(-np.logaddexp(0.0, -x))
+    return found
 
 
 def _elu(x: Array, alpha: float = 1.0) -> Array:
@@ -26,7 +27,8 @@ def _elu(x: Array, alpha: float = 1.0) -> Array:
 
 
 def _celu(x: Array, alpha: float = 1.0) -> Array:
-    return np.maximum(x, 0.0) + alpha * np.expm1(np.minimum(x, 0.0) / alpha)
+    found: Array = np.maximum(x, 0.0) + alpha * np.expm1(np.minimum(x, 0.0) / alpha)
+    return found
 
 
 def _gelu(x: Array, approximate: float = 0.0) -> Array:
@@ -37,17 +39,23 @@ def _gelu(x: Array, approximate: float = 0.0) -> Array:
     return found
 
 
+def _threshold(x: Array, threshold: float, default: float) -> Array:
+    found: Array = np.where(x > threshold, x, default)
+    return found
+
+
 def _soft_shrink(x: Array, threshold: float = 0.5) -> Array:
-    return x - x.clip(-threshold, threshold)
+    found: Array = x - x.clip(-threshold, threshold)
+    return found
 
 
 @dataclass(frozen=True)
 class Activation:
-    """converts: whether it may be an activation of a model; curve: the function in float64, where it is one of a single value
-    that a table computes, its parameters (elu's alpha, the slope of a hard function) behind the value; by_table: whether a
-    table computes it, softmax too; ours: whether hls4ml has no such function; gate: whether a recurrent layer may have it;
-    domain: of its argument, one outside counts as the nearest end; pole: a place within, on whose sides the function runs to
-    different ends; instead: what to use in its place."""
+    """converts: whether it may be an activation of a model; curve: the function in float64, where it is one of a single
+    value that a table computes, its parameters (elu's alpha, the slope of a hard function) behind the value; by_table:
+    whether a table computes it, softmax too; ours: whether hls4ml has no such function; gate: whether a recurrent layer may
+    have it; domain: of its argument, one outside counts as the nearest end; pole: a place within where the function is
+    infinite; instead: what to use in its place."""
 
     converts: bool = False
     curve: Callable[..., Array] | None = None
@@ -74,9 +82,7 @@ def _curve(curve: Callable[..., Array], *, gate: bool = False) -> Activation:
     return Activation(converts=True, curve=curve, by_table=True, gate=gate)
 
 
-def _ours(
-    curve: Callable[..., Array], domain: tuple[float, float] = EVERYWHERE, pole: float | None = None
-) -> Activation:
+def _ours(curve: Callable[..., Array], domain: tuple[float, float] = EVERYWHERE, pole: float | None = None) -> Activation:
     """Of which hls4ml has nothing: by a table of ours."""
     return Activation(converts=True, curve=curve, by_table=True, ours=True, domain=domain, pole=pole)
 
@@ -122,7 +128,7 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 # By the names that keras.ops gives them: what is no activation.
 OPERATIONS: dict[str, Activation] = {
-    "threshold": _ours(lambda x, threshold, default: np.where(x > threshold, x, default)),
+    "threshold": _ours(_threshold),
     **dict.fromkeys(("abs", "absolute"), _ABSOLUTE),
     "negative": _ours(np.negative),
     "sign": _ours(np.sign),

@@ -33,7 +33,12 @@ QUANTIZERS = frozenset(
     ]
 )
 # Our own layers, that a user's layers become.
-_OWN = frozenset(["Affine", "Bounded", "Function", "Kept", "Normalise", "Pick", "Steps", "Walk", *(kind.__name__ for kind in TENSORS)])
+_OWN = frozenset(
+    [
+        *("Affine", "Bounded", "Function", "Kept", "Normalise", "Pick", "Steps", "Walk"),
+        *(kind.__name__ for kind in TENSORS),
+    ]
+)
 # Registered with hls4ml, but refused or broken under Keras 3.
 _UNUSABLE = frozenset(
     [

@@ -39,9 +39,7 @@ ROLES: Mapping[str, tuple[str, str]] = {
 
 
 @lru_cache(maxsize=256)
-def _chosen(
-    function: str, parameters: tuple[float, ...], given: FixedType, result: FixedType, reach: Reach
-) -> UnaryTable:
+def _chosen(function: str, parameters: tuple[float, ...], given: FixedType, result: FixedType, reach: Reach) -> UnaryTable:
     return choose(curve(function, *parameters), given, result, reach, FUNCTIONS[function].walls)
 
 

@@ -152,7 +152,9 @@ def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Conf
         if not over:
             break
         for r in over:
-            low, high = (end if np.isfinite(end) else known for end, known in zip(seen[r.before], ranges[r.tensor], strict=True))
+            low, high = (
+                end if np.isfinite(end) else known for end, known in zip(seen[r.before], ranges[r.tensor], strict=True)
+            )
             ranges[r.tensor] = (min(low, ranges[r.tensor][0]), max(high, ranges[r.tensor][1]))
             states |= {r.tensor: max(-low, high, states[r.tensor])} if r.tensor in states else {}
     errors = _errors(quantised, in_types, x, rounded_x, names)
@@ -170,11 +172,11 @@ def check_domains(model: Any, x: Sequence[Array]) -> None:
         wrong = (met < low) | (met > high) | ~np.isfinite(curve(layer.function, *layer.parameters)(met))
         if wrong.any():
             raise FpgaMlError(
-                f"'{layer.name}' is the {layer.function} of values that reach from {met.min():g} to {met.max():g} on the data,"
+                f"layer '{layer.name}' is the {layer.function} of values from {met.min():g} to {met.max():g} on the data,"
                 f" and has no finite value at {met[wrong][0]:g}",
                 where=f"layer '{layer.name}'",
-                do="keep its argument where the function is finite: by a relu and a constant before it, or, where small"
-                " values were rounded to 0, by more bits before it",
+                do="keep its argument where the function is finite (a softplus is above 0); values that were rounded to 0"
+                " need more bits before it",
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -126,7 +127,7 @@ class Function(keras.layers.Layer):  # type: ignore[misc]
     def call(self, inputs: Any) -> Any:
         domain = FUNCTIONS[self.function].domain
         x = inputs if domain == EVERYWHERE else ops.clip(inputs, *domain)
-        return _of_keras(self.function)(x, *self.parameters)
+        return of_keras(self.function)(x, *self.parameters)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
@@ -135,16 +136,25 @@ class Function(keras.layers.Layer):  # type: ignore[misc]
         return {**super().get_config(), "function": self.function, "parameters": list(self.parameters)}
 
 
-# Correctly rounded, and without a zero that has a sign: fixed point has none.
-_FORMULAS: dict[str, Callable[[Any], Any]] = {
+def _gelu(x: Any, approximate: Any = False) -> Any:
+    if approximate:
+        return 0.5 * x * (1.0 + ops.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)))
+    return 0.5 * x * (1.0 + ops.erf(x * math.sqrt(0.5)))
+
+
+# Where Keras on TensorFlow has constants of float32, is not correctly rounded, or asks for the sign of a zero, which fixed
+# point does not have.
+_FORMULAS: dict[str, Callable[..., Any]] = {
+    "gelu": _gelu,
     "reciprocal": lambda x: 1.0 / ops.where(x == 0.0, ops.zeros_like(x), x),
     "rsqrt": lambda x: 1.0 / ops.sqrt(ops.abs(x)),
 }
 
 
-def _of_keras(function: str) -> Callable[..., Any]:
-    own = _FORMULAS.get(function) or getattr(keras.activations, function, None)
-    found: Callable[..., Any] = own or getattr(ops, function)
+def of_keras(function: str) -> Callable[..., Any]:
+    """A function of ONLY_OURS on tensors of Keras, in their own precision."""
+    known = _FORMULAS.get(function) or getattr(keras.activations, function, None)
+    found: Callable[..., Any] = known or getattr(ops, function)
     return found
 
 

@@ -25,7 +25,7 @@ _TAIL = 1 / 8  # what an end that is cut off may cost
 _GUARD_BITS = 4  # that entries have at most below the result's, where lines join them
 _MARGIN = 0.25  # of the range on the data, beyond each of its ends
 _GRID, _ZOOMS = 1025, 6
-_PARTS = [k / 8 for k in range(9)]
+_PARTS, _PLACES = 8, 1 << 12  # of a step at which a table is compared, and at least of its whole range
 _MOST_VALUE_BITS = 62
 _BEYOND, _BEYOND_WRAPPING = 2, 1 << 16  # how many times a result's range f is followed, and of one that wraps
 
@@ -162,6 +162,9 @@ def _steps(f: Curve, result: FixedType, low: float, high: float) -> Iterator[Una
         x = np.ldexp(np.arange(first, last + 1, dtype=np.float64), -bits)
         y, between = (_within(f(places), result) for places in (x, (x[:-1] + x[1:]) / 2))
         off = max(float(np.abs(between - side).max(initial=0.0)) for side in (y[:-1], y[1:]))
+        if off <= MOST_COST * result.lsb:
+            t = _parts(len(x))
+            off = max(off, _apart(np.where(t < 0.5, y[:-1], y[1:]), f(x[:-1] + t * np.diff(x)), result))
         place, entries = _place((first, last), bits, Rounding.RND), _plain(result.raw(y))
         yield UnaryTable(place, 0, first, entries, result.fraction, result, max(off / result.lsb, _TAIL))
 
@@ -182,7 +185,10 @@ def _lines(
         x = np.ldexp(np.arange(first, last + 1, dtype=np.float64), -bits)
         raw = np.rint(np.ldexp(_lifted(f, x), fraction))
         y = np.ldexp(raw, -fraction)
-        off = max(_apart(y[:-1] + t * np.diff(y), f(x[:-1] + t * np.diff(x)), result) for t in _PARTS)
+        off = 0.0
+        for t in (_parts(_PLACES), _parts(len(x))):
+            if off <= MOST_COST * result.lsb:
+                off = _apart(y[:-1] + t * np.diff(y), f(x[:-1] + t * np.diff(x)), result)
         slope = math.ldexp(float(np.abs(np.diff(y)).max(initial=0.0)), bits)
         counts = math.ceil(math.log2(slope / result.lsb)) + guard + 1 if slope else bits  # bits of the argument
         kept = max(min(max(counts, finest), given.fraction), bits)
@@ -194,6 +200,12 @@ def _lines(
         table = UnaryTable(place, fine, first, entries, fraction, result, max((off + cut) / result.lsb, tail))
         if _width(entries) + fine <= _MOST_VALUE_BITS:
             yield table
+
+
+def _parts(entries: int) -> Array:
+    """Where in each step a table is compared, as a column: a few steps are looked at closely."""
+    count = max(_PARTS, _PLACES // max(entries - 1, 1))
+    return np.linspace(0.0, 1.0, count + 1)[:, None]
 
 
 def _apart(a: Array, b: Array, result: FixedType) -> float:

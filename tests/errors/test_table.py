@@ -496,16 +496,6 @@ LAYERS: dict[str, tuple[Try, str]] = {
             " 'own_dense' of model 'net'\n  do:    use a Dense, from which it is derived, if it computes the same"
         ),
     ),
-    "silu": (
-        activation("silu"),
-        (
-            "activation 'silu' of layer 'fc' is not one that hls4ml computes\n  where: layer 'fc' of model 'net'\n  do:   "
-            " train with relu, elu or softplus, which convert"
-        ),
-    ),
-    "gelu": (activation("gelu"), "activation 'gelu' of layer 'fc' is not one that hls4ml computes"),
-    "mish": (activation("mish"), "activation 'mish' of layer 'fc' is not one that hls4ml computes"),
-    "exponential": (activation("exponential"), "activation 'exponential' of layer 'fc' is not one that hls4ml computes"),
     "log_softmax": (
         activation("log_softmax"),
         (

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import hls4ml
+import keras
 from hls4ml.converters.keras_v2_to_hls import layer_handlers
 from hls4ml.converters.keras_v3._base import registry
 
@@ -82,6 +83,13 @@ def check_model(model: Any | None) -> None:
                 continue
             used = type(function).__name__ if hasattr(function, "get_config") else function.__name__
             allowed = QUANTIZERS if hasattr(function, "get_config") else CONVERTIBLE
+            if getattr(keras.activations, used, function) is not function:
+                raise FpgaMlError(
+                    f"activation '{used}' of layer '{layer.name}' is a function of your own, which has the name of one of"
+                    " Keras'",
+                    where=where,
+                    do=f"use keras.activations.{used} if it computes the same",
+                )
             if used not in allowed:
                 raise FpgaMlError(
                     f"activation '{used}' of layer '{layer.name}' is not one that hls4ml computes",

@@ -116,7 +116,7 @@ _ACTIVATIONS = ("Sigmoid", "Tanh", "Softplus", "Softsign", "Selu", "HardSigmoid"
 _PLAIN = (
     *("Absolute", "Abs", "Negative", "Sign", "Square", "Sqrt", "Rsqrt", "Reciprocal", "Log", "Log2", "Log10", "Log1p"),
     *("Exp2", "Expm1", "Sin", "Cos", "Sinh", "Cosh", "Arcsin", "Arccos", "Arctan", "Arcsinh", "Erf"),
-    *("Silu", "HardSilu", "Mish", "LogSigmoid", "TanhShrink", "SparsePlus", "SparseSigmoid"),
+    *("Silu", "HardSilu", "LogSigmoid", "TanhShrink", "SparsePlus", "SparseSigmoid"),
 )
 
 
@@ -146,3 +146,8 @@ _LAYERS: dict[str, Callable[[Any, str], Any]] = {
     "Softmax": _layer(lambda op, name: keras.layers.Softmax(op.axis, name=name)),
     "Power": lambda operation, name: _Power(lambda *_: None, operation, name),
 }
+
+
+def supported_operations() -> list[str]:
+    """Names in keras.ops of those that become layers."""
+    return sorted(_name(kind) for kind in _LAYERS if hasattr(keras.ops, _name(kind)))

@@ -25,7 +25,6 @@ OPERATIONS: dict[str, Callable[[Any], Any]] = {
         if row.ours and hasattr(ops, name) and name != "threshold"
     },
     "exp": ops.exp,
-    "mish": keras.activations.mish,
     "gelu, not approximate": lambda x: ops.gelu(x, approximate=False),
     "celu": lambda x: ops.celu(x, 0.5),
     "squareplus": lambda x: ops.squareplus(x, 1),
@@ -64,7 +63,12 @@ def test_a_layer_computes_what_the_operation_does(name: str) -> None:
 
 def test_every_function_has_a_layer() -> None:
     layers = [layer for f in OPERATIONS.values() for layer in of_layers(_model(f)).layers if isinstance(layer, Function)]
-    named = {name for name, row in FUNCTIONS.items() if row.ours} - {"abs", "swish", "hard_swish"}
+    named = {name for name, row in FUNCTIONS.items() if row.ours} - {
+        "abs",
+        "swish",
+        "hard_swish",
+        "mish",
+    }  # which keras.ops lacks, or other names
     assert {layer.function for layer in layers} == named
     assert named < set(CURVES)
 
@@ -94,7 +98,7 @@ def test_what_rounds_to_a_pole_saturates(tmp_path: Path) -> None:
     """A value behind a layer is finite on the float model, and 0 once it is rounded: nothing widens, all roads agree."""
     inputs = keras.Input((2,), name="x")
     model = keras.Model(inputs, ops.log(L.Activation("sigmoid")(inputs)))
-    x = np.concatenate([np.random.default_rng(1).normal(size=(60, 2)), [[-7.0, 0.0]]])
+    x = np.concatenate([[[-7.0, 0.0]], np.random.default_rng(1).normal(size=(60, 2))])
     config = Config(bits=6, vectors=40, cosim_vectors=20, simulators=("icarus",))
     project = fpga_ml.compile(model, data=x, config=config, output=tmp_path / "p")
     assert project.report["csim"]["bit_exact_vs_quantised_model"] is True
@@ -105,5 +109,5 @@ def test_what_rounds_to_a_pole_saturates(tmp_path: Path) -> None:
 
 
 def test_a_backend_without_our_cpp(tmp_path: Path) -> None:
-    with pytest.raises(FpgaMlError, match=r"layer 'silu' \(silu\) has no C\+\+ for backend Quartus"):
+    with pytest.raises(FpgaMlError, match=r"layer 'silu\w*' \(silu\) has no C\+\+ for backend Quartus"):
         fpga_ml.compile(_model(ops.silu), config=Config(backend="Quartus"), output=tmp_path / "p")

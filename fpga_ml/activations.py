@@ -33,9 +33,8 @@ def _celu(x: Array, alpha: float = 1.0) -> Array:
 
 def _gelu(x: Array, approximate: float = 0.0) -> Array:
     """Hendrycks, Gimpel, arXiv:1606.08415; approximate: by a tanh."""
-    if approximate:
-        return 0.5 * x * (1.0 + np.tanh(np.sqrt(2.0 / np.pi) * (x + 0.044715 * x**3)))
-    found: Array = x * ndtr(x)
+    by_tanh = 0.5 * (1.0 + np.tanh(np.sqrt(2.0 / np.pi) * (x + 0.044715 * x**3)))
+    found: Array = x * (by_tanh if approximate else ndtr(x))
     return found
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import hls4ml
-import keras
 from hls4ml.converters.keras_v2_to_hls import layer_handlers
 from hls4ml.converters.keras_v3._base import registry
 
@@ -16,6 +15,7 @@ from fpga_ml.bridge import instead
 from fpga_ml.bridge.mended import mended
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
+from fpga_ml.frontend.layers import has_name_of_keras
 from fpga_ml.frontend.normalise import NORMALISATIONS
 from fpga_ml.frontend.quantise import over_last_axis
 from fpga_ml.frontend.rebuild import Call, calls
@@ -83,7 +83,7 @@ def check_model(model: Any | None) -> None:
                 continue
             used = type(function).__name__ if hasattr(function, "get_config") else function.__name__
             allowed = QUANTIZERS if hasattr(function, "get_config") else CONVERTIBLE
-            if getattr(keras.activations, used, function) is not function:
+            if has_name_of_keras(function):
                 raise FpgaMlError(
                     f"activation '{used}' of layer '{layer.name}' is a function of your own, which has the name of one of"
                     " Keras'",

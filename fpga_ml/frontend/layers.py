@@ -158,6 +158,12 @@ def of_keras(function: str) -> Callable[..., Any]:
     return found
 
 
+def has_name_of_keras(function: Any) -> bool:
+    """Whether an activation has the name of one of Keras' and is another."""
+    name = getattr(function, "__name__", "")
+    return getattr(keras.activations, name, function) is not function
+
+
 def exact_type(values: np.ndarray) -> FixedType:
     """The narrowest signed type, with a fraction bit at least, that holds all values exactly."""
     sizes = np.unique(np.abs(values[values != 0]))

@@ -206,6 +206,10 @@ def attention() -> Any:
     return keras.Model(x, L.MultiHeadAttention(2, 4, name="mha")(x, x), name="net")
 
 
+def silu(x: Any) -> Any:
+    return x * keras.ops.sigmoid(1.7 * x)
+
+
 def bare() -> Any:
     x = keras.Input((4, 4), name="x")
     return keras.Model(x, keras.ops.linalg.inv(x), name="net")
@@ -495,6 +499,10 @@ LAYERS: dict[str, tuple[Try, str]] = {
             "layer 'own_dense' is of a class of your own, OwnDense, of which no tool knows what it computes\n  where: layer"
             " 'own_dense' of model 'net'\n  do:    use a Dense, from which it is derived, if it computes the same"
         ),
+    ),
+    "a function with the name of another": (
+        activation(silu),
+        "activation 'silu' of layer 'fc' is a function of your own, which has the name of one of Keras'",
     ),
     "log_softmax": (
         activation("log_softmax"),

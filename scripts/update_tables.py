@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fpga_ml.activations import CONVERTIBLE
 from fpga_ml.bridge.convertible import QUANTIZERS, supported_layers
+from fpga_ml.frontend.operations import supported_operations
 from fpga_ml.science.models import entered, every
 from fpga_ml.science.synthesis import overview
 
@@ -23,6 +24,7 @@ def supported() -> str:
         ("QKeras layers", q_layers),
         ("activations", sorted(CONVERTIBLE)),
         ("activation quantizers", sorted(QUANTIZERS)),
+        ("operations (`keras.ops`)", supported_operations()),
     )
     lines = [f"| {name} | {', '.join(items)} |\n" for name, items in rows]
     return "".join(["| | |\n", "|---|---|\n", *lines])

@@ -16,6 +16,7 @@ import numpy as np
 import qkeras
 from keras import layers as L
 
+from fpga_ml.activations import CONVERTIBLE, ONLY_OURS
 from fpga_ml.config import Config, LayerConfig
 
 Shape = tuple[int, ...]
@@ -106,6 +107,7 @@ PLAIN_ACTIVATIONS: dict[str, Callable[[Draw, int], Any]] = {
     "quantized_relu": ACTIVATIONS["quantized_relu"],
     "binary": ACTIVATIONS["binary"],
 }
+OUR_FUNCTIONS = sorted(ONLY_OURS & CONVERTIBLE - {"exponential"})  # which grows beyond SCALES
 FUNCTIONS = (
     "relu",
     "relu6",
@@ -294,6 +296,7 @@ LAYERS: dict[str, Kind] = {
     "LeakyReLU": Kind(lambda d, s: L.LeakyReLU(d.one(0.1, 0.25, 0.3)), keeps=True),
     "PReLU": Kind(lambda d, s: L.PReLU(), keeps=True),
     "ELU": Kind(lambda d, s: L.ELU(d.one(1.0, 0.5)), keeps=True),
+    "Function": Kind(lambda d, s: L.Activation(d.one(*OUR_FUNCTIONS)), keeps=True, fits=_xilinx),
     "Softmax": Kind(lambda d, s: L.Softmax(axis=d.one(-1, -1, len(s))), keeps=True, fits=_softmax),
     "Dropout": Kind(lambda d, s: L.Dropout(0.3), keeps=True),
     "Flatten": Kind(lambda d, s: L.Flatten(), _SPACE),

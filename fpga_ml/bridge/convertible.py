@@ -15,6 +15,7 @@ from fpga_ml.bridge import instead
 from fpga_ml.bridge.mended import mended
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
+from fpga_ml.frontend.layers import has_name_of_keras
 from fpga_ml.frontend.normalise import NORMALISATIONS
 from fpga_ml.frontend.quantise import over_last_axis
 from fpga_ml.frontend.rebuild import Call, calls
@@ -34,7 +35,12 @@ QUANTIZERS = frozenset(
     ]
 )
 # Our own layers, that a user's layers become.
-_OWN = frozenset(["Affine", "Bounded", "Kept", "Normalise", "Pick", "Steps", "Walk", *(kind.__name__ for kind in TENSORS)])
+_OWN = frozenset(
+    [
+        *("Affine", "Bounded", "Function", "Kept", "Normalise", "Pick", "Steps", "Walk"),
+        *(kind.__name__ for kind in TENSORS),
+    ]
+)
 # Registered with hls4ml, but refused or broken under Keras 3.
 _UNUSABLE = frozenset(
     [
@@ -79,6 +85,13 @@ def check_model(model: Any | None) -> None:
                 continue
             used = type(function).__name__ if hasattr(function, "get_config") else function.__name__
             allowed = QUANTIZERS if hasattr(function, "get_config") else CONVERTIBLE
+            if has_name_of_keras(function):
+                raise FpgaMlError(
+                    f"activation '{used}' of layer '{layer.name}' is a function of your own, which has the name of one of"
+                    " Keras'",
+                    where=where,
+                    do=f"use keras.activations.{used} if it computes the same",
+                )
             if used not in allowed:
                 raise FpgaMlError(
                     f"activation '{used}' of layer '{layer.name}' is not one that hls4ml computes",

@@ -131,6 +131,14 @@ class HardActivationHandler(ActivationHandler):  # type: ignore[misc]
         return ({**config, "class_name": "HardActivation", "slope": slope, "shift": 0.5, "slope_prec": kind},)
 
 
+class FunctionHandler(KerasV3LayerHandler):  # type: ignore[misc]
+    """A bare operation that hls4ml does not have becomes an activation, which bridge/tables.py gives a table."""
+
+    def handle(self, layer: Any, in_tensors: Sequence[Any], out_tensors: Sequence[Any]) -> dict[str, Any]:
+        own = {"activation": layer.function, "parameters": layer.parameters}
+        return {"class_name": "Activation", **own, "n_in": int(np.prod(in_tensors[0].shape[1:]))}
+
+
 class SoftmaxAxisHandler(SoftmaxHandler):  # type: ignore[misc]
     """hls4ml's streams demand -1 for the last axis; its handler finds that out and hands the layer's own number on."""
 
@@ -171,6 +179,7 @@ _ADDED: tuple[tuple[KerasV3LayerHandler, tuple[str, ...]], ...] = (
     (QActivationHandler(), ("QActivation",)),
     (LayerNormalizationHandler(), ("LayerNormalization",)),
     (AffineHandler(), ("Affine",)),
+    (FunctionHandler(), ("Function",)),
 )
 for _handler, _kinds in _ADDED:
     for _kind in _kinds:

@@ -9,7 +9,8 @@ from typing import Any
 
 import hls4ml
 
-from fpga_ml.bridge.own import is_padded, leaves_rows_out, other_windows
+from fpga_ml.activations import ONLY_OURS
+from fpga_ml.bridge.own import WITH_OWN_CPP, check_backend, is_padded, leaves_rows_out, other_windows
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
 
@@ -63,6 +64,8 @@ def _as_written(node: Any) -> str:
 def check_cpp(graph: Any, config: Config) -> None:
     """Raises FpgaMlError for the first layer of an hls4ml graph of which the backend has no right C++."""
     for node in graph.get_layers():
+        if node.class_name == "Activation" and node.get_attr("activation") in ONLY_OURS:
+            check_backend(node, WITH_OWN_CPP)
         for lack in _LACKS.get((config.backend, config.arch), ()):
             if node.class_name in lack.kinds and lack.when(node):
                 raise FpgaMlError(

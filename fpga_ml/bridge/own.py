@@ -47,8 +47,9 @@ def check_backend(node: Any, backends: Collection[str]) -> None:
     """Raises FpgaMlError where the layer has no C++ for the backend of its model; backends: those for which it has."""
     backend = node.model.config.backend.name
     if backend not in backends:
+        kind = node.get_attr("activation") if node.class_name == "Activation" else node.class_name
         raise FpgaMlError(
-            f"layer '{node.name}' ({node.class_name}) has no C++ for backend {backend}",
+            f"layer '{node.name}' ({kind}) has no C++ for backend {backend}",
             where=f"layer '{node.name}'",
             do=f"use --backend {' or '.join(b for b in backends if b != 'OpenRTL')}",
         )

@@ -24,6 +24,7 @@ from hls4ml.model.types import (
     XnorPrecisionType,
 )
 
+from fpga_ml.activations import ONLY_OURS
 from fpga_ml.bridge.patches import MENDED
 from fpga_ml.numerics import FixedType
 from fpga_ml.numerics.types import MAX_WIDTH_BITS
@@ -33,6 +34,9 @@ MARKER = "fixed<61,17,RND_MIN_INF,SAT_ZERO>"
 _MARKER = FixedPrecisionType(61, 17, True, "RND_MIN_INF", "SAT_ZERO")
 # A probability, of any backend's softmax (Catapult's takes no signed result).
 _PROBABILITY = FixedPrecisionType(18, 1, False, "RND", "SAT")
+
+# Of a function that hls4ml does not have, where nothing says its type: as wide as hls4ml's tables.
+_UNTOLD = FixedPrecisionType(18, 8, True, "RND_CONV", "SAT")
 
 
 def defaulted(graph: Any) -> Iterator[tuple[str, str]]:
@@ -249,6 +253,8 @@ def _of_function(node: Any) -> FixedPrecisionType:
     if name == "selu":  # nnet_activation.h: selu_const_t; nnet_activation_stream.h has the slope in the type of the data
         streamed = node.model.config.get_config_value("IOType") == "io_stream"
         return _any_of(_product(data, data if streamed else FixedPrecisionType(16, 1, False)), table)
+    if name in ONLY_OURS:
+        return _UNTOLD
     straight = {"linear": data, "relu": _not_negative(data), "relu1": _capped(data, 1), "relu6": _capped(data, 6)}
     return _any_of(data, table) if name == "elu" else straight.get(name, table)
 

@@ -13,7 +13,7 @@ from fpga_ml.activations import CURVES, Curve, curve
 from fpga_ml.backends import OURS
 from fpga_ml.bridge.readers.activations import read
 from fpga_ml.bridge.recurrent import function_name
-from fpga_ml.bridge.tables import ANY, KINDS, ROLES, Reach, gate_table, table_of, types_of
+from fpga_ml.bridge.tables import ANY, KINDS, ROLES, Reach, gate_table, parameters_of, table_of, types_of
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.prepare import Prepared
@@ -126,7 +126,7 @@ def _cost(node: Any, role: str, section: Section) -> tuple[float, FixedType, str
     if types is None or (in_cell and function not in FUNCTIONS):
         return None
     layer = _gate(node, function, types[1]) if in_cell else replace(read(node), shape=(1,))
-    f = curve(function, float(node.get_attr("activ_param", 1.0)))
+    f = curve(function, *parameters_of(node))
     ours = node.model.config.backend.name in OURS
     remedy = "leave out its table_size and table type" if ours else "use --backend Vitis, or a larger table_size"
     return _measured(layer, f, *types, (reach[0], reach[1])), types[1], remedy

@@ -2,7 +2,8 @@
 
 hls4ml's tables of sigmoid, tanh, softplus, softsign, elu and selu span ranges that its C++ fixes, in 1024 entries of
 `ap_fixed<18,8>`: behind them a tensor of 16 bits is right to 8. A layer whose section of the configuration has `TableRange`,
-the arguments that it meets on the data, gets a table that costs no more than the rounding of its result.
+the arguments that it meets on the data, gets a table that costs no more than the rounding of its result. A function that
+hls4ml does not have (silu, log) always gets one: its node is an Activation like any other.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from hls4ml.backends.template import Template
 from hls4ml.model.optimizer.optimizer import optimizer_map
 from hls4ml.model.types import FixedPrecisionType, IntegerPrecisionType
 
-from fpga_ml.activations import CURVES, curve
+from fpga_ml.activations import CURVES, FUNCTIONS, ONLY_OURS, curve
 from fpga_ml.bridge.own import add_source
 from fpga_ml.bridge.patches import MENDED
 from fpga_ml.layers.unary import UnaryTable
@@ -38,8 +39,8 @@ ROLES: Mapping[str, tuple[str, str]] = {
 
 
 @lru_cache(maxsize=256)
-def _chosen(function: str, alpha: float, given: FixedType, result: FixedType, reach: Reach) -> UnaryTable:
-    return choose(curve(function, alpha), given, result, reach)
+def _chosen(function: str, parameters: tuple[float, ...], given: FixedType, result: FixedType, reach: Reach) -> UnaryTable:
+    return choose(curve(function, *parameters), given, result, reach, FUNCTIONS[function].walls)
 
 
 def _reach(node: Any, key: str) -> Reach | None:
@@ -60,9 +61,17 @@ def table_of(node: Any) -> UnaryTable | None:
     """Of an activation that has one of ours."""
     function, reach = str(node.get_attr("activation")).lower(), _reach(node, "TableRange")
     types = types_of(node) if node.class_name in KINDS and function in CURVES else None
+    if reach is None and function in ONLY_OURS:
+        reach = ANY
     if reach is None or types is None:
         return None
-    return _chosen(function, float(node.get_attr("activ_param", 1.0)), *types, reach)
+    return _chosen(function, parameters_of(node), *types, reach)
+
+
+def parameters_of(node: Any) -> tuple[float, ...]:
+    """Of an activation's function, behind its argument."""
+    given = node.get_attr("activ_param")
+    return tuple(node.get_attr("parameters") or ()) if given is None else (float(given),)
 
 
 def gate_table(node: Any, role: str) -> UnaryTable | None:
@@ -72,8 +81,8 @@ def gate_table(node: Any, role: str) -> UnaryTable | None:
     if reach is None or function not in CURVES:
         return None
     result = FixedType.parse(str(node.model.config.get_layer_config_value(node, key.replace("Range", "Result"))))
-    slope = float(node.get_attr(f"{role}_slope", 1.0))
-    return _chosen(function, slope, FixedType.parse(str(node.types["accum_t"].precision)), result, reach)
+    parameters = (float(node.get_attr(f"{role}_slope", 1.0)),) if function.startswith("hard_") else ()
+    return _chosen(function, parameters, FixedType.parse(str(node.types["accum_t"].precision)), result, reach)
 
 
 def members(t: UnaryTable) -> str:

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from fpga_ml.activations import FUNCTIONS, curve
 from fpga_ml.config import Config
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.layers import Function
 from fpga_ml.frontend.normalise import UNROUNDED, Normalise
 from fpga_ml.frontend.quantise import Choice, Quantised, Rounded, rewrite, weight_quantizers
 from fpga_ml.frontend.quantizers import quantised as quantised_weights
@@ -156,6 +159,7 @@ def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Conf
     """
     in_types = input_types(model, x, config)
     rounded_x = [t.quantise(v) for t, v in zip(in_types, x, strict=True)]
+    check_domains(model, rounded_x)
     ranges, states = Probe(model).ranges(rounded_x), reaches(model, rounded_x)
     for _ in range(8):
         types = replace(_types(ranges, states, config), inputs={n: t.type for n, t in zip(names, in_types, strict=True)})
@@ -165,17 +169,38 @@ def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Conf
         if not over:
             break
         for r in over:
-            low, high = seen[r.before]
+            low, high = (
+                end if np.isfinite(end) else known for end, known in zip(seen[r.before], ranges[r.tensor], strict=True)
+            )
             ranges[r.tensor] = (min(low, ranges[r.tensor][0]), max(high, ranges[r.tensor][1]))
             states |= {r.tensor: max(-low, high, states[r.tensor])} if r.tensor in states else {}
     errors = _errors(quantised, in_types, x, rounded_x, names)
     return Calibrated(quantised, in_types, errors, tuple(c.layer.name for c in calls(model)))
 
 
+def check_domains(model: Any, x: Sequence[Array]) -> None:
+    """Raises FpgaMlError where a function has no finite value at an argument that it meets on the data."""
+    every = calls(model)
+    makers = {id(t): c.key for c in every for t in c.outputs}
+    asked = {c.key: (c.layer, makers[id(c.inputs[0])]) for c in every if isinstance(c.layer, Function)}
+    values = Probe(model).select([read for _, read in asked.values()], x) if asked else {}
+    for layer, read in asked.values():
+        met, (low, high) = values[read].reshape(-1), FUNCTIONS[layer.function].domain
+        wrong = (met < low) | (met > high) | ~np.isfinite(curve(layer.function, *layer.parameters)(met))
+        if wrong.any():
+            raise FpgaMlError(
+                f"layer '{layer.name}' is the {layer.function} of values from {met.min():g} to {met.max():g} on the data,"
+                f" and has no finite value at {met[wrong][0]:g}",
+                where=f"layer '{layer.name}'",
+                do="keep its argument where the function is finite (a softplus is above 0); values that were rounded to 0"
+                " need more bits before it",
+            )
+
+
 def _overflows(r: Rounded, reach: tuple[float, float], config: Config) -> bool:
     if config.layer(r.tensor.split("#")[0]).precision.get("result"):
         return False  # the user's own choice: saturation is reported, not undone
-    low, high = reach
+    low, high = (end if np.isfinite(end) else 0.0 for end in reach)  # a pole saturates
     return bool(r.type.overflows(np.array([max(low, 0.0) if r.relu else low, high])))
 
 
@@ -257,6 +282,8 @@ def _trained_rows(quantised: Quantised) -> Iterator[TensorError]:
 
 
 def _row(name: str, kind: str, t: FixedType | str, before: Array, after: Array, origin: str) -> TensorError:
+    finite = np.isfinite(before)  # where it is not, the type's end holds
+    before, after = before[finite], after[finite]
     added, magnitudes = after - before, np.abs(before[before != 0])
     fixed = None if isinstance(t, str) else t
     return TensorError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ import numpy as np
 from keras import ops
 from qkeras import get_quantizer
 
+from fpga_ml.activations import EVERYWHERE, FUNCTIONS
 from fpga_ml.numerics import FixedType, Overflow, Rounding
 
 _MANTISSA_BITS = 24  # of float32
@@ -112,6 +114,54 @@ class Bounded(_Pointwise):
     def get_config(self) -> dict[str, Any]:
         names = ("slope", "bits", "integer", "low", "high", "clips")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+@keras.saving.register_keras_serializable(package="fpga_ml")
+class Function(keras.layers.Layer):  # type: ignore[misc]
+    """A function of each value, by its name in FUNCTIONS, with its parameters: a bare operation as a layer."""
+
+    def __init__(self, function: str, parameters: Sequence[float] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.function, self.parameters = function, tuple(float(p) for p in parameters)
+
+    def call(self, inputs: Any) -> Any:
+        domain = FUNCTIONS[self.function].domain
+        x = inputs if domain == EVERYWHERE else ops.clip(inputs, *domain)
+        return of_keras(self.function)(x, *self.parameters)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "function": self.function, "parameters": list(self.parameters)}
+
+
+def _gelu(x: Any, approximate: Any = False) -> Any:
+    if approximate:
+        return 0.5 * x * (1.0 + ops.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)))
+    return 0.5 * x * (1.0 + ops.erf(x * math.sqrt(0.5)))
+
+
+# Where Keras on TensorFlow has constants of float32, is not correctly rounded, or asks for the sign of a zero, which fixed
+# point does not have.
+_FORMULAS: dict[str, Callable[..., Any]] = {
+    "gelu": _gelu,
+    "reciprocal": lambda x: 1.0 / ops.where(x == 0.0, ops.zeros_like(x), x),
+    "rsqrt": lambda x: 1.0 / ops.sqrt(ops.abs(x)),
+}
+
+
+def of_keras(function: str) -> Callable[..., Any]:
+    """A function of ONLY_OURS on tensors of Keras, in their own precision."""
+    known = _FORMULAS.get(function) or getattr(keras.activations, function, None)
+    found: Callable[..., Any] = known or getattr(ops, function)
+    return found
+
+
+def has_name_of_keras(function: Any) -> bool:
+    """Whether an activation has the name of one of Keras' and is another."""
+    name = getattr(function, "__name__", "")
+    return getattr(keras.activations, name, function) is not function
 
 
 def exact_type(values: np.ndarray) -> FixedType:

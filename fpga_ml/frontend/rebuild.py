@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from fpga_ml import progress
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.layers import of_keras
 from fpga_ml.frontend.normalise import UNROUNDED, Formula, Normalise
 from fpga_ml.frontend.quantizers import quantised, type_of
 from fpga_ml.numerics import FixedType
@@ -205,7 +206,7 @@ def _with_dtype(config: Any, dtype: str) -> Any:
 
 
 def _exact_twin(layer: Any) -> Any:
-    """A layer in float64 that rounds exactly, where qkeras-v3 casts to float32 or mixes the two.
+    """A layer in float64 that rounds exactly, where qkeras-v3 and gelu cast to float32 or mix the two.
 
     Quantized activations of a plain fixed-point type are computed on float64; quantised weights are rounded once (see
     `_values`), and the twin carries no weight quantizers.
@@ -216,6 +217,8 @@ def _exact_twin(layer: Any) -> Any:
     twin = copy_layer(layer, "float64", dict.fromkeys(weight_quantizers(layer)))
     if t is not None:
         twin.activation = _rounding(t)
+    if getattr(layer, "activation", None) is keras.activations.gelu:
+        twin.activation = of_keras("gelu")
     return twin
 
 

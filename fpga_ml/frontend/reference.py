@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fpga_ml.activations import BY_TABLE
-from fpga_ml.frontend.layers import Bounded, Steps
+from fpga_ml.frontend.layers import Bounded, Function, Steps
 from fpga_ml.frontend.normalise import Normalise
 from fpga_ml.frontend.quantise import activation_name
 from fpga_ml.frontend.quantizers import type_of
@@ -58,11 +58,13 @@ class Flow:
 
 
 def kind_of(layer: Any) -> str:
-    """The layer's activation where it has one, else its class."""
+    """The layer's function where it is one, else its class."""
     name = type(layer).__name__
     named = {"Softmax": "softmax", "ELU": "elu"}.get(name)
     if named:
         return named
+    if isinstance(layer, Function):
+        return layer.function
     if name not in ("Activation", "QActivation"):
         return name
     activation = activation_name(layer)

@@ -7,7 +7,7 @@ rounded. Else it is one of equal steps, or one with straight lines in between, w
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -25,17 +25,22 @@ _TAIL = 1 / 8  # what an end that is cut off may cost
 _GUARD_BITS = 4  # that entries have at most below the result's, where lines join them
 _MARGIN = 0.25  # of the range on the data, beyond each of its ends
 _GRID, _ZOOMS = 1025, 6
-_PARTS = [k / 8 for k in range(9)]
+_PARTS, _PLACES = 8, 1 << 12  # of a step at which a table is compared, and at least of its whole range
 _MOST_VALUE_BITS = 62
+_BEYOND, _BEYOND_WRAPPING = 2, 1 << 16  # how many times a result's range f is followed, and of one that wraps
 
 
-def choose(f: Curve, given: FixedType, result: FixedType, reach: tuple[float, float]) -> UnaryTable:
+def choose(
+    f: Curve, given: FixedType, result: FixedType, reach: tuple[float, float], walls: Sequence[float] = ()
+) -> UnaryTable:
     """The table of f from arguments of type `given` to values of type `result`; reach: the least and the greatest argument
-    on the data, or infinities. Where no table of MOST_ENTRIES is good enough, the best; its `cost` is then above 1/2."""
+    on the data, or infinities; walls: poles of f and ends of its domain. Where no table of MOST_ENTRIES is good enough, the
+    best; its `cost` is then above 1/2."""
+    f = _finite(f, result)
     exact = _every_value(f, given, result) or _made_of_lines(f, given, result)
     if exact is not None:
         return exact
-    low, high = _domain(f, given, result, reach)
+    low, high = _domain(f, given, result, reach, walls=walls)
     found: list[UnaryTable] = []
     lines = (_lines(f, given, result, low, high, guard=bits) for bits in range(1, _GUARD_BITS + 1))
     for tables in (_steps(f, result, low, high), *lines):
@@ -98,12 +103,19 @@ def _made_of_lines(f: Curve, given: FixedType, result: FixedType) -> UnaryTable 
 
 
 def _domain(
-    f: Curve, given: FixedType, result: FixedType, reach: tuple[float, float], tail: float = _TAIL
+    f: Curve,
+    given: FixedType,
+    result: FixedType,
+    reach: tuple[float, float],
+    tail: float = _TAIL,
+    walls: Sequence[float] = (),
 ) -> tuple[float, float]:
     """The arguments on the data and a margin, within the argument's type, without ends on which f moves by no more than
-    `tail` steps of the result."""
+    `tail` steps of the result, and half way at most from the data to a wall."""
     margin = _MARGIN * (reach[1] - reach[0]) if np.isfinite(reach).all() else 0.0
     low, high = max(given.min, reach[0] - margin), min(given.max, reach[1] + margin)
+    low = max([low, *((wall + reach[0]) / 2 for wall in walls if wall <= reach[0])])
+    high = min([high, *((wall + reach[1]) / 2 for wall in walls if wall >= reach[1])])
     ends = _within(f(np.array([low, high])), result)
     for _ in range(_ZOOMS):
         x = np.linspace(low, high, _GRID)
@@ -117,6 +129,13 @@ def _domain(
 
 def _within(y: Array, result: FixedType) -> Array:
     return y.clip(result.min, result.max) if result.overflow is not Overflow.WRAP else y
+
+
+def _finite(f: Curve, result: FixedType) -> Curve:
+    """f without infinities, and not far beyond the result's range."""
+    beyond = _BEYOND_WRAPPING if result.overflow is Overflow.WRAP else _BEYOND
+    most = beyond * math.ldexp(1.0, result.integer)  # a power of two, so that lines which end there stay lines of few steps
+    return lambda x: f(x).clip(-most, most)
 
 
 def _still(moved: Array, far: float) -> int:
@@ -141,8 +160,11 @@ def _grids(low: float, high: float, most: int) -> Iterator[tuple[int, int, int]]
 def _steps(f: Curve, result: FixedType, low: float, high: float) -> Iterator[UnaryTable]:
     for bits, first, last in _grids(low, high, _MOST_STEPS):
         x = np.ldexp(np.arange(first, last + 1, dtype=np.float64), -bits)
-        y, between = f(x), f((x[:-1] + x[1:]) / 2)
+        y, between = (_within(f(places), result) for places in (x, (x[:-1] + x[1:]) / 2))
         off = max(float(np.abs(between - side).max(initial=0.0)) for side in (y[:-1], y[1:]))
+        if off <= MOST_COST * result.lsb:
+            t = _parts(len(x))
+            off = max(off, _apart(np.where(t < 0.5, y[:-1], y[1:]), f(x[:-1] + t * np.diff(x)), result))
         place, entries = _place((first, last), bits, Rounding.RND), _plain(result.raw(y))
         yield UnaryTable(place, 0, first, entries, result.fraction, result, max(off / result.lsb, _TAIL))
 
@@ -163,18 +185,32 @@ def _lines(
         x = np.ldexp(np.arange(first, last + 1, dtype=np.float64), -bits)
         raw = np.rint(np.ldexp(_lifted(f, x), fraction))
         y = np.ldexp(raw, -fraction)
-        off = max(float(np.abs(y[:-1] + t * np.diff(y) - f(x[:-1] + t * np.diff(x))).max(initial=0.0)) for t in _PARTS)
+        off = 0.0
+        for t in (_parts(_PLACES), _parts(len(x))):
+            if off <= MOST_COST * result.lsb:
+                off = _apart(y[:-1] + t * np.diff(y), f(x[:-1] + t * np.diff(x)), result)
         slope = math.ldexp(float(np.abs(np.diff(y)).max(initial=0.0)), bits)
         counts = math.ceil(math.log2(slope / result.lsb)) + guard + 1 if slope else bits  # bits of the argument
         kept = max(min(max(counts, finest), given.fraction), bits)
         cut = math.ldexp(slope, -kept) if kept < given.fraction else 0.0
         fine = kept - bits
         place, entries = _place((first << fine, last << fine), kept, Rounding.TRN), _plain(raw)
-        end = float(np.abs(y - f(x))[[0, -1]].max()) / result.lsb
+        end = _apart(y[[0, -1]], f(x[[0, -1]]), result) / result.lsb
         tail = end + (_TAIL if finest < given.fraction else 0.0)
         table = UnaryTable(place, fine, first, entries, fraction, result, max((off + cut) / result.lsb, tail))
         if _width(entries) + fine <= _MOST_VALUE_BITS:
             yield table
+
+
+def _parts(entries: int) -> Array:
+    """Where in each step a table is compared, as a column: a few steps are looked at closely."""
+    count = max(_PARTS, _PLACES // max(entries - 1, 1))
+    return np.linspace(0.0, 1.0, count + 1)[:, None]
+
+
+def _apart(a: Array, b: Array, result: FixedType) -> float:
+    """How far values are from others within the result's range."""
+    return float(np.abs(_within(a, result) - _within(b, result)).max(initial=0.0))
 
 
 def _lifted(f: Curve, x: Array) -> Array:

@@ -1,12 +1,14 @@
 """Every kind of layer that converts, alone, with random weights: quantised model, C-simulation, emulator, lowered kernels,
 and RTL in Verilator and Icarus.
 
-`EXACT` layers must agree bit for bit; the others go through tables of hls4ml's own, and the report must say so.
+`EXACT` layers must agree bit for bit, and functions of ours of few bits; the others go through tables of hls4ml's own, and
+the report must say so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+import itertools
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +171,59 @@ def _around(shape: tuple[int, ...], build: Callable[[], Any]) -> Any:
 def test_exact_layer(name: str, vectors: int, tmp_path: Path) -> None:
     csim = _compile(_around(*EXACT[name]), tmp_path, vectors)
     assert csim["bit_exact_vs_quantised_model"] is True, csim["first_difference"]
+
+
+# Functions that hls4ml does not have, of values of 8 bits: their tables are the functions themselves, rounded.
+ACTIVATED = ("gelu", "silu", "hard_silu", "mish", "celu", "squareplus", "exponential", "log_sigmoid", "hard_shrink",
+             "soft_shrink", "tanh_shrink", "sparse_plus", "sparse_sigmoid")  # fmt: skip
+OPERATED: dict[str, Callable[[Any], Any]] = {
+    "exp": keras.ops.exp,
+    "abs": abs,
+    "negative": lambda x: -x,
+    "square": lambda x: x**2,
+    "sin": keras.ops.sin,
+    "erf": keras.ops.erf,
+    "sigmoid": keras.ops.sigmoid,
+    "gelu_by_tanh": keras.ops.gelu,
+    "celu_of_a_half": lambda x: keras.ops.celu(x, 0.5),
+    "threshold": lambda x: keras.ops.threshold(x, 0.3, -1.0),
+}
+ON_POSITIVE = ("log", "sqrt", "rsqrt", "reciprocal", "log10")
+
+
+def _functions(activated: Sequence[str], operated: Collection[str], positive: Sequence[str]) -> Any:
+    """Each on its own values; hls4ml copies a stream seven times at most."""
+    keras.utils.set_random_seed(3)
+    inputs = keras.Input((4,), name="x")
+    roots = [L.Dense(4, name=f"root_{k}")(inputs) for k in range(1 + len([*activated, *operated, *positive]) // 6)]
+    in_turn = itertools.cycle(roots)
+
+    def values(name: str) -> Any:
+        return L.Dense(3, name=f"of_{name}")(next(in_turn))
+
+    outputs = [L.Activation(name, name=f"made_{name}")(values(name)) for name in activated]
+    outputs += [OPERATED[name](values(name)) for name in operated]
+    outputs += [getattr(keras.ops, name)(L.Activation("softplus")(values(name))) for name in positive]
+    return keras.Model(inputs, outputs)
+
+
+@pytest.mark.parametrize(
+    ("arch", "vectors", "activated", "operated", "positive"),
+    [
+        ("parallel", FAST_VECTORS, ("gelu", "silu"), ("abs", "celu_of_a_half"), ("log", "reciprocal")),
+        *(
+            pytest.param(arch, VECTORS, ACTIVATED, OPERATED, ON_POSITIVE, marks=pytest.mark.slow)
+            for arch in ("parallel", "stream")
+        ),
+    ],
+)
+def test_functions_that_hls4ml_lacks(
+    arch: Any, vectors: int, activated: Any, operated: Any, positive: Any, tmp_path: Path
+) -> None:
+    model = _functions(activated, operated, positive)
+    csim = _compile(model, tmp_path, vectors, Config(arch=arch, bits=8))
+    assert csim["bit_exact_vs_quantised_model"] is True, csim["first_difference"]
+    assert csim["max_abs_err_vs_quantised"] == 0
 
 
 def test_cropping_keeps_the_type_of_an_input(tmp_path: Path) -> None:

@@ -6,6 +6,9 @@ schedule needs; of those whose netlist is at least as fast as alkaid's (of all, 
 lowest latency. Longest paths are estimated from the netlists, both in the same way, and the latency is (cycles + 1) of them:
 from the clock edge that takes the inputs to the one after which the outputs can be taken, registers on alkaid's ports left
 out. `--ours-only` leaves out alkaid, for files of other kinds.
+
+`--lanes N...` prints another table in the place of this: our stream with so many particles a cycle, and all of them at once,
+at a clock of 5 ns.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from fpga_ml.devices import Target
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.hgq_files import need_hgq
 from fpga_ml.ir.network import Network
-from fpga_ml.rtl.architecture import PARALLEL
+from fpga_ml.rtl.architecture import PARALLEL, STREAM
 from fpga_ml.schedule.auto import SLOWEST_NS
 from fpga_ml.schedule.parallel import plan
 from fpga_ml.toolchain import beside
@@ -48,6 +51,11 @@ HEADER = (
         " latency over alkaid's |"
     ),
     "|---|---|---|---|---|---|---|---|---|---|",
+)
+LANES_NS = 5.0
+LANES_HEADER = (
+    "| model | architecture | LUT | FF | interval, cycles | latency, cycles | longest path, ns |",
+    "|---|---|---|---|---|---|---|",
 )
 
 
@@ -114,6 +122,7 @@ class Ours:
         if project.graph is None:
             raise FpgaMlError(f"'{file}' has no typed layers", do="see its report")
         start = time.perf_counter()
+        self.graph = project.graph
         self.network = PARALLEL.lower(project.graph)
         self.before_s = time.perf_counter() - start + sum(project.report["timings_s"][stage] for stage in BEFORE_RTL)
 
@@ -173,12 +182,39 @@ def compare(file: Path, target: Target, folder: Path, *, alone: bool) -> None:
         print(f"| {file.stem} | ours: {' '.join(str(error).split())} |", flush=True)
 
 
+def in_lanes(file: Path, lanes: Iterable[int], target: Target, folder: Path) -> None:
+    """Prints a row for each number of particles a cycle, and one for the parallel architecture."""
+    print("\n".join(LANES_HEADER), flush=True)
+    graph = Ours(file, folder, target).graph
+    rows = [(f"stream, {n} a cycle", STREAM, STREAM.lower(graph, lanes=n)) for n in lanes]
+    for what, arch, network in [*rows, ("parallel", PARALLEL, PARALLEL.lower(graph))]:
+        place = folder / what.replace(" ", "_")
+        place.mkdir()
+        rtl = arch.emit(network, LANES_NS)
+        found = resources(rtl.write(place), rtl.top, target, TIMEOUT_S)
+        cells = (
+            f"{found.luts:,}",
+            f"{found.ffs:,}",
+            str(rtl.interval_cycles),
+            str(rtl.latency_cycles),
+            f"{found.path_ns:.2f}",
+        )
+        print(f"| {file.stem} | {what} | {' | '.join(cells)} |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--target", choices=("xcup", "ecp5"), default="xcup")
     parser.add_argument("--ours-only", action="store_true", help="without alkaid")
+    parser.add_argument("--lanes", nargs="+", type=int, metavar="N", help="a table of streams with N particles a cycle")
     arguments = parser.parse_args()
+    if arguments.lanes:
+        with_hgq()
+        for file in arguments.files:
+            with tempfile.TemporaryDirectory() as name:
+                in_lanes(file, arguments.lanes, arguments.target, Path(name))
+        return
     if not arguments.ours_only:
         with_hgq()
     print("\n".join(HEADER))

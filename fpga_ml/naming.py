@@ -61,10 +61,11 @@ _TYPES = """
     femode fenv fexcept first_layer float fpos fpos64 fsblkcnt fsblkcnt64 fsfilcnt fsfilcnt64 fsid gid id idx index ino
     ino64 inp inp_norm input input_transform input_transform_biases input_transform_weights int16 int32 int64 int8
     intmax intptr inv inv_inp inv_table key last_layer ldiv lldiv locale loff mantissa max_align mbstate mode next_layer
-    nlink norm nullptr off off64 opr output output_transform output_transform_biases output_transform_weights pid power
-    place prev_layer product ptrdiff quad rate ratio recurrent recurrent_bias recurrent_weight register res residual rounded
-    rounded_rate scale selu_const shifted sigset size slope ssize sublayer suseconds table threshold time timer total u_int16 u_int32
-    u_int64 u_int8 u_quad uid uint16 uint32 uint64 uint8 uintmax uintptr useconds value wchar weighed weight wint
+    nlink norm nullptr off off64 opr output output_transform output_transform_biases output_transform_weights pid place
+    power prev_layer product ptrdiff quad rate ratio raw recurrent recurrent_bias recurrent_weight register res residual
+    rounded rounded_rate scale scaled selu_const shifted sigset size slope ssize sublayer sum suseconds table threshold
+    time timer total u_int16 u_int32 u_int64 u_int8 u_quad uid uint16 uint32 uint64 uint8 uintmax uintptr useconds value
+    w wchar weighed weight wint
 """
 _RESERVED = KEYWORDS | frozenset(f"{_OURS} {_HLS4ML} {_TYPES}".split())
 _RESERVED_SHAPES = re.compile(r"layer\d+(_.*)?|ap_.*|ac_.*|u?int(_fast|_least)?\d+|pthread.*")

@@ -33,7 +33,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], dict[str, str], str]] = {
         "hls4ml 1.3.0 has no C++ of a DepthwiseConv1D for Quartus that works in parallel projects",
     ),
     "catapult_einsum": (
-        lambda x: L.EinsumDense("abc,cd->abd", output_shape=(4, 2), name="einsum")(x),
+        lambda x: L.EinsumDense("abc,bcd->abd", output_shape=(4, 2), name="einsum")(x),
         {"backend": "Catapult"},
         "hls4ml 1.3.0 has no C++ of a EinsumDense for Catapult that works in parallel projects",
     ),

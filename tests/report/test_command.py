@@ -32,6 +32,7 @@ CHANGES: dict[str, Any] = {
     "simulators": ("icarus",),
     "interval_cycles": 7,
     "interleave": 3,
+    "lanes": 2,
     "frame_last": True,
     "max_luts": 100,
     "max_dsps": 5,

@@ -20,7 +20,7 @@ from fpga_ml.bridge.read_graph import read_graph
 from fpga_ml.config import Config, Effort
 from fpga_ml.devices import PIPELINED
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.calibrate import reaches_of_inputs
+from fpga_ml.frontend.inputs import reaches_of_inputs
 from fpga_ml.frontend.load import Source, load
 from fpga_ml.frontend.prepare import Prepared, prepare
 from fpga_ml.frontend.work import check_samples

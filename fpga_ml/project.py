@@ -13,7 +13,7 @@ from rich.console import Group
 
 from fpga_ml.config import Effort
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.calibrate import InputType
+from fpga_ml.frontend.inputs import InputType
 from fpga_ml.hls.csim import CSim
 from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.report import document

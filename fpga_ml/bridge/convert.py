@@ -91,7 +91,8 @@ def convert(source: Source, prepared: Prepared, config: Config, folder: Path) ->
             graph = _convert_keras(prepared.calibrated, softmax, unary, config, folder)
     if prepared.calibrated is None:
         notes += _of_defaults(graph, prepared, FixedType.parse(_default(config)))
-    return _described(graph, [*notes, *table_settings.notes(graph, unary)])
+    of_inputs = prepared.calibrated.notes if prepared.calibrated else ()
+    return _described(graph, [*of_inputs, *notes, *table_settings.notes(graph, unary)])
 
 
 def _convert_keras(

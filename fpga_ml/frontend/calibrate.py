@@ -11,6 +11,7 @@ import numpy as np
 from fpga_ml.activations import FUNCTIONS, curve
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.inputs import InputType, input_types
 from fpga_ml.frontend.layers import Function
 from fpga_ml.frontend.normalise import UNROUNDED, Normalise
 from fpga_ml.frontend.quantise import Choice, Quantised, Rounded, rewrite, weight_quantizers
@@ -18,12 +19,10 @@ from fpga_ml.frontend.quantizers import quantised as quantised_weights
 from fpga_ml.frontend.quantizers import type_of, weight_type
 from fpga_ml.frontend.rebuild import Array, Probe, calls
 from fpga_ml.frontend.recurrent import is_recurrent, reaches
-from fpga_ml.frontend.tensors import Quantise, Types, hull
 from fpga_ml.numerics import FixedType, Overflow, Rounding
 
 # Enough samples for the error of each tensor; ranges are taken from all of them.
 _ERROR_SAMPLES = 256
-_MAX_INPUT_GRID_BITS = 16
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
@@ -55,100 +54,19 @@ class TensorError:
 
 
 @dataclass(frozen=True)
-class InputType:
-    """type: of an input; elements: where the layer behind rounds each to a type of its own, these, flat, all of them within
-    `type`, None for an element that is always 0. Data are rounded to them at once: to `type` first would be twice."""
-
-    type: FixedType
-    elements: Types | None = None
-
-    def quantise(self, x: Array) -> Array:
-        """Values (N, ...) rounded as the hardware receives them."""
-        if self.elements is None:
-            return self.type.quantise(x)
-        flat = np.reshape(x, (len(x), -1))
-        out = np.zeros_like(flat)
-        for t in set(self.elements):
-            if t is not None:
-                columns = self.elements == t
-                out[:, columns] = t.quantise(flat[:, columns])
-        return out.reshape(np.shape(x))
-
-
-@dataclass(frozen=True)
 class Calibrated:
     """The fully quantised model, the types of its inputs, and the error that each tensor adds; layers: the names of those
-    that the model had when it came."""
+    that the model had when it came; notes: what to know of its inputs."""
 
     quantised: Quantised
     input_types: tuple[InputType, ...]
     tensors: tuple[TensorError, ...]
     layers: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def model(self) -> Any:
         return self.quantised.model
-
-
-def input_types(model: Any, x: Sequence[Array], config: Config) -> tuple[InputType, ...]:
-    """The type of each input: as configured, else as a layer of the model rounds it, else the grid on which the data lie,
-    else `bits` over their range."""
-    found = []
-    for tensor, rounds, values in zip(model.inputs, _rounders(model), x, strict=True):
-        given = config.input_type or config.layer(tensor.name).precision.get("result")
-        if given:
-            found.append(InputType(FixedType.parse(given)))
-        elif rounds:
-            found.append(_rounded(rounds, tuple(tensor.shape[1:])))
-        else:
-            found.append(InputType(_grid(values) or _ranged(values, config.bits)))
-    return tuple(found)
-
-
-def _rounders(model: Any) -> Iterator[list[Quantise]]:
-    """Of each input the layers that round it, where nothing else reads it."""
-    every = calls(model)
-    for tensor in model.inputs:
-        readers = [c.layer for c in every if any(t is tensor for t in c.inputs)]
-        yield readers if all(isinstance(layer, Quantise) for layer in readers) else []
-
-
-def reaches_of_inputs(model: Any) -> list[tuple[Array, Array] | None]:
-    """The least and the greatest value of each element of each input, where a layer of the model says it."""
-    found: list[tuple[Array, Array] | None] = []
-    for tensor, rounds in zip(model.inputs, _rounders(model), strict=True):
-        shape = tuple(tensor.shape[1:])
-        ends = [[[getattr(t, end) if t else 0.0 for t in layer.types(shape)] for layer in rounds] for end in ("min", "max")]
-        low, high = np.min(ends[0], axis=0, initial=0.0), np.max(ends[1], axis=0, initial=0.0)
-        found.append((low.reshape(shape), high.reshape(shape)) if rounds else None)
-    return found
-
-
-def _rounded(layers: Sequence[Quantise], shape: tuple[int, ...]) -> InputType:
-    """Of an input that nothing but these layers read: as all of them round it; else cut off so finely that each can."""
-    each = [layer.types(shape) for layer in layers]
-    whole = hull(np.concatenate(each))
-    if all((types == each[0]).all() for types in each):
-        return InputType(whole) if (each[0] == whole).all() else InputType(whole, each[0])
-    return InputType(FixedType(whole.signed, whole.width + 1, whole.integer, Rounding.TRN, whole.overflow))
-
-
-def _ranged(values: Array, bits: int) -> FixedType:
-    return FixedType.for_range(float(values.min()), float(values.max()), bits)
-
-
-def _grid(values: Array) -> FixedType | None:
-    """The narrowest type that holds all values exactly, if at most 16 bits do: data that were quantised before."""
-    for fraction in range(_MAX_INPUT_GRID_BITS):
-        scaled = np.ldexp(values, fraction)
-        if np.array_equal(scaled, np.rint(scaled)):
-            low, high = int(scaled.min()), int(scaled.max())
-            signed = low < 0
-            width = max(max(high.bit_length(), (~low).bit_length() if signed else 0) + signed, 1)
-            if width > _MAX_INPUT_GRID_BITS:
-                return None
-            return FixedType(signed, width, width - fraction, Rounding.RND_CONV, Overflow.SAT)
-    return None
 
 
 def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Config) -> Calibrated:
@@ -157,7 +75,7 @@ def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Conf
     Types follow from the tensors' ranges on the float model; should a rounding upstream push a value over the edge,
     that tensor's range is widened and the model rewritten.
     """
-    in_types = input_types(model, x, config)
+    in_types, notes = input_types(model, x, config)
     rounded_x = [t.quantise(v) for t, v in zip(in_types, x, strict=True)]
     check_domains(model, rounded_x)
     ranges, states = Probe(model).ranges(rounded_x), reaches(model, rounded_x)
@@ -175,7 +93,7 @@ def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Conf
             ranges[r.tensor] = (min(low, ranges[r.tensor][0]), max(high, ranges[r.tensor][1]))
             states |= {r.tensor: max(-low, high, states[r.tensor])} if r.tensor in states else {}
     errors = _errors(quantised, in_types, x, rounded_x, names)
-    return Calibrated(quantised, in_types, errors, tuple(c.layer.name for c in calls(model)))
+    return Calibrated(quantised, in_types, errors, tuple(c.layer.name for c in calls(model)), notes)
 
 
 def check_domains(model: Any, x: Sequence[Array]) -> None:

@@ -187,6 +187,7 @@ def _built(
         build.outputs,
         hardware.bench,
         prepared.calibrated.input_types if prepared.calibrated else (),
+        tuple(tuple(t.shape[1:]) for t in source.model.outputs) if source.model is not None else (),
     )
 
 
@@ -396,8 +397,8 @@ def _lowered(layers: LayerGraph | None, config: Config, stages: Stages, clock: _
             shortest = config.interval_cycles or arch.shortest_interval(layers, config.lanes)
             return fitting(ask, shortest, budget), stages
     except FpgaMlError as error:
-        if budget != Budget():
-            raise
+        if budget != Budget() or config.lanes > 1:
+            raise  # what was asked for cannot be had
         return None, stages.without("rtl", error.what)
 
 

@@ -59,6 +59,8 @@ class Project:
         What simulates its RTL, None where there is none.
     types
         Of the inputs, by which samples are rounded; none where the model was not calibrated.
+    shapes
+        Of the Keras model's outputs, without N; none where there is no Keras model.
     """
 
     folder: Path
@@ -70,12 +72,13 @@ class Project:
     outputs: Mapping[str, tuple[Array, ...]] = field(default_factory=dict)
     bench: Bench | None = None
     types: tuple[InputType, ...] = ()
+    shapes: tuple[tuple[int, ...], ...] = ()
 
     def emulate(self, x: Any) -> Outputs:
         """As `csim`, by the emulator: the same values, faster."""
         if self.graph is None:
             raise self._absent("no emulator", "emulate")
-        return _outputs(emulate(self.graph, self._samples(x)))
+        return self._shaped(emulate(self.graph, self._samples(x)))
 
     def csim(self, x: Any) -> Outputs:
         """C-simulation of more samples.
@@ -92,7 +95,7 @@ class Project:
         """
         if self.simulator is None:
             raise self._absent("no C-simulation", "csim")
-        return _outputs(self.simulator.run(self._samples(x)).outputs)
+        return self._shaped(self.simulator.run(self._samples(x)).outputs)
 
     def cosim(self, x: Any) -> tuple[CosimResult, ...]:
         """The RTL on more samples, and on the corners of the inputs' types, against C-simulation, bit for bit.
@@ -119,6 +122,11 @@ class Project:
         return FpgaMlError(
             why, where=str(self.folder), do=f"compile up to '{stage}' or further, with what stands in its way changed"
         )
+
+    def _shaped(self, found: Sequence[Array]) -> Outputs:
+        """In the shapes of the model's outputs: hls4ml leaves a last Flatten or Reshape out."""
+        shapes = self.shapes or [a.shape[1:] for a in found]
+        return _outputs([a.reshape(len(a), *shape) for a, shape in zip(found, shapes, strict=True)])
 
     def _samples(self, x: Any) -> list[Array]:
         if x is None:

@@ -108,7 +108,8 @@ def _unknown(layer: Any, name: str) -> str:
 
 
 def _instead(layer: Any, name: str) -> str:
-    base = next((k.__name__ for k in type(layer).__mro__[1:] if k.__name__ in supported_layers()), None)
+    ours = type(layer).__module__.split(".")[0] in ("keras", "qkeras")  # then no base computes the same
+    base = next((k.__name__ for k in type(layer).__mro__[1:] if k.__name__ in supported_layers() and not ours), None)
     return f"use a {base}, from which it is derived, if it computes the same" if base else instead.for_layer(name)
 
 

@@ -119,6 +119,13 @@ def check_faults(model: Any, *, exact: bool) -> None:
     """Raises FpgaMlError for the first layer of an hls4ml graph whose C++ is known to be wrong; exact: with our C++ and
     types."""
     streamed = model.config.get_config_value("IOType") == "io_stream"
+    rounders = [n for n in model.get_layers() if n.class_name == "FixedPointQuantizer"]
+    if streamed and (each := next((n for n in rounders if any(np.unique(part).size > 1 for part in n.mask_kbi)), None)):
+        raise FpgaMlError(
+            f"layer '{each.name}' gives elements of a tensor different types, which hls4ml does not do in io_stream",
+            where=f"layer '{each.name}'",
+            do="convert with io_parallel, or build the Keras model with fpga_ml.compile(arch='stream')",
+        )
     known = {**_KNOWN, **(_STREAMED if streamed else {})}
     for node in model.get_layers():
         is_wrong, what = (_REWRITTEN if exact else known).get(node.class_name, (lambda node: False, ""))

@@ -203,8 +203,8 @@ class Parts:
         if rounding not in _MODES or overflow not in _OVERFLOWS:
             raise self.refused(
                 quantizer.name,
-                f"has a quantizer of mode {rounding}, {overflow}, which ap_fixed does not have",
-                f"use one of {', '.join(_MODES)} and one of {', '.join(_OVERFLOWS)}",
+                f"has a quantizer of mode {rounding}, {overflow}, which does not become hardware",
+                f"use one of {', '.join(_MODES)} (or S_ before it) and one of {', '.join(_OVERFLOWS)}",
             )
         k, i, f = (np.broadcast_to(numpy_of(v), (1, *shape))[0] for v in inner.kif)
         return _trimmed(k), _trimmed(i + bits), _trimmed(f - bits), rounding, _OVERFLOWS[overflow]
@@ -467,7 +467,8 @@ def _softmax(parts: Parts, layer: Any, name: str, x: list[Any], mask: Any = None
 def _attention(parts: Parts, layer: Any, name: str, x: list[Any], value: Any = None, key: Any = None, **masks: Any) -> Any:
     for mask in masks:
         if masks[mask] is not False:
-            raise parts.refused(name, f"is given {mask}", "leave it out: every particle attends to every other")
+            others = "" if mask == "return_attention_scores" else ": every particle attends to every other"
+            raise parts.refused(name, f"is given {mask}", f"leave it out{others}")
     query, *rest = x
     value = value if value is not None else rest.pop(0) if rest else query
     key = key if key is not None else rest.pop(0) if rest else value

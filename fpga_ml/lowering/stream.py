@@ -73,11 +73,12 @@ def check_stream(graph: LayerGraph, interval_cycles: int | None, interleave: int
 
 def _check_lanes(graph: LayerGraph, lanes: int) -> None:
     for given in graph.inputs:
-        if tokens_of(given.shape) % lanes:
+        pixels = tokens_of(given.shape)
+        if pixels > 1 and pixels % lanes:
             raise FpgaMlError(
-                f"input '{given.name}' has {tokens_of(given.shape)} pixels, which are not a whole number of {lanes}",
-                where=f"network '{graph.name}'",
-                do="choose lanes that divide them",
+                f"input '{given.name}' has {pixels} pixels, which are not a whole number of {lanes}",
+                where=f"input '{given.name}'",
+                do=f"choose lanes of {', '.join(str(n) for n in range(1, pixels + 1) if pixels % n == 0)}",
             )
     for layer in graph.layers:
         if isinstance(layer, (Recurrent, Exponents, PatchSums)):

@@ -32,6 +32,8 @@ MODELS: dict[str, Model] = {
     "einsum_dense_of_two_axes": lambda x, _: L.EinsumDense("abc,cde->abde", (6, 2, 3), bias_axes="de")(x),
     "einsum_dense_to_one": lambda x, _: L.EinsumDense("abc,b->ac", (8,))(x),
     "einsum_dense_any_rank": lambda x, _: L.EinsumDense("...c,cd->...d", (6, 4))(x),
+    "three_joined": lambda x, y: L.Concatenate(axis=1)([x, y, x, y]),
+    "three_added": lambda x, _: L.Add()([x, L.ReLU()(x), L.ReLU()(x)]),
     "items": lambda x, _: L.Add()([x[:, 1:4], x[:, ::2]]),
     "item": lambda x, _: L.Dense(2)(x[:, -1]),
     "operators": lambda x, _: ops.maximum(x - x * x, x + x),

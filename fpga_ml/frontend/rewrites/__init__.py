@@ -13,6 +13,7 @@ from fpga_ml.frontend.rewrites.activations import exact_activations
 from fpga_ml.frontend.rewrites.attention import spelled_attention
 from fpga_ml.frontend.rewrites.broadcast import spread_merges
 from fpga_ml.frontend.rewrites.einsum import dense_einsums
+from fpga_ml.frontend.rewrites.pairs import pairwise_merges
 from fpga_ml.frontend.rewrites.weights import exact_weights
 from fpga_ml.frontend.unwrap import unwrapped
 
@@ -23,6 +24,7 @@ REWRITES: tuple[Callable[[Any], Any], ...] = (
     dense_einsums,
     exact_weights,
     exact_activations,
+    pairwise_merges,
     spread_merges,
 )
 

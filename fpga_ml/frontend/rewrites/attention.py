@@ -75,7 +75,7 @@ class _Apart:
             raise FpgaMlError(
                 f"layer '{self.name}' has {used[0]}, which no C++ follows",
                 where=f"layer '{self.name}'",
-                do=f"leave {used[0]} out: every position attends to every other",
+                do=f"leave {used[0]} out" + ": every position attends to every other" * ("mask" in used[0]),
             )
 
 
@@ -123,11 +123,13 @@ class _Grouped(_Apart):
 class _Attention(_Apart):
     def __call__(self, inputs: Sequence[Any], **given: Any) -> Any:
         self.refuse((), given)
-        if self.layer.score_mode != "dot" or self.layer.scale is not None:
+        other = self.layer.score_mode != "dot"
+        if other or self.layer.scale is not None:
+            option = f"score_mode = {self.layer.score_mode!r}" if other else "a scale"
             raise FpgaMlError(
-                f"layer '{self.name}' has score_mode = '{self.layer.score_mode}' or a scale, which no C++ follows",
+                f"layer '{self.name}' has {option}, which no C++ follows",
                 where=f"layer '{self.name}'",
-                do="use score_mode='dot' without a scale",
+                do="use score_mode='dot'" if other else "use use_scale=False, and a Dense layer before it",
             )
         query, value, *key = inputs
         scores = self.einsum("scores", "bqd,bkd->bqk", query, key[0] if key else value)

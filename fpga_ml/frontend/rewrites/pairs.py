@@ -1,0 +1,58 @@
+"""Merges of more than two tensors as chains of merges of two, which is what hls4ml has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from fpga_ml.frontend.rebuild import calls, copy_layer, copy_weights, rebuild
+from fpga_ml.frontend.tensors import Kept
+
+_CHAINED: dict[str, Callable[[Any, str], Any]] = {
+    "Add": lambda layer, name: keras.layers.Add(name=name),
+    "Multiply": lambda layer, name: keras.layers.Multiply(name=name),
+    "Maximum": lambda layer, name: keras.layers.Maximum(name=name),
+    "Minimum": lambda layer, name: keras.layers.Minimum(name=name),
+    "Concatenate": lambda layer, name: keras.layers.Concatenate(layer.axis, name=name),
+}
+
+
+def pairwise_merges(model: Any) -> Any:
+    """The model with such merges in pairs; the model itself where there is none."""
+    every = calls(model)
+    kept = {id(t) for c in every if isinstance(c.layer, Kept) for t in c.inputs}
+    many = {
+        id(c.layer): _Chain(c.layer, exact=id(c.outputs[0]) in kept)
+        for c in every
+        if type(c.layer).__name__ in _CHAINED and len(c.inputs) > 2
+    }
+    if not many:
+        return model
+    new = rebuild(model, lambda layer: many.get(id(layer)) or copy_layer(layer))
+    return copy_weights(new, {layer.name: layer.get_weights() for layer in model.layers if layer.weights})
+
+
+class _Chain:
+    """Called like the merge. exact: what it computes keeps every bit."""
+
+    def __init__(self, layer: Any, *, exact: bool) -> None:
+        self.layer, self.exact = layer, exact
+        self._made: dict[str, Any] = {}
+
+    def __call__(self, tensors: Sequence[Any]) -> Any:
+        merged, *rest = tensors
+        make, name = _CHAINED[type(self.layer).__name__], self.layer.name
+        for k, other in enumerate(rest):
+            last = k == len(rest) - 1
+            own = name if last else f"{name}_{k + 1}"
+            merged = self._once(own, lambda n: make(self.layer, n))([merged, other])
+            if self.exact and not last:
+                merged = self._once(f"{own}_kept", lambda n: Kept(name=n))(merged)
+        return merged
+
+    def _once(self, name: str, make: Callable[[str], Any]) -> Any:
+        if name not in self._made:
+            self._made[name] = make(name)
+        return self._made[name]

@@ -30,7 +30,7 @@ import fpga_ml
 from fpga_ml.config import Config
 from fpga_ml.devices import Target
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.hgq_files import need_hgq
+from fpga_ml.frontend.hgq.files import need_hgq
 from fpga_ml.ir.network import Network
 from fpga_ml.rtl.architecture import PARALLEL, STREAM
 from fpga_ml.schedule.auto import SLOWEST_NS

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import layers as L
 
-from fpga_ml.frontend.hgq_files import need_hgq
+from fpga_ml.frontend.hgq.files import need_hgq
 
 need_hgq()
 H, C = sys.modules["hgq"].layers, sys.modules["hgq"].config

@@ -1,7 +1,7 @@
 """HGQ2's layers that hls4ml 1.3.0 has no handler of, and bare Keras operations, in a conversion by hls4ml's own HGQ2 flow.
 
 hls4ml converts an HGQ2 model through nodes that round (FixedPointQuantizer). Its pass `bit_exact` then gives all other nodes
-types that lose nothing. A layer that it does not know is taken apart as fpga_ml.compile does it (frontend/hgq.py). The parts
+types that lose nothing. A layer that it does not know is taken apart as fpga_ml.compile does it (frontend/hgq). The parts
 go through the handlers that hls4ml and we have of them, and the pass learns which types our nodes need.
 """
 
@@ -21,7 +21,7 @@ from fpga_ml.bridge import tensors
 from fpga_ml.bridge.patches import ADDED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend import tensors as keras_layers
-from fpga_ml.frontend.hgq import is_hgq, taken_apart
+from fpga_ml.frontend.hgq.apart import is_hgq, taken_apart
 from fpga_ml.frontend.operations import bare_in, of_layers
 from fpga_ml.frontend.rebuild import as_functional, calls
 

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from fpga_ml.activations import ACTIVATIONS
-from fpga_ml.frontend.hgq_files import is_of_hgq
+from fpga_ml.frontend.hgq.files import is_of_hgq
 
 
 def _names(text: str) -> frozenset[str]:

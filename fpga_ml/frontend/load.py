@@ -20,8 +20,8 @@ import fpga_ml.frontend.layers  # noqa: F401  (registers their layers)
 from fpga_ml.config import CONFIG_FILE
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.floats import to_float
-from fpga_ml.frontend.hgq import without_hgq
-from fpga_ml.frontend.hgq_files import speeds_of_decay
+from fpga_ml.frontend.hgq.apart import without_hgq
+from fpga_ml.frontend.hgq.files import speeds_of_decay
 from fpga_ml.frontend.legacy import CannotRebuild, input_ports, is_legacy, naming_of, read_architecture, rebuild_legacy
 from fpga_ml.frontend.operations import of_layers
 from fpga_ml.frontend.quantise import activation_name

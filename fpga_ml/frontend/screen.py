@@ -23,7 +23,7 @@ import keras
 
 from fpga_ml.archive import check_growth, checked_zip
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.hgq_files import names_hgq, need_hgq
+from fpga_ml.frontend.hgq.files import names_hgq, need_hgq
 from fpga_ml.frontend.listed import LAYERS, MODELS, is_listed, is_quantizer
 
 # What to do about classes that run code which the file holds, or read files which it names.

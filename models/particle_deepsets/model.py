@@ -8,7 +8,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from fpga_ml.frontend.hgq_files import need_hgq
+from fpga_ml.frontend.hgq.files import need_hgq
 
 CLASSES = ("g", "q", "W", "Z", "t")
 PARTICLES, FEATURES = 16, 5

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from model import EBOPS, PARTICLES, build, build_float
 
-from fpga_ml.frontend.hgq_files import need_hgq
+from fpga_ml.frontend.hgq.files import need_hgq
 from fpga_ml.science import models
 from fpga_ml.science.jets.data import Arrays, block, five_class, shuffled
 from fpga_ml.science.jets.metrics import of_classes

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from fpga_ml.frontend.hgq_files import need_hgq
+from fpga_ml.frontend.hgq.files import need_hgq
 
 CLASSES = ("g", "q", "W", "Z", "t")
 PARTICLES, FEATURES = 16, 5

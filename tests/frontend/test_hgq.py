@@ -13,7 +13,7 @@ from hgq_models import CASES, SAMPLES, STYLES, C, H, data, made, randomised
 from keras import layers as L
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.hgq import without_hgq
+from fpga_ml.frontend.hgq.apart import without_hgq
 from fpga_ml.frontend.operations import of_layers
 from fpga_ml.frontend.rebuild import Probe, as_functional
 

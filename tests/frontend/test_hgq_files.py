@@ -17,7 +17,7 @@ from keras.src.saving.object_registration import GLOBAL_CUSTOM_OBJECTS
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend import listed
-from fpga_ml.frontend.hgq_files import is_of_hgq, names_hgq, need_hgq
+from fpga_ml.frontend.hgq.files import is_of_hgq, names_hgq, need_hgq
 from fpga_ml.frontend.load import _load_archive, check, load
 from fpga_ml.toolchain import beside
 

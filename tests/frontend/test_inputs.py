@@ -13,7 +13,7 @@ from keras import layers as L
 
 from fpga_ml.config import Config
 from fpga_ml.frontend.calibrate import Calibrated, calibrate
-from fpga_ml.frontend.hgq_files import need_hgq
+from fpga_ml.frontend.hgq.files import need_hgq
 from fpga_ml.frontend.inputs import reaches_of_inputs
 from fpga_ml.frontend.load import load
 from fpga_ml.frontend.rebuild import Probe

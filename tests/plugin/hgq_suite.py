@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fpga_ml.frontend.hgq_files import need_hgq
+from fpga_ml.frontend.hgq.files import need_hgq
 
 SAMPLES = 200
 

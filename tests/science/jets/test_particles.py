@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from fpga_ml.frontend.hgq_files import need_hgq
+from fpga_ml.frontend.hgq.files import need_hgq
 
 
 @pytest.mark.parametrize("name", ["particle_deepsets", "particle_jedi_linear", "particle_transformer"])

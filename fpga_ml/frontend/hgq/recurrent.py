@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from fpga_ml.frontend.hgq import Parts, becomes, numpy_of
+from fpga_ml.frontend.hgq.parts import Parts, becomes, numpy_of
 
 _MOST_READERS = 6
 Step = Callable[[str, int, Any], Any]  # (name, time step, state) -> the next state

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from fpga_ml.frontend.hgq import Parts, becomes, numpy_of, tabulated
+from fpga_ml.frontend.hgq.parts import Parts, becomes, numpy_of, tabulated
 from fpga_ml.frontend.tensors import Quantise
 
 

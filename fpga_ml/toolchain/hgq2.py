@@ -49,7 +49,7 @@ def install() -> str:
         with suppress(OSError):  # it holds something
             target.parent.rmdir()
     importlib.invalidate_caches()
-    importlib.metadata.MetadataPathFinder.invalidate_caches()  # which Python 3.11 forgets
+    importlib.metadata.MetadataPathFinder().invalidate_caches()  # which Python 3.11 forgets
     return f"HGQ2 {PINNED['hgq2']} is installed: {target}"
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
-from fpga_ml.frontend.layers import Function
+from fpga_ml.frontend.layers import Affine, Function, exact_type
+from fpga_ml.frontend.quantizers import signed_quantizer
 from fpga_ml.frontend.rebuild import as_functional
-from fpga_ml.frontend.tensors import Arrange
+from fpga_ml.frontend.tensors import Arrange, Einsum, Reduce
+
+_MOST_BITS = 18  # of a number in an operation that is taken as it is
 
 
 def of_layers(model: Any) -> Any:
@@ -64,15 +68,92 @@ class _Item:
         return Arrange(taken, taken.shape or (1,), name=self.name)(x)
 
 
-class _OfTensors:
-    """A layer of several tensors, where the operation's operands are such."""
+class _OfTwo:
+    """A sum, a difference, a product or a quotient: a merge of two tensors, or of one and a number, or one for each channel,
+    an affine layer."""
 
     def __init__(self, kind: Any, operation: Any, name: str) -> None:
         self.kind, self.operation, self.name = kind, operation, name
 
     def __call__(self, a: Any, b: Any, **_: Any) -> Any:
-        alike = all(isinstance(t, keras.KerasTensor) and len(t.shape) == len(a.shape) for t in (a, b))
-        return self.kind(name=self.name)([a, b]) if alike else self.operation(a, b)
+        tensors = [t for t in (a, b) if isinstance(t, keras.KerasTensor)]
+        if len(tensors) == 2 and self.kind is not None and len(a.shape) == len(b.shape):
+            return self.kind(name=self.name)([a, b])
+        constant = b if tensors and tensors[0] is a else a
+        affine = self._affine(constant, first=constant is a) if len(tensors) == 1 else None
+        if affine is None or np.size(constant) not in (1, tensors[0].shape[-1]):
+            return self.operation(a, b)
+        scale, offset = (np.broadcast_to(v, tensors[0].shape[-1:]) for v in affine)
+        return _affine(scale, offset, self.name, tensors[0])
+
+    def _affine(self, constant: Any, *, first: bool) -> tuple[Any, Any] | None:
+        """(scale, offset); None where there are none. first: the number stands before the operator."""
+        c = np.asarray(constant, np.float64).reshape(-1)
+        match type(self.operation).__name__:
+            case "Add":
+                return 1.0, c
+            case "Subtract":
+                return (-1.0, c) if first else (1.0, -c)
+            case "Multiply":
+                return c, 0.0
+            case "Divide" | "TrueDivide" if not first and c.all():
+                return 1 / c, 0.0
+        return None
+
+
+def _affine(scale: Any, offset: Any, name: str, x: Any) -> Any:
+    """x * scale + offset: exact where fixed point holds both in a few bits, else a batch normalisation that computes it."""
+    types = [exact_type(np.asarray(v)) for v in (scale, offset)]
+    if all(t.width <= _MOST_BITS for t in types):
+        layer = Affine(*(signed_quantizer(t, f"operation '{name}'") for t in types), name=name)
+        made, weights = layer(x), [scale, offset]
+    else:
+        layer = keras.layers.BatchNormalization(epsilon=1e-3, name=name)
+        made, weights = layer(x), [scale, offset, np.zeros_like(scale), np.full_like(scale, 1 - 1e-3)]
+    layer.set_weights([np.asarray(w) for w in weights])
+    return made
+
+
+class _Einsum:
+    """Products of two tensors, summed."""
+
+    def __init__(self, operation: Any, name: str) -> None:
+        self.operation, self.name = operation, name
+
+    def __call__(self, *x: Any, **_: Any) -> Any:
+        equation = self._equation(*x)
+        return self.operation(*x) if equation is None else Einsum(equation, name=self.name)(list(x))
+
+    def _equation(self, *x: Any) -> str | None:
+        if len(x) != 2 or not all(isinstance(t, keras.KerasTensor) for t in x):
+            return None
+        if type(self.operation).__name__ == "Matmul":
+            rank = len(x[0].shape)
+            many = string.ascii_lowercase[: rank - 2]
+            return f"{many}yz,{many}zw->{many}yw" if rank == len(x[1].shape) > 2 else None
+        equation = self.operation.subscripts.replace(" ", "")
+        return equation if "." not in equation and "->" in equation and equation[0] == equation.split("->")[1][:1] else None
+
+
+def _reduced(op: Any) -> Callable[[Any, str], Any]:
+    """Over axes other than that of the samples."""
+
+    def made(operation: Any, name: str) -> Any:
+        axis = operation.axis
+        axes = axis if isinstance(axis, (list, tuple)) else None if axis is None else [axis]
+        return Reduce(op, axes, operation.keepdims, name=name) if axes and 0 not in axes else None
+
+    return _layer(made)
+
+
+def _reshaped(operation: Any, name: str) -> Any:
+    first, *rest = operation.newshape
+    return keras.layers.Reshape(rest, name=name) if first in (-1, None) and rest else None
+
+
+def _transposed(operation: Any, name: str) -> Any:
+    axes = operation.axes
+    return keras.layers.Permute(axes[1:], name=name) if axes and axes[0] == 0 else None
 
 
 class _OfValues:
@@ -112,7 +193,7 @@ def _activation(function: str) -> Callable[[Any, str], Any]:
 
 
 def _of_tensors(kind: Any) -> Callable[[Any, str], Any]:
-    return lambda operation, name: _OfTensors(kind, operation, name)
+    return lambda operation, name: _OfTwo(kind, operation, name)
 
 
 _POWERS = {2: "square", 0.5: "sqrt", -1: "reciprocal", -0.5: "rsqrt"}
@@ -135,6 +216,15 @@ _LAYERS: dict[str, Callable[[Any, str], Any]] = {
     "Add": _of_tensors(keras.layers.Add),
     "Subtract": _of_tensors(keras.layers.Subtract),
     "Multiply": _of_tensors(keras.layers.Multiply),
+    "Divide": _of_tensors(None),
+    "TrueDivide": _of_tensors(None),
+    "Einsum": _Einsum,
+    "Matmul": _Einsum,
+    "Sum": _reduced("sum"),
+    "Max": _reduced("max"),
+    "Reshape": _layer(_reshaped),
+    "Transpose": _layer(_transposed),
+    "Concatenate": _layer(lambda op, name: keras.layers.Concatenate(op.axis, name=name)),
     "Maximum": _of_tensors(keras.layers.Maximum),
     "Minimum": _of_tensors(keras.layers.Minimum),
     **{kind: _activation(_name(kind)) for kind in _ACTIVATIONS},

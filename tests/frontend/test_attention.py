@@ -36,6 +36,12 @@ MODELS: dict[str, Model] = {
     "three_added": lambda x, _: L.Add()([x, L.ReLU()(x), L.ReLU()(x)]),
     "items": lambda x, _: L.Add()([x[:, 1:4], x[:, ::2]]),
     "item": lambda x, _: L.Dense(2)(x[:, -1]),
+    "numbers": lambda x, _: (1 - x * 0.5) / 4 + 0.3,
+    "numbers_of_channels": lambda x, _: x * np.arange(8, dtype="float32"),
+    "einsum": lambda x, y: ops.einsum("bij,bkj->bik", x, y),
+    "matmul": lambda x, y: ops.matmul(x, ops.transpose(y, (0, 2, 1))),
+    "totals": lambda x, _: ops.concatenate([ops.sum(x, axis=1), ops.max(x, axis=-2)], axis=-1),
+    "reshaped": lambda x, _: ops.reshape(x, (-1, 3, 16)),
     "operators": lambda x, _: ops.maximum(x - x * x, x + x),
 }
 

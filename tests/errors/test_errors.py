@@ -121,7 +121,9 @@ def test_lambda() -> None:
 def test_bare_operation() -> None:
     x = keras.Input((4,))
     model = keras.Model(x, keras.ops.cumsum(L.Dense(2)(x), axis=1))
-    assert "is a bare operation (Cumsum), which hls4ml cannot read" in message(lambda: fpga_ml.compile(model, config=quick()))
+    assert "is a bare operation (Cumsum), which hls4ml cannot read" in message(
+        lambda: fpga_ml.compile(model, config=quick())
+    )
 
 
 def test_wrong_input_shape() -> None:

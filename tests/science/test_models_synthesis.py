@@ -45,11 +45,16 @@ def test_rows_and_card(tmp_path: Path) -> None:
     assert "1,000" not in card
 
 
+# Attention multiplies data with data: 776 products, and an ECP5-85k has 156 DSPs.
+BEYOND_ECP5 = {"particle_transformer"}
+
+
 def test_every_model_is_estimated_and_placed(repository: Path) -> None:
     for model in every(repository / "models"):
-        if model.figures and "csim" not in model.figures:
-            continue  # trained, not compiled yet
         rows = json.loads((model.folder / "synthesis.json").read_text())
+        if model.folder.name in BEYOND_ECP5:
+            assert [(r["device"], r["effort"]) for r in rows] == [("xcup", "estimate")]
+            continue
         efforts = {r["effort"]: r for r in rows if r["device"] == "ecp5-85k"}
         assert {"estimate", "place"} <= set(efforts), model.folder.name
         assert efforts["place"]["timing"] == "placed"

@@ -157,8 +157,8 @@ def test_demo_is_the_jets_of_the_checkout(repository: Path, tmp_path: Path, monk
 def test_demo_shows_the_jets(repository: Path, tmp_path: Path) -> None:
     done = here("demo", "-o", tmp_path / "p", cwd=repository)
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert lines[1].startswith("jet_cnn: PROVED: Keras (quantised), C-simulation, emulator and RTL agree bit for bit")
+    said = " ".join(done.stdout.split())  # lines are as long as the terminal is wide
+    assert "jet_cnn: PROVED: Keras (quantised), C-simulation, emulator and RTL agree bit for bit" in said
     for stage in ("float", "quantised", "hardware"):
         assert stage in done.stdout
 

@@ -355,7 +355,8 @@ def _without_rtl(
 def _samples(source: Source, data: Any, config: Config) -> Samples:
     """The user's, or the model folder's own; the arrays that its file has besides may be in the user's too."""
     own = names_in(source.data) if source.data else ()
-    reaches = [] if source.model is None else reaches_of_inputs(source.model)
+    drawn = data is None and source.data is None  # from what the inputs' types hold
+    reaches = reaches_of_inputs(source.model) if drawn and source.model is not None else []
     samples = load_samples(source.data if data is None else data, source.inputs, config.seed, own, reaches)
     if source.model is not None:
         samples = samples.labelled([tuple(t.shape[1:]) for t in source.model.outputs], decides=source.decides)

@@ -17,7 +17,6 @@ from keras import ops
 from fpga_ml.numerics import FixedType, Overflow, Rounding
 
 Shape = tuple[int | None, ...]
-Whole = npt.NDArray[np.int64]
 Types = npt.NDArray[np.object_]  # of FixedType; None for an element that is always 0
 
 
@@ -30,6 +29,9 @@ class _Ours(keras.layers.Layer):  # type: ignore[misc]
         own = {name: getattr(self, name) for name in self.arguments}
         return {**super().get_config(), **{k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in own.items()}}
 
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        return input_shape  # type: ignore[no-any-return]
+
 
 @keras.saving.register_keras_serializable(package="fpga_ml")
 class Kept(_Ours):
@@ -37,9 +39,6 @@ class Kept(_Ours):
 
     def call(self, inputs: Any) -> Any:
         return inputs
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
 
 
 @keras.saving.register_keras_serializable(package="fpga_ml")
@@ -86,9 +85,6 @@ class Quantise(_Ours):
         else:
             whole = ops.clip(whole, low, high)
         return whole * _like(np.where(alive, 2.0**-f, 0.0), inputs)
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
 
 
 _ROUNDED = {
@@ -149,9 +145,6 @@ class Lookup(_Ours):
         number = ops.cast(inputs * scale, "int64") + ops.convert_to_tensor(start[self.which])
         return ops.take(_like(np.concatenate(self.tables), inputs), number)
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
-
 
 @keras.saving.register_keras_serializable(package="fpga_ml")
 class Arrange(_Ours):
@@ -207,9 +200,6 @@ class Scale(_Ours):
 
     def call(self, inputs: Any) -> Any:
         return inputs * 2.0**self.bits
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
 
 
 @keras.saving.register_keras_serializable(package="fpga_ml")

@@ -50,13 +50,8 @@ class RequantiseEach(Layer):
         return Tensor(out, self.result)
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
-        return [b.const(0, 0) if t is None else self._assigned(b, v, t) for v, t in zip(x[0], self.types, strict=True)]
-
-    def _assigned(self, b: Builder, value: int, t: FixedType) -> int:
-        own, r = b.cast(value, t), self.result
-        shift = r.fraction - t.fraction
-        held = shift >= 0 and r.min_raw <= t.min_raw << shift and t.max_raw << shift <= r.max_raw
-        return own if held else b.cast(own, r)
+        each, r = zip(x[0], self.types, strict=True), self.result
+        return [b.const(0, 0) if t is None else b.cast(b.cast(v, t), r) for v, t in each]
 
 
 @dataclass(frozen=True)

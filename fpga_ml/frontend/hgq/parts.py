@@ -17,7 +17,7 @@ from fpga_ml.frontend.tensors import Arrange, Einsum, Kept, Lookup, Quantise, Re
 
 _MOST_TABLE_BITS = 16
 _MODES = ("TRN", "RND", "RND_CONV", "TRN_ZERO", "RND_ZERO", "RND_MIN_INF", "RND_INF")
-_OVERFLOWS = {"WRAP": "WRAP", "SAT": "SAT", "SAT_SYM": "SAT_SYM"}
+_OVERFLOWS = ("WRAP", "SAT", "SAT_SYM")
 
 
 class Parts:
@@ -107,7 +107,7 @@ class Parts:
                 f"use one of {', '.join(_MODES)} (or S_ before it) and one of {', '.join(_OVERFLOWS)}",
             )
         k, i, f = (np.broadcast_to(numpy_of(v), (1, *shape))[0] for v in inner.kif)
-        return _trimmed(k), _trimmed(i + bits), _trimmed(f - bits), rounding, _OVERFLOWS[overflow]
+        return _trimmed(k), _trimmed(i + bits), _trimmed(f - bits), rounding, overflow
 
     def activated(self, function: Any, name: str, x: Any) -> Any:
         if function is None or function is keras.activations.linear:

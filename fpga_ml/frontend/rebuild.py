@@ -65,24 +65,11 @@ def calls(model: Any) -> list[Call]:
     for depth in sorted(functional._nodes_by_depth, reverse=True):
         for node in functional._nodes_by_depth[depth]:
             layer = node.operation
-            if not isinstance(layer, keras.layers.Layer):
-                _check_masks(functional)
-                raise FpgaMlError(
-                    f"'{layer.name}' is a bare operation ({type(layer).__name__}), which hls4ml cannot read",
-                    where=f"model '{model.name}'",
-                    do="use the layer of the same meaning (keras.layers.Add for +, Concatenate, Reshape, ...)",
-                )
             if isinstance(layer, keras.layers.Lambda):
                 raise FpgaMlError(
                     f"layer '{layer.name}' is a Lambda, a Python function that hls4ml cannot read",
                     where=f"model '{model.name}'",
                     do="use layers that do the same, or take it out of the model and apply it to the data",
-                )
-            if isinstance(layer, keras.Model):
-                raise FpgaMlError(
-                    f"'{layer.name}' is a model inside the model, which hls4ml cannot read",
-                    where=f"model '{model.name}'",
-                    do="build the model from the inner model's layers",
                 )
             # Keras does not call an input's layer and its tensor alike; data are given by the tensor's name.
             name = node.outputs[0].name if isinstance(layer, keras.layers.InputLayer) else layer.name
@@ -92,7 +79,7 @@ def calls(model: Any) -> list[Call]:
     return found
 
 
-def _check_masks(model: Any) -> None:
+def check_masks(model: Any) -> None:
     """Raises FpgaMlError for a layer that masks steps; Keras puts operations that compute its mask into the model."""
     for layer in model.layers:
         if isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False):

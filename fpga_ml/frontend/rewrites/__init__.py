@@ -13,12 +13,14 @@ from fpga_ml.frontend.rewrites.activations import exact_activations
 from fpga_ml.frontend.rewrites.attention import spelled_attention
 from fpga_ml.frontend.rewrites.broadcast import spread_merges
 from fpga_ml.frontend.rewrites.einsum import dense_einsums
+from fpga_ml.frontend.rewrites.opened import opened
 from fpga_ml.frontend.rewrites.pairs import pairwise_merges
 from fpga_ml.frontend.rewrites.weights import exact_weights
 from fpga_ml.frontend.unwrap import unwrapped
 
 # In this order: later ones see only what earlier ones leave.
 REWRITES: tuple[Callable[[Any], Any], ...] = (
+    opened,  # all others know layers only
     unwrapped,
     spelled_attention,
     dense_einsums,

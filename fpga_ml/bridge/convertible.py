@@ -17,8 +17,7 @@ from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.layers import has_name_of_keras
 from fpga_ml.frontend.normalise import NORMALISATIONS
-from fpga_ml.frontend.quantise import over_last_axis
-from fpga_ml.frontend.rebuild import Call, calls
+from fpga_ml.frontend.rebuild import Call, calls, over_last_axis
 from fpga_ml.frontend.rewrites.attention import ATTENTION
 from fpga_ml.frontend.tensors import TENSORS
 

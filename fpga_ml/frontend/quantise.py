@@ -23,7 +23,17 @@ from fpga_ml.frontend.celeste import LAYERS as CELESTE
 from fpga_ml.frontend.layers import Affine, Clipped, exact_type
 from fpga_ml.frontend.normalise import NORMALISATIONS, UNROUNDED, normalise, type_behind, weights_of
 from fpga_ml.frontend.quantizers import relu_quantizer, signed_quantizer, weight_type
-from fpga_ml.frontend.rebuild import Call, Probe, as_functional, calls, consumers, copy_layer, inputs_of, rebuild
+from fpga_ml.frontend.rebuild import (
+    Call,
+    Probe,
+    as_functional,
+    calls,
+    consumers,
+    copy_layer,
+    inputs_of,
+    over_last_axis,
+    rebuild,
+)
 from fpga_ml.frontend.rewrites import rewritten
 from fpga_ml.frontend.tensors import Arrange, Kept, Lookup, Quantise
 from fpga_ml.numerics import FixedType
@@ -501,14 +511,6 @@ def _is_softmax(layer: Any) -> bool:
 def _is_affine(layer: Any) -> bool:
     """Whether it becomes a scale and an offset of each channel."""
     return type(layer).__name__ in _NORMALISE or (isinstance(layer, Affine) and layer.scale_quantizer is None)
-
-
-def over_last_axis(call: Call) -> bool:
-    """Whether a batch normalisation is of channels, where they are last."""
-    if isinstance(call.layer, Affine):
-        return True
-    axis = call.layer.axis[0] if isinstance(call.layer.axis, (list, tuple)) else call.layer.axis
-    return axis in (-1, len(call.inputs[0].shape) - 1)
 
 
 def affine_of(norm: Any) -> tuple[np.ndarray, np.ndarray]:

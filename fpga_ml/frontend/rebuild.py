@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from fpga_ml import progress
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.layers import of_keras
+from fpga_ml.frontend.layers import Affine, of_keras
 from fpga_ml.frontend.normalise import UNROUNDED, Formula, Normalise
 from fpga_ml.frontend.quantizers import quantised, type_of
 from fpga_ml.numerics import FixedType
@@ -101,6 +101,14 @@ def consumers(all_calls: Sequence[Call], skip: Collection[str] = ()) -> dict[str
             through = type(c.layer).__name__ in skip
             readers[makers[id(tensor)]][:0] = readers[c.key] if through else [c]
     return readers
+
+
+def over_last_axis(call: Call) -> bool:
+    """Whether a batch normalisation is of channels, where they are last."""
+    if isinstance(call.layer, Affine):
+        return True
+    axis = call.layer.axis[0] if isinstance(call.layer.axis, (list, tuple)) else call.layer.axis
+    return axis in (-1, len(call.inputs[0].shape) - 1)
 
 
 def rebuild(

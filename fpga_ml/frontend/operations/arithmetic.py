@@ -8,7 +8,8 @@ import keras
 import numpy as np
 
 from fpga_ml.frontend.layers import Clipped, Function, Steps
-from fpga_ml.frontend.operations.base import Operation, Unknown, array_of, is_scalar, is_tensor
+from fpga_ml.frontend.operations.base import Operation, array_of, is_scalar, is_tensor
+from fpga_ml.frontend.standins import Unknown
 
 _MERGES = {
     "Add": keras.layers.Add,

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 
 from fpga_ml.frontend.layers import Function
-from fpga_ml.frontend.operations.base import Operation, Unknown, array_of, is_tensor
+from fpga_ml.frontend.operations.base import Operation, array_of, is_tensor
+from fpga_ml.frontend.standins import Unknown
 
 L = keras.layers
 

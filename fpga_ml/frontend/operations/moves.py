@@ -10,7 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from fpga_ml.frontend.operations.base import Operation, Unknown, as_scalar, is_scalar, is_tensor
+from fpga_ml.frontend.operations.base import Operation, as_scalar, is_scalar, is_tensor
+from fpga_ml.frontend.standins import Unknown
 
 MOVES = frozenset(
     [

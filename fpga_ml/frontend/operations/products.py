@@ -8,7 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from fpga_ml.frontend.operations.base import Operation, Unknown, array_of, is_scalar, is_tensor
+from fpga_ml.frontend.operations.base import Operation, array_of, is_scalar, is_tensor
+from fpga_ml.frontend.standins import Unknown
 from fpga_ml.frontend.tensors import Einsum
 
 

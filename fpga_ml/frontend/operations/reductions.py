@@ -8,7 +8,8 @@ import keras
 import numpy as np
 
 from fpga_ml.frontend.layers import Function
-from fpga_ml.frontend.operations.base import Operation, Unknown, array_of, as_scalar, is_scalar, is_tensor
+from fpga_ml.frontend.operations.base import Operation, array_of, as_scalar, is_scalar, is_tensor
+from fpga_ml.frontend.standins import Unknown
 
 _OPS = {"Sum": "sum", "Max": "max", "Amax": "max", "Min": "min", "Amin": "min"}
 

@@ -13,10 +13,10 @@ from typing import Any
 import keras
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.operations.base import Unknown, is_tensor, like_what_was_read
+from fpga_ml.frontend.operations.base import is_tensor, like_what_was_read
 from fpga_ml.frontend.operations.table import standin_of
 from fpga_ml.frontend.rebuild import as_functional, check_masks, copy_layer, copy_weights
-from fpga_ml.frontend.standins import StandIn
+from fpga_ml.frontend.standins import StandIn, Unknown
 
 _PACKAGES = ("keras", "qkeras", "hgq", "hls4ml", "fpga_ml", "tensorflow", "tf_keras", "keras_hub")
 

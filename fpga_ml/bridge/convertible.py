@@ -36,7 +36,7 @@ QUANTIZERS = frozenset(
 # Our own layers, that a user's layers become.
 _OWN = frozenset(
     [
-        *("Affine", "Bounded", "Function", "Kept", "Normalise", "Pick", "Steps", "Walk"),
+        *("Affine", "Bounded", "Clipped", "Function", "Kept", "Normalise", "Pick", "Steps", "Walk"),
         *(kind.__name__ for kind in TENSORS),
     ]
 )

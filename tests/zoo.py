@@ -30,15 +30,19 @@ ZOO: dict[str, Callable[[], Model]] = {}
 def entry(build: Callable[[], Model]) -> Callable[[], Model]:
     def made() -> Model:
         keras.utils.set_random_seed(3)
-        model = build()
-        rng = np.random.default_rng(7)
-        for layer in model.layers:
-            layer.set_weights([_weight(rng, w) for w in layer.weights])
-        return model
+        return moved(build())
 
     assert build.__name__ not in ZOO
     ZOO[build.__name__] = made
     return made
+
+
+def moved(model: Model) -> Model:
+    """With every weight elsewhere than where it begins."""
+    rng = np.random.default_rng(7)
+    for layer in model.layers:
+        layer.set_weights([_weight(rng, w) for w in layer.weights])
+    return model
 
 
 def _weight(rng: np.random.Generator, w: Any) -> np.ndarray:

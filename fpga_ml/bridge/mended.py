@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import fpga_ml.bridge.celeste
+import fpga_ml.bridge.copied
 import fpga_ml.bridge.framed
 import fpga_ml.bridge.handlers
 import fpga_ml.bridge.hgq

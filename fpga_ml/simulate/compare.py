@@ -227,7 +227,7 @@ def _compare_layers(
             index = tuple(int(i) for i in np.unravel_index(place, reference[key].shape[1:]))
             values = float(want[row, place]), float(got[row, place])
             types = known.types.get(key, "float64, not rounded"), got_type
-            cause = _BEYOND if key in reached else _cause(known.kinds.get(key, ""))
+            cause = _BEYOND if key in reached else _cause(_kinds(key, known, shown))
             first = Difference(key, int(samples[row]), index, *values, *types, cause)
     return rows, first
 
@@ -237,8 +237,18 @@ def _values(traced: Array, graph: Graph, node: str) -> Array:
     return 2 * traced - 1 if node in graph.signs else traced
 
 
-def _cause(kind: str) -> str:
-    if kind in BY_TABLES:
+def _kinds(key: str, flow: Flow, shown: Mapping[str, str]) -> list[str]:
+    """Of the tensor, and of those before it that the same node shows: a Reshape behind a table, say."""
+    reads, found = dict(flow.order), [flow.kinds.get(key, "")]
+    while len(before := reads.get(key, ())) == 1 and before[0] not in shown:
+        key = before[0]
+        found.append(flow.kinds.get(key, ""))
+    return found
+
+
+def _cause(kinds: Sequence[str]) -> str:
+    kind = next((k for k in kinds if k in BY_TABLES), None)
+    if kind is not None:
         return f"{kind} goes through a table, whose values are another function's within what the table may cost"
     return "not a table: hls4ml's C++ rounds or overflows where the quantised model does not"
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from keras import layers as L
 from keras import ops
+from keras.src.applications import convnext
 
 import fpga_ml
 from fpga_ml import Config, FpgaMlError
@@ -71,6 +72,18 @@ def test_every_function_has_a_layer() -> None:
     }  # which keras.ops lacks, or other names
     assert {layer.function for layer in layers} == named
     assert named < set(CURVES)
+
+
+def test_layers_that_keras_has_in_an_application_only() -> None:
+    """Those of ConvNeXt: a scale of each channel, and what drops paths in training."""
+    inputs = keras.Input((4, 3), name="x")
+    scale, drop = convnext.LayerScale(0.5, 3, name="scale"), convnext.StochasticDepth(0.3, name="drop")
+    model = keras.Model(inputs, drop(scale(inputs)))
+    scale.set_weights([np.array([0.5, -2.0, 3.25])])
+    found = opened(model)
+    assert not {"LayerScale", "StochasticDepth"} & {type(layer).__name__ for layer in found.layers}
+    x = np.random.default_rng(1).normal(size=(5, 4, 3)).astype(np.float32)
+    np.testing.assert_array_equal(np.asarray(found(x)), x * np.array([0.5, -2.0, 3.25], np.float32))
 
 
 @pytest.mark.parametrize("operation", [lambda x: x**3, ops.tan, lambda x: ops.maximum(x, 1.0)], ids=["cube", "tan", "bound"])

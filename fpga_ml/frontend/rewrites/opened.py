@@ -34,8 +34,10 @@ def _is_known(operation: Any) -> bool:
 
 
 def _is_own(operation: Any) -> bool:
-    """Whether it is a layer or a model of a class of the user's own."""
-    return isinstance(operation, keras.layers.Layer) and type(operation).__module__.partition(".")[0] not in _PACKAGES
+    """Whether it is a layer or a model of a class of the user's own, or one that Keras has inside an application only."""
+    module = type(operation).__module__
+    known = module.partition(".")[0] in _PACKAGES and not module.startswith("keras.src.applications.")
+    return isinstance(operation, keras.layers.Layer) and not known
 
 
 class _Opening:

@@ -1,0 +1,50 @@
+"""Networks of known kinds, whole or in blocks: how far each has to come. The table is in applications.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import pytest
+from applications import TABLE, encoder, samples
+
+import fpga_ml
+from fpga_ml import Config, FpgaMlError
+
+CASES = [pytest.param(name, marks=() if found.quick else pytest.mark.slow) for name, found in TABLE.items()]
+SLOW_MODELS = 60, 100_000  # layers and weights at most
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_all_ways_agree(name: str, tmp_path: Path) -> None:
+    """C-simulation is the quantised Keras model bit for bit, up to tables; emulator and RTL are C-simulation everywhere."""
+    found = TABLE[name]
+    model = found.make()
+    assert len(model.layers) <= SLOW_MODELS[0]
+    assert model.count_params() <= SLOW_MODELS[1]
+    config = Config(
+        arch="stream", bits=8, until=found.until, cosim_vectors=3, simulators=("icarus",), **found.settings
+    )
+    project = fpga_ml.compile(model, data=samples(model, 24), config=config, output=tmp_path / "p")
+    report = project.report
+    csim = report["csim"]
+    assert csim["bit_exact_vs_quantised_model"] in ((True, None) if found.tables else (True,)), csim["first_difference"]
+    assert report["emulator"]["mismatches"] == 0
+    assert [run["passed"] for run in report["cosim"]] == ([True] if found.until == "cosim" else []), report["stages"]
+    assert project.agrees
+
+
+def test_a_sampling_layer_is_refused_by_name() -> None:
+    """The encoder of a variational autoencoder, with the layer that draws numbers."""
+
+    class Sampling(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, inputs: tuple[object, object]) -> object:
+            mean, log_var = inputs
+            noise = keras.random.normal(keras.ops.shape(mean))
+            return mean + keras.ops.exp(0.5 * log_var) * noise
+
+    inputs, mean, log_var = encoder()
+    model = keras.Model(inputs, Sampling(name="z")([mean, log_var]))
+    with pytest.raises(FpgaMlError, match="'z'") as error:
+        fpga_ml.compile(model, data=samples(model, 4), until="convert")
+    assert "random" in str(error.value)

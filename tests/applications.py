@@ -129,7 +129,7 @@ def mobilenet_v3_block() -> Any:
 
 @entry(tables=True, until="emulate")
 def mobilenet_v3_cut() -> Any:
-    return whole(keras.applications.MobileNetV3Small, "expanded_conv_4_add", 32, alpha=0.5)
+    return whole(keras.applications.MobileNetV3Small, "expanded_conv_3_project_bn", 32, alpha=0.5)
 
 
 @entry(until="emulate")
@@ -158,8 +158,11 @@ def resnet_v2_block() -> Any:
 @entry(until="emulate")
 def resnet_whole() -> Any:
     """Its stem, two stacks and its classifier."""
-    stack = lambda x: resnet.stack_residual_blocks_v1(resnet.stack_residual_blocks_v1(x, 8, 2, 1, "conv2"), 16, 1, 2, "conv3")  # noqa: E731
-    return resnet.ResNet(stack, False, True, input_shape=(32, 32, 3), weights=None, classes=4, classifier_activation=None)
+
+    def stacks(x: Tensor) -> Tensor:
+        return resnet.stack_residual_blocks_v1(resnet.stack_residual_blocks_v1(x, 8, 2, 1, "conv2"), 16, 1, 2, "conv3")
+
+    return resnet.ResNet(stacks, False, True, input_shape=(32, 32, 3), weights=None, classes=4, classifier_activation=None)
 
 
 @entry(tables=True)
@@ -177,7 +180,6 @@ def efficientnet_block() -> Any:
 @entry(tables=True, until="emulate")
 def efficientnet_cut() -> Any:
     net = efficientnet.EfficientNet(0.25, 0.3, 32, include_top=False, weights=None, input_shape=(32, 32, 3))
-    net.get_layer("normalization").build((None, 32, 32, 3))
     return cut(net, "block3a_project_bn", 32)
 
 

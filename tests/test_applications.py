@@ -22,9 +22,7 @@ def test_all_ways_agree(name: str, tmp_path: Path) -> None:
     model = found.make()
     assert len(model.layers) <= SLOW_MODELS[0]
     assert model.count_params() <= SLOW_MODELS[1]
-    config = Config(
-        arch="stream", bits=8, until=found.until, cosim_vectors=3, simulators=("icarus",), **found.settings
-    )
+    config = Config(arch="stream", bits=8, until=found.until, cosim_vectors=3, simulators=("icarus",), **found.settings)
     project = fpga_ml.compile(model, data=samples(model, 24), config=config, output=tmp_path / "p")
     report = project.report
     csim = report["csim"]

@@ -79,7 +79,9 @@ def test_what_lies_behind_a_table_is_told_and_not_judged(tmp_path: Path) -> None
 def test_a_reshape_behind_a_table_tells_the_table(tmp_path: Path) -> None:
     """It and its rounding are one node of hls4ml, and the first that differs."""
     keras.utils.set_random_seed(3)
-    model = keras.Sequential([keras.Input((4, 3)), keras.layers.LSTM(4, name="cell"), keras.layers.Reshape((1, 4), name="r")])
+    model = keras.Sequential(
+        [keras.Input((4, 3)), keras.layers.LSTM(4, name="cell"), keras.layers.Reshape((1, 4), name="r")]
+    )
     project = fpga_ml.compile(model, data=samples(model), output=tmp_path / "p", config=quick(bits=8))
     first = project.report["csim"]["first_difference"]
     assert first["layer"] == "r"

@@ -7,7 +7,8 @@ is made of is what it computes.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -152,12 +153,35 @@ def _traced(inner: Any, given: list[Any], args: Any, kwargs: Any) -> Any:
     if "training" in inspect.signature(inner.call).parameters:
         options["training"] = False
     try:
-        outputs = inner.call(*keras.tree.map_structure(placed, args), **options)
+        with _no_draws(inner):
+            outputs = inner.call(*keras.tree.map_structure(placed, args), **options)
         return keras.Model(list(stand.values()), outputs)
     except FpgaMlError:
         raise
     except Exception:
         return None  # it is refused as a class that nobody knows
+
+
+@contextmanager
+def _no_draws(inner: Any) -> Iterator[None]:
+    """While it is traced, random numbers are refused: those drawn here would become constants."""
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise FpgaMlError(
+            f"layer '{inner.name}' ({type(inner).__name__}) draws random numbers, which hardware has none of",
+            where=f"layer '{inner.name}'",
+            do="leave it out, as inference does (of a variational autoencoder, the mean), or make the numbers an input",
+        )
+
+    module = keras.src.backend.random
+    drawn = {name: getattr(module, name) for name in dir(keras.random) if name.islower() and hasattr(module, name)}
+    try:
+        for name in drawn:
+            setattr(module, name, refused)
+        yield
+    finally:
+        for name, theirs in drawn.items():
+            setattr(module, name, theirs)
 
 
 def _called(called: Callable[..., Any], args: Any, kwargs: Any) -> Any:

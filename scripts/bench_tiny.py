@@ -3,9 +3,9 @@ Markdown table.
 
 `python scripts/bench_tiny.py [NAME...]`: keywords (the DS-CNN of keyword spotting), anomaly (the autoencoder of anomaly
 detection), images (the ResNet of image classification), each as a stream at 5 ns with an interval (INTERVALS, or
-`--interval-cycles N`) for which it is estimated to fit a Zynq 7020: 53,200 LUTs, 220 multipliers. C-simulation is compared with the
-quantised Keras model, the emulator with C-simulation. `--cosim N` sends N samples through the RTL in Verilator; area is the report's
-estimate.
+`--interval-cycles N`) for which it is estimated to fit a Zynq 7020: 53,200 LUTs, 220 multipliers. C-simulation is compared
+with the quantised Keras model, the emulator with C-simulation. `--cosim N` sends N samples through the RTL in Verilator;
+area is the report's estimate.
 """
 
 from __future__ import annotations

@@ -12,8 +12,19 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers as L
-from keras.src.applications import convnext, densenet, efficientnet, efficientnet_v2
-from keras.src.applications import mobilenet, mobilenet_v2, mobilenet_v3, nasnet, resnet
+from keras.src.applications import (
+    convnext,
+    densenet,
+    efficientnet,
+    efficientnet_v2,
+    inception_resnet_v2,
+    inception_v3,
+    mobilenet,
+    mobilenet_v2,
+    mobilenet_v3,
+    nasnet,
+    resnet,
+)
 from zoo import moved
 
 Tensor = Any
@@ -225,6 +236,29 @@ def convnext_block() -> Any:
         L.Conv2D(4, 2, strides=2, name="stem"),
         convnext.ConvNeXtBlock(4, layer_scale_init_value=0.5, name="a"),
         convnext.Head(3, name="head"),
+    )
+
+
+@entry()
+def inception_block() -> Any:
+    """Kernels one row high or wide, a mean of what lies inside the image, side by side."""
+
+    def mixed(x: Tensor) -> Tensor:
+        wide = inception_v3.conv2d_bn(inception_v3.conv2d_bn(x, 2, 1, 7), 3, 7, 1)
+        mean = inception_v3.conv2d_bn(L.AveragePooling2D((3, 3), strides=(1, 1), padding="same")(x), 2, 1, 1)
+        return L.Concatenate()([inception_v3.conv2d_bn(x, 2, 1, 1), wide, mean])
+
+    return block((8, 8, 3), inception_v3.preprocess_input, mixed)
+
+
+@entry(settings={"interval_cycles": 2000})
+def inception_resnet_block() -> Any:
+    """Of 32 filters, on a picture of 4 x 4."""
+    return block(
+        (4, 4, 3),
+        inception_resnet_v2.preprocess_input,
+        lambda x: inception_resnet_v2.conv2d_bn(x, 4, 3),
+        lambda x: inception_resnet_v2.inception_resnet_block(x, 0.17, "block35", 1),
     )
 
 

@@ -2,7 +2,8 @@
 
 A layer with several positions (a convolution) keeps its weights as constants and walks over the positions. A layer with
 one walks over its inputs, the weights in a ROM, and accumulates; over its outputs besides where there are more rounds
-than inputs. Both are exact whatever the order of the sums is: where it matters, the layer is not folded.
+than inputs. One of several groups (a depthwise convolution) walks over these, and over their inputs where there are more
+rounds than groups. All are exact whatever the order of the sums is: where it matters, the layer is not folded.
 """
 
 from __future__ import annotations
@@ -40,8 +41,9 @@ def folded(layer: Linear, read: Channel, wires: Sequence[Wire]) -> Folded | None
         return None
     if positions > 1:
         return _over_positions(layer, read, wires)
-    fraction = max(w.fraction for w in wires) + layer.weight_fraction
-    return _over_inputs(layer, read, wires) if groups == 1 and layer.is_plain(fraction) else None
+    if not layer.is_plain(max(w.fraction for w in wires) + layer.weight_fraction):
+        return None
+    return _over_inputs(layer, read, wires) if groups == 1 else _over_groups(layer, read, wires)
 
 
 def _over_positions(layer: Linear, read: Channel, wires: Sequence[Wire]) -> Folded:
@@ -75,14 +77,50 @@ def _over_inputs(layer: Linear, read: Channel, wires: Sequence[Wire]) -> Folded:
     weights[:inputs, :outputs] = layer.weights[0]
     walk = np.tile(index.reshape(rounds, each), (groups, 1))
     words = weights.reshape(rounds, each, groups, together).transpose(2, 0, 1, 3).reshape(groups * rounds, -1)
+    return _summed(layer, read, wires, walk, words, (1, each, together), rounds)
+
+
+def _over_groups(layer: Linear, read: Channel, wires: Sequence[Wire]) -> Folded:
+    """Some groups in each round, each with all its inputs; or one, with some of them."""
+    groups, inputs, outputs = layer.weights.shape
+    together = ceil(groups / layer.reuse)
+    turns = ceil(groups / together)
+    each = ceil(inputs / max(1, layer.reuse // turns))
+    rounds = ceil(inputs / each)
+    index = np.full((turns * together, rounds * each), -1)
+    index[:groups, :inputs] = layer.index[0]
+    weights = np.zeros((*index.shape, outputs), layer.weights.dtype)
+    weights[:groups, :inputs] = layer.weights
+    walk = index.reshape(turns, together, rounds, each).swapaxes(1, 2).reshape(turns * rounds, -1)
+    words = weights.reshape(turns, together, rounds, each, outputs).swapaxes(1, 2).reshape(turns * rounds, -1)
+    return _summed(layer, read, wires, walk, words, (together, each, outputs), rounds)
+
+
+def _summed(
+    layer: Linear,
+    read: Channel,
+    wires: Sequence[Wire],
+    walk: np.ndarray,
+    words: np.ndarray,
+    shape: tuple[int, int, int],
+    accumulated: int,
+) -> Folded:
+    """Products of what a round reads with its words, summed over that many rounds; shape: groups, inputs and outputs of a
+    round."""
     reach = [Interval(int(low), int(high)) for low, high in zip(words.min(0), words.max(0), strict=True)]
     b = Builder(f"{layer.name}_step")
-    data = [b.input(w) for w in _columns(walk, wires)]
-    factors = [b.input(Wire(layer.weight_fraction, i)) for i in reach]
-    products = [[b.mul(x, factors[k * together + m]) for k, x in enumerate(data)] for m in range(together)]
-    step = b.build([b.tree(b.add, row) for row in products])
+    groups, inputs, outputs = shape
+    data = np.array([b.input(w) for w in _columns(walk, wires)]).reshape(groups, inputs)
+    factors = np.array([b.input(Wire(layer.weight_fraction, i)) for i in reach]).reshape(shape)
+    step = b.build(
+        [
+            b.tree(b.add, [b.mul(int(data[g, k]), int(factors[g, k, m])) for k in range(inputs)])
+            for g in range(groups)
+            for m in range(outputs)
+        ]
+    )
     types = tuple(type_of(i, layer.weight_fraction) for i in reach)
-    process = _fold(layer, read, step, walk, words, types, rounds, outputs)
+    process = _fold(layer, read, step, walk, words, types, accumulated, len(layer.bias))
     made = process.reach(tuple(wires))[0]
     finish = Builder(layer.name)
     return Folded(process, made, finish.build(layer.finish(finish, [finish.input(w) for w in made])))

@@ -51,6 +51,14 @@ def series(reuse: int) -> tuple[Input, Linear]:
     return Input("x", (), (14,), X), dense(14, 4, reuse, index=index, weights=weights, shape=(7, 4))[1]
 
 
+def depthwise(reuse: int, channels: int, taps: int, filters: int = 1) -> tuple[Input, Linear]:
+    """One position: taps of channels that stand side by side, one of them outside the image."""
+    index = np.arange(taps * channels).reshape(taps, channels).T[None].copy()
+    index[0, 0, -1] = -1
+    weights = np.random.default_rng(5).integers(-15, 16, (channels, taps, filters))
+    return dense(taps * channels, filters, reuse, index=index, weights=weights, shape=(channels * filters,))
+
+
 CASES: dict[str, tuple[tuple[Input, Linear], int]] = {
     "dense_4_of_12": (dense(12, 5, 4), 4),
     "dense_uneven": (dense(11, 3, 4), 4),
@@ -58,6 +66,11 @@ CASES: dict[str, tuple[tuple[Input, Linear], int]] = {
     "dense_by_outputs_too": (dense(6, 4, 24), 24),
     "dense_by_some_outputs": (dense(5, 4, 13), 10),
     "dense_of_many_rounds": (dense(50, 3, 50), 50),
+    "groups_2_together": (depthwise(3, 6, 4), 3),
+    "groups_uneven": (depthwise(3, 5, 3, 2), 3),
+    "groups_all_in_turn": (depthwise(7, 5, 4), 5),
+    "groups_and_inputs": (depthwise(10, 5, 3, 2), 10),
+    "groups_one_by_one": (depthwise(99, 3, 4), 12),
     "conv_2_together": (series(4), 4),
     "conv_all_in_turn": (series(7), 7),
     "conv_more_than_positions": (series(50), 7),
@@ -67,9 +80,11 @@ CASES: dict[str, tuple[tuple[Input, Linear], int]] = {
 def reference(layer: Linear, x: np.ndarray, given: FixedType = X) -> np.ndarray:
     """Raw results (N, elements) of raw x, rounded half to even and saturated: written out, without the layer's code."""
     padded = np.concatenate([x, np.zeros((len(x), 1), np.int64)], axis=1)
+    bias = layer.bias.reshape(len(layer.weights), -1) << (given.fraction + 3 - 2)
     sums = [
-        padded[:, layer.index[p, 0]] @ layer.weights[0] + (layer.bias << (given.fraction + 3 - 2))
-        for p in range(len(layer.index))
+        padded[:, row] @ weights + start
+        for rows in layer.index
+        for row, weights, start in zip(rows, layer.weights, bias, strict=True)
     ]
     scaled = np.concatenate(sums, axis=1) / 2.0 ** (given.fraction + 3 - Y.fraction)
     return np.clip(np.rint(scaled), Y.min_raw, Y.max_raw).astype(np.int64)

@@ -94,7 +94,9 @@ class _Opening:
                     do="`fpga-ml doctor --layers` lists the operations that convert; or apply it to the data",
                 ) from None
 
-        self.standins += [] if standin is None else [standin]
+        if standin is not None:
+            standin.taken = self.taken
+            self.standins.append(standin)
         return called
 
     def _copied(self, layer: Any, scope: str) -> Any:

@@ -14,6 +14,7 @@ from fpga_ml.frontend.rewrites.attention import spelled_attention
 from fpga_ml.frontend.rewrites.broadcast import spread_merges
 from fpga_ml.frontend.rewrites.channels import channels_last
 from fpga_ml.frontend.rewrites.einsum import dense_einsums
+from fpga_ml.frontend.rewrites.folded import folded_affines
 from fpga_ml.frontend.rewrites.kernels import plain_kernels
 from fpga_ml.frontend.rewrites.opened import opened
 from fpga_ml.frontend.rewrites.pairs import pairwise_merges
@@ -38,6 +39,7 @@ REWRITES: tuple[Callable[[Any], Any], ...] = (
     exact_weights,
     plain_kernels,  # their zeros are put among weights that are numbers
     plain_transposed,
+    folded_affines,  # behind what gives layers the weights into which they fold
     exact_activations,
     pairwise_merges,
     spread_merges,

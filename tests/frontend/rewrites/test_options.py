@@ -14,6 +14,7 @@ from qkeras import (
     QConv1D,
     QConv2D,
     QConv2DTranspose,
+    QDense,
     QDepthwiseConv2D,
     QSeparableConv1D,
     QSeparableConv2D,
@@ -24,6 +25,7 @@ from qkeras import (
 )
 
 from fpga_ml.bridge.convertible import check_model
+from fpga_ml.frontend.layers import Affine
 from fpga_ml.frontend.rebuild import Probe, as_functional
 from fpga_ml.frontend.rewrites import rewritten
 
@@ -265,3 +267,34 @@ def test_a_dilated_transposed_convolution(strides: int, padding: str) -> None:
     want = (whole if padding == "valid" else whole[:, 2:-2]) + bias
     (got,) = Probe(rewritten(as_functional(model))).outputs([x])
     assert_allclose(got, want, rtol=0, atol=1e-12)
+
+
+FOLDED: dict[str, tuple[tuple[int, ...], list[Make], bool]] = {
+    "an offset before a dense layer": (VECTOR, [lambda: L.Rescaling(0.25, 0.5), lambda: L.Dense(3)], True),
+    "before a dense layer without a bias": (
+        VECTOR,
+        [lambda: L.Rescaling(0.25, 0.5), lambda: L.Dense(3, use_bias=False)],
+        True,
+    ),
+    "before a convolution": (IMAGE, [lambda: L.Rescaling([1, 2, 4, 8], 0.5), lambda: L.Conv2D(3, (2, 3))], True),
+    "a scale before zeros": (IMAGE, [lambda: L.Rescaling(0.25), lambda: L.Conv2D(3, 3, padding="same")], True),
+    "an offset before zeros": (IMAGE, [lambda: L.Rescaling(0.25, 1), lambda: L.Conv2D(3, 3, padding="same")], False),
+    "before a quantised layer": (VECTOR, [lambda: L.Rescaling(0.25, 0.5), lambda: QDense(3, **QK)], False),
+}
+
+
+@pytest.mark.parametrize("name", FOLDED)
+def test_a_step_before_weights(name: str) -> None:
+    """Folded where that is exact: of the sums, float32 rounds the new bias as it does all weights."""
+    shape, makes, folds = FOLDED[name]
+    model = model_of(shape, *(make() for make in makes))
+    made = assert_same(model, [np.random.default_rng(4).uniform(-1, 1, (4, *shape))], 1e-6)
+    assert any(isinstance(layer, Affine) for layer in made.layers) is not folds
+
+
+def test_a_step_that_something_else_reads_stays() -> None:
+    inputs = keras.Input((5,), name="x")
+    step = L.Rescaling(0.25, 0.5)(inputs)
+    model = with_weights(keras.Model(inputs, [L.Dense(3)(step), L.ReLU()(step)]), np.random.default_rng(3))
+    made = assert_same(model, [np.random.default_rng(4).uniform(-1, 1, (4, 5))])
+    assert any(isinstance(layer, Affine) for layer in made.layers)

@@ -14,7 +14,6 @@ from fpga_ml.frontend.rewrites.attention import spelled_attention
 from fpga_ml.frontend.rewrites.broadcast import spread_merges
 from fpga_ml.frontend.rewrites.channels import channels_last
 from fpga_ml.frontend.rewrites.einsum import dense_einsums
-from fpga_ml.frontend.rewrites.folded import folded_affines
 from fpga_ml.frontend.rewrites.kernels import plain_kernels
 from fpga_ml.frontend.rewrites.opened import opened
 from fpga_ml.frontend.rewrites.pairs import pairwise_merges
@@ -22,6 +21,7 @@ from fpga_ml.frontend.rewrites.permutations import fewer_permutations
 from fpga_ml.frontend.rewrites.plain import plain_layers
 from fpga_ml.frontend.rewrites.relus import plain_relus
 from fpga_ml.frontend.rewrites.resampled import plain_resampling
+from fpga_ml.frontend.rewrites.scales import folded_affines
 from fpga_ml.frontend.rewrites.transposed import plain_transposed
 from fpga_ml.frontend.rewrites.weights import exact_weights
 from fpga_ml.frontend.unwrap import unwrapped

@@ -35,14 +35,13 @@ _LAYERS: Mapping[str, str] = {
     **dict.fromkeys(("Cropping3D", "GlobalAveragePooling3D", "GlobalMaxPooling3D"), _FLAT),
     "ThresholdedReLU": "use ReLU(threshold=...)",
     "GarNet": "build it of Dense, Dot and Softmax, which convert",
+    "RandomCrop": "use CenterCrop, which is what it does outside training",
     "TFSMLayer": "give the Keras model that it was exported from",
 }
 
 
 def for_layer(kind: str) -> str:
     """What to do about a layer of a class that does not convert."""
-    if kind.startswith(("Random", "AugMix", "CutMix", "MixUp")):
-        return _TRAINING
     return _LAYERS.get(kind, "replace it by layers that convert: `fpga-ml doctor --layers` lists them")
 
 

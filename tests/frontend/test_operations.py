@@ -86,11 +86,6 @@ def test_layers_that_keras_has_in_an_application_only() -> None:
     np.testing.assert_array_equal(np.asarray(found(x)), x * np.array([0.5, -2.0, 3.25], np.float32))
 
 
-@pytest.mark.parametrize("operation", [lambda x: x**3, ops.tan, lambda x: ops.maximum(x, 1.0)], ids=["cube", "tan", "bound"])
-def test_others_stay(operation: Callable[[Any], Any]) -> None:
-    assert not all(isinstance(layer, L.Layer) for layer in opened(_model(operation)).operations)
-
-
 @pytest.mark.parametrize(
     ("operation", "low", "what"),
     [

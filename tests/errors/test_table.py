@@ -444,11 +444,11 @@ LAYERS: dict[str, tuple[Try, str]] = {
         "rms_scaling with epsilon = 0 divides by zero\n  where: layer 'norm'",
     ),
     "UnitNormalization": (layer(L.UnitNormalization), "layer 'unit_normalization' is a UnitNormalization"),
-    "RandomFlip": (
-        layer(L.RandomFlip, (4, 4, 1)),
+    "RandomCrop": (
+        layer(lambda: L.RandomCrop(2, 2), (4, 4, 1)),
         (
-            "layer 'random_flip' is a RandomFlip, which hls4ml 1.3.0 does not convert\n  where: layer 'random_flip' of model"
-            " 'net'\n  do:    leave it out"
+            "layer 'random_crop' is a RandomCrop, which hls4ml 1.3.0 does not convert\n  where: layer 'random_crop' of model"
+            " 'net'\n  do:    use CenterCrop"
         ),
     ),
     "ConvLSTM1D": (

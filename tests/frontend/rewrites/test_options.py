@@ -98,6 +98,12 @@ OTHERS: dict[str, tuple[tuple[int, ...], Make]] = {
     "adaptive largest of a series": (SERIES, lambda: L.AdaptiveMaxPooling1D(3)),
     "global mean, axes kept": (IMAGE, lambda: L.GlobalAveragePooling2D(keepdims=True)),
     "global largest, axes kept": (SERIES, lambda: L.GlobalMaxPooling1D(keepdims=True)),
+    "mean of everything": (IMAGE, lambda: L.AveragePooling2D((6, 8))),
+    "mean of everything, padded": (IMAGE, lambda: L.AveragePooling2D((9, 8), strides=8, padding="same")),
+    "mean of the first part, padded": (IMAGE, lambda: L.AveragePooling2D((6, 7), strides=8, padding="same")),
+    "largest of everything": (IMAGE, lambda: L.MaxPooling2D((6, 8))),
+    "mean of a whole series": (SERIES, lambda: L.AveragePooling1D(9)),
+    "largest of a whole series": (SERIES, lambda: L.MaxPooling1D(11, padding="same")),
     "centre": (IMAGE, lambda: L.CenterCrop(3, 5)),
     "rescaled": (IMAGE, lambda: L.Rescaling(1 / 255, -0.5)),
     "rescaled by channel": (IMAGE, lambda: L.Rescaling([0.1, 0.2, 0.3, 0.5], [1, 2, 3, 4])),
@@ -176,6 +182,7 @@ CHANNELS_FIRST: dict[str, Callable[[str], Any]] = {
     "transposed": lambda f: L.Conv2DTranspose(3, 3, strides=2, data_format=f),
     "largest": lambda f: L.MaxPooling2D(2, data_format=f),
     "mean": lambda f: L.AveragePooling2D(2, data_format=f),
+    "mean of everything": lambda f: L.AveragePooling2D((6, 8), data_format=f),
     "global mean": lambda f: L.GlobalAveragePooling2D(data_format=f),
     "global, axes kept": lambda f: L.GlobalMaxPooling2D(data_format=f, keepdims=True),
     "larger": lambda f: L.UpSampling2D(2, data_format=f, interpolation="bilinear"),
@@ -298,3 +305,20 @@ def test_a_step_that_something_else_reads_stays() -> None:
     model = with_weights(keras.Model(inputs, [L.Dense(3)(step), L.ReLU()(step)]), np.random.default_rng(3))
     made = assert_same(model, [np.random.default_rng(4).uniform(-1, 1, (4, 5))])
     assert any(isinstance(layer, Affine) for layer in made.layers)
+
+
+AUGMENTATIONS: dict[str, Callable[[], Any]] = {
+    "RandomBrightness": lambda: L.RandomBrightness(0.2),
+    "RandomContrast": lambda: L.RandomContrast(0.2),
+    "RandomFlip": L.RandomFlip,
+    "RandomRotation": lambda: L.RandomRotation(0.2),
+    "RandomTranslation": lambda: L.RandomTranslation(0.1, 0.1),
+    "RandomZoom": lambda: L.RandomZoom(0.2),
+}
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_what_augments_images_does_nothing_outside_training(name: str) -> None:
+    inputs = keras.Input((6, 8, 3), name="x")
+    found = rewritten(keras.Model(inputs, L.ReLU(name="relu")(AUGMENTATIONS[name]()(inputs))))
+    assert [layer.name for layer in found.layers] == ["x", "relu"]

@@ -26,8 +26,6 @@ def _of(c: Call) -> Composed | None:
         return _Pooled(layer) if layer.keepdims else None
     if kind == "Softmax":
         return _Softmax(layer) if isinstance(layer.axis, (tuple, list)) else None
-    if kind in _POOLINGS:
-        return _Whole(layer) if _is_whole(layer, c.inputs[0].shape) else None
     made = _KINDS.get(kind)
     return None if made is None else made(layer)
 
@@ -63,24 +61,6 @@ class _Pooled(Composed):
     def results(self, x: Any, *_: Any, **__: Any) -> Any:
         shape = tuple(self.layer.compute_output_shape(x.shape)[1:])
         pooled = self.part("", lambda name: _named(copy_layer(self.layer, changes={"keepdims": False}), name))(x)
-        return self.part("kept", lambda name: L.Reshape(shape, name=name))(pooled)
-
-
-def _is_whole(layer: Any, shape: Any) -> bool:
-    """Whether a pooling has one window, and this holds all there is."""
-    axes = slice(2, None) if layer.data_format == "channels_first" else slice(1, -1)
-    sizes, left = shape[axes], layer.compute_output_shape(shape)[axes]
-    return all(n == 1 for n in left) and all(p >= n for p, n in zip(layer.pool_size, sizes, strict=True))
-
-
-class _Whole(Composed):
-    """A pooling of one window over everything, which hardware would collect: a global one adds up what comes."""
-
-    def results(self, x: Any, *_: Any, **__: Any) -> Any:
-        layer = self.layer
-        pooling = getattr(L, f"Global{type(layer).__name__}")
-        pooled = self.part("", lambda name: pooling(data_format=layer.data_format, name=name))(x)
-        shape = tuple(layer.compute_output_shape(x.shape)[1:])
         return self.part("kept", lambda name: L.Reshape(shape, name=name))(pooled)
 
 
@@ -163,7 +143,6 @@ _AUGMENTATIONS = (
     *("RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization", "RandomRotation", "RandomSaturation"),
     *("RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom"),
 )
-_POOLINGS = ("AveragePooling1D", "AveragePooling2D", "MaxPooling1D", "MaxPooling2D")
 _KINDS: dict[str, type[Composed]] = {
     **dict.fromkeys(("Identity", "GaussianNoise", "ActivityRegularization", *_AUGMENTATIONS), _Nothing),
     "RepeatVector": _Repeated,

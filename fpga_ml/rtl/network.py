@@ -39,13 +39,15 @@ class Stage:
 
 @dataclass(frozen=True)
 class BufferRow:
-    """A FIFO: whose channel, before which reader ('' for an output); depth and high-water mark in tokens."""
+    """A FIFO: whose channel, before which reader ('' for an output); depth, high-water mark and the least depth
+    that any FIFO there has (schedule/least.py) in tokens."""
 
     channel: str
     reader: str
     depth: int
     high_water: int
     width_bits: int
+    least_depth: int = 1
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,16 @@ class Rtl:
     @property
     def area(self) -> Area:
         """An estimate of all of it."""
-        fifos = Area(memory_bits=sum(b.depth * b.width_bits for b in self.buffers))
-        return sum((s.area for s in self.stages), fifos)
+        return sum((s.area for s in self.stages), Area(memory_bits=self.fifo_bits))
+
+    @property
+    def fifo_bits(self) -> int:
+        return sum(b.depth * b.width_bits for b in self.buffers)
+
+    @property
+    def least_fifo_bits(self) -> int:
+        """Fewer do for no protocol and no depths."""
+        return sum(b.least_depth * b.width_bits for b in self.buffers)
 
     def write(self, folder: Path) -> tuple[Path, ...]:
         """The files, into a folder that exists."""
@@ -141,7 +151,10 @@ def emit_stream(network: Network, clock_ns: float, model: DelayModel = GENERIC, 
         planned.latency_cycles,
         planned.interval_cycles,
         sum(m.register_bits for m in modules),
-        tuple(BufferRow(b.channel.name, b.reader, b.depth, b.high_water, b.channel.width_bits) for b in planned.buffers),
+        tuple(
+            BufferRow(b.channel.name, b.reader, b.depth, b.high_water, b.channel.width_bits, b.least)
+            for b in planned.buffers
+        ),
         probes,
         network.interleave,
         _recurrence(planned),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from fpga_ml.devices import GENERIC, DelayModel
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.network import Fold, Holder, Loop, Map, Network, Process
+from fpga_ml.schedule.least import ENDLESS, least, least_depths
 from fpga_ml.schedule.parallel import plan
 from fpga_ml.schedule.pipeline import schedule
 from fpga_ml.schedule.tokens import Trace, run
@@ -50,7 +51,8 @@ def stream_plan(network: Network, clock_ns: float, model: DelayModel = GENERIC) 
     for k, b in enumerate(buffers):
         buffers = (*buffers[:k], replace(b, depth=_smallest(network, units, buffers, k, free)), *buffers[k + 1 :])
     last = run(network, units, buffers)
-    buffers = tuple(replace(b, high_water=h) for b, h in zip(buffers, last.high_water, strict=True))
+    known = zip(buffers, last.high_water, least_depths(network, units, buffers, free), strict=True)
+    buffers = tuple(replace(b, high_water=high, least=least) for b, high, least in known)
     return StreamPlan(network, units, buffers, last.latency_cycles, last.interval_cycles, last)
 
 
@@ -64,16 +66,9 @@ def _smallest(network: Network, units: tuple[Unit, ...], buffers: tuple[Buffer, 
     """The least depth of one buffer with which frames come as soon and as often as with endless ones."""
 
     def holds(depth: int) -> bool:
-        trial = run(network, units, (*buffers[:k], replace(buffers[k], depth=depth), *buffers[k + 1 :]))
-        return (
-            trial.complete and trial.interval_cycles <= free.interval_cycles and trial.latency_cycles <= free.latency_cycles
-        )
+        return run(network, units, (*buffers[:k], replace(buffers[k], depth=depth), *buffers[k + 1 :])).as_good_as(free)
 
-    low, high = 1, buffers[k].depth
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle + 1, high)
-    return low
+    return least(holds, buffers[k].depth)
 
 
 def _units(network: Network, clock_ns: float, model: DelayModel) -> tuple[Unit, ...]:
@@ -122,9 +117,8 @@ def _buffers(network: Network, units: tuple[Unit, ...]) -> tuple[Buffer, ...]:
         for c in u.writes
         if len(readers.get(c.name, ())) == 1 and readers[c.name][0] in segments
     }
-    endless = 1 << 30
     return tuple(
-        Buffer(channel, reader, endless)
+        Buffer(channel, reader, ENDLESS)
         for name, channel in network.channels.items()
         for reader in readers.get(name, ())
         if name not in handed

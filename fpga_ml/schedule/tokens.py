@@ -29,10 +29,19 @@ class Trace:
     last: dict[str, int]
     high_water: tuple[int, ...]
 
+    def as_good_as(self, other: Trace) -> bool:
+        """Whether all frames came, as soon and as often."""
+        soon = self.latency_cycles <= other.latency_cycles and self.interval_cycles <= other.interval_cycles
+        return self.complete and soon
 
-def run(network: Network, units: Sequence[Unit], buffers: Sequence[Buffer]) -> Trace:
-    """Until some frames are through, or nothing moves any more."""
-    return _Run(network, units, buffers).trace()
+
+def run(network: Network, units: Sequence[Unit], buffers: Sequence[Buffer], *, elastic: bool = False) -> Trace:
+    """Until some frames are through, or nothing moves any more.
+
+    elastic: not as the RTL does it, but as no RTL could do better. Every stage of a pipeline holds its token until there is
+    room before it, so that a token takes a place in a FIFO only when it is made.
+    """
+    return _Run(network, units, buffers, elastic=elastic).trace()
 
 
 @dataclass(eq=False)
@@ -71,10 +80,21 @@ class _Port:
     def room(self) -> bool:
         return all(f.room for f in self.fifos)
 
+    def put(self, cycle: int) -> None:
+        """A token that had no place until now."""
+        for f in self.fifos:
+            f.reserve()
+        self.push(cycle)
+
+    def push(self, cycle: int) -> None:
+        self.times.append(cycle)
+        for f in self.fifos:
+            f.ready += 1
+
 
 class _Run:
-    def __init__(self, network: Network, units: Sequence[Unit], buffers: Sequence[Buffer]) -> None:
-        self.network = network
+    def __init__(self, network: Network, units: Sequence[Unit], buffers: Sequence[Buffer], *, elastic: bool) -> None:
+        self.network, self.elastic = network, elastic
         # Enough for what is under way at once to fill and to come through.
         latencies = [_latency(u) for u in units]
         under_way = 4 * len(units) + sum(latencies)
@@ -90,6 +110,7 @@ class _Run:
         self.out = [self.ports[name] for name in network.outputs]
         self.pipes = [_pipe(self, u) for u in units if isinstance(u, (Segment, Looped))]
         self.loops = [p for p in self.pipes if isinstance(p, _Looping)]
+        self.holding = [p for p in self.pipes if p.holds]
         self.holders = [_holder(self, u) for u in units if not isinstance(u, (Segment, Looped))]
         self.pushes: dict[int, list[_Port]] = {}
         self.patience = 64 + max(latencies, default=0) + max((p.interval for p in self.pipes), default=0)
@@ -110,10 +131,13 @@ class _Run:
             holder.look(fired)
         stepped = [h for h in self.holders if h.can_step()]
         given = [s for s in self.sources if s.left and s.port.room]
+        leaving = [p for p in self.holding if p.leaves(cycle)]
         for k, f in enumerate(self.sinks):
             if f in arriving:
                 f.pop()
                 taken[k] += 1
+        for pipe in leaving:
+            pipe.leave(cycle)
         for pipe in fired:
             pipe.fire(cycle)
         loaded = [loop for loop in self.loops if loop.load(cycle)]
@@ -125,13 +149,8 @@ class _Run:
             source.give(cycle)
         pushed = self.pushes.pop(cycle, [])
         for port in pushed:
-            self._push(port, cycle)
-        return bool(arriving or fired or loaded or stepped or given or pushed)
-
-    def _push(self, port: _Port, cycle: int) -> None:
-        port.times.append(cycle)
-        for f in port.fifos:
-            f.ready += 1
+            port.push(cycle)
+        return bool(arriving or fired or loaded or stepped or given or pushed or leaving)
 
     def _result(self, complete: bool) -> Trace:
         if not complete:
@@ -157,20 +176,23 @@ class _Source:
 
     def give(self, cycle: int) -> None:
         self.left -= 1
-        self.port.times.append(cycle)
-        for f in self.port.fifos:
-            f.reserve()
-            f.ready += 1
+        self.port.put(cycle)
 
 
 class _Pipe:
-    """A segment: takes a token of each read when all are there, its buffers have room and its interval is over."""
+    """A segment: takes a token of each read when all are there, its buffers have room and its interval is over.
+
+    holds: as many tokens as can wait within it, 0 where each has reserved a place in the FIFOs; under_way: those that are
+    within, with the cycles in which they are made at the soonest, and where they go.
+    """
 
     def __init__(self, run: _Run, unit: Segment | Looped, latency_cycles: int, interval_cycles: int) -> None:
         self.run, self.name, self.latency, self.interval = run, unit.name, latency_cycles, interval_cycles
         self.reads = [(run.before.get((c.name, unit.name)), run.ports[c.name]) for c in unit.reads]
         self.writes = [run.ports[c.name] for c in unit.writes]
         self.next = 0
+        self.holds = latency_cycles if run.elastic else 0
+        self.under_way: deque[tuple[int, list[_Port]]] = deque()
 
     def given(self) -> list[_Port]:
         """To which the next token gives one."""
@@ -178,7 +200,24 @@ class _Pipe:
 
     def can_fire(self, cycle: int) -> bool:
         there = all(fifo.ready > 0 if fifo else port.offered for fifo, port in self.reads)
-        return there and cycle >= self.next and all(port.room for port in self.given())
+        return there and cycle >= self.next and self.has_room(cycle)
+
+    def has_room(self, cycle: int) -> bool:
+        """For what one more token gives."""
+        if self.holds:
+            return len(self.under_way) < self.holds or self.leaves(cycle)
+        return all(port.room for port in self.given())
+
+    def leaves(self, cycle: int) -> bool:
+        """Whether the first of those within is made and has a place."""
+        if not self.under_way:
+            return False
+        made, given = self.under_way[0]
+        return made <= cycle and all(port.room for port in given)
+
+    def leave(self, cycle: int) -> None:
+        for port in self.under_way.popleft()[1]:
+            port.put(cycle)
 
     def fire(self, cycle: int) -> None:
         self.next = cycle + self.interval
@@ -186,6 +225,9 @@ class _Pipe:
             if fifo:
                 fifo.pop()
         given = self.given()
+        if self.holds:
+            self.under_way.append((cycle + self.latency, given))
+            return
         for port in given:
             for fifo in port.fifos:
                 fifo.reserve()
@@ -273,10 +315,7 @@ class _Holder:
     def hand_over(self, cycle: int) -> None:
         if self.taken:
             self.port.offered = False
-            for fifo in self.port.fifos:
-                fifo.reserve()
-                fifo.ready += 1
-            self.port.times.append(cycle)
+            self.port.put(cycle)
 
     def step(self, cycle: int) -> None:
         raise NotImplementedError

@@ -93,9 +93,11 @@ Unit = Segment | Looped | Holder
 
 @dataclass(frozen=True)
 class Buffer:
-    """A FIFO of a channel before one of its readers; depth and high_water in tokens, those under way to it included."""
+    """A FIFO of a channel before one of its readers; depth and high_water in tokens, those under way to it included; least:
+    the tokens that have to wait there in any case (schedule/least.py)."""
 
     channel: Channel
     reader: str
     depth: int
     high_water: int = 0
+    least: int = 1

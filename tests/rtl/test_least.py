@@ -1,0 +1,68 @@
+"""The bound on FIFO bits: against a count of tokens, and against every assignment of depths that keeps the frames in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from fpga_ml.ir.network import Axis, Channel, Map, Network, Window, verify
+from fpga_ml.schedule.least import ENDLESS, least_bits
+from fpga_ml.schedule.stream import StreamPlan, stream_plan
+from fpga_ml.schedule.tokens import run
+
+from .test_stream_schedule import T, added, branches
+
+
+@pytest.mark.parametrize(("rows", "columns", "taps"), [(1, 9, 1), (4, 5, 3), (6, 11, 5), (3, 20, 3)])
+@pytest.mark.parametrize("clock_ns", [5.0, 1.0])
+def test_a_skip_holds_what_enters_the_fork_before_the_longer_path_gives(
+    rows: int, columns: int, taps: int, clock_ns: float
+) -> None:
+    """A token a cycle enters. The join begins when it takes the first windows of the longer path."""
+    plan = stream_plan(branches(rows, columns, taps), clock_ns)
+    skip = next(b for b in plan.buffers if (b.channel.name, b.reader) == ("x", "y"))
+    assert skip.least == plan.trace.first["two_windows"]
+    others = [b for b in plan.buffers if b is not skip]
+    assert [b.least for b in others] == [1] * len(others)
+
+
+def pooled() -> Network:
+    """Two outputs: sums of pairs of pixels, and sums of each pixel and its neighbours."""
+    x, pairs, half = Channel("x", (T,), 8), Channel("pairs", (T,) * 2, 4), Channel("half", (T,), 4)
+    wide, y = Channel("wide", (T,) * 3, 8), Channel("y", (T,), 8)
+    processes = (
+        Window("pair", (x,), (pairs,), Axis(1, 1), Axis(8, 4, 2, 2), (0,)),
+        Map("half", (pairs,), (half,), added("half", pairs)),
+        Window("line", (x,), (wide,), Axis(1, 1), Axis(8, 8, 3, 1, 1), (0,)),
+        Map("y", (wide,), (y,), added("y", wide)),
+    )
+    return Network("pooled", (x,), ("half", "y"), processes)
+
+
+def assignments(plan: StreamPlan, deepest: int, *, elastic: bool) -> Iterator[list[int]]:
+    """Depths with which frames come as soon and as often as with endless FIFOs."""
+    free = run(plan.network, plan.units, [replace(b, depth=ENDLESS) for b in plan.buffers])
+    for depths in product(range(1, deepest + 1), repeat=len(plan.buffers)):
+        tried = [replace(b, depth=d) for b, d in zip(plan.buffers, depths, strict=True)]
+        if run(plan.network, plan.units, tried, elastic=elastic).as_good_as(free):
+            yield list(depths)
+
+
+def bits(plan: StreamPlan, depths: list[int]) -> int:
+    return sum(d * b.channel.width_bits for b, d in zip(plan.buffers, depths, strict=True))
+
+
+@pytest.mark.parametrize("network", [branches(1, 4, 1), pooled()], ids=["branches", "pooled"])
+@pytest.mark.parametrize("elastic", [False, True], ids=["as the RTL", "elastic"])
+def test_no_assignment_of_depths_takes_less(network: Network, elastic: bool) -> None:
+    """A FIFO of the run gives a place away a cycle late, which takes one place more where tokens follow one another."""
+    assert verify(network) == []
+    plan = stream_plan(network, 5.0)
+    deepest = max(b.depth for b in plan.buffers)
+    cheapest = min(bits(plan, depths) for depths in assignments(plan, deepest, elastic=elastic))
+    assert least_bits(plan.buffers) <= cheapest <= bits(plan, [b.depth for b in plan.buffers])
+    if elastic:
+        assert cheapest <= bits(plan, [b.least + 1 for b in plan.buffers])

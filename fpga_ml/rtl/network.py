@@ -176,7 +176,7 @@ def _unit_modules(unit: Unit, top: str, names: Names, fifo: str) -> list[Module]
     name = f"{top}_{unit.name}"
     match unit:
         case Segment():
-            return segment_modules(names.free(f"{name}_unit"), unit.plan, top, names)
+            return segment_modules(names.free(f"{name}_unit"), unit.plan, top, names, stands=unit.stands)
         case Looped():
             own = names.free(name)
             return list(loop_modules(own, names.free(f"{own}_step"), names.free(f"{own}_fold"), fifo, unit))
@@ -196,8 +196,10 @@ def _stages(planned: StreamPlan, unit: Unit) -> list[Stage]:
     return [Stage(p.name, p.kind, trace.first[written], span, p.interval_cycles, area_of(p)) for p in processes]
 
 
-def segment_modules(name: str, placed: Plan, top: str, names: Names, *, busy: bool = False) -> list[Module]:
+def segment_modules(
+    name: str, placed: Plan, top: str, names: Names, *, busy: bool = False, stands: bool = False
+) -> list[Module]:
     """Of all processes of a segment, and then its own."""
-    modules = [modules_of(p, top, names) for p in placed.placed]
-    own = segment_module(name, placed, [m[-1].name for m in modules], busy=busy)
+    modules = [modules_of(p, top, names, stands=stands) for p in placed.placed]
+    own = segment_module(name, placed, [m[-1].name for m in modules], busy=busy, stands=stands)
     return [*(m for of_one in modules for m in of_one), own]

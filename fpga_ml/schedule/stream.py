@@ -1,8 +1,8 @@
 """Scheduling a network in the stream architecture: segments, and buffers just deep enough between them.
 
-Processes that pass on token for token and follow one another are a segment: a pipeline that never waits, scheduled as in
-the parallel architecture. A segment takes a token when its inputs are there and its outputs have room, so that whatever is
-under way has a place to go. Line buffers and collections hand a token over only when it is taken.
+Processes that pass on token for token and follow one another are a segment: one pipeline, scheduled as in
+the parallel architecture. A segment either stands still while its outputs have no room, or takes a token only when they have
+it, so that whatever is under way has a place to go. Line buffers and collections hand a token over only when it is taken.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from fpga_ml.devices import GENERIC, DelayModel
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.network import Fold, Holder, Loop, Map, Network, Process
 from fpga_ml.schedule.least import ENDLESS, least, least_depths
-from fpga_ml.schedule.parallel import plan
+from fpga_ml.schedule.parallel import Plan, plan
 from fpga_ml.schedule.pipeline import schedule
 from fpga_ml.schedule.tokens import Trace, run
 from fpga_ml.schedule.units import Buffer, Looped, Segment, Unit
 
 OUTSIDE = ""  # who reads the outputs
+_MOST_REGISTERS = 8192  # bits, of a segment that stands still
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,16 @@ def _unit(network: Network, group: list[Process], clock_ns: float, model: DelayM
     others = {c.name for p in network.processes if p not in group for c in p.reads} | set(network.outputs)
     outputs = tuple(c.name for p in group for c in p.writes if c.name in others)
     own = Network(group[-1].name, inputs, outputs, tuple(group))
-    return Segment(group[-1].name, plan(own, clock_ns, model))
+    planned = plan(own, clock_ns, model)
+    return Segment(group[-1].name, planned, _can_stand(planned))
+
+
+def _can_stand(planned: Plan) -> bool:
+    """Folds count their rounds, and do not stand still; nor does what has too many registers for one signal to reach."""
+    bits = sum(p.schedule.register_bits for p in planned.placed)
+    bits += sum(c.width_bits * (last - made) for c, made, last in planned.lives().values())
+    maps = all(isinstance(p.process, Map) for p in planned.placed)
+    return maps and planned.latency_cycles > 0 and bits <= _MOST_REGISTERS
 
 
 def _buffers(network: Network, units: tuple[Unit, ...]) -> tuple[Buffer, ...]:

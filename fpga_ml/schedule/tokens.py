@@ -111,6 +111,7 @@ class _Run:
         self.pipes = [_pipe(self, u) for u in units if isinstance(u, (Segment, Looped))]
         self.loops = [p for p in self.pipes if isinstance(p, _Looping)]
         self.holding = [p for p in self.pipes if p.holds]
+        self.standing = [p for p in self.pipes if isinstance(p, _Standing)]
         self.holders = [_holder(self, u) for u in units if not isinstance(u, (Segment, Looped))]
         self.pushes: dict[int, list[_Port]] = {}
         self.patience = 64 + max(latencies, default=0) + max((p.interval for p in self.pipes), default=0)
@@ -131,13 +132,14 @@ class _Run:
             holder.look(fired)
         stepped = [h for h in self.holders if h.can_step()]
         given = [s for s in self.sources if s.left and s.port.room]
-        leaving = [p for p in self.holding if p.leaves(cycle)]
+        leaving = [p for p in self.holding if p.comes_out(cycle)]
+        still = [p for p in self.standing if not p.has_room(cycle)]
         for k, f in enumerate(self.sinks):
             if f in arriving:
                 f.pop()
                 taken[k] += 1
         for pipe in leaving:
-            pipe.leave(cycle)
+            pipe.give(cycle)
         for pipe in fired:
             pipe.fire(cycle)
         loaded = [loop for loop in self.loops if loop.load(cycle)]
@@ -147,6 +149,8 @@ class _Run:
             holder.step(cycle)
         for source in given:
             source.give(cycle)
+        for pipe in still:
+            pipe.stood += 1
         pushed = self.pushes.pop(cycle, [])
         for port in pushed:
             port.push(cycle)
@@ -205,17 +209,22 @@ class _Pipe:
     def has_room(self, cycle: int) -> bool:
         """For what one more token gives."""
         if self.holds:
-            return len(self.under_way) < self.holds or self.leaves(cycle)
+            return len(self.under_way) < self.holds or self.comes_out(cycle)
         return all(port.room for port in self.given())
 
-    def leaves(self, cycle: int) -> bool:
+    def comes_out(self, cycle: int) -> bool:
         """Whether the first of those within is made and has a place."""
-        if not self.under_way:
-            return False
-        made, given = self.under_way[0]
-        return made <= cycle and all(port.room for port in given)
+        return self.made(cycle) and all(port.room for port in self.under_way[0][1])
 
-    def leave(self, cycle: int) -> None:
+    def made(self, cycle: int) -> bool:
+        """Whether the first of those within is."""
+        return bool(self.under_way) and self.under_way[0][0] <= self.clock(cycle)
+
+    def clock(self, cycle: int) -> int:
+        """The cycles in which what is within moved on."""
+        return cycle
+
+    def give(self, cycle: int) -> None:
         for port in self.under_way.popleft()[1]:
             port.put(cycle)
 
@@ -226,12 +235,26 @@ class _Pipe:
                 fifo.pop()
         given = self.given()
         if self.holds:
-            self.under_way.append((cycle + self.latency, given))
+            self.under_way.append((self.clock(cycle) + self.latency, given))
             return
         for port in given:
             for fifo in port.fifos:
                 fifo.reserve()
         self.run.pushes.setdefault(cycle + self.latency, []).extend(given)
+
+
+class _Standing(_Pipe):
+    """A segment that stands still, all of it, while what comes out has no room. stood: for how many cycles so far."""
+
+    def __init__(self, run: _Run, unit: Segment) -> None:
+        super().__init__(run, unit, unit.plan.latency_cycles, unit.plan.interval_cycles)
+        self.holds, self.stood = unit.plan.latency_cycles, 0
+
+    def has_room(self, cycle: int) -> bool:
+        return self.comes_out(cycle) or not self.made(cycle)
+
+    def clock(self, cycle: int) -> int:
+        return cycle - self.stood
 
 
 class _Looping(_Pipe):
@@ -413,6 +436,8 @@ def _begins(at: int, stride: int, windows: int) -> bool:
 def _pipe(run: _Run, unit: Segment | Looped) -> _Pipe:
     if isinstance(unit, Looped):
         return _Looping(run, unit)
+    if unit.stands and not run.elastic:
+        return _Standing(run, unit)
     return _Pipe(run, unit, unit.plan.latency_cycles, unit.plan.interval_cycles)
 
 

@@ -11,10 +11,15 @@ from fpga_ml.schedule.pipeline import Schedule
 
 @dataclass(frozen=True)
 class Segment:
-    """A pipeline of token-wise processes; its own network's inputs and outputs are the channels that cross its border."""
+    """A pipeline of token-wise processes; its own network's inputs and outputs are the channels that cross its border.
+
+    stands: whether all of it stands still while what comes out has no room; else each token reserves a place for what it
+    gives, and nothing waits on its way.
+    """
 
     name: str
     plan: Plan
+    stands: bool = False
 
     @property
     def reads(self) -> tuple[Channel, ...]:

@@ -1,4 +1,4 @@
-"""The bound on FIFO bits: against a count of tokens, and against every assignment of depths that keeps the frames in time."""
+"""The bound on FIFO bits: against a count of tokens, and against all assignments of depths that keep the frames in time."""
 
 from __future__ import annotations
 

@@ -39,8 +39,8 @@ GO = "go"
 class KernelModule(Module):
     """The module of a kernel. It has a port `clk` only if it has registers, and takes a token every cycle.
 
-    process: whose function it is; latency_cycles: from a token to its result; called: {channel: port}; stands: whether it has
-    a port `go` besides, without which its registers stay as they are.
+    process: whose function it is; latency_cycles: from a token to its result; called: {channel: port}; stands: whether it
+    has a port `go` besides, without which its registers stay as they are.
     """
 
     process: Map = field(kw_only=True)

@@ -1,8 +1,9 @@
 """A pipeline as one module: processes at their stages, registers for what is read later than it is made.
 
 Packed channels in and out. `start` comes with the inputs, `done` with the outputs; `busy`, where it is asked for, is high
-while anything is on its way. It never waits; or, where that is asked for, all of it stands still while `go` is low. Valid bits are all that a reset clears. A short wait is a register a stage; in a long one no
-second input follows for many cycles, so that one register holds the value and a counter stands for the valid bits.
+while anything is on its way. It never waits; or, where that is asked for, all of it stands still while `go` is low. Valid
+bits are all that a reset clears. A short wait is a register a stage; in a long one no second input follows for many cycles,
+so that one register holds the value and a counter stands for the valid bits.
 """
 
 from __future__ import annotations

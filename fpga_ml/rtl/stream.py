@@ -46,6 +46,16 @@ def slot_bits(width_bits: int) -> int:
     return -(-width_bits // 8) * 8
 
 
+def _made_with(unit: Unit) -> tuple[str, ...]:
+    """The ends of the signals that are all high in a cycle in which a unit's token is made."""
+    match unit:
+        case Segment():
+            return ("done", "go") if unit.stands else ("done",)
+        case Looped():
+            return ("push",)
+    return ("valid", "ready")
+
+
 class _Top:
     def __init__(self, plan: StreamPlan, modules: Mapping[str, str], fifo: str, *, frame_last: bool) -> None:
         self.plan, self.modules, self.fifo, self.frame_last = plan, modules, fifo, frame_last
@@ -121,7 +131,13 @@ class _Top:
     def probes(self) -> Probes:
         found: Probes = {c.name: ((self.taken[c.name],), c.tokens) for c in self.network.inputs}
         for u in self.plan.units:
-            ends = ("done", "go")[: 1 + u.stands] if isinstance(u, Segment) else ("push",) if isinstance(u, Looped) else ("valid", "ready")
+            ends = (
+                ("done", "go")[: 1 + u.stands]
+                if isinstance(u, Segment)
+                else ("push",)
+                if isinstance(u, Looped)
+                else ("valid", "ready")
+            )
             signals = tuple(self._own(self.units[u.name], end) for end in ends)
             found |= {c.name: (signals, self.network.channels[c.name].tokens) for c in u.writes}
         return found
@@ -258,10 +274,7 @@ class _Top:
         items += [item for c in unit.reads for item in self._take(unit, c, self._own(name, "start"))]
         items.append(Instance(self.modules[unit.name], self._own(name, "unit"), tuple(ports)))
         for c in unit.writes:
-            items += [
-                self._fifo(b, reserve, push, self._made(unit, c))
-                for b in self.plan.buffers_of(c.name)
-            ]
+            items += [self._fifo(b, reserve, push, self._made(unit, c)) for b in self.plan.buffers_of(c.name)]
         return items
 
     def _unit(self, unit: Unit) -> list[Item]:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fpga_ml.ir.network import Axis, Channel, Map, Network, Window, verify
+from fpga_ml.rtl.network import emit_stream
 from fpga_ml.schedule.least import ENDLESS, least_bits
 from fpga_ml.schedule.stream import StreamPlan, stream_plan
 from fpga_ml.schedule.tokens import run
+from fpga_ml.simulate.cosim import Guarantee, Simulator, Tensor, Vectors, cosim
 
+from .designs import SIMULATORS
 from .test_stream_schedule import T, added, branches
 
 
@@ -27,6 +32,25 @@ def test_a_skip_holds_what_enters_the_fork_before_the_longer_path_gives(
     assert skip.least == plan.trace.first["two_windows"]
     others = [b for b in plan.buffers if b is not skip]
     assert [b.least for b in others] == [1] * len(others)
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("less", [0, 1])
+def test_a_skip_that_is_one_too_shallow_is_found(simulator: Simulator, less: int, tmp_path: Path) -> None:
+    """In the RTL: frames come later than they are to."""
+    network = branches(4, 5, 3)
+    rtl = emit_stream(network, 5.0)
+    skip = max(rtl.buffers, key=lambda b: b.depth)
+    assert skip.depth == skip.least_depth + 1
+    top = f"{rtl.top}.sv"
+    changed = rtl.files[top].replace(f".DEPTH({skip.depth})", f".DEPTH({skip.depth - less})")
+    files = replace(rtl, files={**rtl.files, top: changed}).write(tmp_path)
+    x = np.random.default_rng(1).integers(-32, 32, (8, 20, 1))
+    y = network.evaluate({"x": x})["y"]
+    given = Vectors((Tensor.of("x", x, width_bits=6, signed=True),), (Tensor.of("y", y, width_bits=6, signed=True),))
+    guarantee = Guarantee(rtl.latency_cycles, rtl.interval_cycles)
+    found = cosim(files, rtl.top, given, tmp_path, simulator, guarantee=guarantee)
+    assert found.passed is (less == 0), found.texts()
 
 
 def pooled() -> Network:

@@ -20,7 +20,7 @@ from fpga_ml.schedule.units import Buffer, Looped, Segment, Unit
 class Trace:
     """first, last: by channel, the cycles in which the first frame's first and last token are made (taken, of what a line
     buffer hands over), counted from the one that takes the frame's first pixel; high_water: of each
-    buffer; complete: whether all frames came through."""
+    buffer; refused: which buffers let something wait; complete: whether all frames came through."""
 
     complete: bool
     latency_cycles: int
@@ -28,6 +28,7 @@ class Trace:
     first: dict[str, int]
     last: dict[str, int]
     high_water: tuple[int, ...]
+    refused: tuple[bool, ...]
 
     def as_good_as(self, other: Trace) -> bool:
         """Whether all frames came, as soon and as often."""
@@ -46,15 +47,19 @@ def run(network: Network, units: Sequence[Unit], buffers: Sequence[Buffer], *, e
 
 @dataclass(eq=False)
 class _Fifo:
-    """held: tokens there and on their way; ready: those that can be read. Two of them are two, however much alike."""
+    """held: tokens there and on their way; ready: those that can be read; refused: whether there was no room for one that
+    could come. Two of them are two, however much alike."""
 
     depth: int
     held: int = 0
     ready: int = 0
     high_water: int = 0
+    refused: bool = False
 
     @property
     def room(self) -> bool:
+        """Asked for only when there is a token to come."""
+        self.refused |= self.held >= self.depth
         return self.held < self.depth
 
     def reserve(self) -> None:
@@ -157,13 +162,14 @@ class _Run:
         return bool(arriving or fired or loaded or stepped or given or pushed or leaving)
 
     def _result(self, complete: bool) -> Trace:
+        filled = tuple(f.high_water for f in self.fifos), tuple(f.refused for f in self.fifos)
         if not complete:
-            return Trace(False, 0, 0, {}, {}, tuple(f.high_water for f in self.fifos))
+            return Trace(False, 0, 0, {}, {}, *filled)
         first = {name: p.times[0] for name, p in self.ports.items() if p.times}
         last = {name: p.times[p.tokens - 1] for name, p in self.ports.items() if len(p.times) >= p.tokens}
         ends = [max(p.times[p.tokens * (k + 1) - 1] for p in self.out) for k in range(self.frames)]
         interval = max(b - a for a, b in pairwise(ends))
-        return Trace(True, ends[0] + 1, interval, first, last, tuple(f.high_water for f in self.fifos))
+        return Trace(True, ends[0] + 1, interval, first, last, *filled)
 
 
 def _latency(unit: Unit) -> int:

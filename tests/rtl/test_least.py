@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
@@ -34,23 +35,36 @@ def test_a_skip_holds_what_enters_the_fork_before_the_longer_path_gives(
     assert [b.least for b in others] == [1] * len(others)
 
 
-@pytest.mark.parametrize("simulator", SIMULATORS)
-@pytest.mark.parametrize("less", [0, 1])
-def test_a_skip_that_is_one_too_shallow_is_found(simulator: Simulator, less: int, tmp_path: Path) -> None:
-    """In the RTL: frames come later than they are to."""
-    network = branches(4, 5, 3)
-    rtl = emit_stream(network, 5.0)
-    skip = max(rtl.buffers, key=lambda b: b.depth)
-    assert skip.depth == skip.least_depth + 1
+def passes(network: Network, simulator: Simulator, folder: Path, clock_ns: float, *change: str) -> bool:
+    """Whether the RTL with its top changed gives the right values in time, with gaps and stalls and without."""
+    rtl = emit_stream(network, clock_ns)
     top = f"{rtl.top}.sv"
-    changed = rtl.files[top].replace(f".DEPTH({skip.depth})", f".DEPTH({skip.depth - less})")
-    files = replace(rtl, files={**rtl.files, top: changed}).write(tmp_path)
+    if change:
+        assert re.search(change[0], rtl.files[top]), change[0]
+        rtl = replace(rtl, files={**rtl.files, top: re.sub(*change, rtl.files[top])})
     x = np.random.default_rng(1).integers(-32, 32, (8, 20, 1))
     y = network.evaluate({"x": x})["y"]
     given = Vectors((Tensor.of("x", x, width_bits=6, signed=True),), (Tensor.of("y", y, width_bits=6, signed=True),))
     guarantee = Guarantee(rtl.latency_cycles, rtl.interval_cycles)
-    found = cosim(files, rtl.top, given, tmp_path, simulator, guarantee=guarantee)
-    assert found.passed is (less == 0), found.texts()
+    return cosim(rtl.write(folder), rtl.top, given, folder, simulator, guarantee=guarantee).passed
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_a_skip_that_is_one_too_shallow_is_found(simulator: Simulator, tmp_path: Path) -> None:
+    """Frames come later than they are to."""
+    network = branches(4, 5, 3)
+    skip = max(emit_stream(network, 5.0).buffers, key=lambda b: b.depth)
+    assert skip.depth == skip.least_depth + 1
+    assert passes(network, simulator, tmp_path, 5.0)
+    assert not passes(network, simulator, tmp_path, 5.0, rf"\.DEPTH\({skip.depth}\)", f".DEPTH({skip.depth - 1})")
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_a_segment_that_does_not_stand_still_is_found(simulator: Simulator, tmp_path: Path) -> None:
+    """Its results are lost where the sink does not take them."""
+    network = branches(4, 5, 3)
+    assert passes(network, simulator, tmp_path, 1.0)
+    assert not passes(network, simulator, tmp_path, 1.0, r"(assign y_go = ).*;", r"\1 1'b1;")
 
 
 def pooled() -> Network:

@@ -374,9 +374,33 @@ class _Lowering:
         for groups in (g for g in range(most, 1, -1) if most % g == 0 and layer.size // g <= _MOST_AT_ONCE):
             local = self._within_groups(layer, [read], groups)
             if local is not None:
-                self._map(layer, replace(layer, shape=(len(local),), index=local), [self._grouped(layer, read, groups)])
+                group = self._grouped(layer, read, groups)
+                if not self._dealt(layer, read, group, local):
+                    self._map(layer, replace(layer, shape=(len(local),), index=local), [group])
                 return True
         return False
+
+    def _dealt(self, layer: Gather, read: Made, group: Made, local: np.ndarray) -> bool:
+        """The group's pixels one by one, each as often as it is needed; False where the result's pixels are no pixels of
+        the group, or have other types."""
+        size, tokens = len(read.channel.types), _beats(layer.shape, self.lanes)
+        if layer.size != tokens * size or tokens == group.channel.tokens or not self._only_moves(layer, read):
+            return False
+        pixels = local.reshape(-1, size)
+        places = pixels[:, 0] // size
+        if (pixels != places[:, None] * size + np.arange(size)).any():
+            return False
+        channel = self._channel(self.graph.port(layer.name), read.channel.types, tokens)
+        split = Split(f"{layer.name}_split", (group.channel,), (channel,), places=tuple(map(int, places)))
+        self.processes.append(split)
+        self.made[layer.name] = Made(channel, read.wires)
+        return True
+
+    def _only_moves(self, layer: Gather, read: Made) -> bool:
+        """Whether no type, and no port, asks for other values than those that are read."""
+        size = len(read.channel.types)
+        kernel = lowered(replace(layer, shape=(size,), index=np.arange(size)), [read.wires])
+        return layer.name not in self.graph.outputs and kernel.inputs == kernel.outputs
 
     def _grouped(self, layer: Layer, read: Made, groups: int) -> Made:
         """As many pixels in a row as one token as make so many groups of a frame."""
@@ -405,10 +429,8 @@ class _Lowering:
     def _renamed(self, layer: Gather, read: Made) -> None:
         """The same values; a process only where a type, or a port, asks for it."""
         self.made[layer.name] = read
-        one = replace(layer, shape=(len(read.channel.types),), index=np.arange(len(read.channel.types)))
-        kernel = lowered(one, [read.wires])
-        if layer.name in self.graph.outputs or kernel.inputs != kernel.outputs:
-            self._map(layer, one, [read])
+        if not self._only_moves(layer, read):
+            self._map(layer, replace(layer, shape=(len(read.wires),), index=np.arange(len(read.wires))), [read])
 
     def _within_groups(self, layer: Gather, reads: Sequence[Made], groups: int) -> np.ndarray | None:
         """The index of one group where group n of the result's pixels is made of the inputs' groups n: of joined channels,

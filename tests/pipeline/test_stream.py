@@ -84,6 +84,21 @@ def residual() -> Any:
     return keras.Model(inputs, qkeras.QDense(2, kernel_quantizer=w6(), bias_quantizer=w6(), name="out")(L.Flatten()(x)))
 
 
+def u_net(levels: int = 1) -> Any:
+    """Down by pooling, up again by repeating; a skip at each level holds what the levels below are behind."""
+    x = inputs = keras.Input((8, 8, 1), name="image")
+    skips = []
+    for level in range(levels):
+        x = relu(f"relu{level}")(conv(2 << level, padding="same", name=f"down{level}")(x))
+        skips.append(x)
+        x = L.MaxPooling2D(2, name=f"pool{level}")(x)
+    x = relu("relu")(conv(2 << levels, padding="same", name="bottom")(x))
+    for level in reversed(range(levels)):
+        x = L.Concatenate(name=f"join{level}")([L.UpSampling2D(2, name=f"up{level}")(x), skips[level]])
+        x = relu(f"relu_up{level}")(conv(2 << level, padding="same", name=f"level{level}")(x))
+    return keras.Model(inputs, conv(1, 1, name="out")(x))
+
+
 def inception() -> Any:
     """Branches of different depth from one tensor, joined by channels."""
     inputs = keras.Input((8, 7, 2), name="image")
@@ -105,8 +120,14 @@ def two_ends() -> Any:
     return keras.Model([a, b], [x, head])
 
 
-BRANCHES: dict[str, Callable[[], Any]] = {"residual": residual, "inception": inception, "two_ends": two_ends}
-FAST_WINDOWS, FAST_LAYERS, FAST_BRANCHES, FAST_ZOO = ("stride_3_same",), ("crop2d",), ("residual",), ("conv1d_6bit",)
+BRANCHES: dict[str, Callable[[], Any]] = {
+    "residual": residual,
+    "u_net": u_net,
+    "u_net_of_two_levels": lambda: u_net(2),
+    "inception": inception,
+    "two_ends": two_ends,
+}
+FAST_WINDOWS, FAST_LAYERS, FAST_BRANCHES, FAST_ZOO = ("stride_3_same",), ("crop2d",), ("residual", "u_net"), ("conv1d_6bit",)
 STREAMED_ZOO = ("conv1d_6bit", "conv1d_float", "conv2d_6bit", "conv2d_float", "separable_6bit", "skip_6bit", "tagger_6bit")
 
 
@@ -172,6 +193,8 @@ def test_branches(name: str, vectors: int, tmp_path: Path) -> None:
     model, x = weighted(BRANCHES[name](), vectors)
     report = prove(model, x, tmp_path, vectors)
     assert any(b["depth"] > 2 for b in report["rtl"]["buffers"])
+    bits = report["rtl"]["fifo_bits"]
+    assert bits["least"] <= bits["used"] <= bits["least"] + sum(b["width_bits"] for b in report["rtl"]["buffers"])
 
 
 @pytest.mark.parametrize(("name", "vectors"), cases(STREAMED_ZOO, FAST_ZOO))

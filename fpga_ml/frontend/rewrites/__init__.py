@@ -13,6 +13,7 @@ from fpga_ml.frontend.rewrites.activations import exact_activations
 from fpga_ml.frontend.rewrites.attention import spelled_attention
 from fpga_ml.frontend.rewrites.broadcast import spread_merges
 from fpga_ml.frontend.rewrites.einsum import dense_einsums
+from fpga_ml.frontend.rewrites.folded import folded_normalisations
 from fpga_ml.frontend.rewrites.pairs import pairwise_merges
 from fpga_ml.frontend.rewrites.weights import exact_weights
 from fpga_ml.frontend.unwrap import unwrapped
@@ -20,6 +21,7 @@ from fpga_ml.frontend.unwrap import unwrapped
 # In this order: later ones see only what earlier ones leave.
 REWRITES: tuple[Callable[[Any], Any], ...] = (
     unwrapped,
+    folded_normalisations,  # what a TimeDistributed held may be one; its quantizers are for exact_weights
     spelled_attention,
     dense_einsums,
     exact_weights,

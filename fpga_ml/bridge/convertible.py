@@ -20,7 +20,9 @@ from fpga_ml.frontend.normalise import NORMALISATIONS
 from fpga_ml.frontend.quantise import over_last_axis
 from fpga_ml.frontend.rebuild import Call, calls
 from fpga_ml.frontend.rewrites.attention import ATTENTION
+from fpga_ml.frontend.rewrites.composed import ADAPTIVE
 from fpga_ml.frontend.rewrites.folded import FOLDED
+from fpga_ml.frontend.rewrites.plain_qkeras import PLAIN_QKERAS
 from fpga_ml.frontend.tensors import TENSORS
 
 QUANTIZERS = frozenset(
@@ -62,7 +64,7 @@ def supported_layers() -> list[str]:
     """Names of the Keras and QKeras layer classes that convert."""
     with mended():
         modern = {k.rsplit(".", 1)[-1] for k in registry if not k.startswith("hgq.")}
-    modern |= ATTENTION | FOLDED
+    modern |= ATTENTION | FOLDED | ADAPTIVE | PLAIN_QKERAS
     old = {k for k in layer_handlers if ">" not in k and k not in ("Functional", "Sequential")}
     return sorted((modern | old | NORMALISATIONS) - _UNUSABLE - {n for n in modern if n.startswith("Random")} - _OWN)
 

@@ -38,6 +38,11 @@ _LAYERS: Mapping[str, str] = {
     "TFSMLayer": "give the Keras model that it was exported from",
 }
 
+_QUANTIZERS: Mapping[str, str] = {
+    "bernoulli": "use binary(use_01=True), or stochastic_binary: bernoulli draws at random in inference too",
+    "quantized_ulaw": "use quantized_bits or quantized_tanh: the values of quantized_ulaw are logarithms, of no fixed point",
+}
+
 
 def for_layer(kind: str) -> str:
     """What to do about a layer of a class that does not convert."""
@@ -51,5 +56,7 @@ def for_activation(name: str, allowed: frozenset[str]) -> str:
     known = ACTIVATIONS.get(name)
     if known is not None and known.instead:
         return known.instead
+    if name in _QUANTIZERS:
+        return _QUANTIZERS[name]
     near = closest(name, allowed)
     return f"did you mean '{near}'?" if near else f"use one of {', '.join(sorted(allowed))}"

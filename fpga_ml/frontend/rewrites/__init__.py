@@ -12,19 +12,23 @@ from typing import Any
 from fpga_ml.frontend.rewrites.activations import exact_activations
 from fpga_ml.frontend.rewrites.attention import spelled_attention
 from fpga_ml.frontend.rewrites.broadcast import spread_merges
+from fpga_ml.frontend.rewrites.composed import composed_activations
 from fpga_ml.frontend.rewrites.einsum import dense_einsums
 from fpga_ml.frontend.rewrites.folded import folded_normalisations
 from fpga_ml.frontend.rewrites.pairs import pairwise_merges
+from fpga_ml.frontend.rewrites.plain_qkeras import plain_qkeras
 from fpga_ml.frontend.rewrites.weights import exact_weights
 from fpga_ml.frontend.unwrap import unwrapped
 
 # In this order: later ones see only what earlier ones leave.
 REWRITES: tuple[Callable[[Any], Any], ...] = (
     unwrapped,
+    plain_qkeras,  # before the rewrites of weights and activations, which its layers have
     folded_normalisations,  # what a TimeDistributed held may be one; its quantizers are for exact_weights
     spelled_attention,
     dense_einsums,
     exact_weights,
+    composed_activations,  # behind exact_weights, which may put an activation behind a layer; leaves roundings to the next
     exact_activations,
     pairwise_merges,
     spread_merges,

@@ -32,7 +32,7 @@ def folded_normalisations(model: Any) -> Any:
 
 class _Folded(StandIn):
     def results(self, x: Any, *_: Any, **given: Any) -> Any:
-        return self.part("", lambda _: plain_layer(self.layer), folded_weights(self.layer))(x)
+        return self.once(self.name, lambda _: plain_layer(self.layer), folded_weights(self.layer))(x)
 
 
 def plain_layer(layer: Any) -> Any:

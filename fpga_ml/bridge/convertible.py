@@ -23,6 +23,8 @@ from fpga_ml.frontend.rewrites.attention import ATTENTION
 from fpga_ml.frontend.rewrites.composed import ADAPTIVE
 from fpga_ml.frontend.rewrites.folded import FOLDED
 from fpga_ml.frontend.rewrites.plain_qkeras import PLAIN_QKERAS
+from fpga_ml.frontend.rewrites.reversible import REVERSIBLE
+from fpga_ml.frontend.rewrites.unit import UNIT
 from fpga_ml.frontend.tensors import TENSORS
 
 QUANTIZERS = frozenset(
@@ -64,7 +66,7 @@ def supported_layers() -> list[str]:
     """Names of the Keras and QKeras layer classes that convert."""
     with mended():
         modern = {k.rsplit(".", 1)[-1] for k in registry if not k.startswith("hgq.")}
-    modern |= ATTENTION | FOLDED | ADAPTIVE | PLAIN_QKERAS
+    modern |= ATTENTION | FOLDED | ADAPTIVE | PLAIN_QKERAS | REVERSIBLE | UNIT | {"RNN", "QBidirectional"}
     old = {k for k in layer_handlers if ">" not in k and k not in ("Functional", "Sequential")}
     return sorted((modern | old | NORMALISATIONS) - _UNUSABLE - {n for n in modern if n.startswith("Random")} - _OWN)
 
@@ -88,11 +90,13 @@ def check_model(model: Any | None) -> None:
             used = type(function).__name__ if hasattr(function, "get_config") else function.__name__
             allowed = QUANTIZERS if hasattr(function, "get_config") else CONVERTIBLE
             if has_name_of_keras(function):
+                whose = "QKeras" if function.__module__.startswith("qkeras") else "your own"
                 raise FpgaMlError(
-                    f"activation '{used}' of layer '{layer.name}' is a function of your own, which has the name of one of"
+                    f"activation '{used}' of layer '{layer.name}' is a function of {whose}, which has the name of one of"
                     " Keras'",
                     where=where,
-                    do=f"use keras.activations.{used} if it computes the same",
+                    do=f"use keras.activations.{used} if it computes the same"
+                    + ", or quantized_sigmoid" * (whose == "QKeras" and used == "hard_sigmoid"),
                 )
             if used not in allowed:
                 raise FpgaMlError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 from fpga_ml.errors import FpgaMlError
@@ -50,6 +51,12 @@ class StandIn:
             if weights is not None:
                 self.weights[name] = [np.asarray(w, np.float64) for w in weights]
         return self._made[name]
+
+    def multiplied(self, suffix: str, x: Any, scale: float, shift: float = 0.0) -> Any:
+        """scale * x + shift, two weights like those of any float layer: a batch normalisation, which may fold."""
+        channels = x.shape[-1]
+        weights = [np.full(channels, v) for v in (scale, shift, 0.0, 1.0)]
+        return self.part(suffix, lambda name: keras.layers.BatchNormalization(epsilon=0.0, name=name), weights)(x)
 
     def refused(self, what: str, do: str) -> FpgaMlError:
         kind = type(self.layer).__name__

@@ -14,9 +14,12 @@ from fpga_ml.frontend.rewrites.attention import spelled_attention
 from fpga_ml.frontend.rewrites.broadcast import spread_merges
 from fpga_ml.frontend.rewrites.composed import composed_activations
 from fpga_ml.frontend.rewrites.einsum import dense_einsums
+from fpga_ml.frontend.rewrites.far_dense import far_denses
 from fpga_ml.frontend.rewrites.folded import folded_normalisations
 from fpga_ml.frontend.rewrites.pairs import pairwise_merges
 from fpga_ml.frontend.rewrites.plain_qkeras import plain_qkeras
+from fpga_ml.frontend.rewrites.reversible import reversed_embeddings
+from fpga_ml.frontend.rewrites.unit import unit_normalisations
 from fpga_ml.frontend.rewrites.weights import exact_weights
 from fpga_ml.frontend.unwrap import unwrapped
 
@@ -25,8 +28,11 @@ REWRITES: tuple[Callable[[Any], Any], ...] = (
     unwrapped,
     plain_qkeras,  # before the rewrites of weights and activations, which its layers have
     folded_normalisations,  # what a TimeDistributed held may be one; its quantizers are for exact_weights
+    unit_normalisations,
+    reversed_embeddings,
     spelled_attention,
     dense_einsums,
+    far_denses,  # einsums become such layers, and scales of weights stand behind them
     exact_weights,
     composed_activations,  # behind exact_weights, which may put an activation behind a layer; leaves roundings to the next
     exact_activations,

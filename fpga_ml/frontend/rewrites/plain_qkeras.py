@@ -54,12 +54,11 @@ class _ScaleShift(_Activated):
     """One factor and one summand for the whole tensor. What has no quantizer is a weight like that of any float layer."""
 
     def before(self, x: Any, own: str) -> Any:
-        layer, channels = self.layer, x.shape[-1]
+        layer = self.layer
         scale, quantizer = float(np.asarray(layer.weight).item()), layer.weight_quantizer_internal
         bias = float(np.asarray(layer.bias).item()) if layer.use_bias else 0.0
         if quantizer is None:
-            weights = [np.full(channels, v) for v in (scale, bias, 0.0, 1.0)]
-            return self.part(own, lambda name: keras.layers.BatchNormalization(epsilon=0.0, name=name), weights)(x)
+            return self.multiplied(own, x, scale, bias)
         scale = scaled_by(quantizer, np.asarray(layer.weight)).whole.item()
         if layer.use_bias and layer.bias_quantizer_internal is not None:
             bias = scaled_by(layer.bias_quantizer_internal, np.asarray(layer.bias)).whole.item()

@@ -166,7 +166,7 @@ ADAPTIVE: dict[str, tuple[dict[str, Any], Any, Callable[[np.ndarray], np.ndarray
     "relu_channels": (
         {"activation": "quantized_relu", "per_channel": True},
         (0.0, np.array([0.5, 1.3, 2.5, 4.1, 0.2, 1.0])),
-        lambda x: held(x, 2.0 ** np.array([-6, -5, -4, -3, -6, -5]), 0, [1 - 2**-6, 2 - 2**-5, 4 - 2**-4, 8 - 0.125, 1 - 2**-6, 2 - 2**-5]),
+        lambda x: held(x, step := 2.0 ** np.array([-6, -5, -4, -3, -6, -5]), 0, 63 * step),
     ),
     "bits_channels": (
         {"activation": "quantized_bits", "per_channel": True},

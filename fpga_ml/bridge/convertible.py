@@ -19,6 +19,7 @@ from fpga_ml.frontend.layers import has_name_of_keras
 from fpga_ml.frontend.normalise import NORMALISATIONS
 from fpga_ml.frontend.quantise import over_last_axis
 from fpga_ml.frontend.rebuild import Call, calls
+from fpga_ml.frontend.recurrent import is_hard_gate
 from fpga_ml.frontend.rewrites.attention import ATTENTION
 from fpga_ml.frontend.rewrites.composed import ADAPTIVE
 from fpga_ml.frontend.rewrites.folded import FOLDED
@@ -89,14 +90,12 @@ def check_model(model: Any | None) -> None:
                 continue
             used = type(function).__name__ if hasattr(function, "get_config") else function.__name__
             allowed = QUANTIZERS if hasattr(function, "get_config") else CONVERTIBLE
-            if has_name_of_keras(function):
-                whose = "QKeras" if function.__module__.startswith("qkeras") else "your own"
+            if has_name_of_keras(function) and not is_hard_gate(layer, function):
                 raise FpgaMlError(
-                    f"activation '{used}' of layer '{layer.name}' is a function of {whose}, which has the name of one of"
+                    f"activation '{used}' of layer '{layer.name}' is a function of your own, which has the name of one of"
                     " Keras'",
                     where=where,
-                    do=f"use keras.activations.{used} if it computes the same"
-                    + ", or quantized_sigmoid" * (whose == "QKeras" and used == "hard_sigmoid"),
+                    do=f"use keras.activations.{used} if it computes the same",
                 )
             if used not in allowed:
                 raise FpgaMlError(

@@ -435,7 +435,7 @@ LAYERS: dict[str, tuple[Try, str]] = {
     "attention": (
         built(attention, None),
         (
-            "layer 'mha' has use_causal_mask, which no C++ follows\n  where: layer 'mha'\n"
+            "layer 'mha' (MultiHeadAttention) has use_causal_mask, which no C++ follows\n  where: layer 'mha'\n"
             "  do:    leave use_causal_mask out: every position attends to every other"
         ),
     ),

@@ -65,7 +65,6 @@ CELLS: dict[str, Callable[[], Any]] = {
     "simple": lambda: L.SimpleRNNCell(3, activation="relu", dropout=0.2, recurrent_dropout=0.3),
     "quantised": lambda: qkeras.QLSTMCell(
         3,
-        recurrent_activation=qkeras.quantized_sigmoid(8),
         kernel_quantizer=bits(),
         recurrent_quantizer=bits(),
         bias_quantizer=bits(),
@@ -114,7 +113,6 @@ def test_cells_in_both_directions(merge: str | None) -> None:
 def test_quantised_layers_in_both_directions() -> None:
     def make(x: Any) -> Any:
         options = dict.fromkeys(("kernel_quantizer", "recurrent_quantizer", "bias_quantizer"), bits())
-        options["recurrent_activation"] = qkeras.quantized_sigmoid(8)
         inner = qkeras.QGRU(2, **options, state_quantizer=bits(8), return_sequences=True)
         return qkeras.QBidirectional(inner, name="both")(x)
 

@@ -47,6 +47,7 @@ _FLAT: dict[str, tuple[Any, dict[str, Any]]] = {
     "ZeroPadding1D": (keras.layers.ZeroPadding2D, {"padding": (0, 0)}),
     "Cropping1D": (keras.layers.Cropping2D, {"cropping": (0, 0)}),
 }
+_READERS = 6  # of a tensor whose steps are taken one by one
 _CONVOLUTIONS = frozenset(
     [
         *("Conv2D", "QConv2D", "DepthwiseConv2D", "QDepthwiseConv2D", "SeparableConv2D", "QSeparableConv2D"),
@@ -187,18 +188,30 @@ class Distributed(StandIn):
     def each(self, inner: Any, suffix: str, x: Any) -> Any:
         """A copy of the layer for each step: a recurrent one that is called twice does not convert."""
         several, own = list(x) if isinstance(x, (list, tuple)) else [x], f"{suffix}_" * bool(suffix)
-        steps, parts = several[0].shape[1], []
-        for t in range(steps):
-            of_step = []
-            for k, tensor in enumerate(several):
-                every = np.arange(math.prod(tensor.shape[1:])).reshape(tensor.shape[1:])
-                of_step.append(self.arranged(f"{own}step{t}" + f"_{k}" * bool(k), tensor, every[t]))
+        steps = several[0].shape[1]
+        apart = [self.cut(f"{own}step" if k == 0 else f"{own}other{k}_step", t, 0) for k, t in enumerate(several)]
+        parts = []
+        for t, of_step in enumerate(zip(*apart, strict=True)):
             layer = self.named(inner, f"{own}at{t}")
-            parts.append(layer(of_step if len(of_step) > 1 else of_step[0]))
+            parts.append(layer(list(of_step) if len(of_step) > 1 else of_step[0]))
         shape = (steps, *parts[0].shape[1:])
         flat = [self.reshaped(f"{own}flat{t}", p, (math.prod(shape[1:]),)) for t, p in enumerate(parts)]
         joined = self.part(f"{own}joined", lambda n: keras.layers.Concatenate(name=n))(flat) if steps > 1 else flat[0]
         return self.reshaped(f"{own}steps", joined, shape)
+
+    def cut(self, own: str, x: Any, first: int) -> list[Any]:
+        """A tensor's steps, of which the first one has this number. hls4ml copies a stream to a few readers only."""
+        steps = x.shape[1]
+        if steps == 1:
+            return [self.reshaped(f"{own}{first}", x, x.shape[2:])]
+        size, found = -(-steps // _READERS), []
+        every = np.arange(math.prod(x.shape[1:])).reshape(x.shape[1:])
+        for at in range(0, steps, size):
+            block = every[at : at + size] if size > 1 else every[at]
+            name = f"{own}{first + at}" + f"_and_{len(block) - 1}" * (size > 1)
+            taken = self.arranged(name, x, block)
+            found += self.cut(own, taken, first + at) if size > 1 else [taken]
+        return found
 
 
 def _axis(inner: Any) -> dict[str, Any]:

@@ -46,8 +46,9 @@ def _is_several(c: Call, every: Sequence[Call]) -> bool:
     layer = c.layer
     if not is_recurrent(layer) or isinstance(layer, Walk):
         return type(layer).__name__ in ("TimeDistributed", "RNN", *_BOTH_WAYS)
-    given = any(len(d.inputs) > 1 for d in every if d.layer is layer)
-    return bool(layer.return_state or layer.stateful or layer.go_backwards or given)
+    uses = [d for d in every if d.layer is layer]
+    given = any(len(d.inputs) > 1 for d in uses)
+    return bool(layer.return_state or layer.stateful or layer.go_backwards or given or len(uses) > 1)
 
 
 def _apart(c: Call, times: int) -> StandIn:
@@ -67,7 +68,9 @@ def _apart(c: Call, times: int) -> StandIn:
             where=f"layer '{layer.name}'",
             do="use a layer for each call",
         )
-    return _TwoWays(layer) if type(layer).__name__ in _BOTH_WAYS else _way(layer, layer.name)
+    found = _TwoWays(layer) if type(layer).__name__ in _BOTH_WAYS else _way(layer, layer.name)
+    found.each_call = times > 1  # hls4ml's configuration of a cell is of one node
+    return found
 
 
 class _Apart(StandIn):
@@ -137,7 +140,7 @@ class _OfCells(_Apart):
         at, states = 1, []
         for way in self.ways:
             parts = parts_of(way.layer)
-            way.used = {1 + k - at for k in self.used}
+            way.used, way.shape = {1 + k - at for k in self.used}, self.shape
             x, *kept = way.all_results(x, first[at - 1 : at - 1 + parts])
             self.weights |= way.weights
             states += kept
@@ -161,7 +164,7 @@ class _TwoWays(_Apart):
         layer, half = self.layer, len(first) // 2
         at, both, states = 2 if layer.merge_mode is None else 1, [], []
         for way, own in zip(self.ways, (first[:half], first[half:]), strict=True):
-            way.used = {1 + k - at for k in self.used}
+            way.used, way.shape = {1 + k - at for k in self.used}, self.shape
             output, *kept = way.all_results(x, own)
             self.weights |= way.weights
             both.append(output)

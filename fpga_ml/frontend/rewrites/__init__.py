@@ -14,7 +14,7 @@ from fpga_ml.frontend.rewrites.attention import spelled_attention
 from fpga_ml.frontend.rewrites.broadcast import spread_merges
 from fpga_ml.frontend.rewrites.composed import composed_activations
 from fpga_ml.frontend.rewrites.einsum import dense_einsums
-from fpga_ml.frontend.rewrites.far_dense import far_denses
+from fpga_ml.frontend.rewrites.far import far_layers
 from fpga_ml.frontend.rewrites.folded import folded_normalisations
 from fpga_ml.frontend.rewrites.pairs import pairwise_merges
 from fpga_ml.frontend.rewrites.plain_qkeras import plain_qkeras
@@ -32,7 +32,7 @@ REWRITES: tuple[Callable[[Any], Any], ...] = (
     reversed_embeddings,
     spelled_attention,
     dense_einsums,
-    far_denses,  # einsums become such layers, and scales of weights stand behind them
+    far_layers,  # einsums become such layers, and scales of weights stand behind them
     exact_weights,
     composed_activations,  # behind exact_weights, which may put an activation behind a layer; leaves roundings to the next
     exact_activations,

@@ -165,6 +165,12 @@ def test_dense_over_three_axes_of_positions() -> None:
     assert [type(c.layer).__name__ for c in calls(new)] == ["InputLayer", "Reshape", "Dense", "Reshape"]
 
 
+@pytest.mark.parametrize("axis", [1, 2, -1])
+def test_joined_tensors_of_four_axes(axis: int) -> None:
+    new = check_same(lambda x, y: L.Concatenate(axis=axis)([x, y, x]), ((2, 3, 2, 4), (2, 3, 2, 4)))
+    assert {len(c.outputs[0].shape) for c in calls(new) if type(c.layer).__name__ == "Concatenate"} == {2}
+
+
 # --- all roads -----------------------------------------------------------------------------------------------------------
 
 SERIES, OTHER, IMAGE = (3, 4), (2, 4), (2, 2, 4)
@@ -177,13 +183,14 @@ ROADS: dict[str, tuple[Make, tuple[tuple[int, ...], ...]]] = {
     "unit": (lambda x: L.UnitNormalization(axis=(1, 2))(x), (SERIES,)),
     "cosine": (lambda x, y: L.Dot(axes=2, normalize=True)([x, y]), (SERIES, OTHER)),
     "far": (lambda x: L.Dense(2)(ops.reshape(x, (-1, 2, 1, 2, 4))), (IMAGE,)),
+    "far_joined": (lambda x, y: L.Concatenate(axis=2)([x, y]), ((2, 1, 2, 2), (2, 2, 2, 2))),
 }
 
 
 @pytest.mark.parametrize(
     ("arch", "names"),
     [
-        ("parallel", ("additive", "unit", "far")),
+        ("parallel", ("additive", "unit", "far", "far_joined")),
         *(pytest.param(arch, tuple(ROADS), marks=pytest.mark.slow) for arch in ("parallel", "stream")),
     ],
 )

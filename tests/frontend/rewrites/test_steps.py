@@ -192,6 +192,7 @@ INNER: dict[str, tuple[tuple[int, ...], Callable[[], Any]]] = {
     "permuted": (SERIES, lambda: L.Permute((2, 1))),
     "recurrent": (SERIES, lambda: L.GRU(3)),
     "both_ways": (SERIES, lambda: L.Bidirectional(L.LSTM(2, return_sequences=True))),
+    "many": ((9, 2, 2), lambda: L.GRU(2)),
     "grouped": (SERIES, lambda: L.GroupNormalization(1)),
     "slopes": (SERIES, lambda: L.PReLU()),
     "in_steps_of_steps": (SERIES, lambda: L.TimeDistributed(L.Dense(3))),
@@ -251,22 +252,13 @@ def test_steps_on_all_roads(arch: str, names: tuple[str, ...], tmp_path: Path) -
 
 
 def model_of_steps(names: tuple[str, ...]) -> Any:
-    """A branch for each; hls4ml copies a stream to seven readers at most."""
-    shapes = [INNER[n][0] for n in names]
-    uses = {s: -(-shapes.count(s) // 5) for s in dict.fromkeys(shapes)}
-    flat = [s for s, times in uses.items() for _ in range(times)]
+    """A branch and an input for each."""
 
     def make(*inputs: Any) -> list[Any]:
-        seen = dict.fromkeys(uses, 0)
-        found = []
-        for name, shape in zip(names, shapes, strict=True):
-            of_shape = [t for t, s in zip(inputs, flat, strict=True) if s == shape]
-            y = L.TimeDistributed(INNER[name][1](), name=name)(of_shape[seen[shape] // 5])
-            found.append(L.ReLU(name=f"{name}_relu")(y))
-            seen[shape] += 1
-        return found
+        steps = [L.TimeDistributed(INNER[n][1](), name=n)(x) for n, x in zip(names, inputs, strict=True)]
+        return [L.ReLU(name=f"{n}_relu")(y) for n, y in zip(names, steps, strict=True)]
 
-    return model_of(make, *flat)
+    return model_of(make, *(INNER[n][0] for n in names))
 
 
 def built(model: Any, folder: Path, arch: str) -> Any:
@@ -302,3 +294,29 @@ def test_quantised_frames_are_those_of_qkeras(tmp_path: Path) -> None:
     (x,) = data_for(model, 20)
     wanted = np.asarray(model(x.astype("float32")))
     assert_array_equal(project.outputs["csim"][0].reshape(wanted.shape), wanted)
+
+
+SHARED: dict[str, Callable[[], Any]] = {
+    "gru": lambda: L.GRU(3, name="shared"),
+    "cells": lambda: L.RNN([L.LSTMCell(2), L.GRUCell(3)], name="shared"),
+    "both_ways": lambda: L.Bidirectional(L.LSTM(2), name="shared"),
+}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_a_recurrent_layer_that_is_called_twice(name: str) -> None:
+    def make(x: Any, y: Any) -> Any:
+        shared = SHARED[name]()
+        return [shared(x), shared(y)]
+
+    new = check_same(model_of(make, (4, 2), (4, 2)), data_for(model_of(make, (4, 2), (4, 2))))
+    used = [c.layer for c in calls(new) if type(c.layer).__name__ in ("GRU", "LSTM")]
+    assert len(used) == len({layer.name for layer in used})  # hls4ml's configuration of a cell is of one node
+
+
+def test_a_recurrent_layer_that_is_called_twice_on_all_roads(tmp_path: Path) -> None:
+    def make(x: Any, y: Any) -> Any:
+        shared = SHARED["gru"]()
+        return [shared(x), shared(y)]
+
+    built(model_of(make, (3, 2), (3, 2)), tmp_path, "parallel")

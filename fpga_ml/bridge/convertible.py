@@ -17,12 +17,11 @@ from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.layers import has_name_of_keras
 from fpga_ml.frontend.normalise import NORMALISATIONS
-from fpga_ml.frontend.quantise import over_last_axis
-from fpga_ml.frontend.rebuild import Call, calls
+from fpga_ml.frontend.rebuild import Call, calls, over_last_axis
 from fpga_ml.frontend.recurrent import is_hard_gate
 from fpga_ml.frontend.rewrites.attention import ATTENTION
 from fpga_ml.frontend.rewrites.composed import ADAPTIVE
-from fpga_ml.frontend.rewrites.folded import FOLDED
+from fpga_ml.frontend.rewrites.folded_norms import FOLDED
 from fpga_ml.frontend.rewrites.plain_qkeras import PLAIN_QKERAS
 from fpga_ml.frontend.rewrites.reversible import REVERSIBLE
 from fpga_ml.frontend.rewrites.unit import UNIT
@@ -43,7 +42,7 @@ QUANTIZERS = frozenset(
 # Our own layers, that a user's layers become.
 _OWN = frozenset(
     [
-        *("Affine", "Bounded", "Function", "Kept", "Normalise", "Pick", "Steps", "Walk"),
+        *("Affine", "Bounded", "Clipped", "Function", "Kept", "Normalise", "Pick", "Steps", "Walk"),
         *(kind.__name__ for kind in TENSORS),
     ]
 )

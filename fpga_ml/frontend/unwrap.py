@@ -140,7 +140,7 @@ class _OfCells(_Apart):
         at, states = 1, []
         for way in self.ways:
             parts = parts_of(way.layer)
-            way.used, way.shape = {1 + k - at for k in self.used}, self.shape
+            way.used, way.shape, way.taken = {1 + k - at for k in self.used}, self.shape, self.taken
             x, *kept = way.all_results(x, first[at - 1 : at - 1 + parts])
             self.weights |= way.weights
             states += kept
@@ -164,7 +164,7 @@ class _TwoWays(_Apart):
         layer, half = self.layer, len(first) // 2
         at, both, states = 2 if layer.merge_mode is None else 1, [], []
         for way, own in zip(self.ways, (first[:half], first[half:]), strict=True):
-            way.used, way.shape = {1 + k - at for k in self.used}, self.shape
+            way.used, way.shape, way.taken = {1 + k - at for k in self.used}, self.shape, self.taken
             output, *kept = way.all_results(x, own)
             self.weights |= way.weights
             both.append(output)

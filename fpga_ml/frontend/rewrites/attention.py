@@ -15,7 +15,7 @@ import numpy as np
 
 from fpga_ml.frontend.rebuild import calls
 from fpga_ml.frontend.rewrites.unit import normed
-from fpga_ml.frontend.standins import StandIn, with_standins
+from fpga_ml.frontend.standins import Composed, with_standins
 from fpga_ml.frontend.tensors import Arrange, Einsum
 
 
@@ -29,7 +29,7 @@ def spelled_attention(model: Any) -> Any:
     return with_standins(model, made)
 
 
-class _Apart(StandIn):
+class _Apart(Composed):
     def projected(self, suffix: str, dense: Any, x: Any, factor: float = 1.0) -> Any:
         """By an EinsumDense of the layer, its weights times a factor."""
 
@@ -138,10 +138,10 @@ class _Attention(_Apart):
         layer = self.layer
         scale = None if layer.scale is None else float(np.asarray(layer.scale).item())
         if layer.score_mode == "dot":
-            query = query if scale is None else self.multiplied("scaled", query, scale)
+            query = query if scale is None else self.affine("scaled", query, scale)
             return self.einsum("scores", "bqd,bkd->bqk", query, key)
         if scale is not None:
-            query, key = self.multiplied("query", query, scale), self.multiplied("key", key, scale)
+            query, key = self.affine("query", query, scale), self.affine("key", key, scale)
         weight = float(np.asarray(layer.concat_score_weight).item())
         return self.summed(query, key, np.full(query.shape[-1], weight))
 

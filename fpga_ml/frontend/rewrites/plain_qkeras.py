@@ -16,7 +16,7 @@ import qkeras
 from fpga_ml.frontend.quantizers import signed_quantizer
 from fpga_ml.frontend.rebuild import calls
 from fpga_ml.frontend.rewrites.values import exact_affine, fixed_for, rounded_to_fit, scaled_by
-from fpga_ml.frontend.standins import StandIn, with_standins
+from fpga_ml.frontend.standins import Composed, StandIn, with_standins
 from fpga_ml.frontend.tensors import Kept, Reduce
 
 
@@ -26,7 +26,7 @@ def plain_qkeras(model: Any) -> Any:
     return with_standins(model, {key: _KINDS[type(layer).__name__](layer) for key, layer in found.items()})
 
 
-class _Activated(StandIn):
+class _Activated(Composed):
     """A layer that ends in an activation."""
 
     def results(self, x: Any, *_: Any, **given: Any) -> Any:
@@ -44,8 +44,8 @@ class _Activated(StandIn):
     def where(self) -> str:
         return f"layer '{self.layer.name}'"
 
-    def affine(self, suffix: str, x: Any, scale: float, bias: float = 0.0) -> Any:
-        """scale * x + bias, exactly."""
+    def exactly(self, suffix: str, x: Any, scale: float, bias: float = 0.0) -> Any:
+        """scale * x + bias, in as many bits as that needs."""
         weights = [rounded_to_fit(np.full(x.shape[-1], v)) for v in (scale, bias)]
         return self.part(suffix, lambda name: exact_affine(weights, name, self.where), weights)(x)
 
@@ -58,11 +58,11 @@ class _ScaleShift(_Activated):
         scale, quantizer = float(np.asarray(layer.weight).item()), layer.weight_quantizer_internal
         bias = float(np.asarray(layer.bias).item()) if layer.use_bias else 0.0
         if quantizer is None:
-            return self.multiplied(own, x, scale, bias)
+            return self.affine(own, x, scale, bias)
         scale = scaled_by(quantizer, np.asarray(layer.weight)).whole.item()
         if layer.use_bias and layer.bias_quantizer_internal is not None:
             bias = scaled_by(layer.bias_quantizer_internal, np.asarray(layer.bias)).whole.item()
-        return self.affine(own, x, scale, bias)
+        return self.exactly(own, x, scale, bias)
 
 
 class _Average(_Activated):
@@ -77,7 +77,7 @@ class _Average(_Activated):
             mean = keras.layers.AveragePooling2D
             suffix = own if factor is None else "mean"
             x = self.part(suffix, lambda name: mean(layer.pool_size, name=name, **options))(x)
-            return x if factor is None else self.affine(own, x, area * factor)
+            return x if factor is None else self.exactly(own, x, area * factor)
         kernel = np.full((*layer.pool_size, channels, 1), factor)
         rounding = signed_quantizer(fixed_for(kernel, self.where), self.where)
         options |= {"use_bias": False}
@@ -102,7 +102,7 @@ class _GlobalAverage(_Activated):
             options = {n: getattr(layer, n) for n in ("data_format", "keepdims")}
             return self.part(own, lambda name: keras.layers.GlobalAveragePooling2D(name=name, **options))(x)
         total = self.part("sum", lambda name: Reduce("sum", (first, first + 1), layer.keepdims, name=name))(x)
-        return self.affine(own, self.part("kept", lambda name: Kept(name=name))(total), factor)
+        return self.exactly(own, self.part("kept", lambda name: Kept(name=name))(total), factor)
 
 
 def _factor(quantizer: Any, area: int) -> float | None:

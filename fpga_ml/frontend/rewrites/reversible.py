@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from fpga_ml.frontend.rebuild import calls
-from fpga_ml.frontend.standins import StandIn, with_standins
+from fpga_ml.frontend.standins import Composed, with_standins
 
 REVERSIBLE = frozenset(["ReversibleEmbedding"])
 
@@ -19,7 +19,7 @@ def reversed_embeddings(model: Any) -> Any:
     return with_standins(model, {key: _Reversible(layer) for key, layer in found.items()})
 
 
-class _Reversible(StandIn):
+class _Reversible(Composed):
     def results(self, x: Any, reverse: bool = False, **given: Any) -> Any:
         layer, embeddings = self.layer, np.asarray(self.layer.embeddings, np.float64)
         if layer.mask_zero:
@@ -34,4 +34,4 @@ class _Reversible(StandIn):
         if cap is None:
             return logits
         capped = self.part("capped", lambda name: keras.layers.Activation("tanh", name=name))(logits)
-        return self.multiplied("scaled", capped, cap)
+        return self.affine("scaled", capped, cap)

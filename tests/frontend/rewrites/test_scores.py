@@ -90,6 +90,7 @@ HEADS: dict[str, tuple[Make, tuple[tuple[int, ...], ...]]] = {
     "rows": (lambda x: L.MultiHeadAttention(2, 3, attention_axes=(1,))(x, x), ((2, 3, 4),)),
     "columns": (lambda x: L.MultiHeadAttention(2, 3, attention_axes=(2,))(x, x), ((2, 3, 4),)),
     "two_of_three": (lambda x: L.MultiHeadAttention(1, 2, attention_axes=(1, 3))(x, x), ((2, 2, 3, 2),)),
+    "first_two": (lambda x: L.MultiHeadAttention(1, 2, attention_axes=(1, 2))(x, x), ((2, 3, 2, 2),)),
     "last_two": (lambda x: L.MultiHeadAttention(2, 2, attention_axes=(2, 3))(x, x), ((2, 3, 2, 2),)),
     "gate": (lambda x: L.MultiHeadAttention(2, 3, use_gate=True)(x, x), ((4, 3),)),
     "gate_of_an_image": (lambda x: L.MultiHeadAttention(2, 3, use_gate=True, use_bias=False)(x, x), ((2, 3, 4),)),

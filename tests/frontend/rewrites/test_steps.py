@@ -238,13 +238,18 @@ def test_a_bare_operation_at_each_step_is_refused() -> None:
 
 
 SOME = ("conv_quantised", "max", "recurrent", "frames_quantised", "frames_max", "flat")
+EIGHT = [tuple(INNER)[k : k + 8] for k in range(0, len(INNER), 8)]
 
 
 @pytest.mark.parametrize(
     ("arch", "names"),
     [
-        ("parallel", SOME),
-        *(pytest.param(arch, tuple(INNER), marks=pytest.mark.slow) for arch in ("parallel", "stream")),
+        pytest.param("parallel", SOME, id="some"),
+        *(
+            pytest.param(arch, names, marks=pytest.mark.slow, id=f"{arch}-{names[0]}")
+            for arch in ("parallel", "stream")
+            for names in EIGHT
+        ),
     ],
 )
 def test_steps_on_all_roads(arch: str, names: tuple[str, ...], tmp_path: Path) -> None:

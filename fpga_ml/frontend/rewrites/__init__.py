@@ -16,7 +16,6 @@ from fpga_ml.frontend.rewrites.channels import channels_last
 from fpga_ml.frontend.rewrites.composed import composed_activations
 from fpga_ml.frontend.rewrites.einsum import dense_einsums
 from fpga_ml.frontend.rewrites.far import far_layers
-from fpga_ml.frontend.rewrites.folded import folded_affines
 from fpga_ml.frontend.rewrites.folded_norms import folded_normalisations
 from fpga_ml.frontend.rewrites.kernels import plain_kernels
 from fpga_ml.frontend.rewrites.opened import opened
@@ -27,6 +26,7 @@ from fpga_ml.frontend.rewrites.plain_qkeras import plain_qkeras
 from fpga_ml.frontend.rewrites.relus import plain_relus
 from fpga_ml.frontend.rewrites.resampled import plain_resampling
 from fpga_ml.frontend.rewrites.reversible import reversed_embeddings
+from fpga_ml.frontend.rewrites.scales import folded_affines
 from fpga_ml.frontend.rewrites.transposed import plain_transposed
 from fpga_ml.frontend.rewrites.unit import unit_normalisations
 from fpga_ml.frontend.rewrites.weights import exact_weights

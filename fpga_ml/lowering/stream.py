@@ -5,6 +5,7 @@ The kernels are those of the parallel architecture, each for one position. A ten
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import gcd
@@ -363,7 +364,7 @@ class _Lowering:
         if local is not None:
             self._map(layer, replace(layer, shape=(len(local),), index=local), reads)
             return
-        if len(reads) == 1 and (self._of_groups(layer, reads[0]) or (tokens == 1 and self._of_one_pixel(layer, reads[0]))):
+        if len(reads) == 1 and (self._of_some_pixels(layer, reads[0]) or self._of_groups(layer, reads[0])):
             return
         self._whole(layer)
 
@@ -413,17 +414,29 @@ class _Lowering:
         self.processes.append(window)
         return Made(group, window.reach(read.wires)[0])
 
-    def _of_one_pixel(self, layer: Gather, read: Made) -> bool:
-        """What is made of one pixel of a frame, the others passed over; False where it is not."""
-        size = len(read.channel.types)
-        pixels = np.unique(np.where(layer.index < 0, -1, layer.index // size))
-        if len(pixels) > 1 or pixels[0] < 0:
+    def _of_some_pixels(self, layer: Gather, read: Made) -> bool:
+        """What is made of each of some pixels, the others passed over: of rows and columns at even distances, as a crop or a
+        slice takes them. False where it is not that."""
+        shape, tokens, size = self.graph[layer.reads[0]].shape, _beats(layer.shape, self.lanes), len(read.channel.types)
+        elements = layer.index.reshape(tokens, -1)
+        pixels, local = elements[:, 0] // size, elements[0] % size
+        if (elements != pixels[:, None] * size + local).any() or (elements < 0).any():
             return False
-        axis = Axis(self._pixels(read), 1, before=-int(pixels[0]))
-        pixel = self._channel(f"{layer.name}_pixel", read.channel.types, 1)
-        axes = self._axes(Axis(1, 1), axis)
-        self.processes.append(Window(f"{layer.name}_window", (read.channel,), (pixel,), *axes, (0,) * size))
-        self._map(layer, replace(layer, index=layer.index % size), [Made(pixel, read.wires)])
+        if tokens == 1:
+            axes = Axis(1, 1), Axis(self._pixels(read), 1, before=-int(pixels[0]))
+        elif self.interleave == self.lanes == 1 and len(shape) in (2, 3) and math.prod(shape[:-1]) == self._pixels(read):
+            columns = shape[-2]
+            found = _evenly(pixels // columns, self._pixels(read) // columns), _evenly(pixels % columns, columns)
+            if found[0] is None or found[1] is None:
+                return False
+            axes = found[0], found[1]
+            if (Window("", (), (), *axes, ()).table.reshape(-1).tolist()) != pixels.tolist():
+                return False
+        else:
+            return False
+        some = self._channel(f"{layer.name}_pixels", read.channel.types, tokens)
+        self.processes.append(Window(f"{layer.name}_window", (read.channel,), (some,), *self._axes(*axes), (0,) * size))
+        self._map(layer, replace(layer, shape=(len(local),), index=local), [Made(some, read.wires)])
         return True
 
     def _renamed(self, layer: Gather, read: Made) -> None:
@@ -460,6 +473,15 @@ def _of_one_token(
     if (whole // channels != np.arange(tokens)[:, None]).any() or (local != local[0]).any():
         return None
     return at_positions(layer, local[0], positions(layer) // tokens)
+
+
+def _evenly(places: np.ndarray, size: int) -> Axis | None:
+    """One axis on which these places are windows of one pixel; None where their distances differ."""
+    each = np.unique(places)
+    strides = set(np.diff(each).tolist()) or {1}
+    if len(strides) > 1:
+        return None
+    return Axis(size, len(each), stride=int(strides.pop()), before=-int(each[0]))
 
 
 def _fills(layer: Linear | MaxPool | AveragePool, read: Made) -> bool:

@@ -224,3 +224,25 @@ def test_the_jet_cnn_takes_a_pixel_a_cycle(repository: Path, tmp_path: Path) -> 
     assert report["cosim"][0]["latency_cycles"] <= 1089 + 120
     timeline = {row["channel"]: row["last_cycle"] for row in report["cosim"][1]["timeline"]}
     assert timeline["relu1"] < timeline["relu2"] < timeline["relu3"]
+
+
+def test_crops_and_slices_hold_no_frame(tmp_path: Path) -> None:
+    """Pixels that nothing is made of are passed over; those of any other order need a frame."""
+    image, series = keras.Input((7, 9, 3), name="image"), keras.Input((11, 2), name="series")
+    made = {
+        "crop": L.Cropping2D(((1, 2), (3, 0)))(image),
+        "slice": image[:, 1:-1, ::3, 1:],
+        "channels": image[..., ::-1][:, ::2],
+        "steps": series[:, 2::4],
+        "short": L.Cropping1D((0, 5))(series),
+    }
+    model = keras.Model([image, series], list(made.values()))
+    rng = np.random.default_rng(1)
+    x, y = (rng.integers(-8, 8, (20, *shape)) / 4 for shape in ((7, 9, 3), (11, 2)))
+    config = Config(arch="stream", simulators=("icarus",), cosim_vectors=6)
+    project = fpga_ml.compile(model, data={"image": x, "series": y}, config=config, output=tmp_path / "p")
+    assert project.agrees
+    want = [x[:, 1:-2, 3:], x[:, 1:-1, ::3, 1:], x[..., ::-1][:, ::2], y[:, 2::4], y[:, :-5]]
+    for got, wanted in zip(project.outputs["csim"], want, strict=True):
+        np.testing.assert_array_equal(got.reshape(wanted.shape), wanted)
+    assert not [b for b in project.report["rtl"]["buffers"] if b["channel"].endswith("_frame")]

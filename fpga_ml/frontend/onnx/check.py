@@ -1,0 +1,108 @@
+"""Whether the Keras model that was made of an ONNX file computes what the file says, on the samples of a build.
+
+The file is evaluated in double precision by evaluate.py, node by node, which knows nothing of Keras. onnxruntime, and qonnx for
+QONNX, compute it in single precision: by how much they differ goes into the report.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.onnx.apart import Exchanged
+from fpga_ml.frontend.onnx.evaluate import Array
+from fpga_ml.frontend.onnx.graph import Graph, need
+from fpga_ml.frontend.reference import Reference
+
+SAMPLES = 256
+_OF_QONNX = 8  # samples: it opens a session for each node of each
+_NOISE = 2.0**-36  # of double precision after some layers, of the largest value
+_ROUNDERS = ("Quant", "IntQuant", "BipolarQuant", "Trunc", "QuantizeLinear")
+
+
+def compared(made: Exchanged, reference: Reference, x: Sequence[Array], rounded_x: Sequence[Array], name: str) -> list[str]:
+    """What to know of it. Raises FpgaMlError where the model is another function than the file."""
+    first, rounded = [a[:SAMPLES] for a in x], [a[:SAMPLES] for a in rounded_x]
+    exact = not made.inexact
+    outputs = reference.quantised_outputs if exact else reference.float_outputs
+    wanted = made.folded.evaluate(rounded if exact else first)
+    notes = []
+    for number, (theirs, ours) in enumerate(zip(wanted, outputs, strict=True), 1):
+        ours = ours[:SAMPLES].reshape(theirs.shape)
+        apart = np.abs(ours - theirs)
+        wrong = apart > (0.0 if exact else _NOISE * np.abs(theirs).max(initial=0.0))
+        steps = not exact and any(n.op in _ROUNDERS for n in made.folded.nodes)
+        if wrong.any() and not (steps and wrong.mean() < 0.01):
+            raise FpgaMlError(
+                f"{int(wrong.sum())} of {wrong.size} values of output {number} are not what the ONNX file says; the largest"
+                f" difference is {apart.max():.3g}",
+                where=f"model '{name}'",
+                do="report it, with the file: it is a fault of fpga_ml",
+            )
+        if wrong.any():
+            notes.append(f"{int(wrong.sum())} of {wrong.size} values of output {number} are a step of a Quant beside the file's")
+    return [_of_kind(made, exact), *notes, _single(made.folded.graph, first, made.folded.evaluate(first))]
+
+
+def _of_kind(made: Exchanged, exact: bool) -> str:
+    if exact:
+        return "fully quantised: every value is that of the ONNX file, evaluated exactly"
+    some = ", ".join(made.inexact[:3]) + (", ..." if len(made.inexact) > 3 else "")
+    return f"{len(made.inexact)} nodes of the ONNX file are not fully quantised ({some}); their types come from the data"
+
+
+def _single(graph: Graph, x: Sequence[Array], exact: Sequence[Array]) -> str:
+    """What the file's own runtime makes of it."""
+    quantised = any(n.domain not in ("", "ai.onnx") for n in graph.model.graph.node)
+    program = "qonnx" if quantised else "onnxruntime"
+    count = _OF_QONNX if quantised else len(x[0])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            theirs = (_by_qonnx if quantised else _by_onnxruntime)(graph, [a[:count] for a in x])
+    except FpgaMlError:
+        raise
+    except Exception as error:  # of whatever kind
+        said = next(iter(str(error).splitlines()), type(error).__name__)
+        return f"{program} does not run the file: {said}"
+    apart = max(float(np.abs(t.reshape(e[:count].shape) - e[:count]).max()) for t, e in zip(theirs, exact, strict=True))
+    largest = max(float(np.abs(e).max()) for e in exact)
+    return f"{program}, in single precision, differs from the exact values by at most {apart:.2g}, of at most {largest:.3g}"
+
+
+def by_runtime(graph: Graph, x: Sequence[Array]) -> list[Array]:
+    """The outputs as the file's own runtime computes them, in single precision."""
+    quantised = any(n.domain not in ("", "ai.onnx") for n in graph.model.graph.node)
+    return (_by_qonnx if quantised else _by_onnxruntime)(graph, x)
+
+
+def _by_onnxruntime(graph: Graph, x: Sequence[Array]) -> list[Array]:
+    runtime = need("onnxruntime")
+    options = runtime.SessionOptions()
+    options.log_severity_level = 4
+    session = runtime.InferenceSession(graph.model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    names = [n for n, _ in graph.inputs]
+    found = []
+    for sample in zip(*x, strict=True):
+        found.append(session.run(None, {n: a[None].astype(np.float32) for n, a in zip(names, sample, strict=True)}))
+    return [np.concatenate([np.atleast_1d(y) for y in each]).astype(np.float64) for each in zip(*found, strict=True)]
+
+
+def _by_qonnx(graph: Graph, x: Sequence[Array]) -> list[Array]:
+    need("qonnx")
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.core.onnx_exec import execute_onnx
+    from qonnx.util.cleanup import cleanup_model
+
+    model = cleanup_model(ModelWrapper(graph.model))
+    names = [v.name for v in model.graph.input]
+    outputs = [v.name for v in model.graph.output]
+    found = []
+    for sample in zip(*x, strict=True):
+        given = {n: a[None].astype(np.float32) for n, a in zip(names, sample, strict=True)}
+        made = execute_onnx(model, given)
+        found.append([made[n] for n in outputs])
+    return [np.concatenate([np.atleast_1d(y) for y in each]).astype(np.float64) for each in zip(*found, strict=True)]

@@ -1,0 +1,230 @@
+"""Sums of products with weights, of ONNX: Gemm, MatMul and Conv as Keras layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from fpga_ml.frontend.onnx.build import MOST_WIDTH, Builder, becomes, fraction_of
+from fpga_ml.frontend.onnx.evaluate import Window, window_of
+from fpga_ml.frontend.onnx.graph import Node
+from fpga_ml.frontend.onnx.values import Array, Constant, Reach, Value, numbers, stored
+from fpga_ml.frontend.tensors import Einsum
+
+
+@becomes("MatMul")
+def matmul(b: Builder, node: Node, x: list[Any]) -> Value:
+    first, second = x
+    if isinstance(first, Value) and isinstance(second, Value):
+        return _of_two(b, node, first, second)
+    if isinstance(first, Constant):  # W x is the transpose of x' W'
+        if first.values.ndim != 2 or len(second.shape) < 2:
+            raise node.refused("multiplies data by weights from the left", "put the data first, or use a Gemm")
+        turned = replace(second, **{k: np.swapaxes(getattr(second, k), -1, -2) for k in ("index", "scale", "shift")})
+        other = Constant(first.values.T, None if first.scale is None else first.scale.T)
+        found = matmul(b, node, [turned, other])
+        return replace(found, **{k: np.swapaxes(getattr(found, k), -1, -2) for k in ("index", "scale", "shift")})
+    if second.values.ndim == 3 and second.values.shape[0] == 1:
+        second = Constant(second.values[0], None if second.scale is None else second.scale[0])
+    if second.values.ndim != 2:
+        raise node.refused(f"has weights of shape {second.values.shape}", "use weights of two axes (inputs, outputs)")
+    return dense(b, first, second)
+
+
+@becomes("Gemm")
+def gemm(b: Builder, node: Node, x: list[Any]) -> Value:
+    data, weights, *rest = x
+    own = node.attributes
+    if not isinstance(data, Value) or not isinstance(weights, Constant) or own.get("transA"):
+        raise node.refused("is no product of data and weights", "give the data first and weights second")
+    if own.get("transB"):
+        weights = Constant(weights.values.T, None if weights.scale is None else weights.scale.T)
+    alpha, beta = own.get("alpha", 1.0), own.get("beta", 1.0)
+    if alpha != 1:
+        weights = Constant(weights.values * alpha, None if weights.scale is None else weights.scale * alpha)
+    bias = rest[0] if rest else None
+    if isinstance(bias, Value):
+        raise node.refused("adds data to its sums", "use an Add behind it")
+    return dense(b, data, weights, None if bias is None else np.reshape(bias.values * beta, -1))
+
+
+def dense(b: Builder, data: Value, weights: Constant, bias: Array | None = None) -> Value:
+    data = data if data.factor is not None else b.plain(data)
+    kernel, factor, exact = b.weighed(weights, 1)
+    if len(data.shape) == 1 and data.whole:  # in the order in which it is stored
+        x = b.laid(data, np.arange(data.index.size))
+        rows = np.empty_like(kernel)
+        rows[data.index] = kernel
+        kernel = rows
+    else:
+        x = b.laid(data, data.index)
+
+    def make(with_bias: bool) -> Callable[[str], Any]:
+        return lambda n: keras.layers.Dense(kernel.shape[1], use_bias=with_bias, name=n)
+
+    made = _linear(b, data, x, kernel, factor, exact, kernel, bias, make)
+    index = numbers(tuple(made.tensor.shape[1:]))
+    return replace(made, index=index, **_along_last(made, index.shape))
+
+
+def _along_last(value: Value, shape: tuple[int, ...]) -> dict[str, Array]:
+    return {k: np.broadcast_to(getattr(value, k), shape) for k in ("scale", "shift")}
+
+
+def _linear(
+    b: Builder,
+    data: Value,
+    x: Any,
+    kernel: Array,
+    factor: Array,
+    exact: bool,
+    summed: Array,
+    bias: Array | None,
+    make: Callable[[bool], Callable[[str], Any]],
+) -> Value:
+    """A layer of weights, its channels last; what is pending is by channel. summed: (terms, channels) of the weights that a
+    sum has. bias: in the layer where it has the grid of the sums, else pending."""
+    scale = (data.factor or 0.0) * factor
+    reach = _reach_of(data.reach, summed)
+    exact = exact and data.exact and reach.width <= MOST_WIDTH
+    shift = np.zeros_like(factor)
+    weights = [kernel]
+    if bias is not None:
+        bias = np.broadcast_to(bias, factor.shape)
+        whole = np.divide(bias, scale, out=np.zeros_like(shift), where=scale != 0)
+        on_grid = fraction_of(whole) <= reach.fraction and not exact_misfit(whole, scale, bias)
+        if (not exact and (scale == 1).all()) or (exact and on_grid):
+            weights.append(whole)
+            reach = reach.plus(Reach(float(whole.min()), float(whole.max()), fraction_of(whole)))
+        else:
+            shift = bias
+    y = b.called(make(len(weights) > 1), x, weights, exact=exact)
+    return Value(y, np.zeros(()), scale, shift, reach, exact)
+
+
+def exact_misfit(whole: Array, scale: Array, bias: Array) -> bool:
+    """Whether numbers times their scale are not what they were made of."""
+    return bool((whole * scale != bias).any())
+
+
+def _reach_of(reach: Reach, summed: Array) -> Reach:
+    flat = summed.reshape(-1, summed.shape[-1])
+    up, down = np.maximum(flat, 0).sum(0), np.minimum(flat, 0).sum(0)
+    high, low = up * reach.high + down * reach.low, up * reach.low + down * reach.high
+    return Reach(float(low.min()), float(high.max()), reach.fraction + fraction_of(flat), reach.known)
+
+
+def _of_two(b: Builder, node: Node, first: Value, second: Value) -> Value:
+    first, second = (v if v.factor is not None else b.plain(v) for v in (first, second))
+    rank = len(first.shape)
+    if rank != len(second.shape) or rank < 2:
+        raise node.refused(f"multiplies tensors of {rank} and {len(second.shape)} axes", "give both as many axes, two or more")
+    many = "bcdefgh"[: rank - 2]
+    equation = f"a{many}yz,a{many}zw->a{many}yw"
+    exact, reach = first.exact and second.exact, first.reach.times(second.reach).times_terms(first.shape[-1])
+    exact = exact and reach.width <= MOST_WIDTH
+    y = b.called(lambda n: Einsum(equation, name=n), [b.laid(v, v.index) for v in (first, second)], exact=exact)
+    return stored(y, numbers(tuple(y.shape[1:])), reach, exact, (first.factor or 0.0) * (second.factor or 0.0))
+
+
+@becomes("Conv")
+def conv(b: Builder, node: Node, x: list[Any]) -> Value:
+    data, weights, *rest = x
+    if not isinstance(weights, Constant) or (rest and not isinstance(rest[0], Constant)):
+        raise node.refused("has weights that are not in the file", "export it with constant weights")
+    if len(data.shape) not in (2, 3):
+        raise node.refused(f"is of {len(data.shape) - 1} axes", "use Conv of one or two axes")
+    data = b.channels_last(data if data.factor is not None else b.plain(data))
+    groups, bias = node.attributes.get("group", 1), np.reshape(rest[0].values, -1) if rest and rest[0] is not None else None
+    window = window_of(node, data.shape[1:], weights.values.shape[2:])
+    padded, padding, window = padded_for(b, data, window)
+    kernel, factor, exact = b.weighed(weights, 0)
+    kernel = np.moveaxis(_dilated(kernel, window.dilations), (0, 1), (-1, -2))  # (..., inputs, outputs)
+    if groups == 1:
+        made = _convolution(b, padded, kernel, factor, exact, bias, window, padding)
+    elif kernel.shape[-2] == 1 and groups == data.shape[0] and len(set(window.strides)) == 1:
+        made = _depthwise(b, padded, kernel, factor, exact, bias, window, padding)
+    else:
+        made = _convolution(b, padded, _apart(kernel, groups), factor, exact, bias, window, padding)
+    return by_pixel(made)
+
+
+def by_pixel(made: Value) -> Value:
+    """A tensor stored with its channels last, as the graph has it."""
+    shape = tuple(made.tensor.shape[1:])
+    parts = {k: np.moveaxis(np.broadcast_to(getattr(made, k), shape), -1, 0) for k in ("scale", "shift")}
+    return replace(made, index=np.moveaxis(numbers(shape), -1, 0), **parts)
+
+
+def _dilated(kernel: Array, dilations: tuple[int, ...]) -> Array:
+    """With zeros between its elements."""
+    for axis, d in enumerate(dilations, 2):
+        if d > 1:
+            wide = np.zeros([(n - 1) * d + 1 if k == axis else n for k, n in enumerate(kernel.shape)])
+            wide[tuple(slice(None, None, d if k == axis else None) for k in range(kernel.ndim))] = kernel
+            kernel = wide
+    return kernel
+
+
+def _apart(kernel: Array, groups: int) -> Array:
+    """Of a convolution of groups as one of all channels, with zeros."""
+    *sizes, each, out = kernel.shape
+    wide, n = np.zeros((*sizes, each * groups, out)), out // groups
+    for g in range(groups):
+        wide[..., g * each : (g + 1) * each, g * n : (g + 1) * n] = kernel[..., g * n : (g + 1) * n]
+    return wide
+
+
+def padded_for(b: Builder, data: Value, window: Window) -> tuple[Value, str, Window]:
+    """Data, channels last, with the zeros that Keras does not put there itself, and the padding of the Keras layer."""
+    spans = [(k - 1) * d + 1 for k, d in zip(window.size, window.dilations, strict=True)]
+    if is_same(window, data.shape[1:], spans):
+        return data, "same", window
+    needed = [((o - 1) * s + span, n, a) for o, s, span, n, (a, _) in zip(window.out, window.strides, spans, data.shape[1:], window.pads, strict=True)]
+    pads = [(a, max(need - n - a, 0)) for need, n, a in needed]
+    if any(a or c for a, c in pads):
+        kind = keras.layers.ZeroPadding1D if len(pads) == 1 else keras.layers.ZeroPadding2D
+        tensor = kind(pads[0] if len(pads) == 1 else tuple(pads), name=b.named("padded"))(data.tensor)
+        reach = data.reach.hull(Reach(0.0, 0.0, 0))
+        data = replace(data, tensor=tensor, reach=reach)
+    return data, "valid", window
+
+
+def is_same(window: Window, shape: tuple[int, ...], spans: list[int]) -> bool:
+    """Whether Keras pads so with padding="same"."""
+    total = [max((o - 1) * s + k - n, 0) for o, s, k, n in zip(window.out, window.strides, spans, shape, strict=True)]
+    out = tuple(-(-n // s) for n, s in zip(shape, window.strides, strict=True))
+    return out == window.out and any(total) and all(a == t // 2 for (a, _), t in zip(window.pads, total, strict=True))
+
+
+def _convolution(
+    b: Builder, data: Value, kernel: Array, factor: Array, exact: bool, bias: Array | None, window: Window, padding: str
+) -> Value:
+    kind = keras.layers.Conv1D if kernel.ndim == 3 else keras.layers.Conv2D
+    *sizes, _, out = kernel.shape
+
+    def make(with_bias: bool) -> Callable[[str], Any]:
+        return lambda n: kind(out, sizes, window.strides, padding, use_bias=with_bias, name=n)
+
+    return _linear(b, data, data.tensor, kernel, factor, exact, kernel, bias, make)
+
+
+def _depthwise(
+    b: Builder, data: Value, kernel: Array, factor: Array, exact: bool, bias: Array | None, window: Window, padding: str
+) -> Value:
+    kind = keras.layers.DepthwiseConv1D if kernel.ndim == 3 else keras.layers.DepthwiseConv2D
+    *sizes, _, out = kernel.shape
+    channels = data.tensor.shape[-1]
+    each = out // channels
+    own = kernel.reshape(*sizes, channels, each)
+    strides = window.strides[0] if kernel.ndim == 3 else window.strides
+
+    def make(with_bias: bool) -> Callable[[str], Any]:
+        return lambda n: kind(sizes[0] if len(sizes) == 1 else sizes, strides, padding, each, use_bias=with_bias, name=n)
+
+    return _linear(b, data, data.tensor, own, factor, exact, kernel.reshape(math.prod(sizes), out), bias, make)

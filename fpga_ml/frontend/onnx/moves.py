@@ -1,0 +1,82 @@
+"""Operations that move values: they change the order in which a value is read, and become no layer where nothing needs one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from fpga_ml.frontend.onnx.build import Builder, becomes
+from fpga_ml.frontend.onnx.evaluate import MOVES
+from fpga_ml.frontend.onnx.graph import Node
+from fpga_ml.frontend.onnx.values import Array, Constant, Reach, Value, numbers
+
+
+@becomes(*MOVES, "Cast")
+def move(b: Builder, node: Node, x: list[Any]) -> Any:
+    value, *settings = x
+    if not isinstance(value, Value) or any(isinstance(s, Value) for s in settings):
+        raise node.refused("moves values to places that depend on data", "use constant shapes, places and sizes")
+    if node.op == "Cast":
+        return value
+    constants = [None if s is None else s.values for s in settings]
+    if node.op == "Pad" and node.attributes.get("mode", "constant") == "constant":
+        return _padded(b, node, value, constants)
+    parts = {k: _moved(node, getattr(value, k), constants) for k in ("index", "scale", "shift")}
+    made = [replace(value, **{k: v[n] for k, v in parts.items()}) for n in range(len(parts["index"]))]
+    return made if len(made) > 1 else made[0]
+
+
+def _moved(node: Node, a: Array, settings: list[Any]) -> list[Array]:
+    found = MOVES[node.op](node, a[None], *settings)
+    results = found if isinstance(found, list) else [found]
+    for r in results:
+        if r.ndim == 0 or r.shape[0] != 1 or (node.op == "Transpose" and node.attributes.get("perm", [1])[0] != 0):
+            raise node.refused("moves values from one sample to another", "leave the first axis, that of the samples, as it is")
+    return [r[0] for r in results]
+
+
+def _padded(b: Builder, node: Node, value: Value, settings: list[Any]) -> Value:
+    pads, given, axes = [*settings, None, None, None][:3]
+    fill = float(np.reshape(node.attributes.get("value", 0.0) if given is None else given, ()))
+    value = b.plain(value) if value.relu and fill < 0 else value
+    first = value.scale.flat[0]
+    parts = [(value.index, -1.0), (value.scale, first), (value.shift, fill)]
+    index, scale, shift = (MOVES["Pad"](node, a[None], pads, np.array(v), axes)[0] for a, v in parts)
+    reach = value.reach.hull(Reach(0.0, 0.0, 0))
+    return replace(value, index=index, scale=scale, shift=shift, reach=reach)
+
+
+@becomes("Concat")
+def concat(b: Builder, node: Node, x: list[Any]) -> Value:
+    if any(isinstance(v, Constant) for v in x):
+        raise node.refused("joins data with constants", "put the constants into the next layer's weights")
+    rank, axis = len(x[0].shape), node.attributes["axis"]
+    axis = axis if axis < 0 else axis - 1
+    if not -rank <= axis < rank:
+        raise node.refused("joins samples", "join along another axis than the first")
+    axis %= rank
+    if any(v.relu for v in x):
+        x = [b.plain(v) for v in x]
+    if rank == 1 and all(v.whole for v in x):
+        parts = [b.laid(v, np.arange(v.index.size)) for v in x]
+        starts = np.cumsum([0, *(v.index.size for v in x)])
+        index = np.concatenate([v.index + start for v, start in zip(x, starts, strict=False)])
+        tensor = keras.layers.Concatenate(name=b.named())(parts)
+    else:
+        order = [*range(1, rank), 0] if rank > 1 and _is_last(x[0]) else list(range(rank))
+        parts = [b.relaid(v, order).tensor for v in x]
+        tensor = keras.layers.Concatenate(axis=order.index(axis) + 1, name=b.named())(parts)
+        index = numbers(tuple(tensor.shape[1:])).transpose(np.argsort(order))
+    scale, shift = (np.concatenate([getattr(v, k) for v in x], axis) for k in ("scale", "shift"))
+    reach, exact = x[0].reach, all(v.exact for v in x)
+    for v in x[1:]:
+        reach = reach.hull(v.reach)
+    return Value(tensor, index, scale, shift, reach, exact)
+
+
+def _is_last(value: Value) -> bool:
+    """Whether it is stored with its channels last."""
+    return np.array_equal(np.moveaxis(value.index, 0, -1).reshape(-1), np.arange(value.index.size))

@@ -1,0 +1,110 @@
+"""What stands for a tensor of an ONNX graph while its Keras model is made."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray
+_GUESS = 1 << 15  # of an input, whose type the data will give
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The least and the greatest number of a stored tensor, all multiples of 2**-fraction; known: whether it is certain."""
+
+    low: float
+    high: float
+    fraction: int
+    known: bool = True
+
+    @property
+    def width(self) -> int:
+        """Bits that hold the numbers."""
+        largest = max(abs(self.low), abs(self.high), 2.0**-self.fraction)
+        return int(np.frexp(largest)[1]) + self.fraction + 1
+
+    def hull(self, other: Reach) -> Reach:
+        low, high = min(self.low, other.low), max(self.high, other.high)
+        return Reach(low, high, max(self.fraction, other.fraction), self.known and other.known)
+
+    def plus(self, other: Reach) -> Reach:
+        fraction = max(self.fraction, other.fraction)
+        return Reach(self.low + other.low, self.high + other.high, fraction, self.known and other.known)
+
+    def times(self, other: Reach) -> Reach:
+        ends = [a * b for a in (self.low, self.high) for b in (other.low, other.high)]
+        return Reach(min(ends), max(ends), self.fraction + other.fraction, self.known and other.known)
+
+    def times_terms(self, count: int) -> Reach:
+        return Reach(min(self.low, 0.0) * count, max(self.high, 0.0) * count, self.fraction, self.known)
+
+
+UNKNOWN = Reach(-_GUESS, _GUESS, 0, known=False)
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor of the graph: element e is scale[e] * stored[index[e]] + shift[e], and 0 for index -1 where it is below, with
+    relu.
+
+    tensor: the Keras tensor that stores it, in whatever order; index, scale, shift: of the shape that the graph's tensor has
+    without its batch; reach: of what is stored; exact: whether that has a type which holds it, so that what is computed of it
+    can keep every bit.
+    """
+
+    tensor: Any
+    index: Array
+    scale: Array
+    shift: Array
+    reach: Reach
+    exact: bool
+    relu: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.index.shape
+
+    @property
+    def pending(self) -> bool:
+        """Whether the stored tensor is not yet the value."""
+        return self.relu or bool((self.scale != 1).any() or self.shift.any())
+
+    @property
+    def factor(self) -> float | None:
+        """The only scale, where nothing else is pending; None where there is more."""
+        first = float(self.scale.flat[0])
+        return first if not self.relu and not self.shift.any() and bool((self.scale == first).all()) else None
+
+    @property
+    def whole(self) -> bool:
+        """Whether every stored element is in it once."""
+        size = math.prod(self.tensor.shape[1:])
+        return self.index.size == size and np.array_equal(np.sort(self.index, None), np.arange(size))
+
+    def scaled(self, scale: Any, shift: Any = 0.0) -> Value:
+        """The value times `scale`, plus `shift`; both broadcast with it. Not of one with relu."""
+        shape = np.broadcast_shapes(self.shape, np.shape(scale), np.shape(shift))
+        index, own, offset = (np.broadcast_to(a, shape) for a in (self.index, self.scale, self.shift))
+        return replace(self, index=index, scale=own * scale, shift=offset * scale + shift)
+
+
+def stored(tensor: Any, index: Array, reach: Reach, exact: bool, scale: Any = 1.0, shift: Any = 0.0) -> Value:
+    shape = index.shape
+    return Value(tensor, index, np.broadcast_to(scale, shape), np.broadcast_to(shift, shape), reach, exact)
+
+
+def numbers(shape: tuple[int, ...]) -> Array:
+    """Of the elements of a tensor, in its shape."""
+    return np.arange(math.prod(shape)).reshape(shape)
+
+
+@dataclass(frozen=True)
+class Constant:
+    """scale: with which a Quant made the values, at each element; None where it is not known."""
+
+    values: Array
+    scale: Array | None = None

@@ -18,14 +18,15 @@ from fpga_ml.frontend.onnx.graph import Graph
 @dataclass(frozen=True)
 class Exchanged:
     """An ONNX model that was read. model: of Keras; inexact: nodes that do not keep every bit, none of a fully quantised
-    one."""
+    one; rounded: nodes whose scales are of single precision."""
 
     folded: Folded
     model: Any
     inexact: tuple[str, ...]
+    rounded: tuple[str, ...] = ()
 
 
 def as_keras(graph: Graph) -> Exchanged:
     builder = Builder(folded(graph))
     model = builder.model()
-    return Exchanged(builder.folded, model, tuple(builder.inexact))
+    return Exchanged(builder.folded, model, tuple(builder.inexact), tuple(builder.rounded))

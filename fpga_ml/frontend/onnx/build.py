@@ -16,13 +16,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.layers import Affine, exact_type
 from fpga_ml.frontend.onnx.evaluate import Folded
 from fpga_ml.frontend.onnx.graph import Node
 from fpga_ml.frontend.onnx.values import UNKNOWN, Array, Constant, Reach, Value, numbers, stored
 from fpga_ml.frontend.quantizers import signed_quantizer
 from fpga_ml.frontend.rebuild import float64
-from fpga_ml.frontend.rewrites.values import MOST_BITS, rounded_to_fit
+from fpga_ml.frontend.rewrites.values import rounded_to_fit
 from fpga_ml.frontend.tensors import Arrange, Kept, Scale
 
 MOST_WIDTH = 52  # of a tensor that keeps every bit: float64 holds it
@@ -44,14 +45,15 @@ def becomes(*ops: str) -> Callable[[Kind], Kind]:
 
 
 class Builder:
-    """weights: {layer: its weights}; inexact: nodes that do not keep every bit; notes: what to know of the file."""
+    """weights: {layer: its weights}; inexact: nodes that do not keep every bit; rounded: nodes whose scales are of single
+    precision."""
 
     def __init__(self, folded: Folded) -> None:
         self.folded = folded
         self.values: dict[str, Value] = {}
         self.weights: dict[str, list[Array]] = {}
         self.inexact: dict[str, None] = {}
-        self.makers: dict[str, Node] = {}
+        self.rounded: dict[str, None] = {}
         self.layer = ""
         self._taken: set[str] = set()
 
@@ -67,7 +69,7 @@ class Builder:
                 operands = [self.operand(n) if n else None for n in node.inputs]
                 made = KINDS[node.op](self, node, operands)
                 for name, value in zip(node.outputs, made if isinstance(made, list) else [made], strict=False):
-                    self.values[name], self.makers[name] = value, node
+                    self.values[name] = value
             outputs = [self._output(name) for name in self.folded.graph.outputs]
             model = keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs if len(outputs) > 1 else outputs[0])
             for layer in model.layers:
@@ -79,14 +81,9 @@ class Builder:
         self.layer = name.strip("/")
         operand = self.operand(name)
         if isinstance(operand, Constant):
-            raise self.makers_less(name)
+            raise FpgaMlError(f"output '{name}' depends on no input", where=f"output '{name}'", do="leave it out")
         value = self.plain(operand)
         return self.laid(value, value.index if value.index.ndim else value.index[None])
-
-    def makers_less(self, name: str) -> Exception:
-        from fpga_ml.errors import FpgaMlError
-
-        return FpgaMlError(f"output '{name}' depends on no input", where=f"output '{name}'", do="leave it out")
 
     def operand(self, name: str) -> Operand:
         if name in self.values:
@@ -153,7 +150,7 @@ class Builder:
     def relu(self, value: Value) -> Value:
         """Of one of which nothing is pending but a positive scale."""
         y = self.called(lambda n: keras.layers.ReLU(name=n), value.tensor, exact=value.exact, suffix="relu")
-        reach = Reach(max(value.reach.low, 0.0), max(value.reach.high, 0.0), value.reach.fraction, value.reach.known)
+        reach = value.reach.mapped(lambda s: np.maximum(s, 0.0), value.reach.fraction)
         return replace(value, tensor=y, reach=reach, relu=False)
 
     def affine(self, value: Value, scale: Array, shift: Array) -> Value:
@@ -163,21 +160,25 @@ class Builder:
             return replace(value, scale=np.broadcast_to(1.0, value.shape), shift=np.broadcast_to(0.0, value.shape), relu=False)
         if factor and abs(np.frexp(factor)[0]) == 0.5 and factor > 0 and value.exact:
             bits = int(np.log2(factor))
-            reach = Reach(value.reach.low * factor, value.reach.high * factor, value.reach.fraction - bits, value.reach.known)
+            reach = value.reach.mapped(lambda s: s * factor, value.reach.fraction - bits)
             y = self.called(lambda n: Scale(bits, name=n), value.tensor, exact=True, suffix="scale")
             return stored(y, value.index, reach, True)
         value, scale, shift = self.by_channel(value, scale, shift)
-        reach = self._reach(value.reach, scale, shift)
+        reach = self.reach_of(value.reach, scale, shift)
+        if value.exact and not reach.known and max(exact_type(v).width for v in (scale, shift)) > MOST_WEIGHT_BITS:
+            value = replace(value, exact=False)
         if value.exact and reach.width > MOST_WIDTH:
             scale, shift = rounded_to_fit(scale), rounded_to_fit(shift)
-            self.inexact[self.layer] = None
-            reach = self._reach(value.reach, scale, shift)
+            self.rounded[self.layer] = None
+            reach = self.reach_of(value.reach, scale, shift)
         return replace(value, tensor=self.on_channels(value, scale, shift), reach=reach)
 
-    def _reach(self, reach: Reach, scale: Array, shift: Array) -> Reach:
+    def reach_of(self, reach: Reach, scale: Array, shift: Array) -> Reach:
         """Of an affine function of stored values, by channel."""
-        ends = np.stack([scale * reach.low + shift, scale * reach.high + shift])
         fraction = max(reach.fraction + fraction_of(scale), fraction_of(shift))
+        if (scale == scale[0]).all() and (shift == shift[0]).all():
+            return reach.mapped(lambda s: s * scale[0] + shift[0], fraction)
+        ends = np.stack([scale * reach.low + shift, scale * reach.high + shift])
         return Reach(float(ends.min()), float(ends.max()), fraction, reach.known)
 
     def on_channels(self, value: Value, scale: Array, shift: Array) -> Any:
@@ -260,5 +261,3 @@ def fraction_of(values: Array) -> int:
     """Fraction bits of numbers."""
     return max((float(v).as_integer_ratio()[1].bit_length() - 1 for v in np.unique(values)), default=0)
 
-
-__all__ = ["KINDS", "MOST_BITS", "MOST_WIDTH", "Builder", "Operand", "becomes", "fraction_of"]

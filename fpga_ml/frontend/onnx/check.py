@@ -19,21 +19,23 @@ from fpga_ml.frontend.reference import Reference
 
 SAMPLES = 256
 _OF_QONNX = 8  # samples: it opens a session for each node of each
-_NOISE = 2.0**-36  # of double precision after some layers, of the largest value
+# Of the largest value: of double precision after some layers, and of scales that were rounded to single precision.
+_NOISE, _NOISE_OF_SCALES = 2.0**-36, 2.0**-18
 _ROUNDERS = ("Quant", "IntQuant", "BipolarQuant", "Trunc", "QuantizeLinear")
 
 
 def compared(made: Exchanged, reference: Reference, x: Sequence[Array], rounded_x: Sequence[Array], name: str) -> list[str]:
     """What to know of it. Raises FpgaMlError where the model is another function than the file."""
     first, rounded = [a[:SAMPLES] for a in x], [a[:SAMPLES] for a in rounded_x]
-    exact = not made.inexact
-    outputs = reference.quantised_outputs if exact else reference.float_outputs
-    wanted = made.folded.evaluate(rounded if exact else first)
+    exact = not (made.inexact or made.rounded)
+    noise = 0.0 if exact else _NOISE_OF_SCALES if made.rounded else _NOISE
+    outputs = reference.quantised_outputs if not made.inexact else reference.float_outputs
+    wanted = made.folded.evaluate(first if made.inexact else rounded)
     notes = []
     for number, (theirs, ours) in enumerate(zip(wanted, outputs, strict=True), 1):
         ours = ours[:SAMPLES].reshape(theirs.shape)
         apart = np.abs(ours - theirs)
-        wrong = apart > (0.0 if exact else _NOISE * np.abs(theirs).max(initial=0.0))
+        wrong = apart > noise * np.abs(theirs).max(initial=0.0)
         steps = not exact and any(n.op in _ROUNDERS for n in made.folded.nodes)
         if wrong.any() and not (steps and wrong.mean() < 0.01):
             raise FpgaMlError(
@@ -50,8 +52,13 @@ def compared(made: Exchanged, reference: Reference, x: Sequence[Array], rounded_
 def _of_kind(made: Exchanged, exact: bool) -> str:
     if exact:
         return "fully quantised: every value is that of the ONNX file, evaluated exactly"
-    some = ", ".join(made.inexact[:3]) + (", ..." if len(made.inexact) > 3 else "")
-    return f"{len(made.inexact)} nodes of the ONNX file are not fully quantised ({some}); their types come from the data"
+    if not made.inexact:
+        return f"fully quantised; scales of {_some(made.rounded)} are rounded to single precision"
+    return f"{len(made.inexact)} nodes of the ONNX file are not quantised ({_some(made.inexact)}): their types come from the data"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _single(graph: Graph, x: Sequence[Array], exact: Sequence[Array]) -> str:

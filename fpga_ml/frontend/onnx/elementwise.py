@@ -59,7 +59,7 @@ def _added(b: Builder, first: Any, second: Any, sign: float) -> Any:
     if not same:
         first, second = b.plain(first), b.plain(second)
     kind = keras.layers.Add if sign > 0 else keras.layers.Subtract
-    reach = second.reach if sign > 0 else replace(second.reach, low=-second.reach.high, high=-second.reach.low)
+    reach = second.reach if sign > 0 else second.reach.mapped(np.negative, second.reach.fraction)
     return _merged(b, kind, first, second, first.reach.plus(reach), first.factor)
 
 

@@ -345,9 +345,7 @@ def _softmax(node: Node, x: Array) -> Array:
     return e / e.sum(over, keepdims=True)
 
 
-def _reduction(function: Callable[..., Array], since: int) -> Operation:
-    """since: the version in which the axes became an input."""
-
+def _reduction(function: Callable[..., Array]) -> Operation:
     def reduce(node: Node, x: Array, axes: Array | None = None) -> Array:
         over = axes_of(node, axes, x.ndim)
         if over is None and node.attributes.get("noop_with_empty_axes"):
@@ -514,10 +512,10 @@ OPERATIONS: dict[str, Operation] = {
     "BatchNormalization": _batch_norm,
     "LayerNormalization": _layer_norm,
     "Softmax": _softmax,
-    "ReduceSum": _reduction(np.sum, 13),
-    "ReduceMean": _reduction(np.mean, 18),
-    "ReduceMax": _reduction(np.max, 18),
-    "ReduceMin": _reduction(np.min, 18),
+    "ReduceSum": _reduction(np.sum),
+    "ReduceMean": _reduction(np.mean),
+    "ReduceMax": _reduction(np.max),
+    "ReduceMin": _reduction(np.min),
     "Add": lambda _, a, b: a + b,
     "Sub": lambda _, a, b: a - b,
     "Mul": lambda _, a, b: a * b,

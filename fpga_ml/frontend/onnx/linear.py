@@ -144,14 +144,25 @@ def conv(b: Builder, node: Node, x: list[Any]) -> Value:
     window = window_of(node, data.shape[1:], weights.values.shape[2:])
     padded, padding, window = padded_for(b, data, window)
     kernel, factor, exact = b.weighed(weights, 0)
-    kernel = np.moveaxis(_dilated(kernel, window.dilations), (0, 1), (-1, -2))  # (..., inputs, outputs)
-    if groups == 1:
-        made = _convolution(b, padded, kernel, factor, exact, bias, window, padding)
-    elif kernel.shape[-2] == 1 and groups == data.shape[0] and len(set(window.strides)) == 1:
-        made = _depthwise(b, padded, kernel, factor, exact, bias, window, padding)
-    else:
-        made = _convolution(b, padded, _apart(kernel, groups), factor, exact, bias, window, padding)
-    return by_pixel(made)
+    kernel = np.moveaxis(dilated(kernel, window.dilations), (0, 1), (-1, -2))  # (..., inputs, outputs)
+    return convolved(b, padded, kernel, groups, factor, exact, bias, window, padding)
+
+
+def convolved(
+    b: Builder,
+    data: Value,
+    kernel: Array,
+    groups: int,
+    factor: Array,
+    exact: bool,
+    bias: Array | None,
+    window: Window,
+    padding: str,
+) -> Value:
+    """data: channels last; kernel: (..., inputs of a group, outputs)."""
+    if kernel.shape[-2] == 1 and groups == data.shape[0] > 1 and len(set(window.strides)) == 1:
+        return by_pixel(_depthwise(b, data, kernel, factor, exact, bias, window, padding))
+    return by_pixel(_convolution(b, data, _apart(kernel, groups), factor, exact, bias, window, padding))
 
 
 def by_pixel(made: Value) -> Value:
@@ -161,7 +172,7 @@ def by_pixel(made: Value) -> Value:
     return replace(made, index=np.moveaxis(numbers(shape), -1, 0), **parts)
 
 
-def _dilated(kernel: Array, dilations: tuple[int, ...]) -> Array:
+def dilated(kernel: Array, dilations: tuple[int, ...]) -> Array:
     """With zeros between its elements."""
     for axis, d in enumerate(dilations, 2):
         if d > 1:
@@ -173,6 +184,8 @@ def _dilated(kernel: Array, dilations: tuple[int, ...]) -> Array:
 
 def _apart(kernel: Array, groups: int) -> Array:
     """Of a convolution of groups as one of all channels, with zeros."""
+    if groups == 1:
+        return kernel
     *sizes, each, out = kernel.shape
     wide, n = np.zeros((*sizes, each * groups, out)), out // groups
     for g in range(groups):

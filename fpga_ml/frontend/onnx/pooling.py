@@ -12,7 +12,7 @@ import numpy as np
 from fpga_ml.frontend.onnx.build import Builder, becomes
 from fpga_ml.frontend.onnx.evaluate import Window, axes_of, counts_of, window_of
 from fpga_ml.frontend.onnx.graph import Node
-from fpga_ml.frontend.onnx.linear import by_pixel, is_same, padded_for
+from fpga_ml.frontend.onnx.linear import convolved, dilated, is_same, padded_for
 from fpga_ml.frontend.onnx.values import Array, Reach, Value, numbers, stored
 from fpga_ml.frontend.tensors import Arrange, Reduce
 
@@ -42,10 +42,7 @@ def max_pool(b: Builder, node: Node, x: list[Any]) -> Value:
         tensor = make(value.tensor)
     else:
         tensor = _greatest(b, value, window)
-    parts = _pixels(value, window)
-    if len(tensor.shape) - 1 < len(parts["index"].shape):
-        return replace(value, tensor=tensor, **parts)
-    return replace(value, tensor=tensor, **parts)
+    return replace(value, tensor=tensor, **_pixels(value, window))
 
 
 def _pixels(value: Value, window: Window) -> dict[str, Array]:
@@ -92,20 +89,18 @@ def average_pool(b: Builder, node: Node, x: list[Any]) -> Value:
         kind = keras.layers.AveragePooling1D if len(size) == 1 else keras.layers.AveragePooling2D
         tensor = b.called(lambda n: kind(window.size, window.strides, padding, name=n), padded.tensor, exact=exact)
         bits = int(math.log2(counts.flat[0])) if exact else 0
-        reach = replace(padded.reach, fraction=padded.reach.fraction + bits)
+        reach = replace(padded.reach, fraction=padded.reach.fraction + bits, support=None)
         return replace(value, tensor=tensor, reach=reach, exact=exact, **_pixels(value, window))
     return _summed_windows(b, value, window, counts)
 
 
 def _summed_windows(b: Builder, value: Value, window: Window, counts: Array) -> Value:
     """Sums by a convolution with ones; what they are divided by is pending."""
-    from fpga_ml.frontend.onnx.linear import _depthwise, _dilated  # of the same room
-
     channels = value.shape[0]
     padded, padding, window = padded_for(b, value, window)
-    ones = _dilated(np.ones((channels, 1, *window.size)), window.dilations)
+    ones = dilated(np.ones((channels, 1, *window.size)), window.dilations)
     kernel = np.moveaxis(ones, (0, 1), (-1, -2))
-    made = by_pixel(_depthwise(b, padded, kernel, np.ones(channels), True, None, window, padding))
+    made = convolved(b, padded, kernel, channels, np.ones(channels), True, None, window, padding)
     return made.scaled(1 / counts)
 
 

@@ -78,6 +78,7 @@ def trunc(b: Builder, node: Node, x: list[Any]) -> Value:
     whole = _numbers(b, node, value, scale, zero)
     if len(more) == 1:
         cut, out_scale, ends = int(_whole(node, bits) - _whole(node, more[0])), scale, None
+        shift = -zero * scale
     else:
         out_scale, out_bits = more
         cuts = np.rint(np.log2(out_scale / scale))
@@ -86,13 +87,14 @@ def trunc(b: Builder, node: Node, x: list[Any]) -> Value:
         cut = int(cuts.flat[0])
         signed, narrow = bool(node.attributes.get("signed", 1)), bool(node.attributes.get("narrow", 0))
         ends = reach_of(float(_whole(node, out_bits)), signed, narrow)
+        shift = -zero / 2.0**cut * out_scale
     reach = whole.reach
     if ends is None:
         ends = (np.floor(reach.low / 2.0**cut), np.ceil(reach.high / 2.0**cut))
         size = int(max(ends[1], -ends[0])).bit_length()
         ends = (-(2.0**size), 2.0**size - 1)
     made = _quantised(b, node, whole, ends, -cut, mode)
-    return replace(made, scale=np.broadcast_to(out_scale / 2.0**cut, made.shape), shift=-zero / 2.0**cut * out_scale)
+    return replace(made, scale=np.broadcast_to(out_scale / 2.0**cut, made.shape), shift=shift)
 
 
 def _numbers(b: Builder, node: Node, value: Value, scale: Array, zero: Array) -> Value:
@@ -160,7 +162,7 @@ def _quantised(b: Builder, node: Node, value: Value, ends: tuple[float, float], 
     overflow = "SAT_SYM" if symmetric else "SAT"
     made = Quantise(signed, size - fraction, fraction, mode, overflow, name=b.named())
     lsb = 2.0**-fraction
-    tensor, reach = made(value.tensor), Reach(low * lsb, high * lsb, fraction)
+    tensor, reach = made(value.tensor), Reach.counted(low, high, fraction)
     found = replace(value, tensor=tensor, reach=reach, exact=True)
     return found if top else _below(b, found, ends[1] * lsb)
 
@@ -191,8 +193,9 @@ def _placed(
     found = fewest_bits(true, by, offset, steps, rule, value.reach) if value.exact and steps is not None else None
     if found is None:
         found = rounded_to_fit(by), rounded_to_fit(offset)
+        b.rounded[b.layer] = None
     factor, shift = found
-    reach = b._reach(placed.reach, factor, shift)
+    reach = b.reach_of(placed.reach, factor, shift)
     return replace(placed, tensor=b.on_channels(placed, factor, shift), reach=reach)
 
 
@@ -215,5 +218,5 @@ def _signs(b: Builder, value: Value, scale: Array) -> Value:
         zero = np.zeros(value.shape)
         value = _placed(b, value, zero + 1, zero, value.scale, value.shift, lambda y: y >= 0, np.zeros(1))
     layer = Steps([0.0], [True], [-1.0, 1.0], name=b.named())
-    made = replace(value, tensor=layer(value.tensor), reach=Reach(-1.0, 1.0, 0), exact=True)
+    made = replace(value, tensor=layer(value.tensor), reach=Reach(-1.0, 1.0, 0, support=np.array([-1.0, 1.0])), exact=True)
     return replace(made, scale=scale, shift=np.zeros_like(scale))

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 Array = np.ndarray
-_GUESS = 1 << 15  # of an input, whose type the data will give
+_GUESS = 1 << 17  # of an input, whose type the data will give: of 18 bits at most, it is taken for granted
+_FEW = 1 << 17  # numbers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reach:
-    """The least and the greatest number of a stored tensor, all multiples of 2**-fraction; known: whether it is certain."""
+    """The least and the greatest number of a stored tensor, all multiples of 2**-fraction; known: whether it is certain;
+    support: every number that there can be, where these are few."""
 
     low: float
     high: float
     fraction: int
     known: bool = True
+    support: Array | None = None
+
+    @staticmethod
+    def counted(low: int, high: int, fraction: int) -> Reach:
+        """Of all multiples of 2**-fraction, by their numbers."""
+        lsb, few = 2.0**-fraction, high - low < _FEW
+        return Reach(low * lsb, high * lsb, fraction, support=np.arange(low, high + 1) * lsb if few else None)
 
     @property
     def width(self) -> int:
@@ -27,19 +37,31 @@ class Reach:
         largest = max(abs(self.low), abs(self.high), 2.0**-self.fraction)
         return int(np.frexp(largest)[1]) + self.fraction + 1
 
+    def mapped(self, function: Callable[[Array], Array], fraction: int) -> Reach:
+        """Of a function that rises or falls."""
+        ends = function(np.array([self.low, self.high]))
+        support = None if self.support is None else np.unique(function(self.support))
+        return Reach(float(ends.min()), float(ends.max()), fraction, self.known, support)
+
     def hull(self, other: Reach) -> Reach:
         low, high = min(self.low, other.low), max(self.high, other.high)
-        return Reach(low, high, max(self.fraction, other.fraction), self.known and other.known)
+        known = self.known and other.known
+        both = None if self.support is None or other.support is None else np.union1d(self.support, other.support)
+        return Reach(low, high, max(self.fraction, other.fraction), known, both)
 
     def plus(self, other: Reach) -> Reach:
         fraction = max(self.fraction, other.fraction)
-        return Reach(self.low + other.low, self.high + other.high, fraction, self.known and other.known)
+        known = self.known and other.known
+        few = self.support is not None and other.support is not None and self.support.size * other.support.size <= _FEW
+        sums = np.unique(np.add.outer(self.support, other.support)) if few else None
+        return Reach(self.low + other.low, self.high + other.high, fraction, known, sums)
 
     def times(self, other: Reach) -> Reach:
         ends = [a * b for a in (self.low, self.high) for b in (other.low, other.high)]
         return Reach(min(ends), max(ends), self.fraction + other.fraction, self.known and other.known)
 
     def times_terms(self, count: int) -> Reach:
+        """Of a sum of so many."""
         return Reach(min(self.low, 0.0) * count, max(self.high, 0.0) * count, self.fraction, self.known)
 
 

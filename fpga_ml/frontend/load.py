@@ -90,12 +90,11 @@ def load(model: Any, weights: Path | None = None) -> Source:
     elif isinstance(model, (str, Path)):
         source = _from_path(Path(model), weights)
     else:
-        torch = type(model).__module__.startswith("torch") or any(k.__module__.startswith("torch.") for k in type(model).__mro__)
+        of_torch = any(kind.__module__.startswith("torch.") for kind in type(model).__mro__)
+        files = ".keras, .h5, .json or .onnx file or to a model's folder"
         raise FpgaMlError(
             f"the model is of type {type(model).__name__}",
-            do=_EXPORT
-            if torch
-            else "give a Keras model, an onnx.ModelProto, or a path to a .keras, .h5, .json or .onnx file or to a model's folder",
+            do=_EXPORT if of_torch else f"give a Keras model, an onnx.ModelProto, or a path to a {files}",
         )
     if source.model is not None:
         with source.names.errors():

@@ -20,7 +20,8 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.layers import Affine, exact_type
 from fpga_ml.frontend.onnx.evaluate import Folded
 from fpga_ml.frontend.onnx.graph import Node
-from fpga_ml.frontend.onnx.values import UNKNOWN, Array, Constant, Reach, Value, numbers, stored
+from fpga_ml.frontend.onnx.meaning.settings import Array
+from fpga_ml.frontend.onnx.values import UNKNOWN, Constant, Reach, Value, numbers, stored
 from fpga_ml.frontend.quantizers import signed_quantizer
 from fpga_ml.frontend.rebuild import float64
 from fpga_ml.frontend.rewrites.values import rounded_to_fit
@@ -67,6 +68,7 @@ class Builder:
             for node in self.folded.nodes:
                 self.layer = node.name
                 operands = [self.operand(n) if n else None for n in node.inputs]
+                _check_finite(node, operands)
                 made = KINDS[node.op](self, node, operands)
                 for name, value in zip(node.outputs, made if isinstance(made, list) else [made], strict=False):
                     self.values[name] = value
@@ -100,7 +102,9 @@ class Builder:
 
     # Layers
 
-    def called(self, make: Callable[[str], Any], x: Any, weights: Sequence[Array] = (), *, exact: bool, suffix: str = "") -> Any:
+    def called(
+        self, make: Callable[[str], Any], x: Any, weights: Sequence[Array] = (), *, exact: bool, suffix: str = ""
+    ) -> Any:
         """A layer of one result; exact: it keeps every bit, and so do its weights."""
         layer = make(self.named(suffix))
         made = layer(x)
@@ -157,7 +161,7 @@ class Builder:
         """scale * stored + shift at each element, stored; exact where both fit."""
         factor = float(scale.flat[0]) if (scale == scale.flat[0]).all() and not shift.any() else None
         if factor == 1:
-            return replace(value, scale=np.broadcast_to(1.0, value.shape), shift=np.broadcast_to(0.0, value.shape), relu=False)
+            return stored(value.tensor, value.index, value.reach, value.exact)
         if factor and abs(np.frexp(factor)[0]) == 0.5 and factor > 0 and value.exact:
             bits = int(np.log2(factor))
             reach = value.reach.mapped(lambda s: s * factor, value.reach.fraction - bits)
@@ -186,7 +190,9 @@ class Builder:
         if value.exact:
             where = f"node '{self.layer}'"
             quantizers = [signed_quantizer(exact_type(v), where) for v in (scale, shift)]
-            return self.called(lambda n: Affine(*quantizers, name=n), value.tensor, [scale, shift], exact=True, suffix="affine")
+            return self.called(
+                lambda n: Affine(*quantizers, name=n), value.tensor, [scale, shift], exact=True, suffix="affine"
+            )
         norm = [scale, shift, np.zeros_like(scale), np.full_like(scale, 1 - _EPSILON)]
         return self.called(
             lambda n: keras.layers.BatchNormalization(epsilon=_EPSILON, name=n),
@@ -218,13 +224,13 @@ class Builder:
             place = np.empty(turned.size, np.int64)
             place[turned.reshape(-1)] = np.arange(turned.size)
             value = replace(value, tensor=self.laid(value, turned), index=place[value.index])
-        plain = {"scale": np.broadcast_to(1.0, value.shape), "shift": np.broadcast_to(0.0, value.shape), "relu": False}
-        return (replace(value, **plain), *(a[0] for a in apart))
+        plain = stored(value.tensor, value.index, value.reach, value.exact)
+        return (plain, *(a[0] for a in apart))
 
     def stored_alike(self, first: Value, second: Value) -> tuple[Value, Any]:
         """Two values of one shape with their elements at the same places: the first, and the second's tensor."""
         shape = np.broadcast_shapes(first.shape, second.shape)
-        first, second = self.spread(first, shape), self.spread(second, shape)
+        first, second = (v.moved(lambda a: np.broadcast_to(a, shape)) for v in (first, second))
         if not first.whole and second.whole:
             first = replace(first, tensor=self.laid(first, self._as(second, first.index)), index=second.index)
         elif not first.whole:
@@ -237,11 +243,6 @@ class Builder:
         placed = np.empty(index.size, np.int64)
         placed[model.index.reshape(-1)] = index.reshape(-1)
         return placed.reshape(tuple(model.tensor.shape[1:]))
-
-    @staticmethod
-    def spread(value: Value, shape: tuple[int, ...]) -> Value:
-        index, scale, shift = (np.broadcast_to(a, shape) for a in (value.index, value.scale, value.shift))
-        return replace(value, index=index, scale=scale, shift=shift)
 
     def weighed(self, weights: Constant, out_axis: int) -> tuple[Array, Array, bool]:
         """Weights as a layer is to hold them, the factor of each output, and whether they are exact."""
@@ -257,7 +258,16 @@ class Builder:
         return values, one, False
 
 
+def _check_finite(node: Node, operands: Sequence[Any]) -> None:
+    """Raises FpgaMlError for weights that are no numbers; an end of a range may be infinite."""
+    for name, operand in zip(node.inputs, operands, strict=True):
+        if isinstance(operand, Constant) and node.op not in ("Clip", "Max", "Min") and operand.values.dtype.kind == "f":
+            wrong = int((~np.isfinite(operand.values)).sum())
+            if wrong:
+                what = f"reads '{name}', of which {wrong} of {operand.values.size} values are NaN or infinite"
+                raise node.refused(what, "train again, or load other weights")
+
+
 def fraction_of(values: Array) -> int:
     """Fraction bits of numbers."""
     return max((float(v).as_integer_ratio()[1].bit_length() - 1 for v in np.unique(values)), default=0)
-

@@ -1,20 +1,20 @@
 """Whether the Keras model that was made of an ONNX file computes what the file says, on the samples of a build.
 
-The file is evaluated in double precision by evaluate.py, node by node, which knows nothing of Keras. onnxruntime, and qonnx for
-QONNX, compute it in single precision: by how much they differ goes into the report.
+The file is evaluated in double precision by evaluate.py, node by node, which knows nothing of Keras. onnxruntime, and qonnx
+for QONNX, compute it in single precision: by how much they differ goes into the report.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.onnx.apart import Exchanged
-from fpga_ml.frontend.onnx.evaluate import Array
 from fpga_ml.frontend.onnx.graph import Graph, need
+from fpga_ml.frontend.onnx.meaning.settings import Array
 from fpga_ml.frontend.reference import Reference
 
 SAMPLES = 256
@@ -45,7 +45,9 @@ def compared(made: Exchanged, reference: Reference, x: Sequence[Array], rounded_
                 do="report it, with the file: it is a fault of fpga_ml",
             )
         if wrong.any():
-            notes.append(f"{int(wrong.sum())} of {wrong.size} values of output {number} are a step of a Quant beside the file's")
+            notes.append(
+                f"{int(wrong.sum())} of {wrong.size} values of output {number} are a step of a Quant beside the file's"
+            )
     return [_of_kind(made, exact), *notes, _single(made.folded.graph, first, made.folded.evaluate(first))]
 
 
@@ -54,7 +56,7 @@ def _of_kind(made: Exchanged, exact: bool) -> str:
         return "fully quantised: every value is that of the ONNX file, evaluated exactly"
     if not made.inexact:
         return f"fully quantised; scales of {_some(made.rounded)} are rounded to single precision"
-    return f"{len(made.inexact)} nodes of the ONNX file are not quantised ({_some(made.inexact)}): their types come from the data"
+    return f"{len(made.inexact)} nodes of the ONNX file are not quantised ({_some(made.inexact)}): the data give their types"
 
 
 def _some(names: Sequence[str]) -> str:
@@ -63,13 +65,9 @@ def _some(names: Sequence[str]) -> str:
 
 def _single(graph: Graph, x: Sequence[Array], exact: Sequence[Array]) -> str:
     """What the file's own runtime makes of it."""
-    quantised = any(n.domain not in ("", "ai.onnx") for n in graph.model.graph.node)
-    program = "qonnx" if quantised else "onnxruntime"
-    count = _OF_QONNX if quantised else len(x[0])
+    program, count = ("qonnx", _OF_QONNX) if _is_quantised(graph) else ("onnxruntime", len(x[0]))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            theirs = (_by_qonnx if quantised else _by_onnxruntime)(graph, [a[:count] for a in x])
+        theirs = by_runtime(graph, [a[:count] for a in x])
     except FpgaMlError:
         raise
     except Exception as error:  # of whatever kind
@@ -82,34 +80,45 @@ def _single(graph: Graph, x: Sequence[Array], exact: Sequence[Array]) -> str:
 
 def by_runtime(graph: Graph, x: Sequence[Array]) -> list[Array]:
     """The outputs as the file's own runtime computes them, in single precision."""
-    quantised = any(n.domain not in ("", "ai.onnx") for n in graph.model.graph.node)
-    return (_by_qonnx if quantised else _by_onnxruntime)(graph, x)
+    need("onnx")
+    from onnx.helper import tensor_dtype_to_np_dtype
+
+    kinds = {v.name: tensor_dtype_to_np_dtype(v.type.tensor_type.elem_type) for v in graph.model.graph.input}
+    run = (_by_qonnx if _is_quantised(graph) else _by_onnxruntime)(graph)
+    found = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for sample in zip(*x, strict=True):
+            found.append(run({n: a[None].astype(kinds[n]) for (n, _), a in zip(graph.inputs, sample, strict=True)}))
+    return [np.concatenate([np.atleast_1d(y) for y in each]).astype(np.float64) for each in zip(*found, strict=True)]
 
 
-def _by_onnxruntime(graph: Graph, x: Sequence[Array]) -> list[Array]:
+def _is_quantised(graph: Graph) -> bool:
+    return any(n.domain not in ("", "ai.onnx") for n in graph.model.graph.node)
+
+
+Run = Callable[[dict[str, Array]], list[Array]]  # of one sample
+
+
+def _by_onnxruntime(graph: Graph) -> Run:
     runtime = need("onnxruntime")
     options = runtime.SessionOptions()
     options.log_severity_level = 4
     session = runtime.InferenceSession(graph.model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    names = [n for n, _ in graph.inputs]
-    found = []
-    for sample in zip(*x, strict=True):
-        found.append(session.run(None, {n: a[None].astype(np.float32) for n, a in zip(names, sample, strict=True)}))
-    return [np.concatenate([np.atleast_1d(y) for y in each]).astype(np.float64) for each in zip(*found, strict=True)]
+    return lambda given: list(session.run(None, given))
 
 
-def _by_qonnx(graph: Graph, x: Sequence[Array]) -> list[Array]:
+def _by_qonnx(graph: Graph) -> Run:
     need("qonnx")
     from qonnx.core.modelwrapper import ModelWrapper
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.util.cleanup import cleanup_model
 
     model = cleanup_model(ModelWrapper(graph.model))
-    names = [v.name for v in model.graph.input]
-    outputs = [v.name for v in model.graph.output]
-    found = []
-    for sample in zip(*x, strict=True):
-        given = {n: a[None].astype(np.float32) for n, a in zip(names, sample, strict=True)}
-        made = execute_onnx(model, given)
-        found.append([made[n] for n in outputs])
-    return [np.concatenate([np.atleast_1d(y) for y in each]).astype(np.float64) for each in zip(*found, strict=True)]
+    inputs, outputs = ([v.name for v in side] for side in (model.graph.input, model.graph.output))
+
+    def run(given: dict[str, Array]) -> list[Array]:
+        made = execute_onnx(model, dict(zip(inputs, given.values(), strict=True)))
+        return [made[n] for n in outputs]
+
+    return run

@@ -13,7 +13,8 @@ import numpy as np
 from fpga_ml.frontend.layers import Function
 from fpga_ml.frontend.onnx.build import MOST_WIDTH, Builder, becomes
 from fpga_ml.frontend.onnx.graph import Node
-from fpga_ml.frontend.onnx.values import Array, Constant, Value, stored
+from fpga_ml.frontend.onnx.meaning.settings import Array
+from fpga_ml.frontend.onnx.values import Constant, Value, stored
 
 # Of constants: they become part of what is pending.
 
@@ -32,7 +33,8 @@ def _affine(b: Builder, value: Value, scale: Any, shift: Any = 0.0) -> Value:
 
 @becomes("Add", "Sum")
 def add(b: Builder, node: Node, x: list[Any]) -> Value:
-    return reduce(lambda v, w: _added(b, v, w, 1.0), x)
+    found: Value = reduce(lambda v, w: _added(b, v, w, 1.0), x)
+    return found
 
 
 @becomes("Sub")
@@ -50,7 +52,7 @@ def negative(b: Builder, node: Node, x: list[Any]) -> Value:
     return _affine(b, x[0], -1.0)
 
 
-def _added(b: Builder, first: Any, second: Any, sign: float) -> Any:
+def _added(b: Builder, first: Any, second: Any, sign: float) -> Value:
     if isinstance(first, Constant):
         return _affine(b, second, sign, _constant(first, second))
     if isinstance(second, Constant):
@@ -87,13 +89,14 @@ def divide(b: Builder, node: Node, x: list[Any]) -> Value:
     first, second = x
     if isinstance(second, Constant):
         return _affine(b, first, 1 / _constant(second, first))
-    inverse = _function(b, second, "reciprocal")
-    return multiply(b, node, [first, inverse])
+    found: Value = multiply(b, node, [first, _function(b, second, "reciprocal")])
+    return found
 
 
 @becomes("Max", "Min")
 def extreme(b: Builder, node: Node, x: list[Any]) -> Value:
-    return reduce(lambda v, w: _extreme(b, v, w, node.op), x)
+    found: Value = reduce(lambda v, w: _extreme(b, v, w, node.op), x)
+    return found
 
 
 def _extreme(b: Builder, first: Any, second: Any, op: str) -> Value:
@@ -110,12 +113,12 @@ def _extreme(b: Builder, first: Any, second: Any, op: str) -> Value:
 
 def _above(b: Builder, value: Value, low: Array) -> Value:
     """max(x, low)"""
-    return _affine(b, relu(b, None, [_affine(b, value, 1.0, -low)]), 1.0, low)
+    return _affine(b, _bent(b, _affine(b, value, 1.0, -low)), 1.0, low)
 
 
 def _below(b: Builder, value: Value, high: Array) -> Value:
     """min(x, high)"""
-    return _affine(b, relu(b, None, [_affine(b, value, -1.0, high)]), -1.0, high)
+    return _affine(b, _bent(b, _affine(b, value, -1.0, high)), -1.0, high)
 
 
 @becomes("Clip")
@@ -132,16 +135,20 @@ def clip(b: Builder, node: Node, x: list[Any]) -> Value:
     plain = {(0.0, 6.0): "relu6", (-1.0, 1.0): "hard_tanh"}.get((low, high))
     if plain and not value.exact:
         return _activation(b, b.plain(value), plain)
-    value = relu(b, node, [value]) if low == 0 else _above(b, value, np.array(low)) if np.isfinite(low) else value
+    value = _bent(b, value) if low == 0 else _above(b, value, np.array(low)) if np.isfinite(low) else value
     return _below(b, value, np.array(high)) if np.isfinite(high) else value
 
 
 @becomes("Relu")
-def relu(b: Builder, node: Node | None, x: list[Any]) -> Value:
+def relu(b: Builder, node: Node, x: list[Any]) -> Value:
     """Pending, too: where a rounding follows, it is part of that."""
-    (value,) = x
+    return _bent(b, x[0])
+
+
+def _bent(b: Builder, value: Value) -> Value:
+    """With relu."""
     if value.relu:
-        return value  # type: ignore[no-any-return]
+        return value
     value = replace(value, relu=True)
     return value if (value.scale != 1).any() or value.shift.any() else b.relu(value)
 
@@ -214,7 +221,7 @@ def thresholded(b: Builder, node: Node, x: list[Any]) -> Value:
 def hard_sigmoid(b: Builder, node: Node, x: list[Any]) -> Value:
     """alpha x + beta, held between 0 and 1."""
     shifted = _affine(b, x[0], node.attributes.get("alpha", 0.2), node.attributes.get("beta", 0.5))
-    return _below(b, relu(b, node, [shifted]), np.array(1.0))
+    return _below(b, _bent(b, shifted), np.array(1.0))
 
 
 @becomes("LeakyRelu")
@@ -260,14 +267,13 @@ def batch_norm(b: Builder, node: Node, x: list[Any]) -> Value:
     return _affine(b, value, factor, bias - mean * factor)
 
 
-def _over_last(b: Builder, value: Value, axis: int, node: Node) -> tuple[Value, list[int]]:
-    """Stored with the axis, counted with the batch, last; and the order of axes so."""
+def _over_last(b: Builder, value: Value, axis: int, node: Node) -> Value:
+    """Stored with the axis, counted with the batch, last."""
     rank = len(value.shape)
     axis = axis % (rank + 1) - 1
     if axis < 0:
         raise node.refused("is over the samples", "use another axis than the first")
-    order = [*(a for a in range(rank) if a != axis), axis]
-    return b.relaid(b.plain(value), order), order
+    return b.relaid(b.plain(value), [*(a for a in range(rank) if a != axis), axis])
 
 
 @becomes("Softmax")
@@ -275,7 +281,7 @@ def softmax(b: Builder, node: Node, x: list[Any]) -> Value:
     axis = node.attributes.get("axis", -1 if node.opset >= 13 else 1)
     if node.opset < 13 and axis % (len(x[0].shape) + 1) != len(x[0].shape):
         raise node.refused(f"is over all axes from {axis} on (opset {node.opset})", "export it with opset 13 or newer")
-    value, order = _over_last(b, x[0], axis, node)
+    value = _over_last(b, x[0], axis, node)
     y = b.called(lambda n: keras.layers.Softmax(axis=-1, name=n), value.tensor, exact=False)
     return replace(value, tensor=y, exact=False)
 
@@ -291,5 +297,3 @@ def layer_norm(b: Builder, node: Node, x: list[Any]) -> Value:
     make = keras.layers.LayerNormalization
     y = b.called(lambda n: make(axis=-1, epsilon=epsilon, name=n), value.tensor, weights, exact=False)
     return replace(value, tensor=y, exact=False)
-
-

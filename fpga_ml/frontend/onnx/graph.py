@@ -17,13 +17,15 @@ from fpga_ml.errors import FpgaMlError
 INSTALL = "pip install 'fpga_ml[onnx]'"
 _MOST_BYTES = 1 << 29
 _DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas")
-_ONE_FILE = "write one file: onnx.save(onnx.load('model.onnx'), 'one_file.onnx'), or torch.onnx.export(..., external_data=False)"
+_ONE_FILE = (
+    "write one file: onnx.save(onnx.load('model.onnx'), 'one_file.onnx'), or torch.onnx.export(..., external_data=False)"
+)
 
 
 @dataclass(frozen=True)
 class Node:
-    """name: the file's, made unique; opset: the version of the domain that the operation is of; attributes: as Python values,
-    tensors as arrays."""
+    """name: the file's, made unique; opset: the version of the domain that the operation is of; attributes: as Python
+    values, tensors as arrays."""
 
     name: str
     op: str
@@ -42,8 +44,8 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """inputs: (name, shape without the batch) of each; constants: the file's, real numbers as float64; model: the ModelProto,
-    its batch set to 1."""
+    """inputs: (name, shape without the batch) of each; constants: the file's, real numbers as float64; model: the
+    ModelProto, its batch set to 1."""
 
     name: str
     inputs: tuple[tuple[str, tuple[int, ...]], ...]
@@ -80,7 +82,7 @@ def read_file(path: Path) -> Graph:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:  # of several kinds, by what stands in the file
         said = next(iter(str(error).splitlines()), "")
-        raise _not_onnx(str(path), f"{type(error).__name__}: {said}") from error
+        raise _not_onnx(f"'{path}'", f"{type(error).__name__}: {said}") from error
     return graph_of(model, path.stem, f"'{path}'")
 
 
@@ -147,7 +149,7 @@ def _shape(value: Any) -> tuple[int, ...]:
     for axis, d in enumerate(rest, 1):
         if d.dim_value <= 0:
             raise FpgaMlError(
-                f"axis {axis} of input '{value.name}' is dynamic ({d.dim_param or 'no size'}): hardware needs every size fixed",
+                f"axis {axis} of input '{value.name}' is dynamic ({d.dim_param or 'no size'}); hardware needs a size",
                 where=where,
                 do="export it with this axis fixed; only the first one, that of the samples, may be dynamic",
             )

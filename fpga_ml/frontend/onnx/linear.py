@@ -11,9 +11,10 @@ import keras
 import numpy as np
 
 from fpga_ml.frontend.onnx.build import MOST_WIDTH, Builder, becomes, fraction_of
-from fpga_ml.frontend.onnx.evaluate import Window, window_of
 from fpga_ml.frontend.onnx.graph import Node
-from fpga_ml.frontend.onnx.values import Array, Constant, Reach, Value, numbers, stored
+from fpga_ml.frontend.onnx.meaning.settings import Array
+from fpga_ml.frontend.onnx.meaning.windows import Window, window_of
+from fpga_ml.frontend.onnx.values import Constant, Reach, Value, numbers, stored
 from fpga_ml.frontend.tensors import Einsum
 
 
@@ -25,15 +26,16 @@ def matmul(b: Builder, node: Node, x: list[Any]) -> Value:
     if isinstance(first, Constant):  # W x is the transpose of x' W'
         if first.values.ndim != 2 or len(second.shape) < 2:
             raise node.refused("multiplies data by weights from the left", "put the data first, or use a Gemm")
-        turned = replace(second, **{k: np.swapaxes(getattr(second, k), -1, -2) for k in ("index", "scale", "shift")})
-        other = Constant(first.values.T, None if first.scale is None else first.scale.T)
-        found = matmul(b, node, [turned, other])
-        return replace(found, **{k: np.swapaxes(getattr(found, k), -1, -2) for k in ("index", "scale", "shift")})
+        return dense(b, second.moved(_turned), first.moved(_turned)).moved(_turned)
     if second.values.ndim == 3 and second.values.shape[0] == 1:
-        second = Constant(second.values[0], None if second.scale is None else second.scale[0])
+        second = second.moved(lambda a: a[0])
     if second.values.ndim != 2:
         raise node.refused(f"has weights of shape {second.values.shape}", "use weights of two axes (inputs, outputs)")
     return dense(b, first, second)
+
+
+def _turned(a: Array) -> Array:
+    return np.swapaxes(a, -1, -2)
 
 
 @becomes("Gemm")
@@ -43,10 +45,10 @@ def gemm(b: Builder, node: Node, x: list[Any]) -> Value:
     if not isinstance(data, Value) or not isinstance(weights, Constant) or own.get("transA"):
         raise node.refused("is no product of data and weights", "give the data first and weights second")
     if own.get("transB"):
-        weights = Constant(weights.values.T, None if weights.scale is None else weights.scale.T)
+        weights = weights.moved(_turned)
     alpha, beta = own.get("alpha", 1.0), own.get("beta", 1.0)
     if alpha != 1:
-        weights = Constant(weights.values * alpha, None if weights.scale is None else weights.scale * alpha)
+        weights = weights.moved(lambda a: a * alpha)
     bias = rest[0] if rest else None
     if isinstance(bias, Value):
         raise node.refused("adds data to its sums", "use an Add behind it")
@@ -68,12 +70,13 @@ def dense(b: Builder, data: Value, weights: Constant, bias: Array | None = None)
         return lambda n: keras.layers.Dense(kernel.shape[1], use_bias=with_bias, name=n)
 
     made = _linear(b, data, x, kernel, factor, exact, kernel, bias, make)
+    return _of_channels(made)
+
+
+def _of_channels(made: Value) -> Value:
+    """As it is stored; its scale and shift, by channel, at each element."""
     index = numbers(tuple(made.tensor.shape[1:]))
-    return replace(made, index=index, **_along_last(made, index.shape))
-
-
-def _along_last(value: Value, shape: tuple[int, ...]) -> dict[str, Array]:
-    return {k: np.broadcast_to(getattr(value, k), shape) for k in ("scale", "shift")}
+    return replace(made, index=index).moved(lambda a: np.broadcast_to(a, index.shape))
 
 
 def _linear(
@@ -123,7 +126,9 @@ def _of_two(b: Builder, node: Node, first: Value, second: Value) -> Value:
     first, second = (v if v.factor is not None else b.plain(v) for v in (first, second))
     rank = len(first.shape)
     if rank != len(second.shape) or rank < 2:
-        raise node.refused(f"multiplies tensors of {rank} and {len(second.shape)} axes", "give both as many axes, two or more")
+        raise node.refused(
+            f"multiplies tensors of {rank} and {len(second.shape)} axes", "give both as many axes, two or more"
+        )
     many = "bcdefgh"[: rank - 2]
     equation = f"a{many}yz,a{many}zw->a{many}yw"
     exact, reach = first.exact and second.exact, first.reach.times(second.reach).times_terms(first.shape[-1])
@@ -167,9 +172,7 @@ def convolved(
 
 def by_pixel(made: Value) -> Value:
     """A tensor stored with its channels last, as the graph has it."""
-    shape = tuple(made.tensor.shape[1:])
-    parts = {k: np.moveaxis(np.broadcast_to(getattr(made, k), shape), -1, 0) for k in ("scale", "shift")}
-    return replace(made, index=np.moveaxis(numbers(shape), -1, 0), **parts)
+    return _of_channels(made).moved(lambda a: np.moveaxis(a, -1, 0))
 
 
 def dilated(kernel: Array, dilations: tuple[int, ...]) -> Array:
@@ -198,7 +201,10 @@ def padded_for(b: Builder, data: Value, window: Window) -> tuple[Value, str, Win
     spans = [(k - 1) * d + 1 for k, d in zip(window.size, window.dilations, strict=True)]
     if is_same(window, data.shape[1:], spans):
         return data, "same", window
-    needed = [((o - 1) * s + span, n, a) for o, s, span, n, (a, _) in zip(window.out, window.strides, spans, data.shape[1:], window.pads, strict=True)]
+    needed = [
+        ((o - 1) * s + span, n, a)
+        for o, s, span, n, (a, _) in zip(window.out, window.strides, spans, data.shape[1:], window.pads, strict=True)
+    ]
     pads = [(a, max(need - n - a, 0)) for need, n, a in needed]
     if any(a or c for a, c in pads):
         kind = keras.layers.ZeroPadding1D if len(pads) == 1 else keras.layers.ZeroPadding2D

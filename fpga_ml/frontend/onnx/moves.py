@@ -1,4 +1,5 @@
-"""Operations that move values: they change the order in which a value is read, and become no layer where nothing needs one."""
+"""Operations that move values: they change the order in which a value is read, and become no layer where nothing needs
+one."""
 
 from __future__ import annotations
 
@@ -9,9 +10,10 @@ import keras
 import numpy as np
 
 from fpga_ml.frontend.onnx.build import Builder, becomes
-from fpga_ml.frontend.onnx.evaluate import MOVES
 from fpga_ml.frontend.onnx.graph import Node
-from fpga_ml.frontend.onnx.values import Array, Constant, Reach, Value, numbers
+from fpga_ml.frontend.onnx.meaning.moves import MOVES
+from fpga_ml.frontend.onnx.meaning.settings import Array
+from fpga_ml.frontend.onnx.values import Constant, Reach, Value, numbers
 
 
 @becomes(*MOVES, "Cast")
@@ -24,8 +26,8 @@ def move(b: Builder, node: Node, x: list[Any]) -> Any:
     constants = [None if s is None else s.values for s in settings]
     if node.op == "Pad" and node.attributes.get("mode", "constant") == "constant":
         return _padded(b, node, value, constants)
-    parts = {k: _moved(node, getattr(value, k), constants) for k in ("index", "scale", "shift")}
-    made = [replace(value, **{k: v[n] for k, v in parts.items()}) for n in range(len(parts["index"]))]
+    count = len(_moved(node, value.index, constants))
+    made = [value.moved(lambda a, k=n: _moved(node, a, constants)[k]) for n in range(count)]  # type: ignore[misc]
     return made if len(made) > 1 else made[0]
 
 
@@ -34,7 +36,9 @@ def _moved(node: Node, a: Array, settings: list[Any]) -> list[Array]:
     results = found if isinstance(found, list) else [found]
     for r in results:
         if r.ndim == 0 or r.shape[0] != 1 or (node.op == "Transpose" and node.attributes.get("perm", [1])[0] != 0):
-            raise node.refused("moves values from one sample to another", "leave the first axis, that of the samples, as it is")
+            raise node.refused(
+                "moves values from one sample to another", "leave the first axis, that of the samples, as it is"
+            )
     return [r[0] for r in results]
 
 
@@ -53,11 +57,10 @@ def _padded(b: Builder, node: Node, value: Value, settings: list[Any]) -> Value:
 def concat(b: Builder, node: Node, x: list[Any]) -> Value:
     if any(isinstance(v, Constant) for v in x):
         raise node.refused("joins data with constants", "put the constants into the next layer's weights")
-    rank, axis = len(x[0].shape), node.attributes["axis"]
-    axis = axis if axis < 0 else axis - 1
-    if not -rank <= axis < rank:
+    rank = len(x[0].shape)
+    axis = node.attributes["axis"] % (rank + 1) - 1
+    if axis < 0:
         raise node.refused("joins samples", "join along another axis than the first")
-    axis %= rank
     if any(v.relu for v in x):
         x = [b.plain(v) for v in x]
     if rank == 1 and all(v.whole for v in x):

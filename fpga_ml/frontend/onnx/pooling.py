@@ -10,10 +10,11 @@ import keras
 import numpy as np
 
 from fpga_ml.frontend.onnx.build import Builder, becomes
-from fpga_ml.frontend.onnx.evaluate import Window, axes_of, counts_of, window_of
 from fpga_ml.frontend.onnx.graph import Node
 from fpga_ml.frontend.onnx.linear import convolved, dilated, is_same, padded_for
-from fpga_ml.frontend.onnx.values import Array, Reach, Value, numbers, stored
+from fpga_ml.frontend.onnx.meaning.settings import Array, axes_of
+from fpga_ml.frontend.onnx.meaning.windows import Window, counts_of, window_of
+from fpga_ml.frontend.onnx.values import Value, numbers, stored
 from fpga_ml.frontend.tensors import Arrange, Reduce
 
 _OUTSIDE = -2
@@ -42,15 +43,15 @@ def max_pool(b: Builder, node: Node, x: list[Any]) -> Value:
         tensor = make(value.tensor)
     else:
         tensor = _greatest(b, value, window)
-    return replace(value, tensor=tensor, **_pixels(value, window))
+    return _pixels(value, tensor, window)
 
 
-def _pixels(value: Value, window: Window) -> dict[str, Array]:
-    """What a pooling with its channels last gives, as the graph has it; what is pending is by channel."""
-    shape, last = (value.shape[0], *window.out), (*window.out, value.shape[0])
-    ones = (1,) * len(window.out)
-    pending = {k: np.broadcast_to(getattr(value, k).reshape(value.shape[0], -1)[:, 0].reshape(-1, *ones), shape) for k in ("scale", "shift")}
-    return {"index": np.moveaxis(numbers(last), -1, 0), **pending}
+def _pixels(value: Value, tensor: Any, window: Window) -> Value:
+    """What a pooling gives with its channels last, as the graph has it; what is pending is by channel."""
+    channels, ones = value.shape[0], (1,) * len(window.out)
+    index = np.moveaxis(numbers((*window.out, channels)), -1, 0)
+    scale, shift = (a.reshape(channels, -1)[:, 0].reshape(-1, *ones) for a in (value.scale, value.shift))
+    return replace(stored(tensor, index, value.reach, value.exact, scale, shift), relu=value.relu)
 
 
 def _fits(window: Window, shape: tuple[int, ...]) -> bool:
@@ -90,7 +91,7 @@ def average_pool(b: Builder, node: Node, x: list[Any]) -> Value:
         tensor = b.called(lambda n: kind(window.size, window.strides, padding, name=n), padded.tensor, exact=exact)
         bits = int(math.log2(counts.flat[0])) if exact else 0
         reach = replace(padded.reach, fraction=padded.reach.fraction + bits, support=None)
-        return replace(value, tensor=tensor, reach=reach, exact=exact, **_pixels(value, window))
+        return replace(_pixels(value, tensor, window), reach=reach, exact=exact)
     return _summed_windows(b, value, window, counts)
 
 
@@ -138,7 +139,7 @@ def reduced(b: Builder, node: Node, value: Value, op: str, axes: tuple[int, ...]
     else:
         order = [*axes, *kept]
         laid = value.index.transpose(order).reshape(count, *(value.shape[a] for a in kept))
-        which = "sum" if linear else op
+        which: Any = "sum" if linear else op
         laid = laid if kept else laid[:, None]
         x = b.laid(value, laid)
         tensor = b.called(lambda n: Reduce(which, (1,), name=n), x, exact=value.exact)
@@ -161,5 +162,3 @@ def _global(b: Builder, value: Value, op: str) -> Any:
         ("mean", 2): keras.layers.GlobalAveragePooling2D,
     }
     return b.called(lambda n: kinds[op, rank](name=n), value.tensor, exact=value.exact and op == "max")
-
-

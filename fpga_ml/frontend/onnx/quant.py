@@ -10,10 +10,11 @@ import numpy as np
 
 from fpga_ml.frontend.layers import Steps
 from fpga_ml.frontend.onnx.build import Builder, becomes
-from fpga_ml.frontend.onnx.evaluate import ROUNDINGS, along, reach_of
 from fpga_ml.frontend.onnx.graph import Node
+from fpga_ml.frontend.onnx.meaning.roundings import ROUNDINGS, reach_of
+from fpga_ml.frontend.onnx.meaning.settings import Array, along
 from fpga_ml.frontend.onnx.steps import fewest_bits
-from fpga_ml.frontend.onnx.values import Array, Constant, Reach, Value
+from fpga_ml.frontend.onnx.values import Constant, Reach, Value
 from fpga_ml.frontend.rewrites.values import rounded_to_fit
 from fpga_ml.frontend.tensors import Quantise
 
@@ -132,9 +133,7 @@ def _mode(node: Node, default: str) -> str:
     return _MODES[mode]
 
 
-def rounded(
-    b: Builder, node: Node, value: Value, scale: Array, zero: Array, ends: tuple[float, float], mode: str
-) -> Value:
+def rounded(b: Builder, node: Node, value: Value, scale: Array, zero: Array, ends: tuple[float, float], mode: str) -> Value:
     """(round(value / scale + zero), held between the ends, - zero) * scale."""
     by, offset = value.scale / scale, value.shift / scale + zero
     if (scale <= 0).any():
@@ -185,6 +184,7 @@ def _placed(
     steps: Array | None,
 ) -> Value:
     """by * stored + offset, near enough for the rule, stored."""
+    placed: Value
     placed, by, offset, own, shift, scale, zero = b.by_channel(value, by, offset, value.scale, value.shift, scale, zero)
 
     def true(s: Array) -> Array:
@@ -194,9 +194,8 @@ def _placed(
     if found is None:
         found = rounded_to_fit(by), rounded_to_fit(offset)
         b.rounded[b.layer] = None
-    factor, shift = found
-    reach = b.reach_of(placed.reach, factor, shift)
-    return replace(placed, tensor=b.on_channels(placed, factor, shift), reach=reach)
+    reach = b.reach_of(placed.reach, *found)
+    return replace(placed, tensor=b.on_channels(placed, *found), reach=reach)
 
 
 def _rule(mode: str, ends: tuple[float, float]) -> Callable[[Array], Array]:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fpga_ml.frontend.onnx.values import Array, Reach
+from fpga_ml.frontend.onnx.meaning.settings import Array
+from fpga_ml.frontend.onnx.values import Reach
 
 _MOST_BITS = 52  # of a product: exact in float64
 _MOST_PLACES = 1 << 23

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray
+from fpga_ml.frontend.onnx.meaning.settings import Array
+
 _GUESS = 1 << 17  # of an input, whose type the data will give: of 18 bits at most, it is taken for granted
 _FEW = 1 << 17  # numbers
 
@@ -52,8 +53,8 @@ class Reach:
     def plus(self, other: Reach) -> Reach:
         fraction = max(self.fraction, other.fraction)
         known = self.known and other.known
-        few = self.support is not None and other.support is not None and self.support.size * other.support.size <= _FEW
-        sums = np.unique(np.add.outer(self.support, other.support)) if few else None
+        a, b = self.support, other.support
+        sums = np.unique(np.add.outer(a, b)) if a is not None and b is not None and a.size * b.size <= _FEW else None
         return Reach(self.low + other.low, self.high + other.high, fraction, known, sums)
 
     def times(self, other: Reach) -> Reach:
@@ -74,8 +75,8 @@ class Value:
     relu.
 
     tensor: the Keras tensor that stores it, in whatever order; index, scale, shift: of the shape that the graph's tensor has
-    without its batch; reach: of what is stored; exact: whether that has a type which holds it, so that what is computed of it
-    can keep every bit.
+    without its batch; reach: of what is stored; exact: whether that has a type which holds it, so that what is computed of
+    it can keep every bit.
     """
 
     tensor: Any
@@ -88,7 +89,7 @@ class Value:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.index.shape
+        return tuple(self.index.shape)
 
     @property
     def pending(self) -> bool:
@@ -107,11 +108,15 @@ class Value:
         size = math.prod(self.tensor.shape[1:])
         return self.index.size == size and np.array_equal(np.sort(self.index, None), np.arange(size))
 
+    def moved(self, move: Callable[[Array], Array]) -> Value:
+        """With its elements at other places."""
+        return replace(self, index=move(self.index), scale=move(self.scale), shift=move(self.shift))
+
     def scaled(self, scale: Any, shift: Any = 0.0) -> Value:
         """The value times `scale`, plus `shift`; both broadcast with it. Not of one with relu."""
         shape = np.broadcast_shapes(self.shape, np.shape(scale), np.shape(shift))
-        index, own, offset = (np.broadcast_to(a, shape) for a in (self.index, self.scale, self.shift))
-        return replace(self, index=index, scale=own * scale, shift=offset * scale + shift)
+        wide = self.moved(lambda a: np.broadcast_to(a, shape))
+        return replace(wide, scale=wide.scale * scale, shift=wide.shift * scale + shift)
 
 
 def stored(tensor: Any, index: Array, reach: Reach, exact: bool, scale: Any = 1.0, shift: Any = 0.0) -> Value:
@@ -130,3 +135,6 @@ class Constant:
 
     values: Array
     scale: Array | None = None
+
+    def moved(self, move: Callable[[Array], Array]) -> Constant:
+        return Constant(move(self.values), None if self.scale is None else move(self.scale))

@@ -16,8 +16,8 @@ from onnx_models import Shape, model, node, whole
 from fpga_ml.frontend.onnx.apart import as_keras
 from fpga_ml.frontend.onnx.build import KINDS
 from fpga_ml.frontend.onnx.check import by_runtime
-from fpga_ml.frontend.onnx.evaluate import OPERATIONS
 from fpga_ml.frontend.onnx.graph import graph_of
+from fpga_ml.frontend.onnx.meaning.operations import OPERATIONS
 from fpga_ml.frontend.rebuild import Probe
 
 Case = tuple[Sequence[Any], Mapping[str, Shape], Mapping[str, Any], Mapping[str, Any]]
@@ -109,7 +109,9 @@ EXACT: dict[str, Case] = {
     "transpose": one("Transpose", IMAGE, perm=[0, 2, 3, 1]),
     "squeeze": one("Squeeze", (3, 1, 4), {"a": np.array([2])}),
     "unsqueeze": one("Unsqueeze", (3, 4), {"a": np.array([2])}),
-    "slice": one("Slice", IMAGE, {"s": np.array([1, -1]), "e": np.array([7, -9]), "a": np.array([2, 3]), "t": np.array([2, -1])}),
+    "slice": one(
+        "Slice", IMAGE, {"s": np.array([1, -1]), "e": np.array([7, -9]), "a": np.array([2, 3]), "t": np.array([2, -1])}
+    ),
     "gather": one("Gather", IMAGE, {"i": np.array([2, 0])}, axis=1),
     "pad": one("Pad", IMAGE, {"p": np.array([0, 0, 1, 2, 0, 1, 0, 0]), "c": np.array(3.0)}),
     "pad_reflect": one("Pad", IMAGE, {"p": np.array([0, 0, 1, 2, 0, 0, 0, 0])}, mode="reflect"),
@@ -168,7 +170,9 @@ EXACT: dict[str, Case] = {
     ),
 }
 CLOSE: dict[str, Case] = {
-    **{op.lower(): one(op, (5,)) for op in ("Sigmoid", "Tanh", "Softplus", "Softsign", "Elu", "Selu", "Celu", "HardSigmoid")},
+    **{
+        op.lower(): one(op, (5,)) for op in ("Sigmoid", "Tanh", "Softplus", "Softsign", "Elu", "Selu", "Celu", "HardSigmoid")
+    },
     **{op.lower(): one(op, (5,)) for op in ("HardSwish", "ThresholdedRelu", "Exp", "Erf", "Sin", "Cos", "Sinh", "Cosh")},
     **{op.lower(): one(op, (5,)) for op in ("Atan", "Asinh")},
     "mish": one("Mish", (5,), opset=18),
@@ -184,11 +188,27 @@ CLOSE: dict[str, Case] = {
         {"c": np.array(1.0)},
         {},
     ),
-    "logarithm": ([node("Abs", "x", "a"), node("Add", "a c", "d"), node("Log", "d", "y")], {"x": (5,)}, {"c": np.array(1.0)}, {}),
+    "logarithm": (
+        [node("Abs", "x", "a"), node("Add", "a c", "d"), node("Log", "d", "y")],
+        {"x": (5,)},
+        {"c": np.array(1.0)},
+        {},
+    ),
     "root": ([node("Abs", "x", "a"), node("Sqrt", "a", "y")], {"x": (5,)}, {}, {}),
-    "inverse": ([node("Abs", "x", "a"), node("Add", "a c", "d"), node("Reciprocal", "d", "y")], {"x": (5,)}, {"c": np.array(1.0)}, {}),
+    "inverse": (
+        [node("Abs", "x", "a"), node("Add", "a c", "d"), node("Reciprocal", "d", "y")],
+        {"x": (5,)},
+        {"c": np.array(1.0)},
+        {},
+    ),
     "arcs": (
-        [node("Div", "x c", "d"), node("Asin", "d", "a"), node("Acos", "d", "b"), node("Add", "a b", "e"), node("Mul", "e a", "y")],
+        [
+            node("Div", "x c", "d"),
+            node("Asin", "d", "a"),
+            node("Acos", "d", "b"),
+            node("Add", "a b", "e"),
+            node("Mul", "e a", "y"),
+        ],
         {"x": (5,)},
         {"c": np.array(8.0)},
         {},

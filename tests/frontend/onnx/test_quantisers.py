@@ -104,7 +104,13 @@ def test_bipolar() -> None:
         node("BipolarQuant", "w u", "wq", domain=QONNX),
         node("Conv", "p wq", "y"),
     ]
-    constants = {"s": 0.3, "c": np.array([0.1, -0.6, 0.0]).reshape(3, 1, 1), "t": 0.75, "u": 0.21, "w": RNG.normal(size=(4, 3, 2, 2))}
+    constants = {
+        "s": 0.3,
+        "c": np.array([0.1, -0.6, 0.0]).reshape(3, 1, 1),
+        "t": 0.75,
+        "u": 0.21,
+        "w": RNG.normal(size=(4, 3, 2, 2)),
+    }
     made = made_of(nodes, constants)
     said, ours = both(made, X)
     f = {k: np.asarray(np.float32(v), np.float64) for k, v in constants.items()}

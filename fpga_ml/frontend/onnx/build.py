@@ -92,10 +92,9 @@ class Builder:
             return self.values[name]
         return Constant(self.folded.constants[name], self.folded.scales.get(name))
 
-    def named(self, suffix: str = "") -> str:
+    def named(self, part: str = "") -> str:
         """A name that no layer has, for a part of the present node."""
-        base = f"{self.layer}_{suffix}" if suffix and self.layer else self.layer or suffix
-        base = base.replace("/", ".")
+        base = (f"{part}_{self.layer}" if part and self.layer else self.layer or part).replace("/", "_")
         found = next(n for n in itertools.chain([base], (f"{base}_{k}" for k in itertools.count(2))) if n not in self._taken)
         self._taken.add(found)
         return found
@@ -103,15 +102,15 @@ class Builder:
     # Layers
 
     def called(
-        self, make: Callable[[str], Any], x: Any, weights: Sequence[Array] = (), *, exact: bool, suffix: str = ""
+        self, make: Callable[[str], Any], x: Any, weights: Sequence[Array] = (), *, exact: bool, part: str = ""
     ) -> Any:
         """A layer of one result; exact: it keeps every bit, and so do its weights."""
-        layer = make(self.named(suffix))
+        layer = make(self.named(part))
         made = layer(x)
         if weights:
             self.weights[layer.name] = [np.asarray(w, np.float64) for w in weights]
         if exact:
-            return Kept(name=self.named(f"{suffix}_kept" if suffix else "kept"))(made)
+            return Kept(name=self.named(f"kept_{part}" if part else "kept"))(made)
         self.inexact[self.layer] = None
         return made
 
@@ -151,9 +150,20 @@ class Builder:
             made = self.relu(made)
         return made
 
+    def bent(self, value: Value) -> Value:
+        """Without a relu that is pending; a scale may be, that does not matter to it."""
+        if not value.relu:
+            return value
+        return self.plain(value) if value.shift.any() or (value.scale <= 0).any() else self.relu(value)
+
+    def uniform(self, value: Value) -> Value:
+        """Of which one factor is pending and nothing else."""
+        value = self.bent(value)
+        return value if value.factor is not None else self.plain(value)
+
     def relu(self, value: Value) -> Value:
-        """Of one of which nothing is pending but a positive scale."""
-        y = self.called(lambda n: keras.layers.ReLU(name=n), value.tensor, exact=value.exact, suffix="relu")
+        """Of one of which nothing else is pending but a positive scale."""
+        y = self.called(lambda n: keras.layers.ReLU(name=n), value.tensor, exact=value.exact, part="relu")
         reach = value.reach.mapped(lambda s: np.maximum(s, 0.0), value.reach.fraction)
         return replace(value, tensor=y, reach=reach, relu=False)
 
@@ -165,7 +175,7 @@ class Builder:
         if factor and abs(np.frexp(factor)[0]) == 0.5 and factor > 0 and value.exact:
             bits = int(np.log2(factor))
             reach = value.reach.mapped(lambda s: s * factor, value.reach.fraction - bits)
-            y = self.called(lambda n: Scale(bits, name=n), value.tensor, exact=True, suffix="scale")
+            y = self.called(lambda n: Scale(bits, name=n), value.tensor, exact=True, part="scale")
             return stored(y, value.index, reach, True)
         value, scale, shift = self.by_channel(value, scale, shift)
         reach = self.reach_of(value.reach, scale, shift)
@@ -191,7 +201,7 @@ class Builder:
             where = f"node '{self.layer}'"
             quantizers = [signed_quantizer(exact_type(v), where) for v in (scale, shift)]
             return self.called(
-                lambda n: Affine(*quantizers, name=n), value.tensor, [scale, shift], exact=True, suffix="affine"
+                lambda n: Affine(*quantizers, name=n), value.tensor, [scale, shift], exact=True, part="affine"
             )
         norm = [scale, shift, np.zeros_like(scale), np.full_like(scale, 1 - _EPSILON)]
         return self.called(
@@ -199,7 +209,7 @@ class Builder:
             value.tensor,
             norm,
             exact=False,
-            suffix="affine",
+            part="affine",
         )
 
     def by_channel(self, value: Value, *of: Array) -> tuple[Any, ...]:

@@ -27,7 +27,7 @@ def _constant(c: Constant, value: Value) -> Array:
 
 def _affine(b: Builder, value: Value, scale: Any, shift: Any = 0.0) -> Value:
     if value.relu and (np.any(shift) or np.any(np.asarray(scale) < 0)):
-        value = b.plain(value)
+        value = b.bent(value)
     return value.scaled(scale, shift)
 
 
@@ -57,6 +57,7 @@ def _added(b: Builder, first: Any, second: Any, sign: float) -> Value:
         return _affine(b, second, sign, _constant(first, second))
     if isinstance(second, Constant):
         return _affine(b, first, 1.0, sign * _constant(second, first))
+    first, second = b.bent(first), b.bent(second)
     same = first.factor is not None and first.factor == second.factor
     if not same:
         first, second = b.plain(first), b.plain(second)
@@ -79,7 +80,7 @@ def multiply(b: Builder, node: Node, x: list[Any]) -> Value:
         return _affine(b, second, _constant(first, second))
     if isinstance(second, Constant):
         return _affine(b, first, _constant(second, first))
-    first, second = (v if v.factor is not None else b.plain(v) for v in (first, second))
+    first, second = (b.uniform(v) for v in (first, second))
     reach = first.reach.times(second.reach)
     return _merged(b, keras.layers.Multiply, first, second, reach, (first.factor or 0.0) * (second.factor or 0.0))
 
@@ -105,6 +106,7 @@ def _extreme(b: Builder, first: Any, second: Any, op: str) -> Value:
     if isinstance(second, Constant):
         c = _constant(second, first)
         return _above(b, first, c) if op == "Max" else _below(b, first, c)
+    first, second = b.bent(first), b.bent(second)
     if first.factor is None or first.factor != second.factor or first.factor <= 0:
         first, second = b.plain(first), b.plain(second)
     kind = keras.layers.Maximum if op == "Max" else keras.layers.Minimum

@@ -162,7 +162,7 @@ def _shape(value: Any) -> tuple[int, ...]:
 def _nodes(model: Any, opsets: Mapping[str, int]) -> Iterator[Node]:
     seen: Counter[str] = Counter()
     for n in model.graph.node:
-        name = (n.name or f"{n.op_type}_{n.output[0] if n.output else ''}").strip("/").replace("/", ".")
+        name = (n.name or f"{n.op_type}_{n.output[0] if n.output else ''}").strip("/").replace("/", "_")
         seen[name] += 1
         name = name if seen[name] == 1 else f"{name}_{seen[name]}"
         opset = opsets.get(n.domain, opsets.get("" if n.domain == "ai.onnx" else "ai.onnx", 1))

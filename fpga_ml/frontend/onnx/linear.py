@@ -56,7 +56,7 @@ def gemm(b: Builder, node: Node, x: list[Any]) -> Value:
 
 
 def dense(b: Builder, data: Value, weights: Constant, bias: Array | None = None) -> Value:
-    data = data if data.factor is not None else b.plain(data)
+    data = b.uniform(data)
     kernel, factor, exact = b.weighed(weights, 1)
     if len(data.shape) == 1 and data.whole:  # in the order in which it is stored
         x = b.laid(data, np.arange(data.index.size))
@@ -123,7 +123,7 @@ def _reach_of(reach: Reach, summed: Array) -> Reach:
 
 
 def _of_two(b: Builder, node: Node, first: Value, second: Value) -> Value:
-    first, second = (v if v.factor is not None else b.plain(v) for v in (first, second))
+    first, second = (b.uniform(v) for v in (first, second))
     rank = len(first.shape)
     if rank != len(second.shape) or rank < 2:
         raise node.refused(
@@ -144,7 +144,7 @@ def conv(b: Builder, node: Node, x: list[Any]) -> Value:
         raise node.refused("has weights that are not in the file", "export it with constant weights")
     if len(data.shape) not in (2, 3):
         raise node.refused(f"is of {len(data.shape) - 1} axes", "use Conv of one or two axes")
-    data = b.channels_last(data if data.factor is not None else b.plain(data))
+    data = b.channels_last(b.uniform(data))
     groups, bias = node.attributes.get("group", 1), np.reshape(rest[0].values, -1) if rest and rest[0] is not None else None
     window = window_of(node, data.shape[1:], weights.values.shape[2:])
     padded, padding, window = padded_for(b, data, window)

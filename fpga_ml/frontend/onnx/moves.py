@@ -45,7 +45,7 @@ def _moved(node: Node, a: Array, settings: list[Any]) -> list[Array]:
 def _padded(b: Builder, node: Node, value: Value, settings: list[Any]) -> Value:
     pads, given, axes = [*settings, None, None, None][:3]
     fill = float(np.reshape(node.attributes.get("value", 0.0) if given is None else given, ()))
-    value = b.plain(value) if value.relu and fill < 0 else value
+    value = b.bent(value) if fill < 0 else value
     first = value.scale.flat[0]
     parts = [(value.index, -1.0), (value.scale, first), (value.shift, fill)]
     index, scale, shift = (MOVES["Pad"](node, a[None], pads, np.array(v), axes)[0] for a, v in parts)
@@ -61,8 +61,7 @@ def concat(b: Builder, node: Node, x: list[Any]) -> Value:
     axis = node.attributes["axis"] % (rank + 1) - 1
     if axis < 0:
         raise node.refused("joins samples", "join along another axis than the first")
-    if any(v.relu for v in x):
-        x = [b.plain(v) for v in x]
+    x = [b.bent(v) for v in x]
     if rank == 1 and all(v.whole for v in x):
         parts = [b.laid(v, np.arange(v.index.size)) for v in x]
         starts = np.cumsum([0, *(v.index.size for v in x)])

@@ -75,7 +75,7 @@ def _greatest(b: Builder, value: Value, window: Window) -> Any:
 @becomes("AveragePool")
 def average_pool(b: Builder, node: Node, x: list[Any]) -> Value:
     value, size = x[0], node.attributes["kernel_shape"]
-    value = b.channels_last(value if value.factor is not None else b.plain(value))
+    value = b.channels_last(b.uniform(value))
     if len(size) > 2:
         raise node.refused("pools over three axes", "use an AveragePool of one or two axes")
     window = window_of(node, value.shape[1:], size)
@@ -126,9 +126,10 @@ def reduction(b: Builder, node: Node, x: list[Any]) -> Value:
 
 def reduced(b: Builder, node: Node, value: Value, op: str, axes: tuple[int, ...], keepdims: bool) -> Value:
     count, linear = math.prod(value.shape[a] for a in axes), op in ("sum", "mean")
+    value = b.bent(value) if linear else value
     apart = [np.moveaxis(a, axes, range(len(axes))).reshape(count, -1) for a in (value.scale, value.shift)]
     same = all((a == a[:1]).all() for a in apart)
-    if not same or (value.relu and linear) or (apart[0] <= 0).any():
+    if not same or (apart[0] <= 0).any():
         value = b.plain(value)
         apart = [np.moveaxis(a, axes, range(len(axes))).reshape(count, -1) for a in (value.scale, value.shift)]
     kept = [a for a in range(len(value.shape)) if a not in axes]

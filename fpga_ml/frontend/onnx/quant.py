@@ -51,7 +51,7 @@ def quantize(b: Builder, node: Node, x: list[Any]) -> Value:
     by_axis, zero = (np.broadcast_to(along(v, axis, rank), (1, *value.shape))[0] for v in (scale.values, kind.astype(float)))
     ends = np.iinfo(kind.dtype)
     found = rounded(b, node, value, by_axis, zero, (float(ends.min), float(ends.max)), "RND_CONV")
-    return (found if not found.relu else b.plain(found)).scaled(1 / by_axis, zero)
+    return replace(found, scale=found.scale / by_axis, shift=zero)
 
 
 @becomes("DequantizeLinear")
@@ -61,7 +61,7 @@ def dequantize(b: Builder, node: Node, x: list[Any]) -> Value:
     by = along(scale.values, axis, rank)
     zero = along(rest[0].values.astype(float), axis, rank) if rest and rest[0] is not None else np.zeros(())
     by, zero = (np.broadcast_to(v, (1, *value.shape))[0] for v in (by, zero))
-    return (b.plain(value) if value.relu else value).scaled(by, -zero * by)
+    return b.bent(value).scaled(by, -zero * by)
 
 
 @becomes("BipolarQuant")
@@ -75,7 +75,7 @@ def trunc(b: Builder, node: Node, x: list[Any]) -> Value:
     """To whole numbers, and of these some low bits off."""
     value, *settings = x
     scale, zero, bits, *more = _settings(node, settings, value)
-    value, mode = b.plain(value) if value.relu else value, _mode(node, "FLOOR")
+    value, mode = b.bent(value), _mode(node, "FLOOR")
     whole = _numbers(b, node, value, scale, zero)
     if len(more) == 1:
         cut, out_scale, ends = int(_whole(node, bits) - _whole(node, more[0])), scale, None
@@ -106,7 +106,7 @@ def _numbers(b: Builder, node: Node, value: Value, scale: Array, zero: Array) ->
     largest = np.abs(by).max() * max(abs(value.reach.low), abs(value.reach.high)) + np.abs(offset).max()
     size = min(int(largest).bit_length() + 1, _MOST_BITS) if value.reach.known else _MOST_BITS
     found = rounded(b, node, value, scale, zero, (-(2.0**size), 2.0**size - 1), "RND_CONV")
-    return b.affine(found.scaled(1 / scale, zero), np.broadcast_to(1 / scale * found.scale, found.shape), zero)
+    return b.affine(found, found.scale / scale, zero)
 
 
 def _settings(node: Node, given: list[Any], value: Any) -> list[Array]:
@@ -212,7 +212,7 @@ def _steps(ends: tuple[float, float]) -> Array | None:
 
 def _signs(b: Builder, value: Value, scale: Array) -> Value:
     """-1 below zero and 1 elsewhere, times the scale."""
-    value = b.plain(value) if value.relu else value
+    value = b.bent(value)
     if value.shift.any() or (value.scale <= 0).any():
         zero = np.zeros(value.shape)
         value = _placed(b, value, zero + 1, zero, value.scale, value.shift, lambda y: y >= 0, np.zeros(1))

@@ -33,7 +33,7 @@ def test_a_file_is_read_with_its_names(tmp_path: Path) -> None:
     source = load(file_of(model([DENSE], {"x": (8,)}, W), tmp_path / "net.onnx"))
     assert (source.kind, source.name, source.inputs) == ("onnx", "net", (("x", (8,)),))
     assert len(source.sha256) == 64
-    assert [source.names.shown(layer.name) for layer in source.model.layers][1] == "net.fc.Gemm"
+    assert [source.names.shown(layer.name) for layer in source.model.layers][1] == "net_fc_Gemm"
 
 
 def test_a_model_in_memory() -> None:

@@ -148,13 +148,20 @@ class Builder:
         made = self.affine(value, value.scale, value.shift)
         if value.relu:
             made = self.relu(made)
-        return made
+        return made if value.curve is None else self.curved(made, value.curve.layer)
+
+    def curved(self, value: Value, make: Callable[[str], Any]) -> Value:
+        """A function of each value, which a table computes, of one of which nothing is pending."""
+        value = self.relaid(value) if (value.index < 0).any() else value
+        y = self.called(make, value.tensor, exact=False)
+        return stored(y, value.index, UNKNOWN, False)
 
     def bent(self, value: Value) -> Value:
-        """Without a relu that is pending; a scale may be, that does not matter to it."""
-        if not value.relu:
+        """Without a relu or a curve that is pending; a scale may be that does not matter to a relu."""
+        if not value.relu and value.curve is None:
             return value
-        return self.plain(value) if value.shift.any() or (value.scale <= 0).any() else self.relu(value)
+        simple = value.curve is None and not value.shift.any() and bool((value.scale > 0).all())
+        return self.relu(value) if simple else self.plain(value)
 
     def uniform(self, value: Value) -> Value:
         """Of which one factor is pending and nothing else."""

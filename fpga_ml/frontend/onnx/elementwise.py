@@ -13,8 +13,9 @@ import numpy as np
 from fpga_ml.frontend.layers import Function
 from fpga_ml.frontend.onnx.build import MOST_WIDTH, Builder, becomes
 from fpga_ml.frontend.onnx.graph import Node
+from fpga_ml.frontend.onnx.meaning.operations import OPERATIONS
 from fpga_ml.frontend.onnx.meaning.settings import Array
-from fpga_ml.frontend.onnx.values import Constant, Value, stored
+from fpga_ml.frontend.onnx.values import Constant, Curve, Value, stored
 
 # Of constants: they become part of what is pending.
 
@@ -26,7 +27,7 @@ def _constant(c: Constant, value: Value) -> Array:
 
 
 def _affine(b: Builder, value: Value, scale: Any, shift: Any = 0.0) -> Value:
-    if value.relu and (np.any(shift) or np.any(np.asarray(scale) < 0)):
+    if value.curve is not None or (value.relu and (np.any(shift) or np.any(np.asarray(scale) < 0))):
         value = b.bent(value)
     return value.scaled(scale, shift)
 
@@ -151,72 +152,56 @@ def _bent(b: Builder, value: Value) -> Value:
     """With relu."""
     if value.relu:
         return value
+    value = b.bent(value)
     value = replace(value, relu=True)
     return value if (value.scale != 1).any() or value.shift.any() else b.relu(value)
 
 
-# Functions of one value
+# Functions of one value: pending, for a rounding behind them makes an exact table of both.
+
+
+def _curve(b: Builder, node: Node, value: Value, make: Callable[[str], Any]) -> Value:
+    return replace(b.bent(value), curve=Curve(lambda x: OPERATIONS[node.op](node, x), make))
 
 
 def _activation(b: Builder, value: Value, name: str) -> Value:
-    return _layer(b, value, lambda n: keras.layers.Activation(name, name=n))
+    return b.curved(b.plain(value), lambda n: keras.layers.Activation(name, name=n))
 
 
-def _function(b: Builder, value: Value, name: str, *parameters: float) -> Value:
-    return _layer(b, value, lambda n: Function(name, parameters, name=n))
+def _function(b: Builder, value: Value, name: str) -> Value:
+    return b.curved(b.plain(value), lambda n: Function(name, name=n))
 
 
-def _layer(b: Builder, value: Value, make: Callable[[str], Any]) -> Value:
-    value = b.plain(value)
-    if (value.index < 0).any():
-        value = b.relaid(value)
-    y = b.called(make, value.tensor, exact=False)
-    return replace(value, tensor=y, reach=replace(value.reach, known=False), exact=False)
-
-
-_ACTIVATIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "Softsign": "softsign"}
+_ACTIVATIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "Softsign": "softsign", "Selu": "selu"}
 _FUNCTIONS = {
     **{"Exp": "exponential", "Log": "log", "Sqrt": "sqrt", "Abs": "absolute", "Sign": "sign", "Reciprocal": "reciprocal"},
     **{"Erf": "erf", "Sin": "sin", "Cos": "cos", "Sinh": "sinh", "Cosh": "cosh", "Asin": "arcsin", "Acos": "arccos"},
-    **{"Atan": "arctan", "Asinh": "arcsinh", "HardSwish": "hard_silu", "Mish": "mish"},
+    **{"Atan": "arctan", "Asinh": "arcsinh", "HardSwish": "hard_silu", "Mish": "mish", "Celu": "celu", "Gelu": "gelu"},
+    **{"ThresholdedRelu": "threshold"},
+}
+_PARAMETERS: dict[str, Callable[[Node], tuple[float, ...]]] = {
+    "Celu": lambda node: (node.attributes.get("alpha", 1.0),),
+    "Gelu": lambda node: (float(node.attributes.get("approximate", "none") == "tanh"),),
+    "ThresholdedRelu": lambda node: (node.attributes.get("alpha", 1.0), 0.0),
 }
 
 
 @becomes(*_ACTIVATIONS)
 def activation(b: Builder, node: Node, x: list[Any]) -> Value:
-    return _activation(b, x[0], _ACTIVATIONS[node.op])
+    if node.op == "Selu" and {"alpha", "gamma"} & set(node.attributes):
+        raise node.refused("has factors of its own", "use Selu without attributes, or Elu and Mul")
+    return _curve(b, node, x[0], lambda n: keras.layers.Activation(_ACTIVATIONS[node.op], name=n))
 
 
 @becomes(*_FUNCTIONS)
 def function(b: Builder, node: Node, x: list[Any]) -> Value:
-    return _function(b, x[0], _FUNCTIONS[node.op])
+    parameters = _PARAMETERS[node.op](node) if node.op in _PARAMETERS else ()
+    return _curve(b, node, x[0], lambda n: Function(_FUNCTIONS[node.op], parameters, name=n))
 
 
 @becomes("Elu")
 def elu(b: Builder, node: Node, x: list[Any]) -> Value:
-    return _layer(b, x[0], lambda n: keras.layers.ELU(node.attributes.get("alpha", 1.0), name=n))
-
-
-@becomes("Selu")
-def selu(b: Builder, node: Node, x: list[Any]) -> Value:
-    if {"alpha", "gamma"} & set(node.attributes):
-        raise node.refused("has factors of its own", "use Selu without attributes, or Elu and Mul")
-    return _activation(b, x[0], "selu")
-
-
-@becomes("Celu")
-def celu(b: Builder, node: Node, x: list[Any]) -> Value:
-    return _function(b, x[0], "celu", node.attributes.get("alpha", 1.0))
-
-
-@becomes("Gelu")
-def gelu(b: Builder, node: Node, x: list[Any]) -> Value:
-    return _function(b, x[0], "gelu", float(node.attributes.get("approximate", "none") == "tanh"))
-
-
-@becomes("ThresholdedRelu")
-def thresholded(b: Builder, node: Node, x: list[Any]) -> Value:
-    return _function(b, x[0], "threshold", node.attributes.get("alpha", 1.0), 0.0)
+    return _curve(b, node, x[0], lambda n: keras.layers.ELU(node.attributes.get("alpha", 1.0), name=n))
 
 
 @becomes("HardSigmoid")
@@ -228,7 +213,7 @@ def hard_sigmoid(b: Builder, node: Node, x: list[Any]) -> Value:
 
 @becomes("LeakyRelu")
 def leaky(b: Builder, node: Node, x: list[Any]) -> Value:
-    return _layer(b, x[0], lambda n: keras.layers.LeakyReLU(node.attributes.get("alpha", 0.01), name=n))
+    return _curve(b, node, x[0], lambda n: keras.layers.LeakyReLU(node.attributes.get("alpha", 0.01), name=n))
 
 
 @becomes("PRelu")

@@ -45,7 +45,7 @@ def _moved(node: Node, a: Array, settings: list[Any]) -> list[Array]:
 def _padded(b: Builder, node: Node, value: Value, settings: list[Any]) -> Value:
     pads, given, axes = [*settings, None, None, None][:3]
     fill = float(np.reshape(node.attributes.get("value", 0.0) if given is None else given, ()))
-    value = b.bent(value) if fill < 0 else value
+    value = b.bent(value) if fill < 0 or value.curve is not None else value
     first = value.scale.flat[0]
     parts = [(value.index, -1.0), (value.scale, first), (value.shift, fill)]
     index, scale, shift = (MOVES["Pad"](node, a[None], pads, np.array(v), axes)[0] for a, v in parts)

@@ -22,6 +22,7 @@ _OUTSIDE = -2
 
 def _by_channel(b: Builder, value: Value, *, rises: bool) -> Value:
     """Of which what is pending is the same at all pixels of a channel, and does not turn the order round if it is not to."""
+    value = b.bent(value) if value.curve is not None else value
     flat = [a.reshape(value.shape[0], -1) for a in (value.scale, value.shift)]
     same = all((a == a[:, :1]).all() for a in flat)
     return value if same and (not rises or (flat[0] > 0).all()) else b.plain(value)
@@ -126,7 +127,7 @@ def reduction(b: Builder, node: Node, x: list[Any]) -> Value:
 
 def reduced(b: Builder, node: Node, value: Value, op: str, axes: tuple[int, ...], keepdims: bool) -> Value:
     count, linear = math.prod(value.shape[a] for a in axes), op in ("sum", "mean")
-    value = b.bent(value) if linear else value
+    value = b.bent(value) if linear or value.curve is not None else value
     apart = [np.moveaxis(a, axes, range(len(axes))).reshape(count, -1) for a in (value.scale, value.shift)]
     same = all((a == a[:1]).all() for a in apart)
     if not same or (apart[0] <= 0).any():

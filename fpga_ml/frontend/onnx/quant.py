@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.layers import Steps
 from fpga_ml.frontend.onnx.build import Builder, becomes
 from fpga_ml.frontend.onnx.graph import Node
 from fpga_ml.frontend.onnx.meaning.roundings import ROUNDINGS, reach_of
 from fpga_ml.frontend.onnx.meaning.settings import Array, along
 from fpga_ml.frontend.onnx.steps import fewest_bits
-from fpga_ml.frontend.onnx.values import Constant, Reach, Value
+from fpga_ml.frontend.onnx.values import Constant, Curve, Reach, Value, stored
 from fpga_ml.frontend.rewrites.values import rounded_to_fit
-from fpga_ml.frontend.tensors import Quantise
+from fpga_ml.frontend.tensors import Lookup, Quantise
 
 _MODES = {
     **dict.fromkeys(("ROUND", "HALF_EVEN"), "RND_CONV"),
@@ -26,6 +27,7 @@ _MODES = {
     "HALF_DOWN": "RND_ZERO",
 }
 _MOST_BITS = 32
+_MOST_ENTRIES = 1 << 14  # of a table
 _MOST_STEPS = 1 << 16  # of a rounding whose factor is searched
 
 
@@ -135,9 +137,12 @@ def _mode(node: Node, default: str) -> str:
 
 def rounded(b: Builder, node: Node, value: Value, scale: Array, zero: Array, ends: tuple[float, float], mode: str) -> Value:
     """(round(value / scale + zero), held between the ends, - zero) * scale."""
-    by, offset = value.scale / scale, value.shift / scale + zero
     if (scale <= 0).any():
         raise node.refused("has a scale that is not above 0", "train it again")
+    if value.curve is not None and value.exact and value.reach.count <= _MOST_ENTRIES:
+        return _tabulated(b, value, value.curve, scale, zero, _rule(mode, ends))
+    value = b.plain(value) if value.curve is not None else value
+    by, offset = value.scale / scale, value.shift / scale + zero
     if not offset.any() and (by == by.flat[0]).all() and abs(np.frexp(by.flat[0])[0]) == 0.5 and by.flat[0] > 0:
         made = _quantised(b, node, value, ends, int(np.log2(by.flat[0])), mode)
         made = replace(made, scale=value.scale, shift=np.zeros_like(value.shift), relu=False)
@@ -148,6 +153,29 @@ def rounded(b: Builder, node: Node, value: Value, scale: Array, zero: Array, end
             made = b.affine(made, np.ones_like(zero), -zero)
         made = replace(made, scale=scale, shift=np.zeros_like(scale))
     return b.relu(made) if value.relu and made.reach.low < 0 else made
+
+
+def _tabulated(b: Builder, value: Value, curve: Curve, scale: Array, zero: Array, rule: Callable[[Array], Array]) -> Value:
+    """A table of a function and the rounding behind it, for every number that is stored."""
+    given: Value
+    given, *settings = b.by_channel(value, value.scale, value.shift, scale, zero)
+    reach, kinds = value.reach, np.stack(settings, 1)
+    rows, which = np.unique(kinds, axis=0, return_inverse=True)
+    s = reach.low + np.arange(reach.count) * 2.0**-reach.fraction
+    with np.errstate(all="ignore"):
+        tables = [rule(curve.of(s * by + shift) / step + z) - z for by, shift, step, z in rows]
+    if not np.isfinite(tables).all():
+        raise FpgaMlError(
+            f"node '{b.layer}' rounds a function that has no finite value at some of the numbers that its input can have",
+            where=f"node '{b.layer}'",
+            do="keep its argument where the function is finite",
+        )
+    first = [round(np.ldexp(reach.low, reach.fraction))] * len(rows)
+    shape = tuple(given.tensor.shape[1:])
+    fractions, places = [reach.fraction] * len(rows), np.broadcast_to(which.reshape(-1), shape)
+    layer = Lookup(places, first, fractions, tables, name=b.named())
+    made = Reach.counted(int(np.min(tables)), int(np.max(tables)), 0)
+    return replace(stored(layer(given.tensor), given.index, made, True), scale=scale)
 
 
 def _quantised(b: Builder, node: Node, value: Value, ends: tuple[float, float], fraction: int, mode: str) -> Value:

@@ -33,6 +33,11 @@ class Reach:
         return Reach(low * lsb, high * lsb, fraction, support=np.arange(low, high + 1) * lsb if few else None)
 
     @property
+    def count(self) -> float:
+        """How many multiples of 2**-fraction there are."""
+        return int(np.ldexp(self.high - self.low, self.fraction)) + 1 if self.known else np.inf
+
+    @property
     def width(self) -> int:
         """Bits that hold the numbers."""
         largest = max(abs(self.low), abs(self.high), 2.0**-self.fraction)
@@ -70,9 +75,17 @@ UNKNOWN = Reach(-_GUESS, _GUESS, 0, known=False)
 
 
 @dataclass(frozen=True)
+class Curve:
+    """A function of each value: of an array, and what makes a layer of it under a name."""
+
+    of: Callable[[Array], Array]
+    layer: Callable[[str], Any]
+
+
+@dataclass(frozen=True)
 class Value:
-    """A tensor of the graph: element e is scale[e] * stored[index[e]] + shift[e], and 0 for index -1 where it is below, with
-    relu.
+    """A tensor of the graph: element e is scale[e] * stored[index[e]] + shift[e], stored being 0 for index -1; then 0 where
+    that is below, with relu, or a curve of it.
 
     tensor: the Keras tensor that stores it, in whatever order; index, scale, shift: of the shape that the graph's tensor has
     without its batch; reach: of what is stored; exact: whether that has a type which holds it, so that what is computed of
@@ -86,6 +99,7 @@ class Value:
     reach: Reach
     exact: bool
     relu: bool = False
+    curve: Curve | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -94,13 +108,13 @@ class Value:
     @property
     def pending(self) -> bool:
         """Whether the stored tensor is not yet the value."""
-        return self.relu or bool((self.scale != 1).any() or self.shift.any())
+        return self.relu or self.curve is not None or bool((self.scale != 1).any() or self.shift.any())
 
     @property
     def factor(self) -> float | None:
         """The only scale, where nothing else is pending; None where there is more."""
-        first = float(self.scale.flat[0])
-        return first if not self.relu and not self.shift.any() and bool((self.scale == first).all()) else None
+        first, alone = float(self.scale.flat[0]), not self.relu and self.curve is None
+        return first if alone and not self.shift.any() and bool((self.scale == first).all()) else None
 
     @property
     def whole(self) -> bool:
@@ -113,7 +127,7 @@ class Value:
         return replace(self, index=move(self.index), scale=move(self.scale), shift=move(self.shift))
 
     def scaled(self, scale: Any, shift: Any = 0.0) -> Value:
-        """The value times `scale`, plus `shift`; both broadcast with it. Not of one with relu."""
+        """The value times `scale`, plus `shift`; both broadcast with it. Not of one with a relu or a curve."""
         shape = np.broadcast_shapes(self.shape, np.shape(scale), np.shape(shift))
         wide = self.moved(lambda a: np.broadcast_to(a, shape))
         return replace(wide, scale=wide.scale * scale, shift=wide.shift * scale + shift)

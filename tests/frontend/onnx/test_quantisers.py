@@ -12,6 +12,7 @@ from qonnx.custom_op.general.bipolar_quant import binary_quant
 from qonnx.custom_op.general.intquant import int_quant
 from qonnx.custom_op.general.trunc import trunc_v1, trunc_v2
 
+from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.onnx.apart import Exchanged, as_keras
 from fpga_ml.frontend.onnx.graph import graph_of
 from fpga_ml.frontend.onnx.steps import fewest_bits
@@ -158,6 +159,24 @@ def test_trunc_of_version_2(mode: str) -> None:
     wanted = trunc_v2(q, s, np.float64(0), 8.0, True, True, t, np.array(5.0), mode)
     np.testing.assert_array_equal(said, wanted)
     np.testing.assert_array_equal(ours, said)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("op", ["Sigmoid", "Tanh", "Elu", "HardSwish", "Gelu", "LeakyRelu", "Abs"])
+def test_a_function_between_two_quants_is_an_exact_table(op: str, scale: str) -> None:
+    nodes = [quant("x", "a", "s", "b6"), node(op, "a", "f"), quant("f", "y", "t", "b5", narrow=1)]
+    made = as_keras(graph_of(model(nodes, {"x": (3, 4, 4)}, {"s": SCALES[scale], "t": 0.043}, opset=20), "net", "the file"))
+    said, ours = both(made, X)
+    np.testing.assert_array_equal(ours, said)
+    assert not made.inexact
+    assert [type(layer).__name__ for layer in made.model.layers].count("Lookup") == 1
+    assert len(np.unique(said)) > 2
+
+
+def test_a_function_without_a_finite_value() -> None:
+    nodes = [quant("x", "a", "s", "b6"), node("Log", "a", "f"), quant("f", "y", "s", "b5")]
+    with pytest.raises(FpgaMlError, match=r"'Quant_y' rounds a function that has no finite value"):
+        made_of(nodes, {"s": 0.1})
 
 
 def test_a_residual_of_two_scales() -> None:

@@ -16,10 +16,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.layers import Affine, exact_type
 from fpga_ml.frontend.onnx.evaluate import Folded
 from fpga_ml.frontend.onnx.graph import Node
+from fpga_ml.frontend.onnx.meaning.operations import INSTEAD
 from fpga_ml.frontend.onnx.meaning.settings import Array
 from fpga_ml.frontend.onnx.values import UNKNOWN, Constant, Reach, Value, numbers, stored
 from fpga_ml.frontend.quantizers import signed_quantizer
@@ -29,6 +29,7 @@ from fpga_ml.frontend.tensors import Arrange, Kept, Scale
 
 MOST_WIDTH = 52  # of a tensor that keeps every bit: float64 holds it
 MOST_WEIGHT_BITS = 20  # of a weight that is taken as it is
+_WORTH = 4  # bits of weights, to put a scale behind the sums
 _EPSILON = 1e-3
 Operand = Value | Constant
 Kind = Callable[["Builder", Node, list[Any]], Any]
@@ -69,6 +70,8 @@ class Builder:
                 self.layer = node.name
                 operands = [self.operand(n) if n else None for n in node.inputs]
                 _check_finite(node, operands)
+                if node.op not in KINDS:
+                    raise node.refused("is not an operation that converts", INSTEAD)
                 made = KINDS[node.op](self, node, operands)
                 for name, value in zip(node.outputs, made if isinstance(made, list) else [made], strict=False):
                     self.values[name] = value
@@ -81,10 +84,7 @@ class Builder:
 
     def _output(self, name: str) -> Any:
         self.layer = name.strip("/")
-        operand = self.operand(name)
-        if isinstance(operand, Constant):
-            raise FpgaMlError(f"output '{name}' depends on no input", where=f"output '{name}'", do="leave it out")
-        value = self.plain(operand)
+        value = self.plain(self.values[name])
         return self.laid(value, value.index if value.index.ndim else value.index[None])
 
     def operand(self, name: str) -> Operand:
@@ -264,15 +264,14 @@ class Builder:
     def weighed(self, weights: Constant, out_axis: int) -> tuple[Array, Array, bool]:
         """Weights as a layer is to hold them, the factor of each output, and whether they are exact."""
         values = np.asarray(weights.values, np.float64)
-        one = np.ones(values.shape[out_axis])
-        if exact_type(values).width <= MOST_WEIGHT_BITS:
-            return values, one, True
+        one, width = np.ones(values.shape[out_axis]), exact_type(values).width
         if weights.scale is not None:
             apart = np.moveaxis(weights.scale, out_axis, 0).reshape(len(one), -1)
             whole = np.rint(values / weights.scale)
-            if (apart == apart[:, :1]).all() and np.allclose(whole * weights.scale, values, rtol=1e-12, atol=0):
+            same = (apart == apart[:, :1]).all() and np.allclose(whole * weights.scale, values, rtol=1e-12, atol=0)
+            if same and exact_type(whole).width + _WORTH < width:
                 return whole, apart[:, 0], True
-        return values, one, False
+        return values, one, width <= MOST_WEIGHT_BITS
 
 
 def _check_finite(node: Node, operands: Sequence[Any]) -> None:

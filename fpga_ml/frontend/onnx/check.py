@@ -85,12 +85,14 @@ def by_runtime(graph: Graph, x: Sequence[Array]) -> list[Array]:
 
     kinds = {v.name: tensor_dtype_to_np_dtype(v.type.tensor_type.elem_type) for v in graph.model.graph.input}
     run = (_by_qonnx if _is_quantised(graph) else _by_onnxruntime)(graph)
+    every = [v.name for v in graph.model.graph.output]
     found = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for sample in zip(*x, strict=True):
             found.append(run({n: a[None].astype(kinds[n]) for (n, _), a in zip(graph.inputs, sample, strict=True)}))
-    return [np.concatenate([np.atleast_1d(y) for y in each]).astype(np.float64) for each in zip(*found, strict=True)]
+    by_name = dict(zip(every, zip(*found, strict=True), strict=True))
+    return [np.concatenate([np.atleast_1d(y) for y in by_name[n]]).astype(np.float64) for n in graph.outputs]
 
 
 def _is_quantised(graph: Graph) -> bool:

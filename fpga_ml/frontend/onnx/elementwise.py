@@ -15,6 +15,7 @@ from fpga_ml.frontend.onnx.build import MOST_WIDTH, Builder, becomes
 from fpga_ml.frontend.onnx.graph import Node
 from fpga_ml.frontend.onnx.meaning.operations import OPERATIONS
 from fpga_ml.frontend.onnx.meaning.settings import Array
+from fpga_ml.frontend.onnx.quant import held
 from fpga_ml.frontend.onnx.values import Constant, Curve, Value, stored
 
 # Of constants: they become part of what is pending.
@@ -135,6 +136,9 @@ def clip(b: Builder, node: Node, x: list[Any]) -> Value:
         float(np.reshape(e.values, ())) if e is not None else float(node.attributes.get(k, n))
         for e, k, n in zip(given, names, none, strict=True)
     )
+    value = b.bent(value)
+    if (found := held(b, node, value, low, high)) is not None:
+        return found
     plain = {(0.0, 6.0): "relu6", (-1.0, 1.0): "hard_tanh"}.get((low, high))
     if plain and not value.exact:
         return _activation(b, b.plain(value), plain)

@@ -7,14 +7,17 @@ Integers stay integers. A constant that a Quant made keeps the scale that it was
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.onnx.graph import Graph, Node
 from fpga_ml.frontend.onnx.meaning.moves import MOVES
-from fpga_ml.frontend.onnx.meaning.operations import OPERATIONS, computed
+from fpga_ml.frontend.onnx.meaning.operations import computed
 from fpga_ml.frontend.onnx.meaning.settings import Array, along
+
+_CHECK = "check the file with onnx.checker.check_model"
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,12 @@ class Folded:
 
 
 def folded(graph: Graph) -> Folded:
-    """The graph with all that does not depend on its inputs computed."""
+    """The graph with all that does not depend on its inputs computed, and outputs that do not left out: Brevitas gives its
+    scales and widths as outputs."""
     constants, scales = dict(graph.constants), dict[str, Array]()
     known: dict[str, Array] = dict(constants) | {n: np.zeros((1, *shape)) for n, shape in graph.inputs}
     nodes = []
     for node in graph.nodes:
-        if node.op not in OPERATIONS:
-            raise node.refused("is not an operation that converts", f"use one of {', '.join(sorted(OPERATIONS))}")
         made = computed(node, known)
         known.update(made)
         if not (node.op in ("Shape", "Size") or all(not n or n in constants for n in node.inputs)):
@@ -63,4 +65,9 @@ def folded(graph: Graph) -> Folded:
         elif node.op in MOVES and node.inputs[0] in scales:
             moved = {**known, node.inputs[0]: scales[node.inputs[0]]}
             scales |= {n: a for n, a in computed(node, moved).items() if a.shape == constants[n].shape}
-    return Folded(graph, tuple(nodes), constants, scales)
+    varying = tuple(n for n in graph.outputs if n not in constants)
+    if not varying:
+        raise FpgaMlError(
+            f"output '{graph.outputs[0]}' depends on no input", where=f"output '{graph.outputs[0]}'", do=_CHECK
+        )
+    return Folded(replace(graph, outputs=varying), tuple(nodes), constants, scales)

@@ -15,7 +15,7 @@ from fpga_ml.frontend.onnx.graph import Node
 from fpga_ml.frontend.onnx.meaning.roundings import ROUNDINGS, reach_of
 from fpga_ml.frontend.onnx.meaning.settings import Array, along
 from fpga_ml.frontend.onnx.steps import fewest_bits
-from fpga_ml.frontend.onnx.values import Constant, Curve, Reach, Value, stored
+from fpga_ml.frontend.onnx.values import Constant, Reach, Value, stored
 from fpga_ml.frontend.rewrites.values import rounded_to_fit
 from fpga_ml.frontend.tensors import Lookup, Quantise
 
@@ -140,14 +140,18 @@ def rounded(b: Builder, node: Node, value: Value, scale: Array, zero: Array, end
     if (scale <= 0).any():
         raise node.refused("has a scale that is not above 0", "train it again")
     if value.curve is not None and value.exact and value.reach.count <= _MOST_ENTRIES:
-        return _tabulated(b, value, value.curve, scale, zero, _rule(mode, ends))
+        return _tabulated(b, value, value.curve.of, scale, zero, _rule(mode, ends))
     value = b.plain(value) if value.curve is not None else value
     by, offset = value.scale / scale, value.shift / scale + zero
     if not offset.any() and (by == by.flat[0]).all() and abs(np.frexp(by.flat[0])[0]) == 0.5 and by.flat[0] > 0:
         made = _quantised(b, node, value, ends, int(np.log2(by.flat[0])), mode)
         made = replace(made, scale=value.scale, shift=np.zeros_like(value.shift), relu=False)
     else:
-        whole = _placed(b, value, scale, zero, by, offset, _rule(mode, ends), _steps(ends))
+        rule = _rule(mode, ends)
+        found = _fewest(b, value, scale, zero, rule, _steps(ends))
+        if found is None and value.exact and not value.relu and value.reach.count <= _MOST_ENTRIES:
+            return _tabulated(b, value, lambda x: x, scale, zero, rule)
+        whole = _placed(b, value, by, offset, found)
         made = _quantised(b, node, whole, ends, 0, mode)
         if zero.any():
             made = b.affine(made, np.ones_like(zero), -zero)
@@ -155,7 +159,9 @@ def rounded(b: Builder, node: Node, value: Value, scale: Array, zero: Array, end
     return b.relu(made) if value.relu and made.reach.low < 0 else made
 
 
-def _tabulated(b: Builder, value: Value, curve: Curve, scale: Array, zero: Array, rule: Callable[[Array], Array]) -> Value:
+def _tabulated(
+    b: Builder, value: Value, curve: Callable[[Array], Array], scale: Array, zero: Array, rule: Callable[[Array], Array]
+) -> Value:
     """A table of a function and the rounding behind it, for every number that is stored."""
     given: Value
     given, *settings = b.by_channel(value, value.scale, value.shift, scale, zero)
@@ -163,7 +169,7 @@ def _tabulated(b: Builder, value: Value, curve: Curve, scale: Array, zero: Array
     rows, which = np.unique(kinds, axis=0, return_inverse=True)
     s = reach.low + np.arange(reach.count) * 2.0**-reach.fraction
     with np.errstate(all="ignore"):
-        tables = [rule(curve.of(s * by + shift) / step + z) - z for by, shift, step, z in rows]
+        tables = [rule(curve(s * by + shift) / step + z) - z for by, shift, step, z in rows]
     if not np.isfinite(tables).all():
         raise FpgaMlError(
             f"node '{b.layer}' rounds a function that has no finite value at some of the numbers that its input can have",
@@ -201,29 +207,45 @@ def _below(b: Builder, value: Value, high: float) -> Value:
     return b.affine(turned, -ones, high * ones)
 
 
-def _placed(
-    b: Builder,
-    value: Value,
-    scale: Array,
-    zero: Array,
-    by: Array,
-    offset: Array,
-    rule: Callable[[Array], Array],
-    steps: Array | None,
-) -> Value:
-    """by * stored + offset, near enough for the rule, stored."""
-    placed: Value
-    placed, by, offset, own, shift, scale, zero = b.by_channel(value, by, offset, value.scale, value.shift, scale, zero)
+Found = tuple[Array, Array]
+
+
+def _fewest(
+    b: Builder, value: Value, scale: Array, zero: Array, rule: Callable[[Array], Array], steps: Array | None
+) -> Found | None:
+    """Factors and offsets by channel that give every step of the rule of value / scale + zero."""
+    if steps is None or not value.exact:
+        return None
+    _, own, shift, scale, zero = b.by_channel(value, value.scale, value.shift, scale, zero)
 
     def true(s: Array) -> Array:
         return (s * own + shift) / scale + zero
 
-    found = fewest_bits(true, by, offset, steps, rule, value.reach) if value.exact and steps is not None else None
+    return fewest_bits(true, own / scale, shift / scale + zero, steps, rule, value.reach)
+
+
+def _placed(b: Builder, value: Value, by: Array, offset: Array, found: Found | None) -> Value:
+    """by * stored + offset, stored: with the factors and offsets that were found, else in single precision."""
+    placed: Value
+    placed, by, offset = b.by_channel(value, by, offset)
     if found is None:
         found = rounded_to_fit(by), rounded_to_fit(offset)
         b.rounded[b.layer] = None
     reach = b.reach_of(placed.reach, *found)
     return replace(placed, tensor=b.on_channels(placed, *found), reach=reach)
+
+
+def held(b: Builder, node: Node, value: Value, low: float, high: float) -> Value | None:
+    """A value between two ends that are the ends of a type of what is stored; None where they are not."""
+    scale, shift = float(value.scale.flat[0]), float(value.shift.flat[0])
+    plain = value.exact and value.reach.known and not value.relu and value.curve is None
+    if not plain or scale <= 0 or (value.scale != scale).any() or (value.shift != shift).any():
+        return None
+    fraction = value.reach.fraction
+    inner = (max((low - shift) / scale, value.reach.low), min((high - shift) / scale, value.reach.high))
+    ends = (float(np.ldexp(inner[0], fraction)), float(np.ldexp(inner[1], fraction)))
+    is_type = np.log2(ends[1] + 1).is_integer() and ends[0] in (0.0, -ends[1], -ends[1] - 1) if ends[1] >= 0 else False
+    return _quantised(b, node, value, ends, fraction, "TRN") if is_type else None
 
 
 def _rule(mode: str, ends: tuple[float, float]) -> Callable[[Array], Array]:
@@ -243,7 +265,8 @@ def _signs(b: Builder, value: Value, scale: Array) -> Value:
     value = b.bent(value)
     if value.shift.any() or (value.scale <= 0).any():
         zero = np.zeros(value.shape)
-        value = _placed(b, value, zero + 1, zero, value.scale, value.shift, lambda y: y >= 0, np.zeros(1))
+        found = _fewest(b, value, zero + 1, zero, lambda y: y >= 0, np.zeros(1))
+        value = _placed(b, value, value.scale, value.shift, found)
     layer = Steps([0.0], [True], [-1.0, 1.0], name=b.named())
     made = replace(value, tensor=layer(value.tensor), reach=Reach(-1.0, 1.0, 0, support=np.array([-1.0, 1.0])), exact=True)
     return replace(made, scale=scale, shift=np.zeros_like(scale))

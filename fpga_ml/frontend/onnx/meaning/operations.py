@@ -12,9 +12,10 @@ from fpga_ml.frontend.onnx.meaning.functions import FUNCTIONS, clip
 from fpga_ml.frontend.onnx.meaning.moves import MOVES
 from fpga_ml.frontend.onnx.meaning.roundings import ROUND
 from fpga_ml.frontend.onnx.meaning.settings import Array, Operation, integer
-from fpga_ml.frontend.onnx.meaning.sums import SUMS
+from fpga_ml.frontend.onnx.meaning.sums import SUMS, reduction
 from fpga_ml.frontend.onnx.meaning.windows import WINDOWS
 
+INSTEAD = "see docs/onnx.md for those that do; torch.onnx.export(..., dynamo=False) writes simpler ones"
 _TYPES = {1: np.float64, 11: np.float64, 10: np.float64, 16: np.float64, 9: np.bool_}  # of TensorProto; others are whole
 
 
@@ -40,6 +41,23 @@ def _all(function: Callable[[Array, Array], Array]) -> Operation:
     return of
 
 
+# Which exporters compute settings with; of data they do not convert.
+OF_CONSTANTS: dict[str, Operation] = {
+    "Ceil": lambda _, x: np.ceil(x),
+    "Floor": lambda _, x: np.floor(x),
+    "Round": lambda _, x: np.rint(x),
+    "Mod": lambda node, a, b: np.fmod(a, b) if node.attributes.get("fmod", 0) else np.mod(a, b),
+    "Equal": lambda _, a, b: np.equal(a, b),
+    "Greater": lambda _, a, b: np.greater(a, b),
+    "GreaterOrEqual": lambda _, a, b: np.greater_equal(a, b),
+    "Less": lambda _, a, b: np.less(a, b),
+    "LessOrEqual": lambda _, a, b: np.less_equal(a, b),
+    "Not": lambda _, a: np.logical_not(a),
+    "And": lambda _, a, b: np.logical_and(a, b),
+    "Or": lambda _, a, b: np.logical_or(a, b),
+    "Where": lambda _, which, a, b: np.where(which, a, b),
+    "ReduceProd": reduction(np.prod),
+}
 OPERATIONS: dict[str, Operation] = {
     **MOVES,
     **WINDOWS,
@@ -67,6 +85,7 @@ OPERATIONS: dict[str, Operation] = {
     "Shape": lambda node, x: np.array(x.shape[node.attributes.get("start", 0) : node.attributes.get("end", None)], np.int64),
     "Size": lambda _, x: np.array(x.size, np.int64),
     "Range": lambda _, a, b, step: np.arange(a, b, step),
+    **OF_CONSTANTS,
 }
 
 
@@ -74,6 +93,8 @@ def computed(node: Node, known: Mapping[str, Array]) -> dict[str, Array]:
     """The node's results by name."""
     for name in (n for n in node.inputs if n and n not in known):
         raise node.refused(f"reads '{name}', which nothing before it makes", "check the file with onnx.checker.check_model")
+    if node.op not in OPERATIONS:
+        raise node.refused("is not an operation that converts", INSTEAD)
     given = [known[n] if n else None for n in node.inputs]
     try:
         with np.errstate(all="ignore"):

@@ -36,7 +36,7 @@ def _softmax(node: Node, x: Array) -> Array:
     return e / e.sum(over, keepdims=True)
 
 
-def _reduction(function: Callable[..., Array]) -> Operation:
+def reduction(function: Callable[..., Array]) -> Operation:
     def reduce(node: Node, x: Array, axes: Array | None = None) -> Array:
         over = axes_of(node, axes, x.ndim)
         if over is None and node.attributes.get("noop_with_empty_axes"):
@@ -52,8 +52,8 @@ SUMS: dict[str, Operation] = {
     "BatchNormalization": _batch_norm,
     "LayerNormalization": _layer_norm,
     "Softmax": _softmax,
-    "ReduceSum": _reduction(np.sum),
-    "ReduceMean": _reduction(np.mean),
-    "ReduceMax": _reduction(np.max),
-    "ReduceMin": _reduction(np.min),
+    "ReduceSum": reduction(np.sum),
+    "ReduceMean": reduction(np.mean),
+    "ReduceMax": reduction(np.max),
+    "ReduceMin": reduction(np.min),
 }

@@ -6,6 +6,7 @@ exp are compared to the precision of a single float.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -250,3 +251,10 @@ def test_every_operation_is_tested() -> None:
     plain = {"Constant", "ConstantOfShape", "Size", "Range", *OF_CONSTANTS}
     assert set(OPERATIONS) - tested - ours == plain
     assert set(KINDS) == set(OPERATIONS) - plain - {"Shape"}
+
+
+def test_the_page_names_them(repository: Any) -> None:
+    table = (repository / "docs" / "onnx.md").read_text().split("## What converts")[1].split("Operations on constants")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| ") and "operations" not in line]
+    named = re.findall(r"[A-Z]\w+", " ".join(rows))
+    assert sorted(named) == sorted(KINDS)

@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.layers import Affine, exact_type
 from fpga_ml.frontend.onnx.evaluate import Folded
 from fpga_ml.frontend.onnx.graph import Node
@@ -65,7 +66,7 @@ class Builder:
             inputs = []
             for name, shape in self.folded.graph.inputs:
                 inputs.append(keras.Input(shape, name=self.named(name.strip("/"))))
-                self.values[name] = stored(inputs[-1], numbers(shape), UNKNOWN, True)
+                self.values[name] = stored(inputs[-1], numbers((1, *shape)), UNKNOWN, True)
             for node in self.folded.nodes:
                 self.layer = node.name
                 operands = [self.operand(n) if n else None for n in node.inputs]
@@ -85,7 +86,14 @@ class Builder:
     def _output(self, name: str) -> Any:
         self.layer = name.strip("/")
         value = self.plain(self.values[name])
-        return self.laid(value, value.index if value.index.ndim else value.index[None])
+        if value.index.ndim and value.shape[0] != 1:
+            raise FpgaMlError(
+                f"output '{name}' has {value.shape[0]} rows for one sample",
+                where=f"output '{name}'",
+                do="make the samples its first axis",
+            )
+        sample = value.index[0] if value.index.ndim else value.index
+        return self.laid(value, sample if sample.ndim else sample[None])
 
     def operand(self, name: str) -> Operand:
         if name in self.values:
@@ -132,12 +140,13 @@ class Builder:
     def relaid(self, value: Value, order: Sequence[int] | None = None) -> Value:
         """The value stored with its axes in this order, by default as the graph has them."""
         order = list(range(len(value.shape)) if order is None else order)
-        tensor = self.laid(value, value.index.transpose(order))
-        return replace(value, tensor=tensor, index=numbers(tuple(tensor.shape[1:])).transpose(np.argsort(order)))
+        turned = value.index.transpose(order)
+        tensor = self.laid(value, of_sample(turned))
+        return replace(value, tensor=tensor, index=numbers(turned.shape).transpose(np.argsort(order)))
 
     def channels_last(self, value: Value) -> Value:
-        """Stored with the first axis last."""
-        return self.relaid(value, [*range(1, len(value.shape)), 0])
+        """Stored with the second axis last."""
+        return self.relaid(value, [0, *range(2, len(value.shape)), 1])
 
     # What is pending
 
@@ -272,6 +281,11 @@ class Builder:
             if same and exact_type(whole).width + _WORTH < width:
                 return whole, apart[:, 0], True
         return values, one, width <= MOST_WEIGHT_BITS
+
+
+def of_sample(index: Array) -> Array:
+    """Without the axis of the samples, where that is the first."""
+    return index[0] if index.ndim > 1 and index.shape[0] == 1 else index
 
 
 def _check_finite(node: Node, operands: Sequence[Any]) -> None:

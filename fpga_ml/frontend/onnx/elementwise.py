@@ -14,17 +14,11 @@ from fpga_ml.frontend.layers import Function
 from fpga_ml.frontend.onnx.build import MOST_WIDTH, Builder, becomes
 from fpga_ml.frontend.onnx.graph import Node
 from fpga_ml.frontend.onnx.meaning.operations import OPERATIONS
-from fpga_ml.frontend.onnx.meaning.settings import Array
+from fpga_ml.frontend.onnx.meaning.settings import Array, along
 from fpga_ml.frontend.onnx.quant import held
 from fpga_ml.frontend.onnx.values import Constant, Curve, Value, stored
 
 # Of constants: they become part of what is pending.
-
-
-def _constant(c: Constant, value: Value) -> Array:
-    """Without the batch."""
-    a = np.asarray(c.values, np.float64)
-    return a[0] if a.ndim == len(value.shape) + 1 and a.shape[0] == 1 else a
 
 
 def _affine(b: Builder, value: Value, scale: Any, shift: Any = 0.0) -> Value:
@@ -56,9 +50,9 @@ def negative(b: Builder, node: Node, x: list[Any]) -> Value:
 
 def _added(b: Builder, first: Any, second: Any, sign: float) -> Value:
     if isinstance(first, Constant):
-        return _affine(b, second, sign, _constant(first, second))
+        return _affine(b, second, sign, first.values)
     if isinstance(second, Constant):
-        return _affine(b, first, 1.0, sign * _constant(second, first))
+        return _affine(b, first, 1.0, sign * second.values)
     first, second = b.bent(first), b.bent(second)
     same = first.factor is not None and first.factor == second.factor
     if not same:
@@ -79,9 +73,9 @@ def _merged(b: Builder, kind: Any, first: Value, second: Value, reach: Any, scal
 def multiply(b: Builder, node: Node, x: list[Any]) -> Value:
     first, second = x
     if isinstance(first, Constant):
-        return _affine(b, second, _constant(first, second))
+        return _affine(b, second, first.values)
     if isinstance(second, Constant):
-        return _affine(b, first, _constant(second, first))
+        return _affine(b, first, second.values)
     first, second = (b.uniform(v) for v in (first, second))
     reach = first.reach.times(second.reach)
     return _merged(b, keras.layers.Multiply, first, second, reach, (first.factor or 0.0) * (second.factor or 0.0))
@@ -91,7 +85,7 @@ def multiply(b: Builder, node: Node, x: list[Any]) -> Value:
 def divide(b: Builder, node: Node, x: list[Any]) -> Value:
     first, second = x
     if isinstance(second, Constant):
-        return _affine(b, first, 1 / _constant(second, first))
+        return _affine(b, first, 1 / second.values)
     found: Value = multiply(b, node, [first, _function(b, second, "reciprocal")])
     return found
 
@@ -106,7 +100,7 @@ def _extreme(b: Builder, first: Any, second: Any, op: str) -> Value:
     if isinstance(first, Constant):
         first, second = second, first
     if isinstance(second, Constant):
-        c = _constant(second, first)
+        c = second.values
         return _above(b, first, c) if op == "Max" else _below(b, first, c)
     first, second = b.bent(first), b.bent(second)
     if first.factor is None or first.factor != second.factor or first.factor <= 0:
@@ -226,9 +220,8 @@ def parametric(b: Builder, node: Node, x: list[Any]) -> Value:
     if not isinstance(slope, Constant):
         raise node.refused("has a slope that depends on data", "use a constant slope")
     value = b.plain(value)
-    value = b.channels_last(value) if len(value.shape) > 1 else b.relaid(value)
-    own = np.broadcast_to(_constant(slope, value), value.shape)
-    own = np.moveaxis(own, 0, -1) if own.ndim > 1 else own
+    value = b.channels_last(value)
+    own = np.moveaxis(np.broadcast_to(slope.values, value.shape)[0], 0, -1)
     shared = [a + 1 for a in range(own.ndim - 1)] if (own == own[(0,) * (own.ndim - 1)]).all() else []
     alpha = own[(slice(0, 1),) * len(shared)]
     y = b.called(lambda n: keras.layers.PReLU(shared_axes=shared or None, name=n), value.tensor, [alpha], exact=False)
@@ -253,16 +246,16 @@ def batch_norm(b: Builder, node: Node, x: list[Any]) -> Value:
     value, *rest = x
     if not all(isinstance(c, Constant) for c in rest) or len([n for n in node.outputs if n]) > 1:
         raise node.refused("is that of training", "export the model for inference: model.eval()")
-    scale, bias, mean, variance = (c.values.reshape(-1, *[1] * (len(value.shape) - 1)) for c in rest)
+    scale, bias, mean, variance = (along(c.values, 1, len(value.shape)) for c in rest)
     factor = scale / np.sqrt(variance + node.attributes.get("epsilon", 1e-5))
     return _affine(b, value, factor, bias - mean * factor)
 
 
 def _over_last(b: Builder, value: Value, axis: int, node: Node) -> Value:
-    """Stored with the axis, counted with the batch, last."""
+    """Stored with the axis last."""
     rank = len(value.shape)
-    axis = axis % (rank + 1) - 1
-    if axis < 0:
+    axis %= rank
+    if axis == 0 and value.shape[0] == 1:
         raise node.refused("is over the samples", "use another axis than the first")
     return b.relaid(b.plain(value), [*(a for a in range(rank) if a != axis), axis])
 
@@ -270,7 +263,7 @@ def _over_last(b: Builder, value: Value, axis: int, node: Node) -> Value:
 @becomes("Softmax")
 def softmax(b: Builder, node: Node, x: list[Any]) -> Value:
     axis = node.attributes.get("axis", -1 if node.opset >= 13 else 1)
-    if node.opset < 13 and axis % (len(x[0].shape) + 1) != len(x[0].shape):
+    if node.opset < 13 and axis % len(x[0].shape) != len(x[0].shape) - 1:
         raise node.refused(f"is over all axes from {axis} on (opset {node.opset})", "export it with opset 13 or newer")
     value = _over_last(b, x[0], axis, node)
     y = b.called(lambda n: keras.layers.Softmax(axis=-1, name=n), value.tensor, exact=False)
@@ -280,7 +273,7 @@ def softmax(b: Builder, node: Node, x: list[Any]) -> Value:
 @becomes("LayerNormalization")
 def layer_norm(b: Builder, node: Node, x: list[Any]) -> Value:
     value, scale, *rest = x
-    if node.attributes.get("axis", -1) not in (-1, len(value.shape)):
+    if node.attributes.get("axis", -1) not in (-1, len(value.shape) - 1):
         raise node.refused("is over several axes", "normalise the last axis")
     value = b.relaid(b.plain(value))
     epsilon, bias = node.attributes.get("epsilon", 1e-5), rest[0] if rest else None

@@ -27,7 +27,7 @@ def matmul(b: Builder, node: Node, x: list[Any]) -> Value:
         if first.values.ndim != 2 or len(second.shape) < 2:
             raise node.refused("multiplies data by weights from the left", "put the data first, or use a Gemm")
         return dense(b, second.moved(_turned), first.moved(_turned)).moved(_turned)
-    if second.values.ndim == 3 and second.values.shape[0] == 1:
+    while second.values.ndim > 2 and second.values.shape[0] == 1:
         second = second.moved(lambda a: a[0])
     if second.values.ndim != 2:
         raise node.refused(f"has weights of shape {second.values.shape}", "use weights of two axes (inputs, outputs)")
@@ -58,19 +58,21 @@ def gemm(b: Builder, node: Node, x: list[Any]) -> Value:
 def dense(b: Builder, data: Value, weights: Constant, bias: Array | None = None) -> Value:
     data = b.uniform(data)
     kernel, factor, exact = b.weighed(weights, 1)
-    if len(data.shape) == 1 and data.whole:  # in the order in which it is stored
+    rows, lead = math.prod(data.shape[:-1]), data.shape[:-1]
+    if rows == 1 and data.whole:  # in the order in which it is stored
         x = b.laid(data, np.arange(data.index.size))
-        rows = np.empty_like(kernel)
-        rows[data.index] = kernel
-        kernel = rows
+        turned = np.empty_like(kernel)
+        turned[data.index.reshape(-1)] = kernel
+        kernel = turned
     else:
-        x = b.laid(data, data.index)
+        x = b.laid(data, data.index.reshape(-1) if rows == 1 else data.index.reshape(rows, -1))
 
     def make(with_bias: bool) -> Callable[[str], Any]:
         return lambda n: keras.layers.Dense(kernel.shape[1], use_bias=with_bias, name=n)
 
     made = _linear(b, data, x, kernel, factor, exact, kernel, bias, make)
-    return _of_channels(made)
+    made = _of_channels(made)
+    return made.moved(lambda a: a.reshape(*lead, -1))
 
 
 def _of_channels(made: Value) -> Value:
@@ -124,17 +126,21 @@ def _reach_of(reach: Reach, summed: Array) -> Reach:
 
 def _of_two(b: Builder, node: Node, first: Value, second: Value) -> Value:
     first, second = (b.uniform(v) for v in (first, second))
-    rank = len(first.shape)
-    if rank != len(second.shape) or rank < 2:
-        raise node.refused(
-            f"multiplies tensors of {rank} and {len(second.shape)} axes", "give both as many axes, two or more"
-        )
-    many = "bcdefgh"[: rank - 2]
-    equation = f"a{many}yz,a{many}zw->a{many}yw"
-    exact, reach = first.exact and second.exact, first.reach.times(second.reach).times_terms(first.shape[-1])
-    exact = exact and reach.width <= MOST_WIDTH
-    y = b.called(lambda n: Einsum(equation, name=n), [b.laid(v, v.index) for v in (first, second)], exact=exact)
-    return stored(y, numbers(tuple(y.shape[1:])), reach, exact, (first.factor or 0.0) * (second.factor or 0.0))
+    if min(len(first.shape), len(second.shape)) < 2:
+        raise node.refused("multiplies by a vector of data", "give both two axes or more")
+    lead = np.broadcast_shapes(first.shape[:-2], second.shape[:-2])
+    many, inner = math.prod(lead), first.shape[-1]
+
+    def laid(value: Value) -> Any:
+        whole = np.broadcast_to(value.index, (*lead, *value.shape[-2:]))
+        return b.laid(value, whole.reshape(*([many] if many > 1 else []), *value.shape[-2:]))
+
+    equation = "abyz,abzw->abyw" if many > 1 else "ayz,azw->ayw"
+    reach = first.reach.times(second.reach).times_terms(inner)
+    exact = first.exact and second.exact and reach.width <= MOST_WIDTH
+    y = b.called(lambda n: Einsum(equation, name=n), [laid(first), laid(second)], exact=exact)
+    index = numbers((*lead, first.shape[-2], second.shape[-1]))
+    return stored(y, index, reach, exact, (first.factor or 0.0) * (second.factor or 0.0))
 
 
 @becomes("Conv")
@@ -142,11 +148,11 @@ def conv(b: Builder, node: Node, x: list[Any]) -> Value:
     data, weights, *rest = x
     if not isinstance(weights, Constant) or (rest and not isinstance(rest[0], Constant)):
         raise node.refused("has weights that are not in the file", "export it with constant weights")
-    if len(data.shape) not in (2, 3):
-        raise node.refused(f"is of {len(data.shape) - 1} axes", "use Conv of one or two axes")
+    if len(data.shape) not in (3, 4) or data.shape[0] != 1:
+        raise node.refused(f"is of {len(data.shape) - 2} axes", "use Conv of one or two axes, samples first")
     data = b.channels_last(b.uniform(data))
     groups, bias = node.attributes.get("group", 1), np.reshape(rest[0].values, -1) if rest and rest[0] is not None else None
-    window = window_of(node, data.shape[1:], weights.values.shape[2:])
+    window = window_of(node, data.shape[2:], weights.values.shape[2:])
     padded, padding, window = padded_for(b, data, window)
     kernel, factor, exact = b.weighed(weights, 0)
     kernel = np.moveaxis(dilated(kernel, window.dilations), (0, 1), (-1, -2))  # (..., inputs, outputs)
@@ -165,14 +171,14 @@ def convolved(
     padding: str,
 ) -> Value:
     """data: channels last; kernel: (..., inputs of a group, outputs)."""
-    if kernel.shape[-2] == 1 and groups == data.shape[0] > 1 and len(set(window.strides)) == 1:
+    if kernel.shape[-2] == 1 and groups == data.shape[1] > 1 and len(set(window.strides)) == 1:
         return by_pixel(_depthwise(b, data, kernel, factor, exact, bias, window, padding))
     return by_pixel(_convolution(b, data, _apart(kernel, groups), factor, exact, bias, window, padding))
 
 
 def by_pixel(made: Value) -> Value:
     """A tensor stored with its channels last, as the graph has it."""
-    return _of_channels(made).moved(lambda a: np.moveaxis(a, -1, 0))
+    return _of_channels(made).moved(lambda a: np.moveaxis(a, -1, 0)[None])
 
 
 def dilated(kernel: Array, dilations: tuple[int, ...]) -> Array:
@@ -199,11 +205,11 @@ def _apart(kernel: Array, groups: int) -> Array:
 def padded_for(b: Builder, data: Value, window: Window) -> tuple[Value, str, Window]:
     """Data, channels last, with the zeros that Keras does not put there itself, and the padding of the Keras layer."""
     spans = [(k - 1) * d + 1 for k, d in zip(window.size, window.dilations, strict=True)]
-    if is_same(window, data.shape[1:], spans):
+    if is_same(window, data.shape[2:], spans):
         return data, "same", window
     needed = [
         ((o - 1) * s + span, n, a)
-        for o, s, span, n, (a, _) in zip(window.out, window.strides, spans, data.shape[1:], window.pads, strict=True)
+        for o, s, span, n, (a, _) in zip(window.out, window.strides, spans, data.shape[2:], window.pads, strict=True)
     ]
     pads = [(a, max(need - n - a, 0)) for need, n, a in needed]
     if any(a or c for a, c in pads):

@@ -32,14 +32,8 @@ def move(b: Builder, node: Node, x: list[Any]) -> Any:
 
 
 def _moved(node: Node, a: Array, settings: list[Any]) -> list[Array]:
-    found = MOVES[node.op](node, a[None], *settings)
-    results = found if isinstance(found, list) else [found]
-    for r in results:
-        if r.ndim == 0 or r.shape[0] != 1 or (node.op == "Transpose" and node.attributes.get("perm", [1])[0] != 0):
-            raise node.refused(
-                "moves values from one sample to another", "leave the first axis, that of the samples, as it is"
-            )
-    return [r[0] for r in results]
+    found = MOVES[node.op](node, a, *settings)
+    return found if isinstance(found, list) else [found]
 
 
 def _padded(b: Builder, node: Node, value: Value, settings: list[Any]) -> Value:
@@ -48,7 +42,7 @@ def _padded(b: Builder, node: Node, value: Value, settings: list[Any]) -> Value:
     value = b.bent(value) if fill < 0 or value.curve is not None else value
     first = value.scale.flat[0]
     parts = [(value.index, -1.0), (value.scale, first), (value.shift, fill)]
-    index, scale, shift = (MOVES["Pad"](node, a[None], pads, np.array(v), axes)[0] for a, v in parts)
+    index, scale, shift = (MOVES["Pad"](node, a, pads, np.array(v), axes) for a, v in parts)
     reach = value.reach.hull(Reach(0.0, 0.0, 0))
     return replace(value, index=index, scale=scale, shift=shift, reach=reach)
 
@@ -58,20 +52,20 @@ def concat(b: Builder, node: Node, x: list[Any]) -> Value:
     if any(isinstance(v, Constant) for v in x):
         raise node.refused("joins data with constants", "put the constants into the next layer's weights")
     rank = len(x[0].shape)
-    axis = node.attributes["axis"] % (rank + 1) - 1
-    if axis < 0:
-        raise node.refused("joins samples", "join along another axis than the first")
-    x = [b.bent(v) for v in x]
-    if rank == 1 and all(v.whole for v in x):
+    axis, x = node.attributes["axis"] % rank, [b.bent(v) for v in x]
+    if all(v.whole and v.index.size == v.shape[axis] for v in x):  # in the order in which they are stored
         parts = [b.laid(v, np.arange(v.index.size)) for v in x]
         starts = np.cumsum([0, *(v.index.size for v in x)])
-        index = np.concatenate([v.index + start for v, start in zip(x, starts, strict=False)])
+        index = np.concatenate([v.index + start for v, start in zip(x, starts, strict=False)], axis)
         tensor = keras.layers.Concatenate(name=b.named())(parts)
     else:
-        order = [*range(1, rank), 0] if rank > 1 and _is_last(x[0]) else list(range(rank))
-        parts = [b.relaid(v, order).tensor for v in x]
-        tensor = keras.layers.Concatenate(axis=order.index(axis) + 1, name=b.named())(parts)
-        index = numbers(tuple(tensor.shape[1:])).transpose(np.argsort(order))
+        order = [0, *range(2, rank), 1] if rank > 2 and _is_last(x[0]) else list(range(rank))
+        turned = [v.index.transpose(order) for v in x]
+        alone = order[0] != axis and turned[0].shape[0] == 1
+        parts = [b.laid(v, t[0] if alone else t) for v, t in zip(x, turned, strict=True)]
+        tensor = keras.layers.Concatenate(axis=order.index(axis) + 1 - alone, name=b.named())(parts)
+        shape = [sum(t.shape[k] for t in turned) if order[k] == axis else n for k, n in enumerate(turned[0].shape)]
+        index = numbers(tuple(shape)).transpose(np.argsort(order))
     scale, shift = (np.concatenate([getattr(v, k) for v in x], axis) for k in ("scale", "shift"))
     reach, exact = x[0].reach, all(v.exact for v in x)
     for v in x[1:]:
@@ -81,4 +75,4 @@ def concat(b: Builder, node: Node, x: list[Any]) -> Value:
 
 def _is_last(value: Value) -> bool:
     """Whether it is stored with its channels last."""
-    return np.array_equal(np.moveaxis(value.index, 0, -1).reshape(-1), np.arange(value.index.size))
+    return np.array_equal(np.moveaxis(value.index, 1, -1).reshape(-1), np.arange(value.index.size))

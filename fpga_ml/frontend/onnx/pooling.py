@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from fpga_ml.frontend.onnx.build import Builder, becomes
+from fpga_ml.frontend.onnx.build import Builder, becomes, of_sample
 from fpga_ml.frontend.onnx.graph import Node
 from fpga_ml.frontend.onnx.linear import convolved, dilated, is_same, padded_for
 from fpga_ml.frontend.onnx.meaning.settings import Array, axes_of
@@ -23,7 +23,7 @@ _OUTSIDE = -2
 def _by_channel(b: Builder, value: Value, *, rises: bool) -> Value:
     """Of which what is pending is the same at all pixels of a channel, and does not turn the order round if it is not to."""
     value = b.bent(value) if value.curve is not None else value
-    flat = [a.reshape(value.shape[0], -1) for a in (value.scale, value.shift)]
+    flat = [a.reshape(value.shape[1], -1) for a in (value.scale, value.shift)]
     same = all((a == a[:, :1]).all() for a in flat)
     return value if same and (not rises or (flat[0] > 0).all()) else b.plain(value)
 
@@ -34,9 +34,9 @@ def max_pool(b: Builder, node: Node, x: list[Any]) -> Value:
     size = node.attributes["kernel_shape"]
     if len(size) > 2 or node.attributes.get("storage_order", 0) or len([n for n in node.outputs if n]) > 1:
         raise node.refused("pools over three axes, or gives places", "use a MaxPool of one or two axes with one output")
-    window = window_of(node, value.shape[1:], size)
-    same = is_same(window, value.shape[1:], list(window.size))
-    plain = not any(map(any, window.pads)) and _fits(window, value.shape[1:])
+    window = window_of(node, value.shape[2:], size)
+    same = is_same(window, value.shape[2:], list(window.size))
+    plain = not any(map(any, window.pads)) and _fits(window, value.shape[2:])
     if set(window.dilations) == {1} and (same or plain):
         value = b.channels_last(value)
         kind = keras.layers.MaxPooling1D if len(size) == 1 else keras.layers.MaxPooling2D
@@ -49,8 +49,8 @@ def max_pool(b: Builder, node: Node, x: list[Any]) -> Value:
 
 def _pixels(value: Value, tensor: Any, window: Window) -> Value:
     """What a pooling gives with its channels last, as the graph has it; what is pending is by channel."""
-    channels, ones = value.shape[0], (1,) * len(window.out)
-    index = np.moveaxis(numbers((*window.out, channels)), -1, 0)
+    channels, ones = value.shape[1], (1,) * len(window.out)
+    index = np.moveaxis(numbers((*window.out, channels)), -1, 0)[None]
     scale, shift = (a.reshape(channels, -1)[:, 0].reshape(-1, *ones) for a in (value.scale, value.shift))
     return replace(stored(tensor, index, value.reach, value.exact, scale, shift), relu=value.relu)
 
@@ -63,14 +63,14 @@ def _fits(window: Window, shape: tuple[int, ...]) -> bool:
 
 def _greatest(b: Builder, value: Value, window: Window) -> Any:
     """Of the elements of each window: in the place of one outside, another of the same window."""
-    padded = window.padded(value.index, _OUTSIDE).astype(np.int64)
+    padded = window.padded(value.index[0], _OUTSIDE).astype(np.int64)
     taken = np.stack([padded[window.taken(at)] for at in window.places()], -1)
     inside = np.take_along_axis(taken, (taken != _OUTSIDE).argmax(-1)[..., None], -1)
     terms = np.moveaxis(np.where(taken == _OUTSIDE, inside, taken), 0, -1)  # (..., of the window, channels)
     terms = terms.reshape(-1, *terms.shape[-2:])
     tensor = Arrange(terms, terms.shape, name=b.named("windows"))(value.tensor)
     reduce = b.called(lambda n: Reduce("max", (2,), name=n), tensor, exact=value.exact)
-    return keras.layers.Reshape((*window.out, value.shape[0]), name=b.named("shaped"))(reduce)
+    return keras.layers.Reshape((*window.out, value.shape[1]), name=b.named("shaped"))(reduce)
 
 
 @becomes("AveragePool")
@@ -79,13 +79,13 @@ def average_pool(b: Builder, node: Node, x: list[Any]) -> Value:
     value = b.channels_last(b.uniform(value))
     if len(size) > 2:
         raise node.refused("pools over three axes", "use an AveragePool of one or two axes")
-    window = window_of(node, value.shape[1:], size)
-    counts = counts_of(node, window, value.shape[1:])
+    window = window_of(node, value.shape[2:], size)
+    counts = counts_of(node, window, value.shape[2:])
     even = bool((counts == counts.flat[0]).all())
     spans = [(k - 1) * d + 1 for k, d in zip(window.size, window.dilations, strict=True)]
     plain = even and counts.flat[0] == math.prod(window.size) and set(window.dilations) == {1}
     exact = value.exact and math.log2(counts.flat[0]).is_integer()
-    same = is_same(window, value.shape[1:], spans) and not node.attributes.get("count_include_pad", 0)
+    same = is_same(window, value.shape[2:], spans) and not node.attributes.get("count_include_pad", 0)
     if (plain and (exact or not value.exact)) or (same and set(window.dilations) == {1} and not value.exact):
         padded, padding, _ = padded_for(b, value, window) if not same else (value, "same", window)
         kind = keras.layers.AveragePooling1D if len(size) == 1 else keras.layers.AveragePooling2D
@@ -98,7 +98,7 @@ def average_pool(b: Builder, node: Node, x: list[Any]) -> Value:
 
 def _summed_windows(b: Builder, value: Value, window: Window, counts: Array) -> Value:
     """Sums by a convolution with ones; what they are divided by is pending."""
-    channels = value.shape[0]
+    channels = value.shape[1]
     padded, padding, window = padded_for(b, value, window)
     ones = dilated(np.ones((channels, 1, *window.size)), window.dilations)
     kernel = np.moveaxis(ones, (0, 1), (-1, -2))
@@ -109,20 +109,19 @@ def _summed_windows(b: Builder, value: Value, window: Window, counts: Array) -> 
 @becomes("GlobalMaxPool", "GlobalAveragePool")
 def global_pool(b: Builder, node: Node, x: list[Any]) -> Value:
     op = "max" if node.op == "GlobalMaxPool" else "mean"
-    return reduced(b, node, x[0], op, tuple(range(1, len(x[0].shape))), keepdims=True)
+    return reduced(b, node, x[0], op, tuple(range(2, len(x[0].shape))), keepdims=True)
 
 
 @becomes("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin")
 def reduction(b: Builder, node: Node, x: list[Any]) -> Value:
     value, *rest = x
-    rank = len(value.shape) + 1
-    axes = axes_of(node, rest[0].values if rest and rest[0] is not None else None, rank)
+    axes = axes_of(node, rest[0].values if rest and rest[0] is not None else None, len(value.shape))
     if axes is None and node.attributes.get("noop_with_empty_axes"):
         return value  # type: ignore[no-any-return]
-    if axes is None or 0 in axes:
+    if axes is None or (0 in axes and value.shape[0] == 1):
         raise node.refused("reduces over the samples", "name axes other than the first")
     keepdims = bool(node.attributes.get("keepdims", 1))
-    return reduced(b, node, value, node.op.removeprefix("Reduce").lower(), tuple(a - 1 for a in axes), keepdims)
+    return reduced(b, node, value, node.op.removeprefix("Reduce").lower(), axes, keepdims)
 
 
 def reduced(b: Builder, node: Node, value: Value, op: str, axes: tuple[int, ...], keepdims: bool) -> Value:
@@ -135,14 +134,14 @@ def reduced(b: Builder, node: Node, value: Value, op: str, axes: tuple[int, ...]
         apart = [np.moveaxis(a, axes, range(len(axes))).reshape(count, -1) for a in (value.scale, value.shift)]
     kept = [a for a in range(len(value.shape)) if a not in axes]
     shape = tuple(1 if a in axes else n for a, n in enumerate(value.shape) if keepdims or a not in axes)
-    images = kept == [0] and len(value.shape) in (2, 3)
+    images = kept == [0, 1] and len(value.shape) in (3, 4) and value.shape[0] == 1
     if images and (op == "max" or (op == "mean" and not value.exact)):
         tensor = _global(b, b.channels_last(value), op)
     else:
         order = [*axes, *kept]
-        laid = value.index.transpose(order).reshape(count, *(value.shape[a] for a in kept))
+        laid = value.index.transpose(order).reshape(count, *of_sample(np.empty([value.shape[a] for a in kept])).shape)
         which: Any = "sum" if linear else op
-        laid = laid if kept else laid[:, None]
+        laid = laid if laid.ndim > 1 else laid[:, None]
         x = b.laid(value, laid)
         tensor = b.called(lambda n: Reduce(which, (1,), name=n), x, exact=value.exact)
     reach = value.reach.times_terms(count) if linear else value.reach
@@ -156,7 +155,7 @@ def reduced(b: Builder, node: Node, value: Value, op: str, axes: tuple[int, ...]
 
 
 def _global(b: Builder, value: Value, op: str) -> Any:
-    rank = len(value.shape) - 1
+    rank = len(value.shape) - 2
     kinds = {
         ("max", 1): keras.layers.GlobalMaxPooling1D,
         ("max", 2): keras.layers.GlobalMaxPooling2D,

@@ -49,8 +49,8 @@ def quantize(b: Builder, node: Node, x: list[Any]) -> Value:
     if not all(isinstance(c, Constant) for c in (scale, *rest)):
         raise node.refused("has a scale or a zero point that depends on data", "quantise with constants")
     kind = rest[0].values if rest else np.zeros((), np.uint8)
-    axis, rank = node.attributes.get("axis", 1), len(value.shape) + 1
-    by_axis, zero = (np.broadcast_to(along(v, axis, rank), (1, *value.shape))[0] for v in (scale.values, kind.astype(float)))
+    axis, rank = node.attributes.get("axis", 1), len(value.shape)
+    by_axis, zero = (np.broadcast_to(along(v, axis, rank), value.shape) for v in (scale.values, kind.astype(float)))
     ends = np.iinfo(kind.dtype)
     found = rounded(b, node, value, by_axis, zero, (float(ends.min), float(ends.max)), "RND_CONV")
     return replace(found, scale=found.scale / by_axis, shift=zero)
@@ -59,10 +59,10 @@ def quantize(b: Builder, node: Node, x: list[Any]) -> Value:
 @becomes("DequantizeLinear")
 def dequantize(b: Builder, node: Node, x: list[Any]) -> Value:
     value, scale, *rest = x
-    axis, rank = node.attributes.get("axis", 1), len(value.shape) + 1
+    axis, rank = node.attributes.get("axis", 1), len(value.shape)
     by = along(scale.values, axis, rank)
     zero = along(rest[0].values.astype(float), axis, rank) if rest and rest[0] is not None else np.zeros(())
-    by, zero = (np.broadcast_to(v, (1, *value.shape))[0] for v in (by, zero))
+    by, zero = (np.broadcast_to(v, value.shape) for v in (by, zero))
     return b.bent(value).scaled(by, -zero * by)
 
 
@@ -116,7 +116,7 @@ def _settings(node: Node, given: list[Any], value: Any) -> list[Array]:
     if not isinstance(value, Value) or not all(isinstance(c, Constant) for c in given):
         raise node.refused("has a scale, a zero point or a width that depends on data", "quantise with constants")
     try:
-        return [np.broadcast_to(np.asarray(c.values, np.float64), (1, *value.shape))[0] for c in given]
+        return [np.broadcast_to(np.asarray(c.values, np.float64), value.shape) for c in given]
     except ValueError:
         raise node.refused("has a setting of another shape than its input", "give one number, or one a channel") from None
 

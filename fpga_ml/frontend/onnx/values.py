@@ -88,7 +88,7 @@ class Value:
     that is below, with relu, or a curve of it.
 
     tensor: the Keras tensor that stores it, in whatever order; index, scale, shift: of the shape that the graph's tensor has
-    without its batch; reach: of what is stored; exact: whether that has a type which holds it, so that what is computed of
+    for one sample; reach: of what is stored; exact: whether that has a type which holds it, so that what is computed of
     it can keep every bit.
     """
 

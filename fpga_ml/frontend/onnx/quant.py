@@ -27,7 +27,7 @@ _MODES = {
     "HALF_DOWN": "RND_ZERO",
 }
 _MOST_BITS = 32
-_MOST_ENTRIES = 1 << 14  # of a table
+_MOST_ENTRIES = 1 << 12  # of the tables of a node: C++ compilers take their time
 _MOST_STEPS = 1 << 16  # of a rounding whose factor is searched
 
 
@@ -139,7 +139,7 @@ def rounded(b: Builder, node: Node, value: Value, scale: Array, zero: Array, end
     """(round(value / scale + zero), held between the ends, - zero) * scale."""
     if (scale <= 0).any():
         raise node.refused("has a scale that is not above 0", "train it again")
-    if value.curve is not None and value.exact and value.reach.count <= _MOST_ENTRIES:
+    if value.curve is not None and value.exact and _entries(value, scale) <= _MOST_ENTRIES:
         return _tabulated(b, value, value.curve.of, scale, zero, _rule(mode, ends))
     value = b.plain(value) if value.curve is not None else value
     by, offset = value.scale / scale, value.shift / scale + zero
@@ -149,7 +149,7 @@ def rounded(b: Builder, node: Node, value: Value, scale: Array, zero: Array, end
     else:
         rule = _rule(mode, ends)
         found = _fewest(b, value, scale, zero, rule, _steps(ends))
-        if found is None and value.exact and not value.relu and value.reach.count <= _MOST_ENTRIES:
+        if found is None and value.exact and not value.relu and _entries(value, scale) <= _MOST_ENTRIES:
             return _tabulated(b, value, lambda x: x, scale, zero, rule)
         whole = _placed(b, value, by, offset, found)
         made = _quantised(b, node, whole, ends, 0, mode)
@@ -157,6 +157,12 @@ def rounded(b: Builder, node: Node, value: Value, scale: Array, zero: Array, end
             made = b.affine(made, np.ones_like(zero), -zero)
         made = replace(made, scale=scale, shift=np.zeros_like(scale))
     return b.relu(made) if value.relu and made.reach.low < 0 else made
+
+
+def _entries(value: Value, scale: Array) -> float:
+    """Of all tables of what is stored: one for each way in which it is scaled."""
+    ways = np.unique(np.stack([a.reshape(-1) for a in (value.scale, value.shift, scale)]), axis=1).shape[1]
+    return value.reach.count * ways
 
 
 def _tabulated(
@@ -167,7 +173,10 @@ def _tabulated(
     given, *settings = b.by_channel(value, value.scale, value.shift, scale, zero)
     reach, kinds = value.reach, np.stack(settings, 1)
     rows, which = np.unique(kinds, axis=0, return_inverse=True)
-    s = reach.low + np.arange(reach.count) * 2.0**-reach.fraction
+    low, high = (round(np.ldexp(end, reach.fraction)) for end in (reach.low, reach.high))
+    size = max(high, -low - 1, 1).bit_length()
+    first, last = -(1 << size) if low < 0 else 0, (1 << size) - 1  # of a type: a table has an entry for each of its values
+    s = np.arange(first, last + 1).clip(low, high) * 2.0**-reach.fraction
     with np.errstate(all="ignore"):
         tables = [rule(curve(s * by + shift) / step + z) - z for by, shift, step, z in rows]
     if not np.isfinite(tables).all():
@@ -176,10 +185,9 @@ def _tabulated(
             where=f"node '{b.layer}'",
             do="keep its argument where the function is finite",
         )
-    first = [round(np.ldexp(reach.low, reach.fraction))] * len(rows)
     shape = tuple(given.tensor.shape[1:])
     fractions, places = [reach.fraction] * len(rows), np.broadcast_to(which.reshape(-1), shape)
-    layer = Lookup(places, first, fractions, tables, name=b.named())
+    layer = Lookup(places, [first] * len(rows), fractions, tables, name=b.named())
     made = Reach.counted(int(np.min(tables)), int(np.max(tables)), 0)
     return replace(stored(layer(given.tensor), given.index, made, True), scale=scale)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fpga_ml.activations import CONVERTIBLE
 from fpga_ml.bridge.convertible import QUANTIZERS, supported_layers
-from fpga_ml.frontend.operations import supported_operations
+from fpga_ml.frontend.operations.table import supported_operations
 from fpga_ml.science.models import entered, every
 from fpga_ml.science.synthesis import overview
 

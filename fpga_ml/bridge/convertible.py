@@ -17,8 +17,7 @@ from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.layers import has_name_of_keras
 from fpga_ml.frontend.normalise import NORMALISATIONS
-from fpga_ml.frontend.quantise import over_last_axis
-from fpga_ml.frontend.rebuild import Call, calls
+from fpga_ml.frontend.rebuild import Call, calls, over_last_axis
 from fpga_ml.frontend.rewrites.attention import ATTENTION
 from fpga_ml.frontend.tensors import TENSORS
 
@@ -37,7 +36,7 @@ QUANTIZERS = frozenset(
 # Our own layers, that a user's layers become.
 _OWN = frozenset(
     [
-        *("Affine", "Bounded", "Function", "Kept", "Normalise", "Pick", "Steps", "Walk"),
+        *("Affine", "Bounded", "Clipped", "Function", "Kept", "Normalise", "Pick", "Steps", "Walk"),
         *(kind.__name__ for kind in TENSORS),
     ]
 )

@@ -22,8 +22,8 @@ from fpga_ml.bridge.patches import ADDED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend import tensors as keras_layers
 from fpga_ml.frontend.hgq.apart import is_hgq, taken_apart
-from fpga_ml.frontend.operations import bare_in, of_layers
 from fpga_ml.frontend.rebuild import as_functional, calls
+from fpga_ml.frontend.rewrites.opened import opened
 
 Kif = tuple[np.ndarray, np.ndarray, np.ndarray]  # signs, integer bits without the sign and fraction bits of each element
 
@@ -118,13 +118,7 @@ def _parse(model: Any, *args: Any, **kwargs: Any) -> Any:
 
     Raises FpgaMlError for an operation that no layer stands for, and for a layer of HGQ2 of which nothing has a handler.
     """
-    made = of_layers(as_functional(model))
-    for operation in bare_in(made):
-        raise FpgaMlError(
-            f"'{operation.name}' is a bare operation ({type(operation).__name__}), which hls4ml cannot read",
-            where=f"model '{model.name}'",
-            do="use the layer of the same meaning (keras.layers.Add for +, Concatenate, Reshape, ...)",
-        )
+    made = opened(as_functional(model))
     for layer in filter(is_hgq, made.layers):
         if f"{type(layer).__module__}.{type(layer).__name__}" not in registry:
             raise FpgaMlError(

@@ -119,7 +119,7 @@ def _overflows(r: Rounded, reach: tuple[float, float], config: Config) -> bool:
     if config.layer(r.tensor.split("#")[0]).precision.get("result"):
         return False  # the user's own choice: saturation is reported, not undone
     low, high = (end if np.isfinite(end) else 0.0 for end in reach)  # a pole saturates
-    return bool(r.type.overflows(np.array([max(low, 0.0) if r.relu else low, high])))
+    return bool(r.type.overflows(r.of(np.array([low, high]))))
 
 
 def _types(ranges: Mapping[str, tuple[float, float]], states: Mapping[str, float], config: Config) -> Choice:
@@ -165,14 +165,18 @@ def _errors(
             mine, before = ours.get(c.layer.name), tensors[f"{c.key}{UNROUNDED}"]
             origin = "calibrated" if mine else "qkeras"
             rows.append(_row(mine.tensor if mine else c.key, "activation", c.layer.type, before, tensors[c.key], origin))
-        if type(c.layer).__name__ == "QActivation":
+        if type(c.layer).__name__ in ("QActivation", "Bounded"):
             before, after = tensors[makers[id(c.inputs[0])]], tensors[c.key]
             mine = ours.get(c.layer.name)
+            if type(c.layer).__name__ == "Bounded" and mine is None:
+                continue
             t = mine.type if mine else type_of(c.layer.activation)
-            if (mine and mine.relu) or type(c.layer.activation).__name__ == "quantized_relu":
+            if mine:
+                before = mine.of(before)
+            elif type(c.layer.activation).__name__ == "quantized_relu":
                 before = np.maximum(before, 0.0)
             name = mine.tensor if mine else c.key
-            label = str(c.layer.activation) if t is None else t
+            label = t or str(c.layer.activation)
             rows.append(_row(name, "activation", label, before, after, "calibrated" if mine else "qkeras"))
     return tuple(rows)
 

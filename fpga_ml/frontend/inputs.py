@@ -28,7 +28,7 @@ _MOVES = frozenset(
 
 # Layers that keep the order of values: what cuts a value off may come before them as well as behind.
 _IN_ORDER = frozenset(
-    ["ReLU", "MaxPooling1D", "MaxPooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "Maximum", "Minimum"]
+    ["Clipped", "ReLU", "MaxPooling1D", "MaxPooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "Maximum", "Minimum"]
 )
 
 

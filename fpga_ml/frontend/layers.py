@@ -22,7 +22,8 @@ class Affine(keras.layers.Layer):  # type: ignore[misc]
     """y = q_s(scale) * x + q_b(bias) per channel, exact in fixed point.
 
     What remains of a batch normalisation once its statistics are frozen: scale = gamma / sqrt(var + eps),
-    bias = beta - scale * mean (Ioffe, Szegedy, arXiv:1502.03167, algorithm 2). Channels last.
+    bias = beta - scale * mean (Ioffe, Szegedy, arXiv:1502.03167, algorithm 2). Channels last. Without quantizers it is a
+    layer of real numbers, of which quantisation makes one with them.
     """
 
     def __init__(self, scale_quantizer: Any = None, bias_quantizer: Any = None, **kwargs: Any) -> None:
@@ -49,6 +50,36 @@ class Affine(keras.layers.Layer):  # type: ignore[misc]
             "scale_quantizer": keras.saving.serialize_keras_object(self.scale_quantizer),
             "bias_quantizer": keras.saving.serialize_keras_object(self.bias_quantizer),
         }
+
+
+@keras.saving.register_keras_serializable(package="fpga_ml")
+class Clipped(keras.layers.Layer):  # type: ignore[misc]
+    """x above zero, slope * x below, held between low and high, each of which may be infinite; quantised, a Bounded."""
+
+    def __init__(self, slope: float = 1.0, low: float = -math.inf, high: float = math.inf, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.slope, self.low, self.high = float(slope), float(low), float(high)
+
+    def call(self, inputs: Any) -> Any:
+        bent = inputs if self.slope == 1 else ops.where(inputs > 0, inputs, inputs * self.slope)
+        return ops.minimum(ops.maximum(bent, self.low), self.high)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """The function of numbers."""
+        found: np.ndarray = np.where(values > 0, values, values * self.slope).clip(self.low, self.high)
+        return found
+
+    def rounded(self, t: FixedType, slope: float, name: str) -> Bounded:
+        """To a type, the ends to its values: rounding keeps order, so rounded ends are the ends of what is rounded."""
+        low, high = (float(v) for v in t.quantise(np.array([self.low, self.high]).clip(t.min, t.max)))
+        sign = t.signed and low >= 0  # which the result does not need
+        return Bounded(slope, t.width - sign, t.integer - sign, low, high, clips=True, name=name)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "slope": self.slope, "low": self.low, "high": self.high}
 
 
 class _Pointwise(keras.layers.Layer):  # type: ignore[misc]

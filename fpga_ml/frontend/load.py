@@ -25,11 +25,11 @@ from fpga_ml.frontend.hgq.files import speeds_of_decay
 from fpga_ml.frontend.legacy import CannotRebuild, input_ports, is_legacy, naming_of, read_architecture, rebuild_legacy
 from fpga_ml.frontend.onnx.apart import Exchanged, as_keras
 from fpga_ml.frontend.onnx.graph import Graph, graph_of, is_proto, read_file
-from fpga_ml.frontend.operations import of_layers
 from fpga_ml.frontend.quantise import activation_name
 from fpga_ml.frontend.rebuild import as_functional, calls, inputs_of
 from fpga_ml.frontend.rename import renamed
 from fpga_ml.frontend.rewrites import rewritten
+from fpga_ml.frontend.rewrites.opened import opened
 from fpga_ml.frontend.screen import bounded, screen, screened_h5, screened_keras, screened_weights, without_training
 from fpga_ml.naming import Naming
 
@@ -108,12 +108,17 @@ def _in_memory(model: Any) -> Source:
 
 def _source(model: Any, name: str, origin: str, sha256: str, kind: str, given: Naming | None = None) -> Source:
     """Of a Functional model: what can be built of it, under identifiers, where these are not given."""
-    model = without_hgq(of_layers(model))
+    model = _of_layers(model)
     safe, names = renamed(model) if given is None else (model, given)
     with names.errors():
         whole = rewritten(safe)
     inputs = tuple((names.shown(n), shape) for n, shape in inputs_of(whole))
     return Source(name, whole, to_float(whole), origin, sha256, kind, inputs, names=names)
+
+
+def _of_layers(model: Any) -> Any:
+    """A Functional model, nothing but layers of Keras and QKeras, and ours, in it."""
+    return without_hgq(opened(model))
 
 
 def _from_path(path: Path, weights: Path | None) -> Source:
@@ -157,7 +162,7 @@ def _folder(path: Path) -> Source:
     return replace(
         found,
         name=path.resolve().name,
-        float_model=rewritten(renamed(_load_archive(beside))[0]) if beside.exists() else found.float_model,
+        float_model=rewritten(renamed(_of_layers(_load_archive(beside)))[0]) if beside.exists() else found.float_model,
         origin=str(path),
         data=path / SAMPLE_FILE if (path / SAMPLE_FILE).exists() else None,
         config=path / CONFIG_FILE if (path / CONFIG_FILE).exists() else None,

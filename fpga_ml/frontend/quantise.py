@@ -20,10 +20,20 @@ import qkeras
 from fpga_ml.config import check_bits
 from fpga_ml.frontend import recurrent
 from fpga_ml.frontend.celeste import LAYERS as CELESTE
-from fpga_ml.frontend.layers import Affine, exact_type
+from fpga_ml.frontend.layers import Affine, Clipped, exact_type
 from fpga_ml.frontend.normalise import NORMALISATIONS, UNROUNDED, normalise, type_behind, weights_of
 from fpga_ml.frontend.quantizers import relu_quantizer, signed_quantizer, weight_type
-from fpga_ml.frontend.rebuild import Call, Probe, as_functional, calls, consumers, copy_layer, inputs_of, rebuild
+from fpga_ml.frontend.rebuild import (
+    Call,
+    Probe,
+    as_functional,
+    calls,
+    consumers,
+    copy_layer,
+    inputs_of,
+    over_last_axis,
+    rebuild,
+)
 from fpga_ml.frontend.rewrites import rewritten
 from fpga_ml.frontend.tensors import Arrange, Kept, Lookup, Quantise
 from fpga_ml.numerics import FixedType
@@ -100,14 +110,15 @@ _NORMALISE = ("BatchNormalization", "QBatchNormalization")
 
 @dataclass(frozen=True)
 class Rounded:
-    """One rounding of the quantised model: the tensor's name, its type, and the calls before and behind the rounding."""
+    """One rounding of the quantised model: the tensor's name, its type, and the calls before and behind the rounding; of:
+    what is rounded of the values before, a function that keeps their order."""
 
     tensor: str
     kind: str  # input | weight | bias | activation
     type: FixedType
     before: str = ""
     behind: str = ""
-    relu: bool = False
+    of: Callable[[np.ndarray], np.ndarray] = lambda values: values
 
 
 @dataclass(frozen=True)
@@ -190,7 +201,7 @@ def is_quantised(layer: Any) -> bool:
     name = type(layer).__name__
     if name in _LINEAR and name.startswith("Q"):
         return not _missing(layer)
-    return name.startswith("Q") or name in ("Affine", "Normalise")
+    return name.startswith("Q") or name == "Normalise" or (name == "Affine" and layer.scale_quantizer is not None)
 
 
 def _missing(layer: Any) -> list[str]:
@@ -264,7 +275,8 @@ class _Rewrite:
                 and uses[c.layer.name] == 1
                 and c.layer.name not in self.kept
                 and len(behind) == 1
-                and type(behind[0].layer).__name__ == "BatchNormalization"
+                and _is_affine(behind[0].layer)
+                and type(behind[0].layer).__name__ != "QBatchNormalization"
                 and over_last_axis(behind[0])
                 and not any(t is out for t in self.model.outputs for out in c.outputs)
             ):
@@ -287,7 +299,7 @@ class _Rewrite:
             return None
         if layer.name in self.kept:
             return self._exact(layer)
-        if name in _NORMALISE:
+        if _is_affine(layer):
             return self._affine(layer)
         if recurrent.is_recurrent(layer):
             return self._recurrent(layer)
@@ -299,7 +311,7 @@ class _Rewrite:
             return self._linear(layer)
         if name in _TYPED:
             return self._typed(layer)
-        if is_relu(layer):
+        if is_relu(layer) or isinstance(layer, Clipped):
             self.completed[layer.name] = None
             return None
         if name in NORMALISATIONS:
@@ -405,6 +417,8 @@ class _Rewrite:
             return tensor
         if name in NORMALISATIONS:
             return self._normalised(call, tensor)
+        if isinstance(layer, Clipped):
+            return self._clipped(call, tensor)
         if layer.name in self.states:
             return self._round(call, tensor, relu=False, given=self.states[layer.name])
         relu = is_relu(layer)
@@ -442,13 +456,25 @@ class _Rewrite:
         self.rounded.append(Rounded(call.key, "activation", made.type, f"{name}{UNROUNDED}", name))
         return made(tensor)
 
+    def _clipped(self, call: Call, tensor: Any) -> Any:
+        layer, t = call.layer, self.types.activation(call.key, call.layer.low >= 0)
+        slope = layer.slope if layer.slope in (0, 1) else self._slope(layer, layer.slope)
+        name = layer.name if "#" not in call.key else self._unique(call, "clipped")
+        made = layer.rounded(t, slope, name)
+        before = tensor._keras_history.operation.name
+        self.rounded.append(Rounded(call.key, "activation", made.type, before, name, layer.of))
+        return made(tensor)
+
     def _is_rounded_next(self, call: Call) -> bool:
         """True if every reader rounds: then the full precision of this tensor costs nothing and stays."""
         behind = self.readers[call.key]
         if not behind:
             return not self.round_logits
         rounds = [
-            is_relu(b.layer) or type(b.layer).__name__ in _ROUNDS or (_is_softmax(b.layer) and not self.round_logits)
+            is_relu(b.layer)
+            or isinstance(b.layer, Clipped)
+            or type(b.layer).__name__ in _ROUNDS
+            or (_is_softmax(b.layer) and not self.round_logits)
             for b in behind
         ]
         return bool(rounds) and all(rounds)
@@ -471,7 +497,8 @@ class _Rewrite:
         else:
             name, quantizer = self._unique(call, "round"), signed_quantizer(t, where)
         before = tensor._keras_history.operation.name
-        self.rounded.append(Rounded(call.key, "activation", t, before, name, relu))
+        of = {"of": lambda values: np.maximum(values, 0.0)} if relu else {}
+        self.rounded.append(Rounded(call.key, "activation", t, before, name, **of))
         return qkeras.QActivation(quantizer, name=name)(tensor)
 
 
@@ -481,14 +508,15 @@ def _is_softmax(layer: Any) -> bool:
     )
 
 
-def over_last_axis(call: Call) -> bool:
-    """Whether a batch normalisation is of channels, where they are last."""
-    axis = call.layer.axis[0] if isinstance(call.layer.axis, (list, tuple)) else call.layer.axis
-    return axis in (-1, len(call.inputs[0].shape) - 1)
+def _is_affine(layer: Any) -> bool:
+    """Whether it becomes a scale and an offset of each channel."""
+    return type(layer).__name__ in _NORMALISE or (isinstance(layer, Affine) and layer.scale_quantizer is None)
 
 
 def affine_of(norm: Any) -> tuple[np.ndarray, np.ndarray]:
-    """(scale, bias), float64, of a batch normalisation with its quantizers applied where it has any."""
+    """(scale, bias), float64, of a batch normalisation with its quantizers applied where it has any, or of an Affine."""
+    if isinstance(norm, Affine):
+        return np.asarray(norm.scale, np.float64), np.asarray(norm.bias, np.float64)
 
     def value(name: str, default: float) -> np.ndarray:
         weight = getattr(norm, name, None)

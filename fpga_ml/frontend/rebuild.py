@@ -19,9 +19,10 @@ import numpy.typing as npt
 
 from fpga_ml import progress
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.layers import of_keras
+from fpga_ml.frontend.layers import Affine, of_keras
 from fpga_ml.frontend.normalise import UNROUNDED, Formula, Normalise
 from fpga_ml.frontend.quantizers import quantised, type_of
+from fpga_ml.frontend.traced import traced_whole
 from fpga_ml.numerics import FixedType
 
 Array = npt.NDArray[np.float64]
@@ -41,7 +42,9 @@ def as_functional(model: Any) -> Any:
     """Sequential and Functional models alike as a Functional one, sharing layers and weights."""
     if not isinstance(model, keras.Model):
         raise FpgaMlError(f"the model is of type {type(model).__name__}", do="give a Keras model")
-    if not getattr(model, "built", False) or not hasattr(model, "inputs"):
+    if not getattr(model, "built", False) or getattr(model, "inputs", None) is None:
+        if getattr(model, "built", False) and (made := traced_whole(model)) is not None:
+            return made
         raise FpgaMlError(
             "the model is not built: its input shape is unknown",
             where=f"model '{getattr(model, 'name', type(model).__name__)}'",
@@ -65,24 +68,11 @@ def calls(model: Any) -> list[Call]:
     for depth in sorted(functional._nodes_by_depth, reverse=True):
         for node in functional._nodes_by_depth[depth]:
             layer = node.operation
-            if not isinstance(layer, keras.layers.Layer):
-                _check_masks(functional)
-                raise FpgaMlError(
-                    f"'{layer.name}' is a bare operation ({type(layer).__name__}), which hls4ml cannot read",
-                    where=f"model '{model.name}'",
-                    do="use the layer of the same meaning (keras.layers.Add for +, Concatenate, Reshape, ...)",
-                )
             if isinstance(layer, keras.layers.Lambda):
                 raise FpgaMlError(
                     f"layer '{layer.name}' is a Lambda, a Python function that hls4ml cannot read",
                     where=f"model '{model.name}'",
                     do="use layers that do the same, or take it out of the model and apply it to the data",
-                )
-            if isinstance(layer, keras.Model):
-                raise FpgaMlError(
-                    f"'{layer.name}' is a model inside the model, which hls4ml cannot read",
-                    where=f"model '{model.name}'",
-                    do="build the model from the inner model's layers",
                 )
             # Keras does not call an input's layer and its tensor alike; data are given by the tensor's name.
             name = node.outputs[0].name if isinstance(layer, keras.layers.InputLayer) else layer.name
@@ -92,7 +82,7 @@ def calls(model: Any) -> list[Call]:
     return found
 
 
-def _check_masks(model: Any) -> None:
+def check_masks(model: Any) -> None:
     """Raises FpgaMlError for a layer that masks steps; Keras puts operations that compute its mask into the model."""
     for layer in model.layers:
         if isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False):
@@ -114,6 +104,14 @@ def consumers(all_calls: Sequence[Call], skip: Collection[str] = ()) -> dict[str
             through = type(c.layer).__name__ in skip
             readers[makers[id(tensor)]][:0] = readers[c.key] if through else [c]
     return readers
+
+
+def over_last_axis(call: Call) -> bool:
+    """Whether a batch normalisation is of channels, where they are last."""
+    if isinstance(call.layer, Affine):
+        return True
+    axis = call.layer.axis[0] if isinstance(call.layer.axis, (list, tuple)) else call.layer.axis
+    return axis in (-1, len(call.inputs[0].shape) - 1)
 
 
 def rebuild(

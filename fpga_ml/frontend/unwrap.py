@@ -6,17 +6,16 @@ Bidirectional ones, become layers of one direction, the two of frontend/walk.py 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.rebuild import Call, calls, copy_layer, rebuild
+from fpga_ml.frontend.rebuild import Call, calls, copy_layer
 from fpga_ml.frontend.recurrent import is_recurrent
-from fpga_ml.frontend.walk import Pick, Walk, parts_of
+from fpga_ml.frontend.standins import StandIn, with_standins
+from fpga_ml.frontend.walk import Pick, Steps, Walk, parts_of
 
 # Layers that do the same at every place before the last axis: TimeDistributed adds nothing to them.
 _POINTWISE = frozenset(
@@ -43,16 +42,7 @@ def unwrapped(model: Any) -> Any:
             apart[id(c.layer)] = _apart(c, model.name, sum(d.layer is c.layer for d in every))
         if id(c.layer) in apart:
             apart[id(c.layer)].used.update(k for k, t in enumerate(c.outputs) if id(t) in read)
-    if not apart:
-        return model
-    new = rebuild(model, lambda layer: apart.get(id(layer)) or copy_layer(layer))
-    weights = {layer.name: layer.get_weights() for layer in model.layers if id(layer) not in apart}
-    for part in apart.values():
-        weights |= part.weights
-    for layer in new.layers:
-        if layer.weights:
-            layer.set_weights(weights[layer.name])
-    return new
+    return with_standins(model, apart)
 
 
 def _is_several(c: Call, every: Sequence[Call]) -> bool:
@@ -83,38 +73,29 @@ def _apart(c: Call, model: str, times: int) -> _Apart:
     return _TwoWays(layer) if type(layer).__name__ == "Bidirectional" else _OneWay(layer, layer.name)
 
 
-class _Apart(ABC):
-    """What stands in a layer's place: called like it, of Keras tensors. weights: {layer of the parts: its weights}; used:
-    the results that something reads, by number."""
+class _Apart(StandIn):
+    """used: the results that something reads, by number."""
 
-    def __init__(self, weights: dict[str, list[np.ndarray]]) -> None:
-        self.weights = weights
+    def __init__(self, layer: Any, name: str | None = None) -> None:
+        super().__init__(layer)
+        self.name = name or layer.name
         self.used: set[int] = set()
-        self._made: dict[str, Any] = {}
 
-    def __call__(self, x: Any, initial_state: Any = None, mask: Any = None, **_: Any) -> Any:
+    def results(self, x: Any, *_: Any, initial_state: Any = None, mask: Any = None, **given: Any) -> Any:
         if mask is not None:
-            raise FpgaMlError(
-                "a layer is given a mask, which has no C++", where=f"layers {', '.join(self.weights)}", do="leave it out"
-            )
+            raise self.refused("is given a mask, which has no C++", "leave it out")
         first = [] if initial_state is None else initial_state
-        found = self.results(x, list(first) if isinstance(first, (list, tuple)) else [first])
+        found = self.all_results(x, list(first) if isinstance(first, (list, tuple)) else [first])
         return found if len(found) > 1 else found[0]
 
-    @abstractmethod
-    def results(self, x: Any, first: list[Any]) -> list[Any]:
+    def all_results(self, x: Any, first: list[Any]) -> list[Any]:
         """As many as the layer has; first: its first state."""
-
-    def _once(self, kind: Callable[..., Any], name: str, *arguments: Any) -> Any:
-        """The layer of this name, the same at each call."""
-        if name not in self._made:
-            self._made[name] = kind(*arguments, name=name)
-        return self._made[name]
+        raise NotImplementedError
 
 
 class _Pointwise(_Apart):
     def __init__(self, layer: Any, model: str) -> None:
-        super().__init__({layer.name: layer.get_weights()})
+        super().__init__(layer)
         inner = type(layer.layer).__name__
         if inner not in _POINTWISE or getattr(layer.layer, "axis", -1) != -1:
             raise FpgaMlError(
@@ -122,66 +103,71 @@ class _Pointwise(_Apart):
                 where=f"model '{model}'",
                 do=f"use a layer that takes sequences, or TimeDistributed of one of {', '.join(sorted(_POINTWISE))}",
             )
-        self.layer = copy_layer(layer.layer)
-        self.layer.name = layer.name
 
-    def results(self, x: Any, first: list[Any]) -> list[Any]:
-        return [self.layer(x)]
+    def all_results(self, x: Any, first: list[Any]) -> list[Any]:
+        inner = copy_layer(self.layer.layer)
+        inner.name = self.name
+        return [self.part("", lambda _: inner, self.layer.get_weights())(x)]
 
 
 class _OneWay(_Apart):
     """A layer of one direction under a name; behind its result, the parts of its last state, whether it gives them or
     not."""
 
-    def __init__(self, layer: Any, name: str) -> None:
-        super().__init__({name: layer.get_weights()})
-        self.layer, self.name = layer, name
-        plain = {"stateful": False, "return_state": False, "go_backwards": False, "unroll": False}
-        self.inner = copy_layer(layer, changes=plain)
-        self.inner.name = name
-
-    def results(self, x: Any, first: list[Any]) -> list[Any]:
-        layer, name, units, parts = self.layer, self.name, self.layer.cell.units, parts_of(self.layer)
+    def all_results(self, x: Any, first: list[Any]) -> list[Any]:
+        layer, units, parts = self.layer, self.layer.cell.units, parts_of(self.layer)
         whole = parts > 1 and 2 in self.used
         if layer.go_backwards:
-            x = self._once(Pick, f"{name}_reversed", 0, x.shape[-1], "reversed")(x)
+            x = self._picked("reversed", x, 0, x.shape[-1], "reversed")
         if len(first) > 1:
-            first = [self._once(keras.layers.Concatenate, f"{name}_start")(first)]
-        if whole or first or layer.stateful:
-            walk = self._once(Walk, name, self.inner, whole, layer.stateful and not first)
+            first = [self.part("start", lambda name: keras.layers.Concatenate(name=name))(first)]
+        stateful = layer.stateful and not first
+        if whole or first or stateful:
+            walk = self.part("", lambda name: Walk(self._plain(name), whole, stateful, name=name), layer.get_weights())
             shown = walk([x, *first] if first else x)
         else:
-            shown = self.inner(x)
+            shown = self.part("", self._plain, layer.get_weights())(x)
         if not layer.return_state:
             return [shown]
-        steps = "last" if layer.return_sequences else "all"
-        output = self._once(Pick, f"{name}_output", 0, units)(shown) if whole else shown
-        h = self._once(Pick, f"{name}_state_h", 0, units, steps)(shown)
+        steps: Steps = "last" if layer.return_sequences else "all"
+        output = self._picked("output", shown, 0, units) if whole else shown
+        h = self._picked("state_h", shown, 0, units, steps)
         if parts == 1:
             return [output, h]
-        return [output, h, self._once(Pick, f"{name}_state_c", units, units, steps)(shown) if whole else h]
+        return [output, h, self._picked("state_c", shown, units, units, steps) if whole else h]
+
+    def _plain(self, name: str) -> Any:
+        """The layer without what stands around it."""
+        options = ("stateful", "return_state", "go_backwards", "unroll")
+        copy = copy_layer(self.layer, changes=dict.fromkeys(options, False))
+        copy.name = name
+        return copy
+
+    def _picked(self, suffix: str, x: Any, first: int, size: int, steps: Steps = "all") -> Any:
+        return self.part(suffix, lambda name: Pick(first, size, steps, name=name))(x)
 
 
 class _TwoWays(_Apart):
     """Two layers side by side, the second on the reversed sequence, and what becomes of their results; then their states."""
 
     def __init__(self, layer: Any) -> None:
-        self.layer = layer
+        super().__init__(layer)
         both = {"forward": layer.forward_layer, "backward": layer.backward_layer}
         self.ways = [_OneWay(one, f"{layer.name}_{way}") for way, one in both.items()]
-        super().__init__({name: values for way in self.ways for name, values in way.weights.items()})
 
-    def results(self, x: Any, first: list[Any]) -> list[Any]:
-        layer, name, half = self.layer, self.layer.name, len(first) // 2
+    def all_results(self, x: Any, first: list[Any]) -> list[Any]:
+        layer, half = self.layer, len(first) // 2
         at, both, states = 2 if layer.merge_mode is None else 1, [], []
         for way, own in zip(self.ways, (first[:half], first[half:]), strict=True):
-            way.used = {1 + k - at for k in self.used}
-            output, *kept = way.results(x, own)
+            way.used, way.taken = {1 + k - at for k in self.used}, self.taken
+            output, *kept = way.all_results(x, own)
+            self.weights |= way.weights
             both.append(output)
             states += kept
             at += len(kept)
         if layer.return_sequences:
-            both[1] = self._once(Pick, f"{name}_turned", 0, both[1].shape[-1], "reversed")(both[1])
+            turned = both[1].shape[-1]
+            both[1] = self.part("turned", lambda name: Pick(0, turned, "reversed", name=name))(both[1])
         if layer.merge_mode is not None:
-            both = [self._once(_MERGES[layer.merge_mode], name)(both)]
+            both = [self.part("", lambda name: _MERGES[layer.merge_mode](name=name))(both)]
         return [*both, *states]

@@ -73,10 +73,17 @@ def visible(order: Sequence[tuple[str, tuple[str, ...]]], graph: Graph) -> dict[
     shown: dict[str, str] = {}
     for key, reads in order:
         if key in own:
-            shown[key] = own[key]
+            shown[key] = _of_call(key, reads, own, shown, graph)
         elif len(reads) == 1 and reads[0] in shown:
             shown[key] = shown.pop(reads[0])
     return shown
+
+
+def _of_call(key: str, reads: Sequence[str], own: Mapping[str, str], shown: Mapping[str, str], graph: Graph) -> str:
+    """The node of this call. hls4ml numbers the calls of a shared layer in an order of its own: what they read tells."""
+    layer, read = key.split("#")[0], {shown[r] for r in reads if r in shown}
+    calls = [node for other, node in own.items() if other.split("#")[0] == layer]
+    return next((node for node in calls if len(calls) > 1 and read.intersection(graph.node(node).reads)), own[key])
 
 
 def beyond_doubles(values: Mapping[str, Array], shown: Mapping[str, str], graph: Graph) -> frozenset[str]:

@@ -12,9 +12,9 @@ from keras import layers as L
 from keras import ops
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.operations import of_layers
 from fpga_ml.frontend.rebuild import Probe, calls
 from fpga_ml.frontend.rewrites import rewritten
+from fpga_ml.frontend.rewrites.opened import opened
 
 Model = Callable[[Any, Any], Any]  # of two series, (6, 8) and (5, 8)
 MODELS: dict[str, Model] = {
@@ -61,7 +61,7 @@ def built(make: Model) -> Any:
 def test_same_function(name: str) -> None:
     model = built(MODELS[name])
     x = [np.random.default_rng(3).normal(size=(7, *t.shape[1:])) for t in model.inputs]
-    found, _ = Probe(rewritten(of_layers(model))).outputs(x)
+    found, _ = Probe(rewritten(opened(model))).outputs(x)
     wanted, _ = model([np.asarray(a, "float32") for a in x])
     np.testing.assert_allclose(found, np.asarray(wanted), rtol=2e-4, atol=2e-5)
 

@@ -14,12 +14,12 @@ from keras import layers as L
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.hgq.apart import without_hgq
-from fpga_ml.frontend.operations import of_layers
 from fpga_ml.frontend.rebuild import Probe, as_functional
+from fpga_ml.frontend.rewrites.opened import opened
 
 
 def apart(model: Any) -> Any:
-    return without_hgq(of_layers(as_functional(model)))
+    return without_hgq(opened(as_functional(model)))
 
 
 def differences(model: Any, x: Sequence[np.ndarray]) -> tuple[int, int]:

@@ -8,7 +8,6 @@ itself is not needed here: layers are known by the names of their classes, and t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -17,8 +16,10 @@ import numpy as np
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.hgq import layers, recurrent, tables  # noqa: F401  (they say what each kind becomes)
 from fpga_ml.frontend.hgq.parts import Parts
-from fpga_ml.frontend.rebuild import as_functional, copy_layer, rebuild
-from fpga_ml.frontend.tensors import Kept
+from fpga_ml.frontend.rebuild import as_functional, copy_layer, copy_weights, rebuild
+from fpga_ml.frontend.rewrites.einsum import in_place
+from fpga_ml.frontend.standins import StandIn, with_standins
+from fpga_ml.frontend.tensors import Arrange, Kept
 
 # Keras' own layers that compute without weights: exact, where what they read is.
 _MERGES = ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
@@ -38,26 +39,19 @@ def without_hgq(model: Any) -> Any:
     """The model, a Functional one, with HGQ2's layers taken apart; the model itself where there is none."""
     if not any(map(_holds_hgq, model.layers)):
         return model
-    weights: dict[str, list[np.ndarray]] = {}
+    return with_standins(model, {id(layer): s for layer in model.layers if (s := _standin(layer)) is not None})
 
-    def make(layer: Any) -> Any:
-        if is_hgq(layer):
-            return Parts(layer, weights)
-        if _holds_hgq(layer):
-            raise FpgaMlError(
-                f"layer '{layer.name}' is a {type(layer).__name__} around a layer of HGQ2, which does not become hardware",
-                where=f"layer '{layer.name}'",
-                do="use HGQ2's own layers: QGRU and QSimpleRNN in place of an RNN; a QDense needs no TimeDistributed",
-            )
-        weights[layer.name] = layer.get_weights()
-        copy = copy_layer(layer)
-        return _Exact(copy) if type(layer).__name__ in _EXACT or _is_relu(layer) else copy
 
-    new = rebuild(model, make)
-    for layer in new.layers:
-        if layer.weights:
-            layer.set_weights(weights[layer.name])
-    return new
+def _standin(layer: Any) -> StandIn | None:
+    if is_hgq(layer):
+        return Parts(layer)
+    if _holds_hgq(layer):
+        raise FpgaMlError(
+            f"layer '{layer.name}' is a {type(layer).__name__} around a layer of HGQ2, which does not become hardware",
+            where=f"layer '{layer.name}'",
+            do="use HGQ2's own layers: QGRU and QSimpleRNN in place of an RNN; a QDense needs no TimeDistributed",
+        )
+    return _Exact(layer) if type(layer).__name__ in _EXACT or _is_relu(layer) else None
 
 
 def _holds_hgq(layer: Any) -> bool:
@@ -71,45 +65,33 @@ def taken_apart(layer: Any, made: Any) -> tuple[Any, dict[int, Any]]:
     """
     node = layer._inbound_nodes[made._keras_history.node_index]
     inputs = {id(t): keras.Input(t.shape[1:], dtype=t.dtype) for t in node.arguments.keras_tensors}
-    weights: dict[str, list[np.ndarray]] = {}
     args, kwargs = node.arguments.fill_in(inputs)
-    parts = Parts(layer, weights)
-    outputs = parts(*args, **kwargs)
-    model = rebuild(
-        as_functional(keras.Model(list(inputs.values()), outputs)),
-        lambda part: _Widened(parts, part) if type(part).__name__ in _MERGES else part,
-        inputs=list(inputs.values()),
-    )
-    for part in model.layers:
-        if part.weights:
-            part.set_weights(weights[part.name])
-    return model, inputs
+    parts = Parts(layer)
+    whole = as_functional(keras.Model(list(inputs.values()), parts(*args, **kwargs)))
+    merges = {id(part): _Widened(part) for part in whole.layers if type(part).__name__ in _MERGES}
+    model = rebuild(whole, lambda part: merges.get(id(part)) or part, inputs=list(inputs.values()))
+    return copy_weights(model, parts.weights), inputs
 
 
-class _Widened:
+class _Widened(StandIn):
     """A merge whose inputs are repeated to the shape of its result."""
 
-    def __init__(self, parts: Parts, merge: Any) -> None:
-        self.parts, self.merge = parts, merge
-
-    def __call__(self, x: Sequence[Any]) -> Any:
+    def results(self, x: Any, *_: Any, **given: Any) -> Any:
         shape = np.broadcast_shapes(*(tuple(t.shape[1:]) for t in x))
-        return self.merge([self._wide(k, t, shape) for k, t in enumerate(x)])
+        return self.layer([self._wide(k, t, shape) for k, t in enumerate(x)])
 
     def _wide(self, number: int, x: Any, shape: tuple[int, ...]) -> Any:
-        own = np.arange(math.prod(x.shape[1:])).reshape(x.shape[1:])
-        return self.parts.arranged(f"{self.merge.name}_wide{number}", np.broadcast_to(own, shape), x)
+        index = np.broadcast_to(np.arange(math.prod(x.shape[1:])).reshape(x.shape[1:]), shape)
+        return x if in_place(index, x) else self.part(f"wide{number}", lambda n: Arrange(index, shape, name=n))(x)
 
 
 def _is_relu(layer: Any) -> bool:
     return type(layer).__name__ == "Activation" and layer.activation is keras.activations.relu
 
 
-class _Exact:
+class _Exact(StandIn):
     """A Keras layer whose result keeps every bit."""
 
-    def __init__(self, layer: Any) -> None:
-        self.layer, self.kept = layer, Kept(name=f"{layer.name}_kept")
-
-    def __call__(self, *x: Any, **kwargs: Any) -> Any:
-        return self.kept(self.layer(*x, **kwargs))
+    def results(self, x: Any, *others: Any, **given: Any) -> Any:
+        made = self.part("", lambda _: copy_layer(self.layer), self.layer.get_weights())(x, *others, **given)
+        return self.part("kept", lambda name: Kept(name=name))(made)

@@ -63,7 +63,7 @@ def _convolution(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
 @becomes("QBatchNormalization")
 def _normalisation(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     if layer.axis not in (-1, len(x[0].shape) - 1):
-        raise parts.refused(name, f"normalises axis {layer.axis}", "normalise the last axis")
+        raise parts.refused(f"normalises axis {layer.axis}", "normalise the last axis")
     scale, offset = map(numpy_of, layer.qscaler_and_qoffset)
     return parts.given(layer, name, parts.affine(name, scale, offset, parts.read(layer, name, x[0])))
 
@@ -108,7 +108,7 @@ def _dot(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
 @becomes("QEinsum")
 def _einsum(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     if len(x) != 2:
-        raise parts.refused(name, f"multiplies {len(x)} tensors", "use a chain of QEinsum layers of two tensors each")
+        raise parts.refused(f"multiplies {len(x)} tensors", "use a chain of QEinsum layers of two tensors each")
     return parts.given(layer, name, parts.einsum(layer.equation, name, _operands(parts, layer, name, x)))
 
 
@@ -136,9 +136,9 @@ def _table(parts: Parts, layer: Any, name: str, x: Any) -> Any:
     """A table for the function and the rounding of a QUnaryFunctionLUT, of a tensor whose elements have types."""
     read = x._keras_history.operation
     if not isinstance(read, Quantise):
-        raise parts.refused(name, "has a table of values without a type", "give it an input quantizer (enable_iq=True)")
+        raise parts.refused("has a table of values without a type", "give it an input quantizer (enable_iq=True)")
     if not layer.enable_oq:
-        raise parts.refused(name, "has a table whose entries have no type", "give it an output quantizer (enable_oq=True)")
+        raise parts.refused("has a table whose entries have no type", "give it an output quantizer (enable_oq=True)")
 
     def function(values: np.ndarray) -> Any:
         values = keras.ops.convert_to_tensor(values.astype(np.float32))
@@ -153,7 +153,7 @@ def _table(parts: Parts, layer: Any, name: str, x: Any) -> Any:
 @becomes("QSoftmax")
 def _softmax(parts: Parts, layer: Any, name: str, x: list[Any], mask: Any = None) -> Any:
     if mask is not None:
-        raise parts.refused(name, "is given a mask", "leave it out")
+        raise parts.refused("is given a mask", "leave it out")
     value = parts.read(layer, name, x[0])
     if layer.stable:
         largest = parts.reduced("max", layer.axes, True, f"{name}_max", value)
@@ -171,7 +171,7 @@ def _attention(parts: Parts, layer: Any, name: str, x: list[Any], value: Any = N
     for mask in masks:
         if masks[mask] is not False:
             others = "" if mask == "return_attention_scores" else ": every particle attends to every other"
-            raise parts.refused(name, f"is given {mask}", f"leave it out{others}")
+            raise parts.refused(f"is given {mask}", f"leave it out{others}")
     query, *rest = x
     value = value if value is not None else rest.pop(0) if rest else query
     key = key if key is not None else rest.pop(0) if rest else value
@@ -190,15 +190,15 @@ def _attention(parts: Parts, layer: Any, name: str, x: list[Any], value: Any = N
 
 @becomes("QSALTAttention")
 def _salt(parts: Parts, layer: Any, name: str, x: list[Any], **given: Any) -> Any:
-    raise parts.refused(name, "convolves its attention scores", "use a QMultiHeadAttention or a QLinformerAttention")
+    raise parts.refused("convolves its attention scores", "use a QMultiHeadAttention or a QLinformerAttention")
 
 
 @becomes("QLIF", "QSimpleSNN", "QLIFCell", "QSimpleSNNCell")
 def _spiking(parts: Parts, layer: Any, name: str, x: list[Any], **given: Any) -> Any:
-    raise parts.refused(name, "is a layer of spiking neurons", "use a QGRU or a QSimpleRNN")
+    raise parts.refused("is a layer of spiking neurons", "use a QGRU or a QSimpleRNN")
 
 
 @becomes(*(f"Q{kind}3D" for kind in ("Conv", "AveragePooling", "MaxPooling", "GlobalAveragePooling", "GlobalMaxPooling")))
 def _volumes(parts: Parts, layer: Any, name: str, x: list[Any], **given: Any) -> Any:
     flat = type(layer).__name__.replace("3D", "2D")
-    raise parts.refused(name, "computes on volumes", f"use a {flat}, with one of the three axes in the channels")
+    raise parts.refused("computes on volumes", f"use a {flat}, with one of the three axes in the channels")

@@ -9,10 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.layers import Affine, exact_type
 from fpga_ml.frontend.quantizers import signed_quantizer
 from fpga_ml.frontend.rewrites.einsum import in_place
+from fpga_ml.frontend.standins import StandIn
 from fpga_ml.frontend.tensors import Arrange, Einsum, Kept, Lookup, Quantise, Reduce, Scale
 
 _MOST_TABLE_BITS = 16
@@ -20,45 +20,22 @@ _MODES = ("TRN", "RND", "RND_CONV", "TRN_ZERO", "RND_ZERO", "RND_MIN_INF", "RND_
 _OVERFLOWS = ("WRAP", "SAT", "SAT_SYM")
 
 
-class Parts:
-    """What stands in the place of an HGQ2 layer: called like it, of Keras tensors. weights: {layer: its weights}, where
-    those of the parts are put."""
+class Parts(StandIn):
+    """Of an HGQ2 layer."""
 
-    def __init__(self, layer: Any, weights: dict[str, list[np.ndarray]]) -> None:
-        self.layer, self.weights = layer, weights
-        self.made: dict[str, Any] = {}
-        self.read_shapes: list[list[tuple[int | None, ...]]] = []
-
-    def __call__(self, *x: Any, **kwargs: Any) -> Any:
-        given = {k: v for k, v in kwargs.items() if k not in ("training",) and v is not None}
-        tensors = list(x[0]) if len(x) == 1 and isinstance(x[0], (list, tuple)) else list(x)
-        shapes = [tuple(t.shape) for t in tensors]
-        if shapes not in self.read_shapes:
-            self.read_shapes.append(shapes)
-        other = self.read_shapes.index(shapes)  # parts are of a shape
-        name = f"{self.layer.name}_shape{other}" if other else self.layer.name
+    def results(self, x: Any, *others: Any, **given: Any) -> Any:
+        tensors = [*(x if isinstance(x, (list, tuple)) else [x]), *others]
+        name = f"{self.name}_shape{self.shape}" if self.shape else self.name
         result = self.of(self.layer, name, tensors, given)
         if len(result.shape) < 2:
-            raise self.refused(name, "gives one number, without an axis", "give it one of size 1 (keepdims=True)")
+            raise self.refused("gives one number, without an axis", "give it one of size 1 (keepdims=True)")
         return result
 
     # The vocabulary: each makes a layer of this name once, and calls it.
 
-    def once(self, name: str, make: Callable[[str], Any]) -> Any:
-        if name not in self.made:
-            self.made[name] = make(name)
-        return self.made[name]
-
     def kept(self, name: str, make: Callable[[str], Any], x: Any, weights: Sequence[Any] | None = None) -> Any:
         """A layer whose weights and results keep every bit."""
-        if weights is not None:
-            self.weights[name] = [np.asarray(w, np.float64) for w in weights]
-        return self.once(f"{name}_kept", lambda n: Kept(name=n))(self.once(name, make)(x))
-
-    def refused(self, name: str, what: str, do: str) -> FpgaMlError:
-        return FpgaMlError(
-            f"layer '{self.layer.name}' ({type(self.layer).__name__}) {what}", where=f"layer '{self.layer.name}'", do=do
-        )
+        return self.once(f"{name}_kept", lambda n: Kept(name=n))(self.once(name, make, weights)(x))
 
     def quantised(self, quantizer: Any, name: str, x: Any) -> Any:
         """As an HGQ2 quantizer rounds it."""
@@ -84,25 +61,20 @@ class Parts:
             return None
         if not hasattr(inner, "kif"):
             raise self.refused(
-                quantizer.name,
                 f"has a {type(inner).__name__}, which is no fixed-point quantizer",
                 "use a kif or kbi quantizer",
             )
         bits = math.log2(scaler) if scaler > 0 else 0.5
         if not bits.is_integer():
-            raise self.refused(
-                quantizer.name, f"has a quantizer with a scaler of {scaler:g}", "give its QuantizerConfig a power of two"
-            )
+            raise self.refused(f"has a quantizer with a scaler of {scaler:g}", "give its QuantizerConfig a power of two")
         rounding, overflow = inner.round_mode.removeprefix("S_"), inner.overflow_mode
         if overflow == "WRAP" and inner.trainable and inner._is_weight:
             raise self.refused(
-                quantizer.name,
                 "has a quantizer of weights for its data, which rounds them to a type without an end",
                 "make its QuantizerConfig with place='datalane', or with overflow_mode='SAT'",
             )
         if rounding not in _MODES or overflow not in _OVERFLOWS:
             raise self.refused(
-                quantizer.name,
                 f"has a quantizer of mode {rounding}, {overflow}, which does not become hardware",
                 f"use one of {', '.join(_MODES)} (or S_ before it) and one of {', '.join(_OVERFLOWS)}",
             )
@@ -153,7 +125,7 @@ class Parts:
         for kind in type(layer).__mro__:
             if kind.__name__ in _KINDS:
                 return _KINDS[kind.__name__](self, layer, name, x, **given)
-        raise self.refused(name, "is not one that becomes hardware", "see docs/hgq.md for HGQ2's layers that do")
+        raise self.refused("is not one that becomes hardware", "see docs/hgq.md for HGQ2's layers that do")
 
 
 def numpy_of(tensor: Any) -> Any:
@@ -193,7 +165,7 @@ def tabulated(
     bits = max((t.width for t in types if t is not None), default=0)
     if bits > _MOST_TABLE_BITS:
         raise parts.refused(
-            name, f"has a table of {bits} address bits", f"give its input quantizer at most {_MOST_TABLE_BITS} bits"
+            f"has a table of {bits} address bits", f"give its input quantizer at most {_MOST_TABLE_BITS} bits"
         )
     low = np.array([0 if t is None else t.min_raw for t in types])
     high = np.array([0 if t is None else t.max_raw for t in types])

@@ -17,10 +17,10 @@ Step = Callable[[str, int, Any], Any]  # (name, time step, state) -> the next st
 def _unrolled(parts: Parts, layer: Any, name: str, x: list[Any], begun: Callable[[Any], Step], **given: Any) -> Any:
     """begun: gives the step, of the whole sequence."""
     for what in (*given, *(["initial_state"] if len(x) > 1 else [])):
-        raise parts.refused(name, f"is given {what}", "leave it out: the first state is 0, and all steps count")
+        raise parts.refused(f"is given {what}", "leave it out: the first state is 0, and all steps count")
     for option in ("return_state", "stateful"):
         if getattr(layer, option):
-            raise parts.refused(name, f"has {option} = True", f"set {option} = False, or use a GRU of Keras or QKeras")
+            raise parts.refused(f"has {option} = True", f"set {option} = False, or use a GRU of Keras or QKeras")
     sequence, units = x[0], layer.units
     steps = range(sequence.shape[1])
     step = begun(sequence)

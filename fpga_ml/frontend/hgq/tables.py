@@ -70,7 +70,7 @@ def _summed(
     copies = parts.read(layer, name, parts.arranged(f"{name}_copies", given, x))
     read = copies._keras_history.operation
     if not isinstance(read, Quantise):
-        raise parts.refused(name, "has tables of values without a type", "give it an input quantizer (enable_iq=True)")
+        raise parts.refused("has tables of values without a type", "give it an input quantizer (enable_iq=True)")
 
     def function(values: np.ndarray) -> Any:
         return layer.toq(network(keras.ops.convert_to_tensor(values.astype(np.float32))), training=False)

@@ -162,7 +162,7 @@ def rounded(b: Builder, node: Node, value: Value, scale: Array, zero: Array, end
 def _entries(value: Value, scale: Array) -> float:
     """Of all tables of what is stored: one for each way in which it is scaled."""
     ways = np.unique(np.stack([a.reshape(-1) for a in (value.scale, value.shift, scale)]), axis=1).shape[1]
-    return value.reach.count * ways
+    return value.reach.count * int(ways)
 
 
 def _tabulated(

@@ -12,20 +12,38 @@ from typing import Any
 from fpga_ml.frontend.rewrites.activations import exact_activations
 from fpga_ml.frontend.rewrites.attention import spelled_attention
 from fpga_ml.frontend.rewrites.broadcast import spread_merges
+from fpga_ml.frontend.rewrites.channels import channels_last
 from fpga_ml.frontend.rewrites.einsum import dense_einsums
+from fpga_ml.frontend.rewrites.kernels import plain_kernels
+from fpga_ml.frontend.rewrites.opened import opened
 from fpga_ml.frontend.rewrites.pairs import pairwise_merges
+from fpga_ml.frontend.rewrites.permutations import fewer_permutations
+from fpga_ml.frontend.rewrites.plain import plain_layers
+from fpga_ml.frontend.rewrites.relus import plain_relus
+from fpga_ml.frontend.rewrites.resampled import plain_resampling
+from fpga_ml.frontend.rewrites.scales import folded_affines
+from fpga_ml.frontend.rewrites.transposed import plain_transposed
 from fpga_ml.frontend.rewrites.weights import exact_weights
 from fpga_ml.frontend.unwrap import unwrapped
 
 # In this order: later ones see only what earlier ones leave.
 REWRITES: tuple[Callable[[Any], Any], ...] = (
+    opened,  # all others know layers only
     unwrapped,
+    channels_last,  # all that follow count channels from the end
+    plain_layers,
+    plain_relus,
     spelled_attention,
-    dense_einsums,
+    plain_resampling,
+    dense_einsums,  # behind those that make such layers
     exact_weights,
+    plain_kernels,  # their zeros are put among weights that are numbers
+    plain_transposed,
+    folded_affines,  # behind what gives layers the weights into which they fold
     exact_activations,
     pairwise_merges,
     spread_merges,
+    fewer_permutations,
 )
 
 

@@ -7,14 +7,14 @@ that share keys and values. The factor 1 / sqrt(size of a key) goes into the wei
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.rebuild import calls, copy_layer, copy_weights, rebuild
+from fpga_ml.frontend.rebuild import calls
+from fpga_ml.frontend.standins import StandIn, with_standins
 from fpga_ml.frontend.tensors import Arrange, Einsum
 
 
@@ -25,70 +25,44 @@ def spelled_attention(model: Any) -> Any:
         kind = _KINDS.get(type(c.layer).__name__)
         if kind is not None and (kind is not _Dot or any(len(t.shape) > 2 for t in c.inputs)):
             made.setdefault(id(c.layer), kind(c.layer))
-    if not made:
-        return model
-    new = rebuild(model, lambda layer: made.get(id(layer)) or copy_layer(layer))
-    weights = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
-    for apart in made.values():
-        weights |= apart.weights
-    return copy_weights(new, weights)
+    return with_standins(model, made)
 
 
-class _Apart:
-    """Called like the layer, of Keras tensors. weights: {layer: values} of its parts."""
-
-    def __init__(self, layer: Any) -> None:
-        self.layer, self.name = layer, layer.name
-        self.weights: dict[str, list[np.ndarray]] = {}
-        self._made: dict[str, Any] = {}
-
-    def once(self, suffix: str, make: Callable[[str], Any]) -> Any:
-        """The part of this name, the same at each call."""
-        name = f"{self.name}_{suffix}" if suffix else self.name
-        if name not in self._made:
-            self._made[name] = make(name)
-        return self._made[name]
-
+class _Apart(StandIn):
     def projected(self, suffix: str, dense: Any, x: Any, factor: float = 1.0) -> Any:
         """By an EinsumDense of the layer, its weights times a factor."""
 
         def make(name: str) -> Any:
-            self.weights[name] = [np.asarray(w) * factor for w in dense.get_weights()]
             read, out = dense.equation.split("->")
             sizes = dict(zip(read.replace(",", ""), (*x.shape, *dense.kernel.shape), strict=True))
             axes = None if dense.bias is None else dense.bias_axes
             return keras.layers.EinsumDense(dense.equation, [sizes[c] for c in out[1:]], bias_axes=axes, name=name)
 
-        return self.once(suffix, make)(x)
+        return self.part(suffix, make, [np.asarray(w) * factor for w in dense.get_weights()])(x)
 
     def einsum(self, suffix: str, equation: str, *x: Any) -> Any:
-        return self.once(suffix, lambda name: Einsum(equation, name=name))(list(x))
+        return self.part(suffix, lambda name: Einsum(equation, name=name))(list(x))
 
     def weighed(self, scores: Any) -> Any:
-        return self.once("softmax", lambda name: keras.layers.Softmax(axis=-1, name=name))(scores)
+        return self.part("softmax", lambda name: keras.layers.Softmax(axis=-1, name=name))(scores)
 
     def refuse(self, options: Sequence[str], given: dict[str, Any]) -> None:
         """Raises FpgaMlError for an option of the layer, or of its call, that it does not follow."""
         used = [name for name in options if getattr(self.layer, name, None) or getattr(self.layer, f"_{name}", None)]
         used += [name for name, value in given.items() if value is not None and value is not False and name != "training"]
         if used:
-            raise FpgaMlError(
-                f"layer '{self.name}' has {used[0]}, which no C++ follows",
-                where=f"layer '{self.name}'",
-                do=f"leave {used[0]} out" + ": every position attends to every other" * ("mask" in used[0]),
+            raise self.refused(
+                f"has {used[0]}, which no C++ follows",
+                f"leave {used[0]} out" + ": every position attends to every other" * ("mask" in used[0]),
             )
 
 
 class _MultiHead(_Apart):
-    def __call__(self, query: Any, value: Any, key: Any = None, **given: Any) -> Any:
+    def results(self, query: Any, value: Any, key: Any = None, **given: Any) -> Any:
         layer = self.layer
         self.refuse(("use_gate", "sliding_window"), given)
         if len(layer._attention_axes) != 1:
-            raise FpgaMlError(
-                f"layer '{self.name}' attends over {len(layer._attention_axes)} axes",
-                where=f"layer '{self.name}'",
-                do="attend over one axis: reshape before it",
-            )
+            raise self.refused(f"attends over {len(layer._attention_axes)} axes", "attend over one axis: reshape before it")
         of_query = self.projected("query", layer._query_dense, query, layer._inverse_sqrt_key_dim)
         of_key = self.projected("key", layer._key_dense, value if key is None else key)
         of_value = self.projected("value", layer._value_dense, value)
@@ -98,7 +72,7 @@ class _MultiHead(_Apart):
 
 
 class _Grouped(_Apart):
-    def __call__(self, query: Any, value: Any, key: Any = None, **given: Any) -> Any:
+    def results(self, query: Any, value: Any, key: Any = None, **given: Any) -> Any:
         layer = self.layer
         self.refuse(("use_gate", "sliding_window"), given)
         of_query = self.projected("query", layer._query_dense, query, layer._inverse_sqrt_head_dim)
@@ -117,19 +91,18 @@ class _Grouped(_Apart):
         """Each head as often as there are heads of queries for it."""
         every = np.arange(int(np.prod(x.shape[1:]))).reshape(x.shape[1:])
         index = every.repeat(self.layer.num_repeats, axis=1)
-        return self.once(suffix, lambda name: Arrange(index, index.shape, name=name))(x)
+        return self.part(suffix, lambda name: Arrange(index, index.shape, name=name))(x)
 
 
 class _Attention(_Apart):
-    def __call__(self, inputs: Sequence[Any], **given: Any) -> Any:
+    def results(self, inputs: Sequence[Any], *_: Any, **given: Any) -> Any:
         self.refuse((), given)
         other = self.layer.score_mode != "dot"
         if other or self.layer.scale is not None:
             option = f"score_mode = {self.layer.score_mode!r}" if other else "a scale"
-            raise FpgaMlError(
-                f"layer '{self.name}' has {option}, which no C++ follows",
-                where=f"layer '{self.name}'",
-                do="use score_mode='dot'" if other else "use use_scale=False, and a Dense layer before it",
+            raise self.refused(
+                f"has {option}, which no C++ follows",
+                "use score_mode='dot'" if other else "use use_scale=False, and a Dense layer before it",
             )
         query, value, *key = inputs
         scores = self.einsum("scores", "bqd,bkd->bqk", query, key[0] if key else value)
@@ -137,7 +110,7 @@ class _Attention(_Apart):
 
 
 class _Dot(_Apart):
-    def __call__(self, inputs: Sequence[Any], **_: Any) -> Any:
+    def results(self, inputs: Sequence[Any], *_: Any, **given: Any) -> Any:
         a, b = inputs
         self.refuse(("normalize",), {})
         return self.einsum("", dot_equation(self.layer.axes, len(a.shape), len(b.shape)), a, b)

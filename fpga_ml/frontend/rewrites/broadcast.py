@@ -5,6 +5,7 @@ hls4ml repeats it as a whole, which is right only along the first axes; and in a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +13,9 @@ import keras
 import numpy as np
 import qkeras
 
-from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.rebuild import calls, copy_layer, copy_weights, rebuild
+from fpga_ml.frontend.rebuild import calls, copy_layer
+from fpga_ml.frontend.standins import StandIn, with_standins
+from fpga_ml.frontend.tensors import Arrange
 
 _MERGES = frozenset({"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"})
 Shape = tuple[int, ...]
@@ -24,54 +26,34 @@ def spread_merges(model: Any) -> Any:
     mixed = {
         id(c.layer): c for c in calls(model) if type(c.layer).__name__ in _MERGES and len({t.shape for t in c.inputs}) > 1
     }
-    if not mixed:
-        return model
-    spread = {key: _Spread(copy_layer(c.layer)) for key, c in mixed.items()}
-    new = rebuild(model, lambda layer: spread.get(id(layer)) or copy_layer(layer))
-    weights = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
-    for made in spread.values():
-        weights |= made.weights
-    return copy_weights(new, weights)
+    return with_standins(model, {key: _Spread(c.layer) for key, c in mixed.items()})
 
 
-class _Spread:
-    """Called like a merge, of Keras tensors. weights: {layer: values} of the layers that repeat."""
-
-    def __init__(self, merge: Any) -> None:
-        self.merge = merge
-        self.weights: dict[str, list[np.ndarray]] = {}
-        self._calls = 0
-
-    def __call__(self, tensors: Sequence[Any]) -> Any:
+class _Spread(StandIn):
+    def results(self, tensors: Sequence[Any], *_: Any, **given: Any) -> Any:
         shapes = [tuple(t.shape[1:]) for t in tensors]
         rank = max(map(len, shapes))
         whole = np.broadcast_shapes(*((1,) * (rank - len(s)) + s for s in shapes))
-        self._calls += 1
-        return self.merge([self._repeated(t, whole, k) for k, t in enumerate(tensors)])
+        return self.part("", lambda _: copy_layer(self.layer))([self._repeated(t, whole, k) for k, t in enumerate(tensors)])
 
     def _repeated(self, tensor: Any, whole: Shape, number: int) -> Any:
         """The tensor with the shape of the whole, axis by axis, the channels first."""
-        name = f"{self.merge.name}_input{number + 1}" + (f"_call{self._calls}" if self._calls > 1 else "")
+        suffix = f"input{number + 1}"
         shape = (1,) * (len(whole) - len(tensor.shape) + 1) + tuple(tensor.shape[1:])
         if len(whole) > 3 and shape != whole:
-            raise FpgaMlError(
-                f"layer '{self.merge.name}' repeats a tensor of shape {shape} to {whole}, of more than three axes",
-                where=f"layer '{self.merge.name}'",
-                do="give both inputs the same shape",
-            )
+            index = np.broadcast_to(np.arange(math.prod(shape)).reshape(shape), whole)
+            return self.part(suffix, lambda name: Arrange(index, whole, name=name))(tensor)
         if shape != tuple(tensor.shape[1:]):
-            tensor = keras.layers.Reshape(shape, name=f"{name}_shape")(tensor)
+            tensor = self.part(f"{suffix}_shape", lambda name: keras.layers.Reshape(shape, name=name))(tensor)
         if shape[-1] != whole[-1]:
-            ones = qkeras.QDense(
-                whole[-1],
-                use_bias=False,
-                kernel_quantizer=qkeras.quantized_bits(3, 1, alpha=1),
-                name=f"{name}_channels",
-            )
-            tensor = ones(tensor)
-            self.weights[ones.name] = [np.ones((1, whole[-1]), np.float32)]
+            tensor = self.part(f"{suffix}_channels", lambda name: _ones(whole[-1], name), [np.ones((1, whole[-1]))])(tensor)
         times = tuple(n // m for n, m in zip(whole[:-1], shape[:-1], strict=True))
         if any(n > 1 for n in times):
-            kind = keras.layers.UpSampling1D if len(times) == 1 else keras.layers.UpSampling2D
-            tensor = kind(times[0] if len(times) == 1 else times, name=f"{name}_positions")(tensor)
+            kind, size = (keras.layers.UpSampling1D, times[0]) if len(times) == 1 else (keras.layers.UpSampling2D, times)
+            tensor = self.part(f"{suffix}_positions", lambda name: kind(size, name=name))(tensor)
         return tensor
+
+
+def _ones(units: int, name: str) -> Any:
+    """A layer that repeats one channel."""
+    return qkeras.QDense(units, use_bias=False, kernel_quantizer=qkeras.quantized_bits(3, 1, alpha=1), name=name)

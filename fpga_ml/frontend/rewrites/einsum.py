@@ -10,7 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from fpga_ml.frontend.rebuild import calls, copy_layer, copy_weights, rebuild
+from fpga_ml.frontend.rebuild import calls
+from fpga_ml.frontend.standins import StandIn, with_standins
 from fpga_ml.frontend.tensors import Arrange
 
 
@@ -33,26 +34,21 @@ def dense_einsums(model: Any) -> Any:
             plan = dense_of(c.layer.equation, tuple(c.inputs[0].shape[1:]), np.asarray(c.layer.kernel), bias)
             if plan is not None:
                 plans[id(c.layer)] = _Dense(c.layer, plan)
-    if not plans:
-        return model
-    new = rebuild(model, lambda layer: plans.get(id(layer)) or copy_layer(layer))
-    weights = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
-    return copy_weights(new, weights | {own.layer.name: own.plan.weights for own in plans.values()})
+    return with_standins(model, plans)
 
 
-class _Dense:
-    """Called like the EinsumDense, of a Keras tensor."""
-
+class _Dense(StandIn):
     def __init__(self, layer: Any, plan: AsDense) -> None:
-        self.plan, name = plan, layer.name
-        units, biased = plan.weights[0].shape[1], len(plan.weights) > 1
-        self.before = Arrange(plan.before, plan.before.shape, name=f"{name}_turned")
-        self.layer = keras.layers.Dense(units, layer.activation, use_bias=biased, name=name)
-        self.after = Arrange(plan.after, plan.after.shape, name=f"{name}_placed")
+        super().__init__(layer)
+        self.plan = plan
 
-    def __call__(self, x: Any, **_: Any) -> Any:
-        y = self.layer(x if in_place(self.plan.before, x) else self.before(x))
-        return y if in_place(self.plan.after, y) else self.after(y)
+    def results(self, x: Any, *_: Any, **given: Any) -> Any:
+        before, weights, after = self.plan.before, self.plan.weights, self.plan.after
+        options = {"activation": self.layer.activation, "use_bias": len(weights) > 1}
+        if not in_place(before, x):
+            x = self.part("turned", lambda name: Arrange(before, before.shape, name=name))(x)
+        y = self.part("", lambda name: keras.layers.Dense(weights[0].shape[1], name=name, **options), weights)(x)
+        return y if in_place(after, y) else self.part("placed", lambda name: Arrange(after, after.shape, name=name))(y)
 
 
 def in_place(index: np.ndarray, x: Any) -> bool:

@@ -7,7 +7,8 @@ from typing import Any
 
 import keras
 
-from fpga_ml.frontend.rebuild import calls, copy_layer, copy_weights, rebuild
+from fpga_ml.frontend.rebuild import calls
+from fpga_ml.frontend.standins import Composed, with_standins
 from fpga_ml.frontend.tensors import Kept
 
 _CHAINED: dict[str, Callable[[Any, str], Any]] = {
@@ -15,6 +16,7 @@ _CHAINED: dict[str, Callable[[Any, str], Any]] = {
     "Multiply": lambda layer, name: keras.layers.Multiply(name=name),
     "Maximum": lambda layer, name: keras.layers.Maximum(name=name),
     "Minimum": lambda layer, name: keras.layers.Minimum(name=name),
+    "Average": lambda layer, name: keras.layers.Add(name=name),
     "Concatenate": lambda layer, name: keras.layers.Concatenate(layer.axis, name=name),
 }
 
@@ -28,31 +30,26 @@ def pairwise_merges(model: Any) -> Any:
         for c in every
         if type(c.layer).__name__ in _CHAINED and len(c.inputs) > 2
     }
-    if not many:
-        return model
-    new = rebuild(model, lambda layer: many.get(id(layer)) or copy_layer(layer))
-    return copy_weights(new, {layer.name: layer.get_weights() for layer in model.layers if layer.weights})
+    return with_standins(model, many)
 
 
-class _Chain:
-    """Called like the merge. exact: what it computes keeps every bit."""
+class _Chain(Composed):
+    """exact: what it computes keeps every bit."""
 
     def __init__(self, layer: Any, *, exact: bool) -> None:
-        self.layer, self.exact = layer, exact
-        self._made: dict[str, Any] = {}
+        super().__init__(layer)
+        self.exact = exact
 
-    def __call__(self, tensors: Sequence[Any]) -> Any:
+    def results(self, tensors: Sequence[Any], *_: Any, **given: Any) -> Any:
         merged, *rest = tensors
-        make, name = _CHAINED[type(self.layer).__name__], self.layer.name
+        make = _CHAINED[type(self.layer).__name__]
+        mean = type(self.layer).__name__ == "Average"
+        if mean and self.exact and len(tensors).bit_count() > 1:
+            raise self.refused(f"is the mean of {len(tensors)} tensors that keep every bit", "average 2, 4 or 8 tensors")
         for k, other in enumerate(rest):
-            last = k == len(rest) - 1
-            own = name if last else f"{name}_{k + 1}"
-            merged = self._once(own, lambda n: make(self.layer, n))([merged, other])
+            last = k == len(rest) - 1 and not mean
+            own = "" if last else str(k + 1)
+            merged = self.part(own, lambda n: make(self.layer, n))([merged, other])
             if self.exact and not last:
-                merged = self._once(f"{own}_kept", lambda n: Kept(name=n))(merged)
-        return merged
-
-    def _once(self, name: str, make: Callable[[str], Any]) -> Any:
-        if name not in self._made:
-            self._made[name] = make(name)
-        return self._made[name]
+                merged = self.part(f"{own}_kept", lambda n: Kept(name=n))(merged)
+        return self.affine("", merged, 1 / len(tensors)) if mean else merged

@@ -1,0 +1,104 @@
+"""Operations that only move elements, repeat them, leave some out or put zeros beside them: x[:, 1:], transpose, pad, ...
+
+Each is asked where it puts the numbers 1, 2, ... in place of the values of two samples; 0 is a zero that it adds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from fpga_ml.frontend.operations.base import Operation, as_scalar, is_scalar, is_tensor
+from fpga_ml.frontend.standins import Unknown
+
+MOVES = frozenset(
+    [
+        *("BroadcastTo", "CropImages", "DepthToSpace", "Diag", "Diagonal", "ExpandDims", "ExtractPatches", "Flip"),
+        *("Fliplr", "GetItem", "Moveaxis", "Pad", "PadImages", "Ravel", "Rearrange", "Repeat", "Reshape", "Roll", "Rot90"),
+        *("Slice", "SpaceToDepth", "Split", "Squeeze", "Swapaxes", "Take", "Tile", "Transpose", "Tril", "Triu", "Unstack"),
+        *("ArraySplit", "Hsplit", "Vsplit", "Dsplit", "Concatenate", "Stack", "Hstack", "Vstack", "Dstack", "Append"),
+        *("ExtractSequences", "Unfold", "TakeAlongAxis"),
+    ]
+)
+_JOINS = ("Concatenate", "Stack", "Hstack", "Vstack", "Dstack", "Append")
+
+
+class Moved(Operation):
+    keeps_shapes = False
+
+    def results(self, *args: Any, **kwargs: Any) -> Any:
+        tensors = [t for t in keras.tree.flatten([args, kwargs]) if is_tensor(t)]
+        if not tensors:
+            raise Unknown
+        sizes = [int(np.prod(t.shape[1:])) for t in tensors]
+        total, starts = sum(sizes), np.cumsum([0, *sizes])
+        both = {}
+        for t, start, size in zip(tensors, starts, sizes, strict=False):
+            one = np.arange(start + 1, start + size + 1)
+            shape = () if is_scalar(t) else tuple(t.shape[1:])
+            both[id(t)] = np.stack([one, one + total]).reshape(2, *shape).astype(np.int32)
+
+        def numbered(t: Any) -> Any:
+            return keras.ops.convert_to_tensor(both[id(t)]) if is_tensor(t) else t
+
+        moved = self.layer.call(*keras.tree.map_structure(numbered, args), **keras.tree.map_structure(numbered, kwargs))
+        flat = keras.tree.flatten(moved)
+        found = [self._found(k if len(flat) > 1 else None, m, tensors, total) for k, m in enumerate(flat)]
+        return found if len(flat) > 1 or isinstance(moved, (list, tuple)) else found[0]
+
+    def _found(self, number: int | None, moved: Any, tensors: list[Any], total: int) -> Any:
+        """number: of the result, where there are several."""
+        places = np.asarray(keras.ops.convert_to_numpy(moved))
+        if len(places) != 2 or not np.array_equal(places[1], np.where(places[0] == 0, 0, places[0] + total)):
+            raise Unknown  # it moves values from sample to sample
+        index, suffix = np.asarray(places[0]) - 1, "" if number is None else f"result{number + 1}"
+        scalar = not index.shape
+        index = index.reshape(1) if scalar else index
+        if len(tensors) == 1:
+            (x,) = tensors
+            made = self._known(suffix, x, index)
+        elif (axis := _joined(tensors, index)) is not None:
+            made = self.part(suffix, lambda name: keras.layers.Concatenate(axis, name=name))(tensors)
+        else:
+            flat = [self._reshaped(f"{suffix}_flat{k}", t, (int(np.prod(t.shape[1:])),)) for k, t in enumerate(tensors)]
+            whole = self.part(f"{suffix}_joined", lambda name: keras.layers.Concatenate(name=name))(flat)
+            made = self._known(suffix, whole, index)
+        return as_scalar(made) if scalar else made
+
+    def _known(self, suffix: str, x: Any, index: np.ndarray) -> Any:
+        """By a layer of Keras, where one moves elements so."""
+        if is_scalar(x):
+            x = self._plain(x)
+        shape = tuple(x.shape[1:])
+        if index.size == np.prod(shape) and np.array_equal(index.reshape(-1), np.arange(index.size)):
+            return x if index.shape == shape else self._reshaped(suffix, x, index.shape)
+        return self.arranged(suffix, x, index)
+
+    def _reshaped(self, suffix: str, x: Any, shape: tuple[int, ...]) -> Any:
+        if tuple(x.shape[1:]) == shape:
+            return self._plain(x)
+        return self.part(suffix, lambda name: keras.layers.Reshape(shape, name=name))(x)
+
+    def _plain(self, x: Any) -> Any:
+        """One that stands for itself."""
+        return self.part("same", lambda name: keras.layers.Reshape(tuple(x.shape[1:]), name=name))(x) if is_scalar(x) else x
+
+
+def _joined(tensors: list[Any], index: np.ndarray) -> int | None:
+    """The axis along which the tensors stand behind one another; None where they do not."""
+    if any(is_scalar(t) for t in tensors) or len({len(t.shape) for t in tensors}) > 1:
+        return None
+    start, arrays = 0, []
+    for t in tensors:
+        size = int(np.prod(t.shape[1:]))
+        arrays.append(np.arange(start, start + size).reshape(t.shape[1:]))
+        start += size
+    for axis in range(arrays[0].ndim):
+        try:
+            if np.array_equal(np.concatenate(arrays, axis), index):
+                return axis + 1
+        except ValueError:
+            continue
+    return None

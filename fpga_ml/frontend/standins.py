@@ -1,0 +1,140 @@
+"""What stands in a layer's place: other layers that compute the same, put there by a rebuild of the model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.layers import Affine, exact_type
+from fpga_ml.frontend.quantizers import signed_quantizer
+from fpga_ml.frontend.rebuild import copy_layer, copy_weights, rebuild
+from fpga_ml.frontend.tensors import Arrange, Reduce
+
+_MOST_BITS = 18  # of a constant that is taken as it is
+
+
+class Unknown(Exception):
+    """No layer stands for this use of an operation."""
+
+
+class StandIn:
+    """Called like a layer, of Keras tensors, it calls layers of its own: its parts. weights: {name of a part: its weights}.
+
+    A layer that is called again has the same parts, unless the tensors have other shapes: parts are of a shape. taken: names
+    that parts may not have.
+    """
+
+    def __init__(self, layer: Any) -> None:
+        self.layer, self.name = layer, layer.name
+        self.weights: dict[str, list[np.ndarray]] = {}
+        self._made: dict[str, Any] = {}
+        self._shapes: list[Any] = []
+        self.shape = 0  # number of the shapes that are read now
+        self.taken: set[str] = set()
+
+    def __call__(self, x: Any, *others: Any, **given: Any) -> Any:
+        tensors = [*(x if isinstance(x, (list, tuple)) else [x]), *others]
+        shapes = [tuple(t.shape) for t in tensors if hasattr(t, "shape")]
+        if shapes not in self._shapes:
+            self._shapes.append(shapes)
+        self.shape = self._shapes.index(shapes)
+        return self.results(x, *others, **{k: v for k, v in given.items() if k != "training" and v is not None})
+
+    def results(self, *args: Any, **kwargs: Any) -> Any:
+        """What the layer gives; kwargs: arguments of the call that are not None."""
+        raise NotImplementedError
+
+    def part(self, suffix: str, make: Callable[[str], Any], weights: Sequence[Any] | None = None) -> Any:
+        """The part of this name behind the layer's, the same at each call; '' is the layer's own."""
+        name = f"{self.name}_{suffix}" if suffix else self.name
+        return self.once(f"{name}_shape{self.shape}" if self.shape else name, make, weights)
+
+    def once(self, name: str, make: Callable[[str], Any], weights: Sequence[Any] | None = None) -> Any:
+        """The part of this name."""
+        if name not in self._made:
+            free = name
+            while free in self.taken and free != self.name:
+                free += "_"
+            self.taken.add(free)
+            self._made[name] = make(free)
+            if weights is not None:
+                self.weights[free] = [np.asarray(w, np.float64) for w in weights]
+        return self._made[name]
+
+    def refused(self, what: str, do: str) -> FpgaMlError:
+        kind = type(self.layer).__name__
+        return FpgaMlError(f"layer '{self.layer.name}' ({kind}) {what}", where=f"layer '{self.layer.name}'", do=do)
+
+
+class Composed(StandIn):
+    """One with words for the parts that many are made of."""
+
+    def arranged(self, suffix: str, x: Any, index: np.ndarray) -> Any:
+        """Elements of x by their numbers, in the shape of the index."""
+        if index.shape == tuple(x.shape[1:]) and np.array_equal(index.reshape(-1), np.arange(index.size)):
+            return x
+        return self.part(suffix, lambda name: Arrange(index, index.shape, name=name))(x)
+
+    def affine(self, suffix: str, x: Any, scale: Any = 1.0, offset: Any = 0.0) -> Any:
+        """x * scale + offset: numbers, or arrays that broadcast to a sample of x, or to which it does."""
+        arrays = [_of_sample(v, len(x.shape)) for v in (scale, offset)]
+        shape = np.broadcast_shapes(tuple(x.shape[1:]), *(a.shape for a in arrays))
+        x = self.arranged(f"{suffix}_repeated", x, np.broadcast_to(numbers(x), shape))
+        if all(is_of_channels(a) for a in arrays):
+            return self._channels(suffix, x, *(np.broadcast_to(a.reshape(-1), shape[-1:]) for a in arrays))
+        flat = self.part(f"{suffix}_flat", lambda name: keras.layers.Reshape((math.prod(shape),), name=name))(x)
+        flat = self._channels(suffix, flat, *(np.broadcast_to(a, shape).reshape(-1) for a in arrays))
+        return self.part(f"{suffix}_shaped", lambda name: keras.layers.Reshape(shape, name=name))(flat)
+
+    def _channels(self, suffix: str, x: Any, scale: np.ndarray, offset: np.ndarray) -> Any:
+        """Exact where fixed point holds both in a few bits; else they are rounded as weights are."""
+        types = [exact_type(v) for v in (scale, offset)]
+        exact = all(t.width <= _MOST_BITS for t in types)
+        own = [signed_quantizer(t, f"layer '{self.name}'") for t in types] if exact else [None, None]
+        return self.part(suffix, lambda name: Affine(*own, name=name), [scale, offset])(x)
+
+    def merged(self, suffix: str, kind: Any, *tensors: Any) -> Any:
+        return self.part(suffix, lambda name: kind(name=name))(list(tensors))
+
+    def reduced(self, suffix: str, x: Any, op: Any, axes: Sequence[int], keepdims: bool) -> Any:
+        return self.part(suffix, lambda name: Reduce(op, axes, keepdims, name=name))(x)
+
+
+def numbers(x: Any) -> np.ndarray:
+    """Of the elements of a sample of a tensor, in its shape."""
+    return np.arange(math.prod(x.shape[1:])).reshape(x.shape[1:])
+
+
+def is_of_channels(a: np.ndarray) -> bool:
+    """Whether it has numbers for the last axis only."""
+    return a.size == 1 or a.size == a.shape[-1]
+
+
+def _of_sample(constant: Any, rank: int) -> np.ndarray:
+    """A constant without the axis of samples; rank: of the tensor that it meets."""
+    found = constant if isinstance(constant, np.ndarray) else np.asarray(constant, np.float64)
+    if found.ndim < rank:
+        return found
+    if found.ndim > rank or found.shape[0] != 1:
+        raise Unknown
+    sample: np.ndarray = found[0]
+    return sample
+
+
+def with_standins(model: Any, standins: Mapping[int, StandIn]) -> Any:
+    """The model with these in place of the layers of these ids; the model itself where there is none."""
+    if not standins:
+        return model
+    taken = {layer.name for layer in model.layers}
+    for standin in standins.values():
+        standin.taken = taken
+    new = rebuild(model, lambda layer: standins.get(id(layer)) or copy_layer(layer))
+    weights = {layer.name: layer.get_weights() for layer in model.layers if layer.weights and id(layer) not in standins}
+    for standin in standins.values():
+        weights |= standin.weights
+    return copy_weights(new, weights)

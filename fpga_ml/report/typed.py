@@ -16,7 +16,7 @@ class ModelEntry(TypedDict):
     name: str
     origin: str
     sha256: str
-    kind: Literal["keras-3", "keras-2"]
+    kind: Literal["keras-3", "keras-2", "onnx"]
     parameters: int | None
     inputs: list[PortsEntry]
     outputs: list[PortsEntry]

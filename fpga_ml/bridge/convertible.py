@@ -18,7 +18,13 @@ from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.layers import has_name_of_keras
 from fpga_ml.frontend.normalise import NORMALISATIONS
 from fpga_ml.frontend.rebuild import Call, calls, over_last_axis
+from fpga_ml.frontend.recurrent import is_hard_gate
 from fpga_ml.frontend.rewrites.attention import ATTENTION
+from fpga_ml.frontend.rewrites.composed import ADAPTIVE
+from fpga_ml.frontend.rewrites.folded_norms import FOLDED
+from fpga_ml.frontend.rewrites.plain_qkeras import PLAIN_QKERAS
+from fpga_ml.frontend.rewrites.reversible import REVERSIBLE
+from fpga_ml.frontend.rewrites.unit import UNIT
 from fpga_ml.frontend.tensors import TENSORS
 
 QUANTIZERS = frozenset(
@@ -45,7 +51,6 @@ _UNUSABLE = frozenset(
     [
         "GarNet",
         "GarNetStack",
-        "QConv2DBatchnorm",
         "UnaryLUT",
         "FixedPointQuantizer",
         "ThresholdedReLU",
@@ -61,7 +66,7 @@ def supported_layers() -> list[str]:
     """Names of the Keras and QKeras layer classes that convert."""
     with mended():
         modern = {k.rsplit(".", 1)[-1] for k in registry if not k.startswith("hgq.")}
-    modern |= ATTENTION
+    modern |= ATTENTION | FOLDED | ADAPTIVE | PLAIN_QKERAS | REVERSIBLE | UNIT | {"RNN", "QBidirectional"}
     old = {k for k in layer_handlers if ">" not in k and k not in ("Functional", "Sequential")}
     return sorted((modern | old | NORMALISATIONS) - _UNUSABLE - {n for n in modern if n.startswith("Random")} - _OWN)
 
@@ -84,7 +89,7 @@ def check_model(model: Any | None) -> None:
                 continue
             used = type(function).__name__ if hasattr(function, "get_config") else function.__name__
             allowed = QUANTIZERS if hasattr(function, "get_config") else CONVERTIBLE
-            if has_name_of_keras(function):
+            if has_name_of_keras(function) and not is_hard_gate(layer, function):
                 raise FpgaMlError(
                     f"activation '{used}' of layer '{layer.name}' is a function of your own, which has the name of one of"
                     " Keras'",

@@ -9,7 +9,7 @@ from fpga_ml.errors import closest
 
 _DATA = "do this to the data before they reach the model"
 _TRAINING = "leave it out of the model that you convert: it acts in training only"
-_SEQUENCE = "use LSTM, GRU or SimpleRNN, alone or in a Bidirectional"
+_IMAGES = "use TimeDistributed of convolutions, poolings and Flatten, and an LSTM or GRU behind it"
 _FLAT = "use layers of one or two dimensions: Conv1D, Conv2D and their poolings convert"
 _LAYERS: Mapping[str, str] = {
     "Normalization": (
@@ -17,15 +17,14 @@ _LAYERS: Mapping[str, str] = {
     ),
     "Rescaling": "use a BatchNormalization with this scale and offset, or scale the data before they reach the model",
     "Masking": "leave it out and give sequences of one length: hardware computes every step",
-    "AdditiveAttention": "use Attention or MultiHeadAttention, which convert",
-    "UnitNormalization": "use RMSNormalization, and a BatchNormalization that divides by the root of the number of values",
     "SpectralNormalization": "use the layer that it wraps: after training, its weights are plain numbers",
     **dict.fromkeys(("GaussianNoise", "ActivityRegularization"), _TRAINING),
     **dict.fromkeys(("Discretization", "CategoryEncoding", "Hashing", "HashedCrossing", "IntegerLookup"), _DATA),
     **dict.fromkeys(
         ("StringLookup", "TextVectorization", "Resizing", "CenterCrop", "MelSpectrogram", "STFTSpectrogram"), _DATA
     ),
-    **dict.fromkeys(("RNN", "StackedRNNCells", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "LSTMCell", "GRUCell"), _SEQUENCE),
+    **dict.fromkeys(("LSTMCell", "GRUCell", "SimpleRNNCell", "StackedRNNCells"), "put it into an RNN layer, which converts"),
+    **dict.fromkeys(("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), _IMAGES),
     "Conv1DTranspose": "use UpSampling1D and a Conv1D behind it",
     "Conv2DTranspose": "use UpSampling2D and a Conv2D behind it",
     "RepeatVector": "use UpSampling1D behind a Reshape to one step",
@@ -39,6 +38,11 @@ _LAYERS: Mapping[str, str] = {
     "TFSMLayer": "give the Keras model that it was exported from",
 }
 
+_QUANTIZERS: Mapping[str, str] = {
+    "bernoulli": "use binary(use_01=True), or stochastic_binary: bernoulli draws at random in inference too",
+    "quantized_ulaw": "use quantized_bits or quantized_tanh: the values of quantized_ulaw are logarithms, of no fixed point",
+}
+
 
 def for_layer(kind: str) -> str:
     """What to do about a layer of a class that does not convert."""
@@ -50,5 +54,7 @@ def for_activation(name: str, allowed: frozenset[str]) -> str:
     known = ACTIVATIONS.get(name)
     if known is not None and known.instead:
         return known.instead
+    if name in _QUANTIZERS:
+        return _QUANTIZERS[name]
     near = closest(name, allowed)
     return f"did you mean '{near}'?" if near else f"use one of {', '.join(sorted(allowed))}"

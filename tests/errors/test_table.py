@@ -443,7 +443,6 @@ LAYERS: dict[str, tuple[Try, str]] = {
         layer(lambda: L.LayerNormalization(rms_scaling=True, epsilon=0.0, name="norm")),
         "rms_scaling with epsilon = 0 divides by zero\n  where: layer 'norm'",
     ),
-    "UnitNormalization": (layer(L.UnitNormalization), "layer 'unit_normalization' is a UnitNormalization"),
     "RandomCrop": (
         layer(lambda: L.RandomCrop(2, 2), (4, 4, 1)),
         (
@@ -455,12 +454,8 @@ LAYERS: dict[str, tuple[Try, str]] = {
         layer(partial(L.ConvLSTM1D, 2, 2), (3, 4, 2)),
         (
             "layer 'conv_lstm1d' is a ConvLSTM1D, which hls4ml 1.3.0 does not convert\n  where: layer 'conv_lstm1d' of model"
-            " 'net'\n  do:    use LSTM, GRU or SimpleRNN"
+            " 'net'\n  do:    use TimeDistributed of convolutions"
         ),
-    ),
-    "TimeDistributed of a Conv1D": (
-        layer(lambda: L.TimeDistributed(L.Conv1D(3, 2)), (4, 4, 4)),
-        "layer 'time_distributed' applies a Conv1D to each time step",
     ),
     "Lambda": (
         layer(lambda: L.Lambda(lambda t: 2 * t)),

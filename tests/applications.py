@@ -93,7 +93,7 @@ def mobilenet_block() -> Any:
     )
 
 
-@entry(settings={"interval_cycles": 2000})
+@entry(until="emulate")
 def mobilenet_cut() -> Any:
     return whole(keras.applications.MobileNet, "conv_pw_4_relu", 16, alpha=0.25)
 
@@ -251,7 +251,7 @@ def inception_block() -> Any:
     return block((8, 8, 3), inception_v3.preprocess_input, mixed)
 
 
-@entry(settings={"interval_cycles": 2000})
+@entry(until="emulate")
 def inception_resnet_block() -> Any:
     """Of 32 filters, on a picture of 4 x 4."""
     return block(
@@ -262,7 +262,7 @@ def inception_resnet_block() -> Any:
     )
 
 
-@entry(until="emulate")
+@entry()
 def nasnet_cell() -> Any:
     return block((8, 8, 3), L.Conv2D(4, 3, padding="same"), lambda x: nasnet._normal_a_cell(x, None, 4, "n")[0])
 

@@ -3,8 +3,8 @@ Markdown table.
 
 `python scripts/bench_tiny.py [NAME...]`: keywords (the DS-CNN of keyword spotting), anomaly (the autoencoder of anomaly
 detection), images (the ResNet of image classification, up to the emulator: its FIFOs take too long to plan there) and
-images8 (the same for pictures of 8 x 8), each as a stream at 5 ns with an interval (INTERVALS, or `--interval-cycles N`) that
-leaves a few hundred multipliers at most. C-simulation is compared with the quantised Keras model, the emulator with
+images8 (the same for pictures of 8 x 8), each as a stream at 5 ns with an interval (INTERVALS, or `--interval-cycles N`)
+that leaves a few hundred multipliers at most. C-simulation is compared with the quantised Keras model, the emulator with
 C-simulation. `--cosim N` sends N samples through the RTL in Verilator; area is the report's estimate.
 """
 

@@ -35,8 +35,7 @@ def test_all_ways_agree(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("samples_known", [False, True])
 def test_a_sampling_layer_is_refused_by_name(samples_known: bool) -> None:
-    """The encoder of a variational autoencoder, with the layer that draws numbers: some for each sample, or the same for all,
-    which would else be constants."""
+    """The encoder of a variational autoencoder. Numbers that are the same for all samples would else become constants."""
 
     class Sampling(keras.layers.Layer):  # type: ignore[misc]
         def call(self, inputs: tuple[Any, Any]) -> Any:

@@ -1,49 +1,9 @@
-"""What to use in the place of layers, activations and settings that do not convert but that people often have."""
+"""What to use in the place of activations that do not convert but that people often have."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from fpga_ml.activations import ACTIVATIONS
 from fpga_ml.errors import closest
-
-_DATA = "do this to the data before they reach the model"
-_TRAINING = "leave it out of the model that you convert: it acts in training only"
-_SEQUENCE = "use LSTM, GRU or SimpleRNN, alone or in a Bidirectional"
-_FLAT = "use layers of one or two dimensions: Conv1D, Conv2D and their poolings convert"
-_LAYERS: Mapping[str, str] = {
-    "Normalization": (
-        "use a BatchNormalization with the same mean and variance, or normalise the data before they reach the model"
-    ),
-    "Rescaling": "use a BatchNormalization with this scale and offset, or scale the data before they reach the model",
-    "Masking": "leave it out and give sequences of one length: hardware computes every step",
-    "AdditiveAttention": "use Attention or MultiHeadAttention, which convert",
-    "UnitNormalization": "use RMSNormalization, and a BatchNormalization that divides by the root of the number of values",
-    "SpectralNormalization": "use the layer that it wraps: after training, its weights are plain numbers",
-    **dict.fromkeys(("GaussianNoise", "ActivityRegularization"), _TRAINING),
-    **dict.fromkeys(("Discretization", "CategoryEncoding", "Hashing", "HashedCrossing", "IntegerLookup"), _DATA),
-    **dict.fromkeys(
-        ("StringLookup", "TextVectorization", "Resizing", "CenterCrop", "MelSpectrogram", "STFTSpectrogram"), _DATA
-    ),
-    **dict.fromkeys(("RNN", "StackedRNNCells", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "LSTMCell", "GRUCell"), _SEQUENCE),
-    "Conv1DTranspose": "use UpSampling1D and a Conv1D behind it",
-    "Conv2DTranspose": "use UpSampling2D and a Conv2D behind it",
-    "RepeatVector": "use UpSampling1D behind a Reshape to one step",
-    **dict.fromkeys(
-        ("Conv3D", "Conv3DTranspose", "MaxPooling3D", "AveragePooling3D", "ZeroPadding3D", "UpSampling3D"), _FLAT
-    ),
-    **dict.fromkeys(("Cropping3D", "GlobalAveragePooling3D", "GlobalMaxPooling3D"), _FLAT),
-    "ThresholdedReLU": "use ReLU(threshold=...)",
-    "GarNet": "build it of Dense, Dot and Softmax, which convert",
-    "TFSMLayer": "give the Keras model that it was exported from",
-}
-
-
-def for_layer(kind: str) -> str:
-    """What to do about a layer of a class that does not convert."""
-    if kind.startswith(("Random", "AugMix", "CutMix", "MixUp")):
-        return _TRAINING
-    return _LAYERS.get(kind, "replace it by layers that convert: `fpga-ml doctor --layers` lists them")
 
 
 def for_activation(name: str, allowed: frozenset[str]) -> str:

@@ -15,6 +15,7 @@ from fpga_ml.frontend.rewrites.broadcast import spread_merges
 from fpga_ml.frontend.rewrites.channels import channels_last
 from fpga_ml.frontend.rewrites.einsum import dense_einsums
 from fpga_ml.frontend.rewrites.kernels import plain_kernels
+from fpga_ml.frontend.rewrites.merged import merged_weights
 from fpga_ml.frontend.rewrites.opened import opened
 from fpga_ml.frontend.rewrites.pairs import pairwise_merges
 from fpga_ml.frontend.rewrites.permutations import fewer_permutations
@@ -29,6 +30,7 @@ from fpga_ml.frontend.unwrap import unwrapped
 REWRITES: tuple[Callable[[Any], Any], ...] = (
     opened,  # all others know layers only
     unwrapped,
+    merged_weights,  # all that follow read weights by their names
     channels_last,  # all that follow count channels from the end
     plain_layers,
     plain_relus,

@@ -308,7 +308,13 @@ EXAMPLES: dict[str, Example] = {
         interpolation=["nearest", "bicubic", "lanczos5", "area"],
         antialias=True,
         fill_mode="constant",
-        fill_value=1.0,
+        fill_value=[
+            1.0,
+            {"fill_value": 1.0, "pad_to_aspect_ratio": True},
+            {"fill_value": 1.0, "pad_to_aspect_ratio": True, "interpolation": "nearest"},
+        ],
+        crop_to_aspect_ratio=[True, {"crop_to_aspect_ratio": True, "interpolation": "nearest", "height": 8}],
+        pad_to_aspect_ratio=[True, {"pad_to_aspect_ratio": True, "interpolation": "nearest", "height": 8}],
         **FIRST,
     ),
     # QKeras
@@ -649,14 +655,6 @@ REFUSALS: dict[str, tuple[Make, str]] = {
     "Discretization output_mode": (
         lambda: single(L.Discretization([0.0, 1.0], output_mode="one_hot"), (1,)),
         "has output_mode = 'one_hot'",
-    ),
-    "Resizing crop_to_aspect_ratio": (
-        lambda: single(L.Resizing(2, 4, crop_to_aspect_ratio=True), IMAGE),
-        "has crop_to_aspect_ratio = True",
-    ),
-    "Resizing pad_to_aspect_ratio": (
-        lambda: single(L.Resizing(2, 4, pad_to_aspect_ratio=True), IMAGE),
-        "has pad_to_aspect_ratio = True",
     ),
     "a gate": (lambda: single(L.LSTM(2, activation="gelu"), SERIES), "has activation = gelu: it is not one of a cell's"),
     "a gate inside": (

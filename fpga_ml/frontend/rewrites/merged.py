@@ -14,7 +14,9 @@ _ADAPTED = ("lora_kernel_a", "lora_kernel_b", "lora_embeddings_a", "lora_embeddi
 
 def merged_weights(model: Any) -> Any:
     """The model with such layers as plain ones; the model itself where there is none."""
-    return with_standins(model, {id(c.layer): made for c in calls(model) if (made := _of(c)) is not None})
+    while found := {id(c.layer): made for c in calls(model) if (made := _of(c)) is not None}:  # one may hold another
+        model = with_standins(model, found)
+    return model
 
 
 def _of(c: Call) -> StandIn | None:

@@ -244,14 +244,11 @@ KERAS: dict[str, Record] = {
     ),
     "CenterCrop": layer("height width bounding_box_format factor", "Cropping2D", data_format=CHANNELS),
     "Resizing": layer(
-        "height width interpolation antialias fill_mode fill_value bounding_box_format factor",
+        "height width interpolation antialias crop_to_aspect_ratio pad_to_aspect_ratio fill_mode fill_value"
+        " bounding_box_format factor",
         "products with matrices, or an arrangement of pixels",
         integers="computed",
         data_format=CHANNELS,
-        **dict.fromkeys(
-            ("crop_to_aspect_ratio", "pad_to_aspect_ratio"),
-            refused("no rewrite follows it", "crop or pad by a layer of its own before it"),
-        ),
     ),
     # refused
     "Masking": refused_layer(

@@ -22,6 +22,7 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.layers import Affine, of_keras
 from fpga_ml.frontend.normalise import UNROUNDED, Formula, Normalise
 from fpga_ml.frontend.quantizers import quantised, type_of
+from fpga_ml.frontend.traced import traced_whole
 from fpga_ml.numerics import FixedType
 
 Array = npt.NDArray[np.float64]
@@ -41,7 +42,9 @@ def as_functional(model: Any) -> Any:
     """Sequential and Functional models alike as a Functional one, sharing layers and weights."""
     if not isinstance(model, keras.Model):
         raise FpgaMlError(f"the model is of type {type(model).__name__}", do="give a Keras model")
-    if not getattr(model, "built", False) or not hasattr(model, "inputs"):
+    if not getattr(model, "built", False) or getattr(model, "inputs", None) is None:
+        if getattr(model, "built", False) and (made := traced_whole(model)) is not None:
+            return made
         raise FpgaMlError(
             "the model is not built: its input shape is unknown",
             where=f"model '{getattr(model, 'name', type(model).__name__)}'",

@@ -25,7 +25,8 @@ class Unknown(Exception):
 class StandIn:
     """Called like a layer, of Keras tensors, it calls layers of its own: its parts. weights: {name of a part: its weights}.
 
-    A layer that is called again has the same parts, unless the tensors have other shapes: parts are of a shape.
+    A layer that is called again has the same parts, unless the tensors have other shapes: parts are of a shape. taken: names
+    that parts may not have.
     """
 
     def __init__(self, layer: Any) -> None:
@@ -34,6 +35,7 @@ class StandIn:
         self._made: dict[str, Any] = {}
         self._shapes: list[Any] = []
         self.shape = 0  # number of the shapes that are read now
+        self.taken: set[str] = set()
 
     def __call__(self, x: Any, *others: Any, **given: Any) -> Any:
         tensors = [*(x if isinstance(x, (list, tuple)) else [x]), *others]
@@ -55,9 +57,13 @@ class StandIn:
     def once(self, name: str, make: Callable[[str], Any], weights: Sequence[Any] | None = None) -> Any:
         """The part of this name."""
         if name not in self._made:
-            self._made[name] = make(name)
+            free = name
+            while free in self.taken and free != self.name:
+                free += "_"
+            self.taken.add(free)
+            self._made[name] = make(free)
             if weights is not None:
-                self.weights[name] = [np.asarray(w, np.float64) for w in weights]
+                self.weights[free] = [np.asarray(w, np.float64) for w in weights]
         return self._made[name]
 
     def refused(self, what: str, do: str) -> FpgaMlError:
@@ -124,6 +130,9 @@ def with_standins(model: Any, standins: Mapping[int, StandIn]) -> Any:
     """The model with these in place of the layers of these ids; the model itself where there is none."""
     if not standins:
         return model
+    taken = {layer.name for layer in model.layers}
+    for standin in standins.values():
+        standin.taken = taken
     new = rebuild(model, lambda layer: standins.get(id(layer)) or copy_layer(layer))
     weights = {layer.name: layer.get_weights() for layer in model.layers if layer.weights and id(layer) not in standins}
     for standin in standins.values():

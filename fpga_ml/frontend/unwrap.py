@@ -159,7 +159,7 @@ class _TwoWays(_Apart):
         layer, half = self.layer, len(first) // 2
         at, both, states = 2 if layer.merge_mode is None else 1, [], []
         for way, own in zip(self.ways, (first[:half], first[half:]), strict=True):
-            way.used = {1 + k - at for k in self.used}
+            way.used, way.taken = {1 + k - at for k in self.used}, self.taken
             output, *kept = way.all_results(x, own)
             self.weights |= way.weights
             both.append(output)

@@ -261,6 +261,9 @@ def _header_mends() -> Iterator[tuple[str, str, str]]:
             f"static_cast<res_T>(in_data{k}",
             f"static_cast<typename res_T::value_type>(in_data{k}",
         )
+    # Two headers with one guard: depthwise convolutions of one and of two axes in one model do not compile.
+    guard = "NNET_SEPARABLE_CONV{}D_LATENCY_H_"
+    yield "nnet_utils/nnet_sepconv1d_latency.h", guard.format(2), guard.format(1)
     # Quartus' sign of zero is -1; everybody else's is 1.
     for header, value, one in (
         ("nnet_activation", "datareg", "            cache = 1;"),

@@ -201,15 +201,17 @@ class _Lowering:
             one = choose_reuse(one, self._frame_cycles, reads[0].channel.tokens, idle=idle)
         reads, kernel = shared(one, reads, self.processes)
         wires = output_wires(kernel)
-        tokens = self._pixels(reads[0])
-        parts = _beats(layer.shape, self.lanes) // tokens
+        tokens, beats = self._pixels(reads[0]), _beats(layer.shape, self.lanes)
+        parts = beats // tokens
         if parts > 1:
             wires = _alike(wires, parts)
         types = (layer.result,) * len(wires) if layer.name in self.graph.outputs else tuple(w.type for w in wires)
-        name = self.graph.port(layer.name)
-        made = Made(self._channel(name if parts == 1 else f"{layer.name}_whole", types, tokens), wires)
+        name = self.graph.port(layer.name) if beats == tokens else f"{layer.name}_{'whole' if parts else 'each'}"
+        made = Made(self._channel(name, types, tokens), wires)
         self.processes.append(Map(layer.name, tuple(r.channel for r in reads), (made.channel,), kernel))
-        self.made[layer.name] = made if parts == 1 else self._split(layer, made, parts)
+        if beats != tokens:
+            made = self._split(layer, made, parts) if parts else self._joined(layer, made, beats)
+        self.made[layer.name] = made
 
     def _split(self, layer: Layer, whole: Made, parts: int) -> Made:
         """A token as pixels; of sequences that are interleaved, the tokens of all of them are needed first."""
@@ -220,6 +222,18 @@ class _Lowering:
         channel = self._channel(self.graph.port(layer.name), whole.channel.types[:size], parts * self._pixels(whole))
         self.processes.append(Split(f"{layer.name}_split", (read,), (channel,), self.interleave))
         return Made(channel, whole.wires[:size])
+
+    def _joined(self, layer: Layer, each: Made, beats: int) -> Made:
+        """Pixels in a row as one: a reduction over channels makes an element of each, a tensor of them has fewer pixels."""
+        per = self._pixels(each) // beats
+        channel = self._channel(self.graph.port(layer.name), each.channel.types * per, beats)
+        if beats == 1:
+            self.processes.append(Collect(f"{layer.name}_collect", (each.channel,), (channel,), self.interleave))
+        else:
+            axes = self._axes(Axis(1, 1), Axis(per * beats, beats, taps=per, stride=per))
+            size = len(each.channel.types)
+            self.processes.append(Window(f"{layer.name}_window", (each.channel,), (channel,), *axes, (0,) * size))
+        return Made(channel, each.wires * per)
 
     def _slide(self, layer: Linear | MaxPool | AveragePool) -> None:
         read, shape = self.made[layer.reads[0]], self.graph[layer.reads[0]].shape

@@ -73,11 +73,6 @@ def test_every_function_has_a_layer() -> None:
     assert named < set(CURVES)
 
 
-@pytest.mark.parametrize("operation", [lambda x: x**3, ops.tan, lambda x: ops.maximum(x, 1.0)], ids=["cube", "tan", "bound"])
-def test_others_stay(operation: Callable[[Any], Any]) -> None:
-    assert not all(isinstance(layer, L.Layer) for layer in opened(_model(operation)).operations)
-
-
 @pytest.mark.parametrize(
     ("operation", "low", "what"),
     [

@@ -22,6 +22,7 @@ from fpga_ml.frontend.rewrites.permutations import fewer_permutations
 from fpga_ml.frontend.rewrites.plain import plain_layers
 from fpga_ml.frontend.rewrites.relus import plain_relus
 from fpga_ml.frontend.rewrites.resampled import plain_resampling
+from fpga_ml.frontend.rewrites.scales import folded_affines
 from fpga_ml.frontend.rewrites.transposed import plain_transposed
 from fpga_ml.frontend.rewrites.weights import exact_weights
 from fpga_ml.frontend.unwrap import unwrapped
@@ -40,6 +41,7 @@ REWRITES: tuple[Callable[[Any], Any], ...] = (
     exact_weights,
     plain_kernels,  # their zeros are put among weights that are numbers
     plain_transposed,
+    folded_affines,  # behind what gives layers the weights into which they fold
     exact_activations,
     pairwise_merges,
     spread_merges,

@@ -35,12 +35,12 @@ class _Turned(Composed):
     def results(self, x: Any, *_: Any, **__: Any) -> Any:
         rank, weights = len(x.shape), self.layer.get_weights()
         there = [*(n for n in range(1, rank) if n != self.axis), self.axis]
-        turned = self.part("to_last", lambda name: keras.layers.Permute(there, name=name))(x)
+        turned = self.part("turned", lambda name: keras.layers.Permute(there, name=name))(x)
         made = self.part("", lambda name: copy_layer(self.layer, changes={**self.changes, "name": name}), weights)(turned)
         if len(made.shape) < rank:
             return made
         back = [1 + there.index(n) for n in range(1, rank)]
-        return self.part("to_first", lambda name: keras.layers.Permute(back, name=name))(made)
+        return self.part("placed", lambda name: keras.layers.Permute(back, name=name))(made)
 
 
 class _Flat(Composed):
@@ -49,5 +49,5 @@ class _Flat(Composed):
     def results(self, x: Any, *_: Any, **__: Any) -> Any:
         rank = len(x.shape)
         if rank > 2:
-            x = self.part("to_last", lambda name: keras.layers.Permute([*range(2, rank), 1], name=name))(x)
+            x = self.part("turned", lambda name: keras.layers.Permute([*range(2, rank), 1], name=name))(x)
         return self.part("", lambda name: keras.layers.Flatten(name=name))(x)

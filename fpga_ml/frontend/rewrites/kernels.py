@@ -16,6 +16,7 @@ from fpga_ml.frontend.quantizers import quantised, signed_quantizer
 from fpga_ml.frontend.rebuild import Call, calls, copy_layer, weight_quantizers
 from fpga_ml.frontend.rewrites.values import fixed_for
 from fpga_ml.frontend.standins import Composed, numbers, with_standins
+from fpga_ml.frontend.tensors import Kept
 
 _FULL = ("Conv1D", "Conv2D", "QConv1D", "QConv2D")
 _DEPTHWISE = ("DepthwiseConv1D", "DepthwiseConv2D", "QDepthwiseConv2D")
@@ -107,29 +108,32 @@ class _Depthwise(_Plain):
 
 
 class _Separable(_Plain):
-    """With several filters a channel, one convolution by the product of both kernels."""
+    """With several filters a channel, a depthwise convolution and a pointwise one."""
 
     def results(self, x: Any, *_: Any, **__: Any) -> Any:
-        layer = self.layer
+        layer, quantizers = self.layer, weight_quantizers(self.layer)
         names = ("depthwise_quantizer", "pointwise_quantizer")
         depthwise, pointwise = (self.kernel(k, name) for k, name in enumerate(names))
         depthwise = self.spread(depthwise)
-        if depthwise.shape[-1] == 1:
+        times = depthwise.shape[-1]
+        if times == 1:
             return self.like(x, depthwise, pointwise)
-        quantizers = weight_quantizers(layer)
+        one = self.axes == 1
+        first, (second, quantised_second) = (
+            keras.layers.DepthwiseConv1D if one else keras.layers.DepthwiseConv2D,
+            (keras.layers.Conv1D, qkeras.QConv1D) if one else (keras.layers.Conv2D, qkeras.QConv2D),
+        )
+        x = self.arranged("repeated", x, numbers(x).repeat(times, axis=-1))
+        size, options = depthwise.shape[: self.axes], {"strides": layer.strides, "padding": layer.padding, "use_bias": False}
+        kernel = depthwise.reshape(*depthwise.shape[:-2], -1, 1)
         if names[0] in quantizers:
-            depthwise, pointwise = (quantised(quantizers[n], v) for n, v in zip(names, (depthwise, pointwise), strict=True))
-        flat = pointwise.reshape(depthwise.shape[-2], depthwise.shape[-1], -1)
-        kernel = np.einsum("...cm,cmf->...cf", depthwise, flat)
-        x = self.padded(x)
-        kept = ("filters", "strides", "padding", "data_format", "activation", "use_bias", "dtype")
-        options = {n: getattr(layer, n) for n in kept} | {"kernel_size": kernel.shape[: self.axes]}
-        options |= {k: v for k, v in self.changes.items() if k == "padding"}
-        where = f"layer '{self.name}'"
+            kernel = quantised(quantizers[names[0]], kernel)
+        made = self.part("depthwise", lambda name: first(size, name=name, **options), [kernel])(x)
+        options = {n: getattr(layer, n) for n in ("activation", "use_bias")}
         if quantizers:
-            own = signed_quantizer(fixed_for(kernel, where), where)
-            options |= {"kernel_quantizer": own, "bias_quantizer": quantizers.get("bias_quantizer")}
-        kinds = [(keras.layers.Conv1D, qkeras.QConv1D), (keras.layers.Conv2D, qkeras.QConv2D)]
-        kind = kinds[self.axes - 1][bool(quantizers)]
-        weights = [kernel, *(np.asarray(w) for w in layer.weights[2:])]
-        return self.part("", lambda name: kind(name=name, **options), weights)(x)
+            made = self.part("depthwise_kept", lambda name: Kept(name=name))(made)
+            second = quantised_second
+            options |= {"kernel_quantizer": self.changes.get(names[1], quantizers.get(names[1]))}
+            options |= {"bias_quantizer": quantizers.get("bias_quantizer")}
+        weights = [pointwise, *(np.asarray(w) for w in layer.weights[2:])]
+        return self.part("", lambda name: second(layer.filters, 1, name=name, **options), weights)(made)

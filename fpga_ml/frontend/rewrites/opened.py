@@ -6,7 +6,6 @@ is made of is what it computes.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from fpga_ml.frontend.operations.table import standin_of
 from fpga_ml.frontend.rebuild import as_functional, copy_layer, copy_weights
 from fpga_ml.frontend.standins import StandIn, Unknown
 from fpga_ml.frontend.support import check_layers
+from fpga_ml.frontend.traced import traced
 
 _PACKAGES = ("keras", "qkeras", "hgq", "hls4ml", "fpga_ml", "tensorflow", "tf_keras", "keras_hub")
 
@@ -96,7 +96,9 @@ class _Opening:
                     do="`fpga-ml doctor --layers` lists the operations that convert; or apply it to the data",
                 ) from None
 
-        self.standins += [] if standin is None else [standin]
+        if standin is not None:
+            standin.taken = self.taken
+            self.standins.append(standin)
         return called
 
     def _copied(self, layer: Any, scope: str) -> Any:
@@ -112,17 +114,19 @@ class _Opening:
         functional, inputs = self._functional(inner, args, kwargs)
         if functional is None:
             return self._copied(inner, scope)(*args, **kwargs)
-        return self._through(functional, inputs, f"{scope}{inner.name}/")
+        return self._through(functional, inputs, f"{scope}{inner.name}.")
 
     def _functional(self, inner: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
         """The inner model, a Functional one, and what its inputs are given; None for one that cannot be traced."""
         if _has_own_graph(inner):
-            return as_functional(inner), as_functional(inner)._standardize_inputs(args[0])
+            functional = as_functional(inner)
+            by_name = isinstance(args[0], dict) and not isinstance(functional._inputs_struct, dict)
+            return functional, [args[0][t.name] for t in functional.inputs] if by_name else args[0]
         given = [t for t in keras.tree.flatten([args, kwargs]) if is_tensor(t)]
         shapes = tuple(tuple(t.shape) for t in given)
         key = (id(inner), shapes)
         if key not in self.traced:
-            self.traced[key] = _traced(inner, given, args, kwargs)
+            self.traced[key] = traced(inner, given, args, kwargs)
         return self.traced[key], given
 
     def _free(self, name: str, scope: str) -> str:
@@ -139,25 +143,6 @@ def _has_own_graph(inner: Any) -> bool:
         return False
     kinds = [keras.Sequential, *(k for k in type(inner).__mro__ if k.__name__ == "Functional")]
     return any(type(inner).call is kind.call for kind in kinds)
-
-
-def _traced(inner: Any, given: list[Any], args: Any, kwargs: Any) -> Any:
-    """What a layer of the user's own makes of such tensors, as a Functional model; None where it cannot be seen."""
-    stand = {id(t): keras.Input(batch_shape=t.shape, dtype=t.dtype) for t in given}
-
-    def placed(t: Any) -> Any:
-        return stand[id(t)] if is_tensor(t) else t
-
-    options = {k: v for k, v in keras.tree.map_structure(placed, kwargs).items() if v is not None}
-    if "training" in inspect.signature(inner.call).parameters:
-        options["training"] = False
-    try:
-        outputs = inner.call(*keras.tree.map_structure(placed, args), **options)
-        return keras.Model(list(stand.values()), outputs)
-    except FpgaMlError:
-        raise
-    except Exception:
-        return None  # it is refused as a class that nobody knows
 
 
 def _called(called: Callable[..., Any], args: Any, kwargs: Any) -> Any:

@@ -90,8 +90,6 @@ class _Normalised(Composed):
 
     def results(self, x: Any, *_: Any, **__: Any) -> Any:
         layer = self.layer
-        if getattr(layer, "mean", None) is None:
-            raise self.refused("has nothing to normalise by", "call its adapt(data), or give it mean and variance")
         found = (keras.ops.convert_to_numpy(v) for v in (layer.mean, layer.variance))
         mean, variance = (np.asarray(v, np.float64)[0] for v in found)
         size = np.maximum(np.sqrt(variance), keras.backend.epsilon())

@@ -1,0 +1,69 @@
+"""Rewritten layers through C-simulation, emulator and RTL: several a build, all of them in the slow form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from test_opened import OPERATIONS
+from test_options import CASES, OTHERS, with_weights
+
+import fpga_ml
+from fpga_ml import Config
+
+TABLES = ("softmax", "glu", "x / 4")
+A_BUILD = 6
+# Of the crossed options, those that meet every line of a rewrite.
+NAMES = [name for name in [*list(CASES)[::5], *OTHERS] if not name.startswith(TABLES)]
+SOME = [
+    "ternary dilation",
+    "quantised separable series",
+    "quantised transposed",
+    "bilinear by three and one",
+    "relu with all",
+    "exactly normalised by row",
+]
+SOME_OPERATIONS = ["functions of elements", "where", "variance", "an image of numbers", "depthwise conv", "einsum of two"]
+
+
+def _chunks(names: list[str]) -> list[list[str]]:
+    return [names[k : k + A_BUILD] for k in range(0, len(names), A_BUILD)]
+
+
+def _of(some: list[str], all_of: list[str]) -> list[Any]:
+    found = [pytest.param("stream", some, id="some")]
+    return found + [
+        pytest.param(arch, names, id=f"{arch} {n}", marks=pytest.mark.slow)
+        for n, names in enumerate(_chunks(all_of))
+        for arch in ("stream", "parallel")
+    ]
+
+
+def build(branches: list[tuple[tuple[int, ...], Any]], folder: Path, arch: str) -> None:
+    """branches: the shape of an input, and what is made of it."""
+    inputs, outputs, data = [], [], {}
+    rng = np.random.default_rng(9)
+    for n, (shape, make) in enumerate(branches):
+        inputs.append(keras.Input(shape, name=f"in{n}"))
+        outputs.append(make(inputs[-1]))
+        data[f"in{n}"] = rng.integers(-16, 17, (24, *shape)) / 16
+    model = with_weights(keras.Model(inputs, outputs), rng)
+    config = Config(arch=arch, bits=10, simulators=("icarus",), cosim_vectors=4)
+    project = fpga_ml.compile(model, data=data, config=config, output=folder / "p")
+    report = project.report
+    assert report["csim"]["bit_exact_vs_quantised_model"] is True, report["csim"]["first_difference"]
+    assert report["emulator"]["mismatches"] == 0
+    assert [run["passed"] for run in report["cosim"]] == [True], report["stages"]
+
+
+@pytest.mark.parametrize(("arch", "names"), _of(SOME, NAMES))
+def test_options(arch: str, names: list[str], tmp_path: Path) -> None:
+    build([(CASES[name][0], lambda x, n=name: CASES[n][1]()(x)) for name in names], tmp_path, arch)
+
+
+@pytest.mark.parametrize(("arch", "names"), _of(SOME_OPERATIONS, [n for n in OPERATIONS if n not in TABLES]))
+def test_operations(arch: str, names: list[str], tmp_path: Path) -> None:
+    build([OPERATIONS[name] for name in names], tmp_path, arch)

@@ -435,8 +435,8 @@ LAYERS: dict[str, tuple[Try, str]] = {
     "attention": (
         built(attention, None),
         (
-            "layer 'mha' (MultiHeadAttention) is called with use_causal_mask = True: hardware computes every step\n  where: layer"
-            " 'mha' of model 'net'\n"
+            "layer 'mha' (MultiHeadAttention) is called with use_causal_mask = True: hardware computes every step\n"
+            "  where: layer 'mha' of model 'net'\n"
             "  do:    leave use_causal_mask out: every position attends to every other"
         ),
     ),

@@ -111,7 +111,8 @@ def _matrix(layer: Any, size: int, axis: int, other: int) -> np.ndarray:
     )
     made = _made(layer, images[..., None])[..., 0]
     at = made.sum(axis=(0, axis + 1)).argmax()  # inside the image
-    return np.rint(made.take(at, axis=2 - axis) * _GRID) / _GRID
+    found: np.ndarray = np.rint(made.take(at, axis=2 - axis) * _GRID) / _GRID
+    return found
 
 
 def _made(layer: Any, images: np.ndarray) -> np.ndarray:

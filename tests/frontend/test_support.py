@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -18,6 +19,7 @@ import qkeras
 from keras import layers as L
 from numpy.testing import assert_allclose
 
+import fpga_ml
 from fpga_ml.bridge.convertible import check_model
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend import support
@@ -504,6 +506,63 @@ def test_what_works_computes_what_keras_does(name: str) -> None:
         far = 2e-2 if b.what == "dtype" else 1e-5 if float32 else 1e-6
         for expected in b.expected:
             assert_allclose(next(results), expected, rtol=far, atol=far, err_msg=b.what)
+
+
+SOME = ["SpectralNormalization", "RepeatVector"]  # for every day
+TOGETHER = [
+    ["Activation", "EinsumDense", "Embedding", "ReLU", "LeakyReLU", "ELU"],
+    ["PReLU", "Softmax", "Dot"],
+    ["LayerNormalization", "RMSNormalization", "GroupNormalization", "BatchNormalization"],
+    ["Rescaling", "Normalization", "CategoryEncoding", "Discretization", "CenterCrop"],
+    ["Resizing", "UpSampling1D", "UpSampling2D"],
+    ["Cropping1D", "Cropping2D", "ZeroPadding1D", "ZeroPadding2D", "Flatten", "Reshape", "Permute", "Identity"],
+    ["Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization"],
+    ["SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"],
+    [f"{kind}Pooling{n}D" for kind in ("Max", "Average", "GlobalMax", "GlobalAverage") for n in (1, 2)],
+    [f"Adaptive{kind}Pooling{n}D" for kind in ("Max", "Average") for n in (1, 2)],
+    ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Attention"],
+    ["Dense", "Conv1D"],
+    ["Conv2D"],
+    ["DepthwiseConv1D", "DepthwiseConv2D"],
+    ["SeparableConv1D", "SeparableConv2D"],
+    ["Conv1DTranspose", "Conv2DTranspose"],
+    ["SimpleRNN", "LSTM"],
+    ["GRU"],
+    ["Bidirectional", "TimeDistributed"],
+    ["MultiHeadAttention"],
+    ["GroupQueryAttention"],
+    ["QActivation", "QDense", "QConv1D"],
+    ["QConv2D"],
+    ["QConv2DTranspose", "QDepthwiseConv2D"],
+    ["QSeparableConv1D", "QSeparableConv2D"],
+    ["QBatchNormalization"],
+    ["QSimpleRNN", "QLSTM", "QGRU"],
+]
+
+
+@pytest.mark.parametrize(
+    "names", [pytest.param(n, id=n[0], marks=[] if n is SOME else pytest.mark.slow) for n in (SOME, *TOGETHER)]
+)
+def test_c_simulation_computes_what_keras_does(names: list[str], tmp_path: Path) -> None:
+    """A relu behind each result: some classes do nothing, and outputs that are inputs are refused."""
+    model, x, every = model_of(names)
+    every = [b for b in every if b.what != "dtype"]
+    outputs = [L.ReLU()(t) for b in every for t in b.outputs]
+    data = {t.name: a for t, a in zip(model.inputs, x, strict=True)}
+    project = fpga_ml.compile(
+        keras.Model(model.inputs, outputs), data=data, output=tmp_path / "p", bits=16, until="csim", progress=False
+    )
+    assert project.report["csim"]["bit_exact_vs_quantised_model"] is not False
+    results = iter(project.outputs["csim"])
+    for b in every:
+        for expected in b.expected:
+            want = np.maximum(expected, 0.0)
+            found = np.reshape(next(results), want.shape)
+            assert_allclose(found, want, atol=0.01 * np.abs(expected).max(), err_msg=b.what)
+
+
+def test_every_class_that_works_is_simulated() -> None:
+    assert {*WORKING} - {"InputLayer"} == {n for names in (SOME, *TOGETHER) for n in names}
 
 
 @pytest.mark.parametrize("name", [n for n in WORKING if n != "InputLayer"])

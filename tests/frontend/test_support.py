@@ -721,6 +721,10 @@ REFUSALS: dict[str, tuple[Make, str]] = {
         "has recurrent_activation = softplus: it is not one of a cell's",
     ),
     "a layer inside": (lambda: single(L.TimeDistributed(L.Masking()), SERIES), "is a Masking: it masks steps"),
+    "a layer of a model inside": (
+        lambda: single(L.TimeDistributed(keras.Sequential([keras.Input((4,)), L.Embedding(3, 2, mask_zero=True)])), SERIES),
+        "has mask_zero = True: it masks steps",
+    ),
     "integers": (lambda: single(L.Activation("relu", dtype="int32"), VECTOR), "has dtype = int32: Keras computes in int"),
     "sums of integers": (
         lambda: single(L.Add(), VECTOR, VECTOR, dtype="uint8"),

@@ -16,7 +16,7 @@ import numpy as np
 import qkeras
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.rebuild import Call
+from fpga_ml.frontend.rebuild import Call, as_functional
 from fpga_ml.frontend.support.base import CALLS, INTEGERS, Option, Record, Verdict, refused_layer
 from fpga_ml.frontend.support.keras_layers import KERAS
 from fpga_ml.frontend.support.keras_layers import NOT_YET as NOT_YET_OF_KERAS
@@ -139,8 +139,9 @@ def _check(call: Call, where: str, held: bool = False) -> None:
             what = f"layer '{layer.name}' ({kind}) has {name} = {shown}: {option.why}"
             raise FpgaMlError(what, where=where, do=option.do)
     for inner in keras.tree.flatten([getattr(layer, attribute, None) for attribute in record.holds]):
-        if isinstance(inner, keras.Model) and hasattr(inner, "_nodes_by_depth"):
-            check_layers(inner)
+        if isinstance(inner, keras.Model):
+            if getattr(inner, "inputs", None):
+                check_layers(as_functional(inner))
         elif isinstance(inner, keras.layers.Layer):
             _check(Call(inner.name, inner, call.inputs, call.outputs), f"layer '{inner.name}' inside {where}", held=True)
 

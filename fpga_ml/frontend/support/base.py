@@ -22,7 +22,9 @@ Test = Callable[[Any, Call], bool]  # of an argument's value, and of the call of
 
 
 def given(value: Any, call: Call) -> bool:
-    return value is not None and value is not False
+    """Whether it is neither None nor False, or a list of these, as masks of several tensors are."""
+    every = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else None
+    return value is not None and value is not False if every is None else any(given(v, call) for v in every)
 
 
 def other_than(*values: Any) -> Test:

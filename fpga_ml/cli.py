@@ -137,7 +137,7 @@ def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_build_options
 @click.option("--until", type=click.Choice(STAGES), help="Last stage to run.")
 def compile_command(**options: Any) -> None:
-    """Build MODEL: a .keras, .h5 or .json file, or a folder under models/."""
+    """Build MODEL: a .keras, .h5, .onnx or .json file, or a folder under models/."""
     _build(**options)
 
 

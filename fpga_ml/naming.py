@@ -52,7 +52,7 @@ KEYWORDS = frozenset((_SYSTEMVERILOG + _CPP).split())
 # Ports and signals of our RTL; what hls4ml 1.3.0 gives names of its own (its UniqueName holds the letters of `input`); names
 # X of which X_t is a type of the C library or of nnet_utils, or begins one: a layer's types are called NAME_t,
 # NAME_result_t, ...
-_OURS = "clk rst start done busy token result given held pipeline flight fifo unit step fold model"
+_OURS = "clk rst start done busy go token result given held pipeline flight fifo unit step fold model"
 _HLS4ML = "i n p u t inputs outputs input1 output1 model_default weights layer config"
 _TYPES = """
     above accum aggr aggregator_distance aggregator_distance_biases aggregator_distance_weights base bias biases blkcnt

@@ -78,7 +78,8 @@ def compile(
     Parameters
     ----------
     model
-        A Keras model; a path to one (.keras, .h5, .json with `weights`); or a folder under models/.
+        A Keras model; a path to one (.keras, .h5, .json with `weights`); an onnx.ModelProto, or a path to one (.onnx); or a
+        folder under models/.
     weights
         The weights (.h5) of a model that is given as .json.
     data

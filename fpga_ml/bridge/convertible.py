@@ -17,6 +17,7 @@ from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.layers import has_name_of_keras
 from fpga_ml.frontend.normalise import NORMALISATIONS
 from fpga_ml.frontend.rebuild import calls
+from fpga_ml.frontend.recurrent import is_hard_gate
 from fpga_ml.frontend.support import check_rewritten, is_supported, record_of
 from fpga_ml.frontend.tensors import TENSORS
 
@@ -66,7 +67,7 @@ def check_model(model: Any | None) -> None:
                 continue
             used = type(function).__name__ if hasattr(function, "get_config") else function.__name__
             allowed = QUANTIZERS if hasattr(function, "get_config") else CONVERTIBLE
-            if has_name_of_keras(function):
+            if has_name_of_keras(function) and not is_hard_gate(layer, function):
                 raise FpgaMlError(
                     f"activation '{used}' of layer '{layer.name}' is a function of your own, which has the name of one of"
                     " Keras'",

@@ -23,6 +23,8 @@ from fpga_ml.frontend.floats import to_float
 from fpga_ml.frontend.hgq.apart import without_hgq
 from fpga_ml.frontend.hgq.files import speeds_of_decay
 from fpga_ml.frontend.legacy import CannotRebuild, input_ports, is_legacy, naming_of, read_architecture, rebuild_legacy
+from fpga_ml.frontend.onnx.apart import Exchanged, as_keras
+from fpga_ml.frontend.onnx.graph import Graph, graph_of, is_proto, read_file
 from fpga_ml.frontend.quantise import activation_name
 from fpga_ml.frontend.rebuild import as_functional, calls, inputs_of
 from fpga_ml.frontend.rename import renamed
@@ -31,7 +33,9 @@ from fpga_ml.frontend.rewrites.opened import opened
 from fpga_ml.frontend.screen import bounded, screen, screened_h5, screened_keras, screened_weights, without_training
 from fpga_ml.naming import Naming
 
-_MODELS = (".keras", ".h5", ".hdf5", ".json")
+_MODELS = (".keras", ".h5", ".hdf5", ".json", ".onnx")
+_OF_TORCH = (".pt", ".pth", ".ckpt", ".pt2")
+_EXPORT = "export it: torch.onnx.export(model.eval(), example, 'model.onnx'), or Brevitas' export_qonnx; and give the .onnx"
 QUANTISED_FILE, FLOAT_FILE, SAMPLE_FILE = "quantised.keras", "float.keras", "sample.npz"
 
 
@@ -65,6 +69,7 @@ class Source:
     names: Naming = field(default_factory=Naming)
     data: Path | None = None
     config: Path | None = None
+    onnx: Exchanged | None = None
 
     @property
     def decides(self) -> bool:
@@ -78,12 +83,19 @@ class Source:
 
 def load(model: Any, weights: Path | None = None) -> Source:
     """A Keras model, a path to one, or a folder under models/, as a Source; checked for what cannot be built."""
-    if not isinstance(model, (keras.Model, str, Path)):
+    if is_proto(model):
+        source = _onnx(graph_of(model, model.graph.name or "model", "the model"), "in memory", model.SerializeToString())
+    elif isinstance(model, keras.Model):
+        source = _in_memory(model)
+    elif isinstance(model, (str, Path)):
+        source = _from_path(Path(model), weights)
+    else:
+        of_torch = any(kind.__module__.startswith("torch.") for kind in type(model).__mro__)
+        files = ".keras, .h5, .json or .onnx file or to a model's folder"
         raise FpgaMlError(
             f"the model is of type {type(model).__name__}",
-            do="give a Keras model, or a path to a .keras, .h5 or .json file or to a model's folder",
+            do=_EXPORT if of_torch else f"give a Keras model, an onnx.ModelProto, or a path to a {files}",
         )
-    source = _in_memory(model) if isinstance(model, keras.Model) else _from_path(Path(model), weights)
     if source.model is not None:
         with source.names.errors():
             check(source.model)
@@ -122,10 +134,20 @@ def _from_path(path: Path, weights: Path | None) -> Source:
         return _keras_3(path)
     if path.suffix in (".h5", ".hdf5", ".json"):
         return _json_or_h5(path, weights)
+    if path.suffix == ".onnx":
+        return _onnx(read_file(path), str(path), path.read_bytes())
+    if path.suffix in _OF_TORCH:
+        raise FpgaMlError(f"'{path}' is a file of PyTorch, which does not say how the network computes", do=_EXPORT)
     raise FpgaMlError(
         f"'{path}' is not a model: unknown kind of file '{path.suffix}'",
-        do="give a .keras, .h5 or .json file (with --weights), or a folder under models/",
+        do="give a .keras, .h5, .onnx or .json file (with --weights), or a folder under models/",
     )
+
+
+def _onnx(graph: Graph, origin: str, content: bytes) -> Source:
+    made = as_keras(graph)
+    found = _source(made.model, graph.name, origin, hashlib.sha256(content).hexdigest(), "onnx")
+    return replace(found, onnx=made)
 
 
 def _folder(path: Path) -> Source:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.calibrate import Calibrated, calibrate
 from fpga_ml.frontend.load import Source
+from fpga_ml.frontend.onnx.check import compared
 from fpga_ml.frontend.rebuild import Array, calls
 from fpga_ml.frontend.reference import Reference, evaluate
 from fpga_ml.samples import Samples
@@ -30,7 +31,11 @@ def prepare(source: Source, samples: Samples, config: Config) -> Prepared:
     _check_layer_names(source, config)
     calibrated = calibrate(source.model, samples.x, [t.name for t in source.model.inputs], config)
     x = tuple(t.quantise(a) for t, a in zip(calibrated.input_types, samples.x, strict=True))
-    return Prepared(x, calibrated, evaluate(calibrated.model, source.float_model, samples.x, x))
+    reference = evaluate(calibrated.model, source.float_model, samples.x, x)
+    if source.onnx is not None:
+        notes = compared(source.onnx, reference, samples.x, x, source.name)
+        calibrated = replace(calibrated, notes=(*calibrated.notes, *notes))
+    return Prepared(x, calibrated, reference)
 
 
 def _check_layer_names(source: Source, config: Config) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Collection, Mapping
 from typing import Any
 
+import keras
 import numpy as np
 from qkeras import quantized_bits, quantized_relu
+from qkeras.base_quantizer import BaseQuantizer
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.numerics import FixedType, Overflow, Rounding
@@ -74,3 +77,22 @@ def quantised(quantizer: Any, values: np.ndarray) -> np.ndarray:
     if t is not None:
         return t.quantise(np.asarray(values, np.float64))
     return np.asarray(quantizer(np.asarray(values, np.float32)))
+
+
+# Of a quantizer, what is no setting of its function.
+_BOOKKEEPING = ("use_variables", "var_name")
+
+
+def keep_settings(old: Any, new: Any, changed: Collection[str] = ()) -> None:
+    """Gives the quantizers of a layer's copy, and of the layers in it, what QKeras does not write into their configurations:
+    `scale_axis`, `is_quantized_clip` and others. changed: arguments that the copy has from elsewhere."""
+    for name, was in list(vars(old).items()):
+        now = vars(new).get(name)
+        if type(now) is not type(was) or name.removesuffix("_internal") in changed:
+            continue
+        if isinstance(was, BaseQuantizer):
+            for setting in set(inspect.signature(type(was)).parameters) - set(was.get_config()) - set(_BOOKKEEPING):
+                held = f"_{setting}" if f"_{setting}" in vars(was) else setting
+                setattr(now, held, getattr(was, held))
+        elif isinstance(was, keras.layers.Layer):
+            keep_settings(was, now)

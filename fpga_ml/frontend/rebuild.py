@@ -19,9 +19,10 @@ import numpy.typing as npt
 
 from fpga_ml import progress
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.adaptive import settled
 from fpga_ml.frontend.layers import Affine, of_keras
 from fpga_ml.frontend.normalise import UNROUNDED, Formula, Normalise
-from fpga_ml.frontend.quantizers import quantised, type_of
+from fpga_ml.frontend.quantizers import keep_settings, quantised, type_of
 from fpga_ml.frontend.traced import traced_whole
 from fpga_ml.numerics import FixedType
 
@@ -156,9 +157,12 @@ def float64() -> Iterator[None]:
 
 def copy_layer(layer: Any, dtype: str | None = None, changes: Mapping[str, Any] | None = None) -> Any:
     """A new layer of the same configuration, without weights, in the given float type, with some arguments changed."""
+    if type(layer).__name__ == "QAdaptiveActivation":
+        return settled(layer, layer.name)
     config = {**{k: _initializer(v) for k, v in layer.get_config().items()}, **(changes or {})}
     copy = type(layer).from_config(_with_dtype(config, dtype) if dtype else config)
     copy.name = (changes or {}).get("name", layer.name)  # the recurrent layers of qkeras-v3 forget it
+    keep_settings(layer, copy, changes or ())
     return copy
 
 

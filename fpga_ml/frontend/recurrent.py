@@ -41,6 +41,12 @@ def rewritten(layer: Any, other: Any) -> Any:
     return layer.of(other) if isinstance(layer, Walk) else other
 
 
+def is_hard_gate(layer: Any, function: Any) -> bool:
+    """Whether a function of QKeras is inside a cell and made of straight lines: of another slope than Keras' function of
+    that name, which the tables of cells take from the function itself."""
+    return is_recurrent(layer) and function in (qkeras.quantizers.hard_sigmoid, qkeras.quantizers.hard_tanh)
+
+
 def missing(layer: Any) -> list[str]:
     """Quantizer arguments of a recurrent layer that are not given."""
     known = [argument for argument, _ in VARIABLES.values()] + ["state_quantizer"]

@@ -25,9 +25,11 @@ class Unknown(Exception):
 class StandIn:
     """Called like a layer, of Keras tensors, it calls layers of its own: its parts. weights: {name of a part: its weights}.
 
-    A layer that is called again has the same parts, unless the tensors have other shapes: parts are of a shape. taken: names
-    that parts may not have.
+    A layer that is called again has the same parts, unless the tensors have other shapes: parts are of a shape. each_call:
+    parts of its own at every call; taken: names that parts may not have.
     """
+
+    each_call = False
 
     def __init__(self, layer: Any) -> None:
         self.layer, self.name = layer, layer.name
@@ -40,9 +42,9 @@ class StandIn:
     def __call__(self, x: Any, *others: Any, **given: Any) -> Any:
         tensors = [*(x if isinstance(x, (list, tuple)) else [x]), *others]
         shapes = [tuple(t.shape) for t in tensors if hasattr(t, "shape")]
-        if shapes not in self._shapes:
+        if self.each_call or shapes not in self._shapes:
             self._shapes.append(shapes)
-        self.shape = self._shapes.index(shapes)
+        self.shape = len(self._shapes) - 1 if self.each_call else self._shapes.index(shapes)
         return self.results(x, *others, **{k: v for k, v in given.items() if k != "training" and v is not None})
 
     def results(self, *args: Any, **kwargs: Any) -> Any:

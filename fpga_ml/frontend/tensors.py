@@ -171,16 +171,16 @@ class Arrange(_Ours):
 
 @keras.saving.register_keras_serializable(package="fpga_ml")
 class Reduce(_Ours):
-    """The sum or an extreme over axes, which are counted with the batch as axis 0."""
+    """The sum or the largest over axes, which are counted with the batch as axis 0."""
 
     arguments = ("op", "axes", "keepdims")
 
-    def __init__(self, op: Literal["sum", "max", "min"], axes: Sequence[int], keepdims: bool = False, **kwargs: Any) -> None:
+    def __init__(self, op: Literal["sum", "max"], axes: Sequence[int], keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.op, self.axes, self.keepdims = op, tuple(int(a) for a in axes), keepdims
 
     def call(self, inputs: Any) -> Any:
-        return {"sum": ops.sum, "max": ops.max, "min": ops.min}[self.op](inputs, axis=self.axes, keepdims=self.keepdims)
+        return {"sum": ops.sum, "max": ops.max}[self.op](inputs, axis=self.axes, keepdims=self.keepdims)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         axes = [a % len(input_shape) for a in self.axes]

@@ -1,7 +1,7 @@
 """Layers that are several in one, taken apart: what comes out holds only layers with one result.
 
-TimeDistributed is what it holds. Recurrent layers that are given a state, give theirs, keep it or go backwards, and
-Bidirectional ones, become layers of one direction, the two of frontend/walk.py and merges.
+TimeDistributed is what it holds (distributed.py). Recurrent layers that are given a state, give theirs, keep it or go
+backwards, Bidirectional ones, and those of cells become layers of one direction, the two of frontend/walk.py and merges.
 """
 
 from __future__ import annotations
@@ -12,18 +12,14 @@ from typing import Any
 import keras
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.cells import of_cells
+from fpga_ml.frontend.distributed import Distributed
 from fpga_ml.frontend.rebuild import Call, calls, copy_layer
 from fpga_ml.frontend.recurrent import is_recurrent
 from fpga_ml.frontend.standins import StandIn, with_standins
 from fpga_ml.frontend.walk import Pick, Steps, Walk, parts_of
 
-# Layers that do the same at every place before the last axis: TimeDistributed adds nothing to them.
-_POINTWISE = frozenset(
-    [
-        *("Dense", "QDense", "Activation", "QActivation", "ReLU", "LeakyReLU", "ELU", "Softmax"),
-        *("BatchNormalization", "QBatchNormalization", "Dropout"),
-    ]
-)
+_BOTH_WAYS = ("Bidirectional", "QBidirectional")
 _MERGES = {
     "concat": keras.layers.Concatenate,
     "sum": keras.layers.Add,
@@ -36,28 +32,30 @@ def unwrapped(model: Any) -> Any:
     """The model with such layers taken apart; the model itself where there is none."""
     every = calls(model)
     read = {id(t) for c in every for t in c.inputs} | {id(t) for t in model.outputs}
-    apart: dict[int, _Apart] = {}
+    apart: dict[int, StandIn] = {}
     for c in every:
         if id(c.layer) not in apart and _is_several(c, every):
-            apart[id(c.layer)] = _apart(c, model.name, sum(d.layer is c.layer for d in every))
-        if id(c.layer) in apart:
-            apart[id(c.layer)].used.update(k for k, t in enumerate(c.outputs) if id(t) in read)
-    return with_standins(model, apart)
+            apart[id(c.layer)] = _apart(c, sum(d.layer is c.layer for d in every))
+        if isinstance(found := apart.get(id(c.layer)), _Apart):
+            found.used.update(k for k, t in enumerate(c.outputs) if id(t) in read)
+    steps = any(isinstance(found, Distributed) for found in apart.values())  # what they held may be several again
+    return unwrapped(with_standins(model, apart)) if steps else with_standins(model, apart)
 
 
 def _is_several(c: Call, every: Sequence[Call]) -> bool:
     layer = c.layer
     if not is_recurrent(layer) or isinstance(layer, Walk):
-        return type(layer).__name__ in ("TimeDistributed", "Bidirectional")
-    given = any(len(d.inputs) > 1 for d in every if d.layer is layer)
-    return bool(layer.return_state or layer.stateful or layer.go_backwards or given)
+        return type(layer).__name__ in ("TimeDistributed", "RNN", *_BOTH_WAYS)
+    uses = [d for d in every if d.layer is layer]
+    given = any(len(d.inputs) > 1 for d in uses)
+    return bool(layer.return_state or layer.stateful or layer.go_backwards or given or len(uses) > 1)
 
 
-def _apart(c: Call, model: str, times: int) -> _Apart:
+def _apart(c: Call, times: int) -> StandIn:
     """times: how often the layer is called."""
     layer, batch = c.layer, c.inputs[0].shape[0]
     if type(layer).__name__ == "TimeDistributed":
-        return _Pointwise(layer, model)
+        return Distributed(layer)
     if layer.stateful and batch != 1:
         raise FpgaMlError(
             f"layer '{layer.name}' is stateful and keeps {batch} states side by side: the hardware keeps one",
@@ -70,7 +68,9 @@ def _apart(c: Call, model: str, times: int) -> _Apart:
             where=f"layer '{layer.name}'",
             do="use a layer for each call",
         )
-    return _TwoWays(layer) if type(layer).__name__ == "Bidirectional" else _OneWay(layer, layer.name)
+    found = _TwoWays(layer) if type(layer).__name__ in _BOTH_WAYS else _way(layer, layer.name)
+    found.each_call = times > 1  # hls4ml's configuration of a cell is of one node
+    return found
 
 
 class _Apart(StandIn):
@@ -81,33 +81,15 @@ class _Apart(StandIn):
         self.name = name or layer.name
         self.used: set[int] = set()
 
-    def results(self, x: Any, *_: Any, initial_state: Any = None, mask: Any = None, **given: Any) -> Any:
+    def results(self, x: Any, initial_state: Any = None, mask: Any = None, *_: Any, **given: Any) -> Any:
         if mask is not None:
             raise self.refused("is given a mask, which has no C++", "leave it out")
-        first = [] if initial_state is None else initial_state
-        found = self.all_results(x, list(first) if isinstance(first, (list, tuple)) else [first])
+        found = self.all_results(x, [] if initial_state is None else keras.tree.flatten(initial_state))
         return found if len(found) > 1 else found[0]
 
     def all_results(self, x: Any, first: list[Any]) -> list[Any]:
         """As many as the layer has; first: its first state."""
         raise NotImplementedError
-
-
-class _Pointwise(_Apart):
-    def __init__(self, layer: Any, model: str) -> None:
-        super().__init__(layer)
-        inner = type(layer.layer).__name__
-        if inner not in _POINTWISE or getattr(layer.layer, "axis", -1) != -1:
-            raise FpgaMlError(
-                f"layer '{layer.name}' applies a {inner} to each time step, which hls4ml cannot read under Keras 3",
-                where=f"model '{model}'",
-                do=f"use a layer that takes sequences, or TimeDistributed of one of {', '.join(sorted(_POINTWISE))}",
-            )
-
-    def all_results(self, x: Any, first: list[Any]) -> list[Any]:
-        inner = copy_layer(self.layer.layer)
-        inner.name = self.name
-        return [self.part("", lambda _: inner, self.layer.get_weights())(x)]
 
 
 class _OneWay(_Apart):
@@ -147,19 +129,42 @@ class _OneWay(_Apart):
         return self.part(suffix, lambda name: Pick(first, size, steps, name=name))(x)
 
 
+class _OfCells(_Apart):
+    """A layer for each cell of an RNN, one behind another; behind the last one's result all states, cell by cell."""
+
+    def __init__(self, layer: Any, name: str) -> None:
+        super().__init__(layer, name)
+        self.ways = [_OneWay(one, one.name) for one in of_cells(layer, name)]
+
+    def all_results(self, x: Any, first: list[Any]) -> list[Any]:
+        at, states = 1, []
+        for way in self.ways:
+            parts = parts_of(way.layer)
+            way.used, way.shape, way.taken = {1 + k - at for k in self.used}, self.shape, self.taken
+            x, *kept = way.all_results(x, first[at - 1 : at - 1 + parts])
+            self.weights |= way.weights
+            states += kept
+            at += parts
+        return [x, *states]
+
+
+def _way(layer: Any, name: str) -> _Apart:
+    return _OfCells(layer, name) if type(layer).__name__ == "RNN" else _OneWay(layer, name)
+
+
 class _TwoWays(_Apart):
     """Two layers side by side, the second on the reversed sequence, and what becomes of their results; then their states."""
 
     def __init__(self, layer: Any) -> None:
         super().__init__(layer)
         both = {"forward": layer.forward_layer, "backward": layer.backward_layer}
-        self.ways = [_OneWay(one, f"{layer.name}_{way}") for way, one in both.items()]
+        self.ways = [_way(one, f"{layer.name}_{way}") for way, one in both.items()]
 
     def all_results(self, x: Any, first: list[Any]) -> list[Any]:
         layer, half = self.layer, len(first) // 2
         at, both, states = 2 if layer.merge_mode is None else 1, [], []
         for way, own in zip(self.ways, (first[:half], first[half:]), strict=True):
-            way.used, way.taken = {1 + k - at for k in self.used}, self.taken
+            way.used, way.shape, way.taken = {1 + k - at for k in self.used}, self.shape, self.taken
             output, *kept = way.all_results(x, own)
             self.weights |= way.weights
             both.append(output)

@@ -5,6 +5,7 @@ The kernels are those of the parallel architecture, each for one position. A ten
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import gcd
@@ -363,7 +364,7 @@ class _Lowering:
         if local is not None:
             self._map(layer, replace(layer, shape=(len(local),), index=local), reads)
             return
-        if len(reads) == 1 and (self._of_groups(layer, reads[0]) or (tokens == 1 and self._of_one_pixel(layer, reads[0]))):
+        if len(reads) == 1 and (self._of_some_pixels(layer, reads[0]) or self._of_groups(layer, reads[0])):
             return
         self._whole(layer)
 
@@ -374,9 +375,33 @@ class _Lowering:
         for groups in (g for g in range(most, 1, -1) if most % g == 0 and layer.size // g <= _MOST_AT_ONCE):
             local = self._within_groups(layer, [read], groups)
             if local is not None:
-                self._map(layer, replace(layer, shape=(len(local),), index=local), [self._grouped(layer, read, groups)])
+                group = self._grouped(layer, read, groups)
+                if not self._dealt(layer, read, group, local):
+                    self._map(layer, replace(layer, shape=(len(local),), index=local), [group])
                 return True
         return False
+
+    def _dealt(self, layer: Gather, read: Made, group: Made, local: np.ndarray) -> bool:
+        """The group's pixels one by one, each as often as it is needed; False where the result's pixels are no pixels of
+        the group, or have other types."""
+        size, tokens = len(read.channel.types), _beats(layer.shape, self.lanes)
+        if layer.size != tokens * size or tokens == group.channel.tokens or not self._only_moves(layer, read):
+            return False
+        pixels = local.reshape(-1, size)
+        places = pixels[:, 0] // size
+        if (pixels != places[:, None] * size + np.arange(size)).any():
+            return False
+        channel = self._channel(self.graph.port(layer.name), read.channel.types, tokens)
+        split = Split(f"{layer.name}_split", (group.channel,), (channel,), places=tuple(map(int, places)))
+        self.processes.append(split)
+        self.made[layer.name] = Made(channel, read.wires)
+        return True
+
+    def _only_moves(self, layer: Gather, read: Made) -> bool:
+        """Whether no type, and no port, asks for other values than those that are read."""
+        size = len(read.channel.types)
+        kernel = lowered(replace(layer, shape=(size,), index=np.arange(size)), [read.wires])
+        return layer.name not in self.graph.outputs and kernel.inputs == kernel.outputs
 
     def _grouped(self, layer: Layer, read: Made, groups: int) -> Made:
         """As many pixels in a row as one token as make so many groups of a frame."""
@@ -389,26 +414,36 @@ class _Lowering:
         self.processes.append(window)
         return Made(group, window.reach(read.wires)[0])
 
-    def _of_one_pixel(self, layer: Gather, read: Made) -> bool:
-        """What is made of one pixel of a frame, the others passed over; False where it is not."""
-        size = len(read.channel.types)
-        pixels = np.unique(np.where(layer.index < 0, -1, layer.index // size))
-        if len(pixels) > 1 or pixels[0] < 0:
+    def _of_some_pixels(self, layer: Gather, read: Made) -> bool:
+        """What is made of each of some pixels, the others passed over: of rows and columns at even distances, as a crop or a
+        slice takes them. False where it is not that."""
+        shape, tokens, size = self.graph[layer.reads[0]].shape, _beats(layer.shape, self.lanes), len(read.channel.types)
+        elements = layer.index.reshape(tokens, -1)
+        pixels, local = elements[:, 0] // size, elements[0] % size
+        if (elements != pixels[:, None] * size + local).any() or (elements < 0).any():
             return False
-        axis = Axis(self._pixels(read), 1, before=-int(pixels[0]))
-        pixel = self._channel(f"{layer.name}_pixel", read.channel.types, 1)
-        axes = self._axes(Axis(1, 1), axis)
-        self.processes.append(Window(f"{layer.name}_window", (read.channel,), (pixel,), *axes, (0,) * size))
-        self._map(layer, replace(layer, index=layer.index % size), [Made(pixel, read.wires)])
+        if tokens == 1:
+            axes = Axis(1, 1), Axis(self._pixels(read), 1, before=-int(pixels[0]))
+        elif self.interleave == self.lanes == 1 and len(shape) in (2, 3) and math.prod(shape[:-1]) == self._pixels(read):
+            columns = shape[-2]
+            found = _evenly(pixels // columns, self._pixels(read) // columns), _evenly(pixels % columns, columns)
+            if found[0] is None or found[1] is None:
+                return False
+            axes = found[0], found[1]
+            if (Window("", (), (), *axes, ()).table.reshape(-1).tolist()) != pixels.tolist():
+                return False
+        else:
+            return False
+        some = self._channel(f"{layer.name}_pixels", read.channel.types, tokens)
+        self.processes.append(Window(f"{layer.name}_window", (read.channel,), (some,), *self._axes(*axes), (0,) * size))
+        self._map(layer, replace(layer, shape=(len(local),), index=local), [Made(some, read.wires)])
         return True
 
     def _renamed(self, layer: Gather, read: Made) -> None:
         """The same values; a process only where a type, or a port, asks for it."""
         self.made[layer.name] = read
-        one = replace(layer, shape=(len(read.channel.types),), index=np.arange(len(read.channel.types)))
-        kernel = lowered(one, [read.wires])
-        if layer.name in self.graph.outputs or kernel.inputs != kernel.outputs:
-            self._map(layer, one, [read])
+        if not self._only_moves(layer, read):
+            self._map(layer, replace(layer, shape=(len(read.wires),), index=np.arange(len(read.wires))), [read])
 
     def _within_groups(self, layer: Gather, reads: Sequence[Made], groups: int) -> np.ndarray | None:
         """The index of one group where group n of the result's pixels is made of the inputs' groups n: of joined channels,
@@ -438,6 +473,15 @@ def _of_one_token(
     if (whole // channels != np.arange(tokens)[:, None]).any() or (local != local[0]).any():
         return None
     return at_positions(layer, local[0], positions(layer) // tokens)
+
+
+def _evenly(places: np.ndarray, size: int) -> Axis | None:
+    """One axis on which these places are windows of one pixel; None where their distances differ."""
+    each = np.unique(places)
+    strides = set(np.diff(each).tolist()) or {1}
+    if len(strides) > 1:
+        return None
+    return Axis(size, len(each), stride=int(strides.pop()), before=-int(each[0]))
 
 
 def _fills(layer: Linear | MaxPool | AveragePool, read: Made) -> bool:

@@ -195,6 +195,7 @@ def _rtl(build: Build) -> dict[str, Any] | None:
         "files": [f"rtl/{name}" for name in rtl.files],
         "layers": [dataclasses.asdict(stage) | _called(build, stage.name) for stage in rtl.stages],
         "buffers": [dataclasses.asdict(buffer) for buffer in rtl.buffers],
+        "fifo_bits": {"used": rtl.fifo_bits, "least": rtl.least_fifo_bits},
     }
 
 

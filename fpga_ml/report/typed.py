@@ -16,7 +16,7 @@ class ModelEntry(TypedDict):
     name: str
     origin: str
     sha256: str
-    kind: Literal["keras-3", "keras-2"]
+    kind: Literal["keras-3", "keras-2", "onnx"]
     parameters: int | None
     inputs: list[PortsEntry]
     outputs: list[PortsEntry]
@@ -149,6 +149,12 @@ class RtlBuffersEntry(TypedDict):
     depth: int
     high_water: int
     width_bits: int
+    least_depth: NotRequired[int]
+
+
+class RtlFifoBitsEntry(TypedDict):
+    used: int
+    least: int
 
 
 class RtlLayersEntry(TypedDict):
@@ -174,6 +180,7 @@ class RtlEntry(TypedDict):
     area: AreaEntry
     files: list[str]
     buffers: list[RtlBuffersEntry]
+    fifo_bits: NotRequired[RtlFifoBitsEntry]
     layers: list[RtlLayersEntry]
 
 

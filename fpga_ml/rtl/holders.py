@@ -12,7 +12,7 @@ from fpga_ml.ir.network import Axis, Collect, Holder, Moments, Quadratic, Split,
 from fpga_ml.rtl.holding import HoldingModule, counter
 from fpga_ml.rtl.map import packed
 from fpga_ml.rtl.patch import MomentsModule, QuadraticModule
-from fpga_ml.rtl.sv import Assign, Comb, Comment, Declare, Item, Memory, Module, Net, Register, Registers, literal
+from fpga_ml.rtl.sv import Assign, Comb, Comment, Declare, Item, Memory, Module, Net, Register, Registers, Rom, literal
 
 
 @dataclass(frozen=True)
@@ -71,31 +71,52 @@ class _Gathering(HoldingModule):
 class _Splitting(HoldingModule):
     def __init__(self, name: str, process: Split) -> None:
         super().__init__(name, process.reads[0], process.writes[0])
-        self.sequences, self.parts = process.interleaved, process.parts
+        self.sequences, self.parts, self.places = process.interleaved, process.parts, process.places
 
     def module(self) -> Module:
         bits, tokens = self.write.width_bits, self.parts
+        if self.places:
+            return self._chosen()
         own = tokens // self.sequences
         places = [s * own + t for t in range(own) for s in range(self.sequences)]
         ordered = "given" if self.sequences == 1 else packed([f"given[{(p + 1) * bits - 1}:{p * bits}]" for p in places])
-        width = tokens.bit_length()
-        zero, one, every = literal(0, width), literal(1, width), literal(tokens, width)
         valid, taken, there = "held_valid", "held_ready", "given_valid"
-        left = f"((free & {there}) ? {every} : ({valid} & {taken}) ? left - {one} : left)"
         moved = f"{{{bits}'d0, whole[{tokens * bits - 1}:{bits}]}}" if tokens > 1 else "whole"
         following = f"(free & {there}) ? {ordered} : ({valid} & {taken}) ? {moved} : whole"
         items: list[Item] = [
-            Comment("tokens left, the one that is offered included"),
-            Declare("left", width, "logic"),
+            *self._left(),
             Declare("whole", tokens * bits, "logic"),
-            Net("free", None, False, f"(left == {zero}) | ((left == {one}) & {taken})"),
-            Assign(valid, f"left != {zero}"),
-            Assign("given_ready", "free"),
-            Registers("clk", (Register("left", width, False, left, True),), "rst"),
             Registers("clk", (Register("whole", tokens * bits, False, following, True),)),
             Assign("held", f"whole[{bits - 1}:0]"),
         ]
         return Module(self.name, self.ports(), items, f"A token as {tokens}.")
+
+    def _left(self) -> list[Item]:
+        width = self.parts.bit_length()
+        zero, one, every = literal(0, width), literal(1, width), literal(self.parts, width)
+        valid, taken, there = "held_valid", "held_ready", "given_valid"
+        left = f"((free & {there}) ? {every} : ({valid} & {taken}) ? left - {one} : left)"
+        return [
+            Comment("tokens left, the one that is offered included"),
+            Declare("left", width, "logic"),
+            Net("free", None, False, f"(left == {zero}) | ((left == {one}) & {taken})"),
+            Assign(valid, f"left != {zero}"),
+            Assign("given_ready", "free"),
+            Registers("clk", (Register("left", width, False, left, True),), "rst"),
+        ]
+
+    def _chosen(self) -> Module:
+        """A part may be written several times, and in any order."""
+        bits, width, whole = self.write.width_bits, self.parts.bit_length(), self.read.width_bits
+        place = max(self.places).bit_length() or 1
+        cases = tuple((literal(self.parts - k, width), literal(p, place)) for k, p in enumerate(self.places))
+        items: list[Item] = [
+            *self._left(),
+            Registers("clk", (Register("whole", whole, False, "(free & given_valid) ? given : whole"),)),
+            Rom("rom", place, False, "left", cases[:-1], cases[-1][1], "the part that each token is"),
+            Assign("held", f"whole[rom * {literal(bits, whole.bit_length())} +: {bits}]"),
+        ]
+        return Module(self.name, self.ports(), items, f"A token as {self.parts}, each a part of it.")
 
 
 class _Line(HoldingModule):

@@ -32,26 +32,31 @@ from fpga_ml.rtl.sv import (
 )
 from fpga_ml.schedule.pipeline import Schedule, carriers
 
+GO = "go"
+
 
 @dataclass(frozen=True)
 class KernelModule(Module):
     """The module of a kernel. It has a port `clk` only if it has registers, and takes a token every cycle.
 
-    process: whose function it is; latency_cycles: from a token to its result; called: {channel: port}.
+    process: whose function it is; latency_cycles: from a token to its result; called: {channel: port}; stands: whether it
+    has a port `go` besides, without which its registers stay as they are.
     """
 
     process: Map = field(kw_only=True)
     latency_cycles: int = field(kw_only=True)
     called: Mapping[str, str] = field(kw_only=True)
+    stands: bool = field(kw_only=True)
 
 
-def map_module(name: str, process: Map, schedule: Schedule) -> KernelModule:
-    """The kernel of `process` with the registers of `schedule`."""
-    return _Emission(name, process, schedule).module()
+def map_module(name: str, process: Map, schedule: Schedule, *, stands: bool = False) -> KernelModule:
+    """The kernel of `process` with the registers of `schedule`; stands: with a port `go`, if it has registers."""
+    return _Emission(name, process, schedule, stands=stands).module()
 
 
 class _Emission:
-    def __init__(self, name: str, process: Map, schedule: Schedule) -> None:
+    def __init__(self, name: str, process: Map, schedule: Schedule, *, stands: bool) -> None:
+        self.control = ("clk", GO)[: 1 + stands] if schedule.register_bits else ()
         self.name, self.process, self.schedule, self.kernel = name, process, schedule, process.kernel
         self.carrier = carriers(process.kernel)
         self.last = self._last_uses()
@@ -62,28 +67,34 @@ class _Emission:
 
     def module(self) -> KernelModule:
         items: list[Item] = []
+        enable = GO if GO in self.control else None
         for stage in range(self.schedule.latency_cycles + 1):
             registers, made = self._registers(stage), self._made(stage)
             items += [Comment(f"stage {stage}")] if registers or made else []
-            items += [Registers("clk", tuple(registers))] if registers else []
+            items += [Registers("clk", tuple(registers), enable=enable)] if registers else []
             items += [Comb(made)] if made else []
         items = [*self.tables.values(), *items, *self._outputs()]
         latency = self.schedule.latency_cycles
         what = f"Layer '{self.process.name}', {latency} clock cycle{'s' * (latency != 1)}."
-        called = {channel: port for channel, port in self.ports.items() if channel != "clk"}
         return KernelModule(
-            self.name, self._ports(), items, what, process=self.process, latency_cycles=latency, called=called
+            self.name,
+            self._ports(),
+            items,
+            what,
+            process=self.process,
+            latency_cycles=latency,
+            called={channel: port for channel, port in self.ports.items() if channel not in self.control},
+            stands=enable is not None,
         )
 
     def _port_names(self) -> list[str]:
         channels = dict.fromkeys(c.name for c in (*self.process.reads, *self.process.writes))
-        return ["clk"] * bool(self.schedule.register_bits) + list(channels)
+        return [*self.control, *channels]
 
     def _ports(self) -> tuple[Port, ...]:
         reads = {t.name: Port("input", self.ports[t.name], t.width_bits) for t in self.process.reads}
         writes = {t.name: Port("output", self.ports[t.name], t.width_bits) for t in self.process.writes}
-        clock = [Port("input", "clk")] if "clk" in self.ports else []
-        return (*clock, *reads.values(), *writes.values())
+        return (*(Port("input", name) for name in self.control), *reads.values(), *writes.values())
 
     def _last_uses(self) -> list[int]:
         """The last stage in which each carrier is read; -1 if it never is."""

@@ -39,13 +39,15 @@ class Stage:
 
 @dataclass(frozen=True)
 class BufferRow:
-    """A FIFO: whose channel, before which reader ('' for an output); depth and high-water mark in tokens."""
+    """A FIFO: whose channel, before which reader ('' for an output); depth, high-water mark and the least depth
+    that any FIFO there has (schedule/least.py) in tokens."""
 
     channel: str
     reader: str
     depth: int
     high_water: int
     width_bits: int
+    least_depth: int = 1
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,16 @@ class Rtl:
     @property
     def area(self) -> Area:
         """An estimate of all of it."""
-        fifos = Area(memory_bits=sum(b.depth * b.width_bits for b in self.buffers))
-        return sum((s.area for s in self.stages), fifos)
+        return sum((s.area for s in self.stages), Area(memory_bits=self.fifo_bits))
+
+    @property
+    def fifo_bits(self) -> int:
+        return sum(b.depth * b.width_bits for b in self.buffers)
+
+    @property
+    def least_fifo_bits(self) -> int:
+        """Fewer do for no protocol and no depths."""
+        return sum(b.least_depth * b.width_bits for b in self.buffers)
 
     def write(self, folder: Path) -> tuple[Path, ...]:
         """The files, into a folder that exists."""
@@ -141,7 +151,10 @@ def emit_stream(network: Network, clock_ns: float, model: DelayModel = GENERIC, 
         planned.latency_cycles,
         planned.interval_cycles,
         sum(m.register_bits for m in modules),
-        tuple(BufferRow(b.channel.name, b.reader, b.depth, b.high_water, b.channel.width_bits) for b in planned.buffers),
+        tuple(
+            BufferRow(b.channel.name, b.reader, b.depth, b.high_water, b.channel.width_bits, b.least)
+            for b in planned.buffers
+        ),
         probes,
         network.interleave,
         _recurrence(planned),
@@ -163,7 +176,7 @@ def _unit_modules(unit: Unit, top: str, names: Names, fifo: str) -> list[Module]
     name = f"{top}_{unit.name}"
     match unit:
         case Segment():
-            return segment_modules(names.free(f"{name}_unit"), unit.plan, top, names)
+            return segment_modules(names.free(f"{name}_unit"), unit.plan, top, names, stands=unit.stands)
         case Looped():
             own = names.free(name)
             return list(loop_modules(own, names.free(f"{own}_step"), names.free(f"{own}_fold"), fifo, unit))
@@ -183,8 +196,10 @@ def _stages(planned: StreamPlan, unit: Unit) -> list[Stage]:
     return [Stage(p.name, p.kind, trace.first[written], span, p.interval_cycles, area_of(p)) for p in processes]
 
 
-def segment_modules(name: str, placed: Plan, top: str, names: Names, *, busy: bool = False) -> list[Module]:
+def segment_modules(
+    name: str, placed: Plan, top: str, names: Names, *, busy: bool = False, stands: bool = False
+) -> list[Module]:
     """Of all processes of a segment, and then its own."""
-    modules = [modules_of(p, top, names) for p in placed.placed]
-    own = segment_module(name, placed, [m[-1].name for m in modules], busy=busy)
+    modules = [modules_of(p, top, names, stands=stands) for p in placed.placed]
+    own = segment_module(name, placed, [m[-1].name for m in modules], busy=busy, stands=stands)
     return [*(m for of_one in modules for m in of_one), own]

@@ -1,8 +1,9 @@
-"""A network that never waits, as one module: processes at their stages, registers for what is read later than it is made.
+"""A pipeline as one module: processes at their stages, registers for what is read later than it is made.
 
 Packed channels in and out. `start` comes with the inputs, `done` with the outputs; `busy`, where it is asked for, is high
-while anything is on its way. Valid bits are all that a reset clears. A short wait is a register a stage; in a long one no
-second input follows for many cycles, so that one register holds the value and a counter stands for the valid bits.
+while anything is on its way. It never waits; or, where that is asked for, all of it stands still while `go` is low. Valid
+bits are all that a reset clears. A short wait is a register a stage; in a long one no second input follows for many cycles,
+so that one register holds the value and a counter stands for the valid bits.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fpga_ml.ir.network import Channel
+from fpga_ml.rtl.map import GO
 from fpga_ml.rtl.names import Names
 from fpga_ml.rtl.processes import control_ports, data_ports, needs_start
 from fpga_ml.rtl.sv import Assign, Comment, Declare, Instance, Item, Module, Port, Register, Registers, literal
@@ -20,18 +22,20 @@ BUSY = "busy"
 _LONG = 32  # stages; what waits longer is held, and the wait counted
 
 
-def segment_module(name: str, plan: Plan, modules: Sequence[str], *, busy: bool) -> Module:
-    """modules: the name of each process's module, in order; busy: with the output BUSY."""
-    return _Segment(name, plan, modules, busy=busy).module()
+def segment_module(name: str, plan: Plan, modules: Sequence[str], *, busy: bool, stands: bool) -> Module:
+    """modules: the name of each process's module, in order; busy: with the output BUSY; stands: with the input GO, for maps
+    only."""
+    return _Segment(name, plan, modules, busy=busy, stands=stands).module()
 
 
 class _Segment:
-    def __init__(self, name: str, plan: Plan, modules: Sequence[str], *, busy: bool) -> None:
+    def __init__(self, name: str, plan: Plan, modules: Sequence[str], *, busy: bool, stands: bool) -> None:
         network = plan.network
         self.name, self.plan, self.modules, self.latency = name, plan, modules, plan.latency_cycles
         self.inputs, self.outputs, self.lives = network.inputs, network.results, plan.lives()
         self.names = Names(name)
-        self.control = (*CONTROL, BUSY) if busy else CONTROL
+        self.control = (*CONTROL, *([BUSY] if busy else []), *([GO] if stands else []))
+        self.go = GO if stands else None
         for port in self.control:
             self.names.port(port)
         self.ports = {c.name: self.names.port(c.name) for c in self.inputs}
@@ -52,7 +56,7 @@ class _Segment:
         return Module(self.name, self._ports(), items, f"A pipeline of {latency} that can start every {often}.")
 
     def _ports(self) -> tuple[Port, ...]:
-        ports = [Port("input" if p in ("clk", "rst", "start") else "output", p) for p in self.control]
+        ports = [Port("output" if p in ("done", BUSY) else "input", p) for p in self.control]
         ports += [Port("input", self.ports[c.name], c.width_bits) for c in self.inputs]
         return (*ports, *(Port("output", self.out_ports[c.name], c.width_bits) for c in self.outputs))
 
@@ -83,7 +87,7 @@ class _Segment:
     def _bit(self, before: str, stage: int, _wait: int) -> tuple[Register, str, str]:
         """A register, whether anything is in it, and whether it comes out."""
         valid = self.names.free(f"valid_s{stage}")
-        return Register(valid, None, False, before), valid, valid
+        return Register(valid, None, False, f"({self.go} ? {before} : {valid})" if self.go else before), valid, valid
 
     def _counted(self, before: str, stage: int, wait: int) -> tuple[Register, str, str]:
         """As `_bit`, many cycles later and with one under way at most: the next may come in the cycle in which this one
@@ -119,7 +123,7 @@ class _Segment:
             before, name = (self.signals[channel.name, s] for s in (stage - 1, stage))
             value = before if firsts.step == 1 else f"({self.valid[stage - 1]} ? {before} : {name})"
             registers.append(Register(name, channel.width_bits, False, value))
-        return [Registers("clk", tuple(registers))] if registers else []
+        return [Registers("clk", tuple(registers), enable=self.go)] if registers else []
 
     def _process(self, module: str, placed: Placed) -> list[Item]:
         process = placed.process
@@ -127,6 +131,6 @@ class _Segment:
         items += [Declare(self.signals[c.name, placed.end_stage], c.width_bits) for c in process.writes]
         wiring = {c.name: self.signals[c.name, placed.start_stage] for c in process.reads}
         wiring |= {c.name: self.signals[c.name, placed.end_stage] for c in process.writes}
-        ports = control_ports(placed, "clk", "rst", self.valid.get(placed.start_stage, ""))
+        ports = control_ports(placed, "clk", "rst", self.valid.get(placed.start_stage, ""), self.go)
         ports += tuple(zip(data_ports(process), wiring.values(), strict=True))
         return [*items, Instance(module, self.names.free(f"{process.name}_layer"), ports)]

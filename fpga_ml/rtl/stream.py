@@ -13,7 +13,7 @@ from fpga_ml.ir.network import Channel, Holder
 from fpga_ml.rtl.holding import PORTS as HOLDER_PORTS
 from fpga_ml.rtl.loop import FIRST
 from fpga_ml.rtl.loop import PORTS as LOOP_PORTS
-from fpga_ml.rtl.map import packed
+from fpga_ml.rtl.map import GO, packed
 from fpga_ml.rtl.names import Names, identifier
 from fpga_ml.rtl.segment import CONTROL as SEGMENT_CONTROL
 from fpga_ml.rtl.signal import Signal
@@ -44,6 +44,16 @@ def stream_module(plan: StreamPlan, modules: Mapping[str, str], fifo: str, *, fr
 def slot_bits(width_bits: int) -> int:
     """Of an element in a beat: whole bytes."""
     return -(-width_bits // 8) * 8
+
+
+def _made_with(unit: Unit) -> tuple[str, ...]:
+    """The ends of the signals that are all high in a cycle in which a unit's token is made."""
+    match unit:
+        case Segment():
+            return ("done", "go") if unit.stands else ("done",)
+        case Looped():
+            return ("push",)
+    return ("valid", "ready")
 
 
 class _Top:
@@ -103,7 +113,7 @@ class _Top:
             name = self.units[u.name]
             match u:
                 case Segment():
-                    ends: tuple[str, ...] = ("start", "done")
+                    ends: tuple[str, ...] = ("start", "done", "go")[: 2 + u.stands]
                 case Looped():
                     ends = ("reserve", "push")
                 case _:
@@ -121,7 +131,13 @@ class _Top:
     def probes(self) -> Probes:
         found: Probes = {c.name: ((self.taken[c.name],), c.tokens) for c in self.network.inputs}
         for u in self.plan.units:
-            ends = ("done",) if isinstance(u, Segment) else ("push",) if isinstance(u, Looped) else ("valid", "ready")
+            ends = (
+                ("done", "go")[: 1 + u.stands]
+                if isinstance(u, Segment)
+                else ("push",)
+                if isinstance(u, Looped)
+                else ("valid", "ready")
+            )
             signals = tuple(self._own(self.units[u.name], end) for end in ends)
             found |= {c.name: (signals, self.network.channels[c.name].tokens) for c in u.writes}
         return found
@@ -228,8 +244,15 @@ class _Top:
 
     def _segment(self, unit: Segment) -> list[Item]:
         name, reads = self.units[unit.name], self._reads(unit)
-        start = " & ".join([*(valid for _, valid, _ in reads), *(self._room(c) for c in unit.writes)])
+        room, begins, made = " & ".join(map(self._room, unit.writes)), self._own(name, "start"), self._own(name, "done")
         items: list[Item] = [Comment(f"'{unit.name}'")]
+        if unit.stands:
+            go = self._own(name, "go")
+            reserve = push = f"{made} & {go}"
+            items.append(Assign(go, f"~{made} | ({room})"))
+        else:
+            go, reserve, push = room, begins, made
+        start = " & ".join([*(valid for _, valid, _ in reads), go])
         interval = unit.plan.interval_cycles
         if interval > 1:
             wait, width = self._own(name, "wait"), (interval - 1).bit_length()
@@ -243,18 +266,15 @@ class _Top:
                 Registers("ap_clk", (Register(wait, width, False, left, True),), self.reset),
             ]
             start = f"{start} & ({wait} == {zero})"
-        control = ("ap_clk", self.reset, self._own(name, "start"), self._own(name, "done"))
-        ports = list(zip(SEGMENT_CONTROL, control, strict=True))
+        ports = list(zip(SEGMENT_CONTROL, ("ap_clk", self.reset, begins, made), strict=True))
+        ports += [(GO, go)] if unit.stands else []
         ports += [(identifier(c.name), token) for c, _, token in reads]
         ports += [(identifier(f"{c.name}_out"), self._made(unit, c)) for c in unit.writes]
         items.append(Assign(self._own(name, "start"), start))
         items += [item for c in unit.reads for item in self._take(unit, c, self._own(name, "start"))]
         items.append(Instance(self.modules[unit.name], self._own(name, "unit"), tuple(ports)))
         for c in unit.writes:
-            items += [
-                self._fifo(b, self._own(name, "start"), self._own(name, "done"), self._made(unit, c))
-                for b in self.plan.buffers_of(c.name)
-            ]
+            items += [self._fifo(b, reserve, push, self._made(unit, c)) for b in self.plan.buffers_of(c.name)]
         return items
 
     def _unit(self, unit: Unit) -> list[Item]:

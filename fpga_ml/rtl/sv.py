@@ -113,17 +113,19 @@ class Register:
 
 @dataclass(frozen=True)
 class Registers:
-    """Registers of one clock; reset: the name of a synchronous reset to 0, active high, if they have one."""
+    """Registers of one clock; reset: the name of a synchronous reset to 0, active high, if they have one; enable: that of a
+    signal without which they, reset or not, stay as they are."""
 
     clock: str
     registers: tuple[Register, ...]
     reset: str | None = None
+    enable: str | None = None
 
     def emit(self, writer: Writer) -> None:
         for r in self.registers:
             if not r.declared:
                 writer.line(f"logic{vector(r.width_bits, r.signed)} {r.name};")
-        writer.line(f"always_ff @(posedge {self.clock}) begin")
+        writer.line(f"always_ff @(posedge {self.clock}) {f'if ({self.enable}) ' if self.enable else ''}begin")
         with writer.indented():
             for r in self.registers:
                 zero = f"{self.reset} ? {literal(0, r.width_bits or 1)} : " if self.reset else ""

@@ -15,7 +15,7 @@ _CASE = re.compile(r"^\s*case \((\w+)\)\n(.*?)^\s*endcase", re.S | re.M)
 _ENTRY = re.compile(r"^\s*(default|\S+): (\w+) = (\S+);", re.M)
 _LITERAL = re.compile(r"\(?(-?)(\d+)'(s?)([dh])([0-9a-f]+)\)?")
 _FIFO = re.compile(r"#\(\.WIDTH\((\d+)\), \.DEPTH\((\d+)\)\)")
-_ROUNDS = "rom"  # what a fold reads, an entry a round: each inference reads them all
+_ROUNDS = "rom"  # what a fold reads, an entry a round, or a split, an entry a token: each inference reads them all
 
 Function = Mapping[int, int | None]  # the content at each address that can be asked for
 

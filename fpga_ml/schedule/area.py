@@ -18,6 +18,7 @@ from fpga_ml.schedule.cast_logic import CastLogic
 from fpga_ml.schedule.delay import passing_bits
 
 _LUT_INPUTS = 6
+_CHOICES_OF_A_LUT = 4
 _SUMS_OF_A_FORM = 5
 
 
@@ -59,6 +60,8 @@ def area_of(process: Process) -> Area:
             return Area(outside, memory_bits=(process.rows.reach - 1) * process.columns.size * pixel)
         case Collect():
             return Area(0)
+        case Split(places=places) if places:
+            return Area(process.writes[0].width_bits * -(-process.pieces // _CHOICES_OF_A_LUT))
         case Split():
             return Area(process.reads[0].width_bits)
         case Quadratic():

@@ -1,8 +1,8 @@
 """Scheduling a network in the stream architecture: segments, and buffers just deep enough between them.
 
-Processes that pass on token for token and follow one another are a segment: a pipeline that never waits, scheduled as in
-the parallel architecture. A segment takes a token when its inputs are there and its outputs have room, so that whatever is
-under way has a place to go. Line buffers and collections hand a token over only when it is taken.
+Processes that pass on token for token and follow one another are a segment: one pipeline, scheduled as in
+the parallel architecture. A segment either stands still while its outputs have no room, or takes a token only when they have
+it, so that whatever is under way has a place to go. Line buffers and collections hand a token over only when it is taken.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from fpga_ml.devices import GENERIC, DelayModel
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.network import Fold, Holder, Loop, Map, Network, Process
-from fpga_ml.schedule.parallel import plan
+from fpga_ml.schedule.least import ENDLESS, least, least_depths
+from fpga_ml.schedule.parallel import Plan, plan
 from fpga_ml.schedule.pipeline import schedule
 from fpga_ml.schedule.tokens import Trace, run
 from fpga_ml.schedule.units import Buffer, Looped, Segment, Unit
 
 OUTSIDE = ""  # who reads the outputs
+_MOST_REGISTERS = 8192  # bits, of a segment that stands still
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def stream_plan(network: Network, clock_ns: float, model: DelayModel = GENERIC) 
     for k, b in enumerate(buffers):
         buffers = (*buffers[:k], replace(b, depth=_smallest(network, units, buffers, k, free)), *buffers[k + 1 :])
     last = run(network, units, buffers)
-    buffers = tuple(replace(b, high_water=h) for b, h in zip(buffers, last.high_water, strict=True))
+    known = zip(buffers, last.high_water, least_depths(network, units, buffers, free), strict=True)
+    buffers = tuple(replace(b, high_water=high, least=least) for b, high, least in known)
     return StreamPlan(network, units, buffers, last.latency_cycles, last.interval_cycles, last)
 
 
@@ -64,16 +67,9 @@ def _smallest(network: Network, units: tuple[Unit, ...], buffers: tuple[Buffer, 
     """The least depth of one buffer with which frames come as soon and as often as with endless ones."""
 
     def holds(depth: int) -> bool:
-        trial = run(network, units, (*buffers[:k], replace(buffers[k], depth=depth), *buffers[k + 1 :]))
-        return (
-            trial.complete and trial.interval_cycles <= free.interval_cycles and trial.latency_cycles <= free.latency_cycles
-        )
+        return run(network, units, (*buffers[:k], replace(buffers[k], depth=depth), *buffers[k + 1 :])).as_good_as(free)
 
-    low, high = 1, buffers[k].depth
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle + 1, high)
-    return low
+    return least(holds, buffers[k].depth)
 
 
 def _units(network: Network, clock_ns: float, model: DelayModel) -> tuple[Unit, ...]:
@@ -103,7 +99,16 @@ def _unit(network: Network, group: list[Process], clock_ns: float, model: DelayM
     others = {c.name for p in network.processes if p not in group for c in p.reads} | set(network.outputs)
     outputs = tuple(c.name for p in group for c in p.writes if c.name in others)
     own = Network(group[-1].name, inputs, outputs, tuple(group))
-    return Segment(group[-1].name, plan(own, clock_ns, model))
+    planned = plan(own, clock_ns, model)
+    return Segment(group[-1].name, planned, _can_stand(planned))
+
+
+def _can_stand(planned: Plan) -> bool:
+    """Folds count their rounds, and do not stand still; nor does what has too many registers for one signal to reach."""
+    bits = sum(p.schedule.register_bits for p in planned.placed)
+    bits += sum(c.width_bits * (last - made) for c, made, last in planned.lives().values())
+    maps = all(isinstance(p.process, Map) for p in planned.placed)
+    return maps and planned.latency_cycles > 0 and bits <= _MOST_REGISTERS
 
 
 def _buffers(network: Network, units: tuple[Unit, ...]) -> tuple[Buffer, ...]:
@@ -122,9 +127,8 @@ def _buffers(network: Network, units: tuple[Unit, ...]) -> tuple[Buffer, ...]:
         for c in u.writes
         if len(readers.get(c.name, ())) == 1 and readers[c.name][0] in segments
     }
-    endless = 1 << 30
     return tuple(
-        Buffer(channel, reader, endless)
+        Buffer(channel, reader, ENDLESS)
         for name, channel in network.channels.items()
         for reader in readers.get(name, ())
         if name not in handed

@@ -20,7 +20,7 @@ from fpga_ml.schedule.units import Buffer, Looped, Segment, Unit
 class Trace:
     """first, last: by channel, the cycles in which the first frame's first and last token are made (taken, of what a line
     buffer hands over), counted from the one that takes the frame's first pixel; high_water: of each
-    buffer; complete: whether all frames came through."""
+    buffer; refused: which buffers let something wait; complete: whether all frames came through."""
 
     complete: bool
     latency_cycles: int
@@ -28,24 +28,38 @@ class Trace:
     first: dict[str, int]
     last: dict[str, int]
     high_water: tuple[int, ...]
+    refused: tuple[bool, ...]
+
+    def as_good_as(self, other: Trace) -> bool:
+        """Whether all frames came, as soon and as often."""
+        soon = self.latency_cycles <= other.latency_cycles and self.interval_cycles <= other.interval_cycles
+        return self.complete and soon
 
 
-def run(network: Network, units: Sequence[Unit], buffers: Sequence[Buffer]) -> Trace:
-    """Until some frames are through, or nothing moves any more."""
-    return _Run(network, units, buffers).trace()
+def run(network: Network, units: Sequence[Unit], buffers: Sequence[Buffer], *, elastic: bool = False) -> Trace:
+    """Until some frames are through, or nothing moves any more.
+
+    elastic: not as the RTL does it, but as no RTL could do better. Every stage of a pipeline holds its token until there is
+    room before it, so that a token takes a place in a FIFO only when it is made.
+    """
+    return _Run(network, units, buffers, elastic=elastic).trace()
 
 
 @dataclass(eq=False)
 class _Fifo:
-    """held: tokens there and on their way; ready: those that can be read. Two of them are two, however much alike."""
+    """held: tokens there and on their way; ready: those that can be read; refused: whether there was no room for one that
+    could come. Two of them are two, however much alike."""
 
     depth: int
     held: int = 0
     ready: int = 0
     high_water: int = 0
+    refused: bool = False
 
     @property
     def room(self) -> bool:
+        """Asked for only when there is a token to come."""
+        self.refused |= self.held >= self.depth
         return self.held < self.depth
 
     def reserve(self) -> None:
@@ -71,10 +85,21 @@ class _Port:
     def room(self) -> bool:
         return all(f.room for f in self.fifos)
 
+    def put(self, cycle: int) -> None:
+        """A token that had no place until now."""
+        for f in self.fifos:
+            f.reserve()
+        self.push(cycle)
+
+    def push(self, cycle: int) -> None:
+        self.times.append(cycle)
+        for f in self.fifos:
+            f.ready += 1
+
 
 class _Run:
-    def __init__(self, network: Network, units: Sequence[Unit], buffers: Sequence[Buffer]) -> None:
-        self.network = network
+    def __init__(self, network: Network, units: Sequence[Unit], buffers: Sequence[Buffer], *, elastic: bool) -> None:
+        self.network, self.elastic = network, elastic
         # Enough for what is under way at once to fill and to come through.
         latencies = [_latency(u) for u in units]
         under_way = 4 * len(units) + sum(latencies)
@@ -90,6 +115,8 @@ class _Run:
         self.out = [self.ports[name] for name in network.outputs]
         self.pipes = [_pipe(self, u) for u in units if isinstance(u, (Segment, Looped))]
         self.loops = [p for p in self.pipes if isinstance(p, _Looping)]
+        self.holding = [p for p in self.pipes if p.holds]
+        self.standing = [p for p in self.pipes if isinstance(p, _Standing)]
         self.holders = [_holder(self, u) for u in units if not isinstance(u, (Segment, Looped))]
         self.pushes: dict[int, list[_Port]] = {}
         self.patience = 64 + max(latencies, default=0) + max((p.interval for p in self.pipes), default=0)
@@ -110,10 +137,14 @@ class _Run:
             holder.look(fired)
         stepped = [h for h in self.holders if h.can_step()]
         given = [s for s in self.sources if s.left and s.port.room]
+        leaving = [p for p in self.holding if p.comes_out(cycle)]
+        still = [p for p in self.standing if not p.has_room(cycle)]
         for k, f in enumerate(self.sinks):
             if f in arriving:
                 f.pop()
                 taken[k] += 1
+        for pipe in leaving:
+            pipe.give(cycle)
         for pipe in fired:
             pipe.fire(cycle)
         loaded = [loop for loop in self.loops if loop.load(cycle)]
@@ -123,24 +154,22 @@ class _Run:
             holder.step(cycle)
         for source in given:
             source.give(cycle)
+        for pipe in still:
+            pipe.stood += 1
         pushed = self.pushes.pop(cycle, [])
         for port in pushed:
-            self._push(port, cycle)
-        return bool(arriving or fired or loaded or stepped or given or pushed)
-
-    def _push(self, port: _Port, cycle: int) -> None:
-        port.times.append(cycle)
-        for f in port.fifos:
-            f.ready += 1
+            port.push(cycle)
+        return bool(arriving or fired or loaded or stepped or given or pushed or leaving)
 
     def _result(self, complete: bool) -> Trace:
+        filled = tuple(f.high_water for f in self.fifos), tuple(f.refused for f in self.fifos)
         if not complete:
-            return Trace(False, 0, 0, {}, {}, tuple(f.high_water for f in self.fifos))
+            return Trace(False, 0, 0, {}, {}, *filled)
         first = {name: p.times[0] for name, p in self.ports.items() if p.times}
         last = {name: p.times[p.tokens - 1] for name, p in self.ports.items() if len(p.times) >= p.tokens}
         ends = [max(p.times[p.tokens * (k + 1) - 1] for p in self.out) for k in range(self.frames)]
         interval = max(b - a for a, b in pairwise(ends))
-        return Trace(True, ends[0] + 1, interval, first, last, tuple(f.high_water for f in self.fifos))
+        return Trace(True, ends[0] + 1, interval, first, last, *filled)
 
 
 def _latency(unit: Unit) -> int:
@@ -157,20 +186,23 @@ class _Source:
 
     def give(self, cycle: int) -> None:
         self.left -= 1
-        self.port.times.append(cycle)
-        for f in self.port.fifos:
-            f.reserve()
-            f.ready += 1
+        self.port.put(cycle)
 
 
 class _Pipe:
-    """A segment: takes a token of each read when all are there, its buffers have room and its interval is over."""
+    """A segment: takes a token of each read when all are there, its buffers have room and its interval is over.
+
+    holds: as many tokens as can wait within it, 0 where each has reserved a place in the FIFOs; under_way: those that are
+    within, with the cycles in which they are made at the soonest, and where they go.
+    """
 
     def __init__(self, run: _Run, unit: Segment | Looped, latency_cycles: int, interval_cycles: int) -> None:
         self.run, self.name, self.latency, self.interval = run, unit.name, latency_cycles, interval_cycles
         self.reads = [(run.before.get((c.name, unit.name)), run.ports[c.name]) for c in unit.reads]
         self.writes = [run.ports[c.name] for c in unit.writes]
         self.next = 0
+        self.holds = latency_cycles if run.elastic else 0
+        self.under_way: deque[tuple[int, list[_Port]]] = deque()
 
     def given(self) -> list[_Port]:
         """To which the next token gives one."""
@@ -178,7 +210,29 @@ class _Pipe:
 
     def can_fire(self, cycle: int) -> bool:
         there = all(fifo.ready > 0 if fifo else port.offered for fifo, port in self.reads)
-        return there and cycle >= self.next and all(port.room for port in self.given())
+        return there and cycle >= self.next and self.has_room(cycle)
+
+    def has_room(self, cycle: int) -> bool:
+        """For what one more token gives."""
+        if self.holds:
+            return len(self.under_way) < self.holds or self.comes_out(cycle)
+        return all(port.room for port in self.given())
+
+    def comes_out(self, cycle: int) -> bool:
+        """Whether the first of those within is made and has a place."""
+        return self.made(cycle) and all(port.room for port in self.under_way[0][1])
+
+    def made(self, cycle: int) -> bool:
+        """Whether the first of those within is."""
+        return bool(self.under_way) and self.under_way[0][0] <= self.clock(cycle)
+
+    def clock(self, cycle: int) -> int:
+        """The cycles in which what is within moved on."""
+        return cycle
+
+    def give(self, cycle: int) -> None:
+        for port in self.under_way.popleft()[1]:
+            port.put(cycle)
 
     def fire(self, cycle: int) -> None:
         self.next = cycle + self.interval
@@ -186,10 +240,27 @@ class _Pipe:
             if fifo:
                 fifo.pop()
         given = self.given()
+        if self.holds:
+            self.under_way.append((self.clock(cycle) + self.latency, given))
+            return
         for port in given:
             for fifo in port.fifos:
                 fifo.reserve()
         self.run.pushes.setdefault(cycle + self.latency, []).extend(given)
+
+
+class _Standing(_Pipe):
+    """A segment that stands still, all of it, while what comes out has no room. stood: for how many cycles so far."""
+
+    def __init__(self, run: _Run, unit: Segment) -> None:
+        super().__init__(run, unit, unit.plan.latency_cycles, unit.plan.interval_cycles)
+        self.holds, self.stood = unit.plan.latency_cycles, 0
+
+    def has_room(self, cycle: int) -> bool:
+        return self.comes_out(cycle) or not self.made(cycle)
+
+    def clock(self, cycle: int) -> int:
+        return cycle - self.stood
 
 
 class _Looping(_Pipe):
@@ -273,10 +344,7 @@ class _Holder:
     def hand_over(self, cycle: int) -> None:
         if self.taken:
             self.port.offered = False
-            for fifo in self.port.fifos:
-                fifo.reserve()
-                fifo.ready += 1
-            self.port.times.append(cycle)
+            self.port.put(cycle)
 
     def step(self, cycle: int) -> None:
         raise NotImplementedError
@@ -374,6 +442,8 @@ def _begins(at: int, stride: int, windows: int) -> bool:
 def _pipe(run: _Run, unit: Segment | Looped) -> _Pipe:
     if isinstance(unit, Looped):
         return _Looping(run, unit)
+    if unit.stands and not run.elastic:
+        return _Standing(run, unit)
     return _Pipe(run, unit, unit.plan.latency_cycles, unit.plan.interval_cycles)
 
 

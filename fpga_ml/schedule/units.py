@@ -11,10 +11,15 @@ from fpga_ml.schedule.pipeline import Schedule
 
 @dataclass(frozen=True)
 class Segment:
-    """A pipeline of token-wise processes; its own network's inputs and outputs are the channels that cross its border."""
+    """A pipeline of token-wise processes; its own network's inputs and outputs are the channels that cross its border.
+
+    stands: whether all of it stands still while what comes out has no room; else each token reserves a place for what it
+    gives, and nothing waits on its way.
+    """
 
     name: str
     plan: Plan
+    stands: bool = False
 
     @property
     def reads(self) -> tuple[Channel, ...]:
@@ -93,9 +98,11 @@ Unit = Segment | Looped | Holder
 
 @dataclass(frozen=True)
 class Buffer:
-    """A FIFO of a channel before one of its readers; depth and high_water in tokens, those under way to it included."""
+    """A FIFO of a channel before one of its readers; depth and high_water in tokens, those under way to it included; least:
+    the tokens that have to wait there in any case (schedule/least.py)."""
 
     channel: Channel
     reader: str
     depth: int
     high_water: int = 0
+    least: int = 1

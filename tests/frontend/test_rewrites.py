@@ -322,7 +322,6 @@ REFUSED = {
     "off_the_grid": (lambda: qkeras.quantized_relu(4, 2, relu_upper_bound=1.3, is_quantized_clip=False), "relu_upper_bound"),
     "flat_slope": (lambda: qkeras.quantized_relu(4, 2, negative_slope=2.0**-6), "negative_slope"),
     "exponents": (lambda: qkeras.quantized_relu_po2(8), "255|256"),
-    "symmetric": (lambda: qkeras.quantized_sigmoid(4, symmetric=True), "symmetric"),
 }
 
 

@@ -34,7 +34,7 @@ _GATES = (
 _PROVE = "read_aiger miter.aig; strash; scorr; dprove -brmfijp; pdr -T {limit}; print_status"
 # Without registers: fraiging and SAT.
 _PROVE_FUNCTION = "read_aiger miter.aig; strash; iprove -v; print_status"
-_REGISTERS = re.compile(r"always_ff @\(posedge clk\) begin\n(.*?)\n  end", re.S)
+_REGISTERS = re.compile(r"always_ff @\(posedge clk\) (?:if \(go\) )?begin\n(.*?)\n  end", re.S)
 _PROVED = re.compile(r"^Status = 1\b", re.M)
 _PORT = re.compile(r"^ +(input|output) +logic( signed)? *(\[\d+:0\])? *(\w+)", re.M)
 # A value beside its valid signal, of an input or output of a top.
@@ -114,6 +114,8 @@ def _within(kernel: KernelModule) -> str:
         called.append(f".{name}({name})")
     if any(p.name == "clk" for p in kernel.ports):
         called.append(".clk(1'b0)")
+    if kernel.stands:
+        called.append(".go(1'b1)")
     own = f"  {kernel.name} kernel ({', '.join(called)});"
     return "\n".join([f"module within ({', '.join(ports)});", *inside, own, "endmodule\n"])
 

@@ -202,13 +202,6 @@ def test_time_distributed_is_what_it_holds() -> None:
     assert type(found.get_layer("wrapped")).__name__ == "Dense"
     assert type(found.get_layer("normed")).__name__ == "BatchNormalization"
     np.testing.assert_array_equal(np.asarray(found(x)), np.asarray(model(x)))
-    inputs = keras.Input((STEPS, 5, 2))
-    of_series = keras.Model(inputs, L.TimeDistributed(L.Conv1D(2, 3), name="c")(inputs))
-    with pytest.raises(FpgaMlError, match="applies a Conv1D to each time step"):
-        load(of_series)
-    along_another = keras.Model(inputs, L.TimeDistributed(L.Softmax(axis=1), name="c")(inputs))
-    with pytest.raises(FpgaMlError, match="applies a Softmax to each time step"):
-        load(along_another)
 
 
 @pytest.mark.slow

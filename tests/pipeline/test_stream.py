@@ -84,6 +84,21 @@ def residual() -> Any:
     return keras.Model(inputs, qkeras.QDense(2, kernel_quantizer=w6(), bias_quantizer=w6(), name="out")(L.Flatten()(x)))
 
 
+def u_net(levels: int = 1) -> Any:
+    """Down by pooling, up again by repeating; a skip at each level holds what the levels below are behind."""
+    x = inputs = keras.Input((8, 8, 1), name="image")
+    skips = []
+    for level in range(levels):
+        x = relu(f"relu{level}")(conv(2 << level, padding="same", name=f"down{level}")(x))
+        skips.append(x)
+        x = L.MaxPooling2D(2, name=f"pool{level}")(x)
+    x = relu("relu")(conv(2 << levels, padding="same", name="bottom")(x))
+    for level in reversed(range(levels)):
+        x = L.Concatenate(name=f"join{level}")([L.UpSampling2D(2, name=f"up{level}")(x), skips[level]])
+        x = relu(f"relu_up{level}")(conv(2 << level, padding="same", name=f"level{level}")(x))
+    return keras.Model(inputs, conv(1, 1, name="out")(x))
+
+
 def inception() -> Any:
     """Branches of different depth from one tensor, joined by channels."""
     inputs = keras.Input((8, 7, 2), name="image")
@@ -105,8 +120,14 @@ def two_ends() -> Any:
     return keras.Model([a, b], [x, head])
 
 
-BRANCHES: dict[str, Callable[[], Any]] = {"residual": residual, "inception": inception, "two_ends": two_ends}
-FAST_WINDOWS, FAST_LAYERS, FAST_BRANCHES, FAST_ZOO = ("stride_3_same",), ("crop2d",), ("residual",), ("conv1d_6bit",)
+BRANCHES: dict[str, Callable[[], Any]] = {
+    "residual": residual,
+    "u_net": u_net,
+    "u_net_of_two_levels": lambda: u_net(2),
+    "inception": inception,
+    "two_ends": two_ends,
+}
+FAST_WINDOWS, FAST_LAYERS, FAST_BRANCHES, FAST_ZOO = ("stride_3_same",), ("crop2d",), ("residual", "u_net"), ("conv1d_6bit",)
 STREAMED_ZOO = ("conv1d_6bit", "conv1d_float", "conv2d_6bit", "conv2d_float", "separable_6bit", "skip_6bit", "tagger_6bit")
 
 
@@ -172,6 +193,8 @@ def test_branches(name: str, vectors: int, tmp_path: Path) -> None:
     model, x = weighted(BRANCHES[name](), vectors)
     report = prove(model, x, tmp_path, vectors)
     assert any(b["depth"] > 2 for b in report["rtl"]["buffers"])
+    bits = report["rtl"]["fifo_bits"]
+    assert bits["least"] <= bits["used"] <= bits["least"] + sum(b["width_bits"] for b in report["rtl"]["buffers"])
 
 
 @pytest.mark.parametrize(("name", "vectors"), cases(STREAMED_ZOO, FAST_ZOO))
@@ -201,3 +224,25 @@ def test_the_jet_cnn_takes_a_pixel_a_cycle(repository: Path, tmp_path: Path) -> 
     assert report["cosim"][0]["latency_cycles"] <= 1089 + 120
     timeline = {row["channel"]: row["last_cycle"] for row in report["cosim"][1]["timeline"]}
     assert timeline["relu1"] < timeline["relu2"] < timeline["relu3"]
+
+
+def test_crops_and_slices_hold_no_frame(tmp_path: Path) -> None:
+    """Pixels that nothing is made of are passed over; those of any other order need a frame."""
+    image, series = keras.Input((7, 9, 3), name="image"), keras.Input((11, 2), name="series")
+    made = {
+        "crop": L.Cropping2D(((1, 2), (3, 0)))(image),
+        "slice": image[:, 1:-1, ::3, 1:],
+        "channels": image[..., ::-1][:, ::2],
+        "steps": series[:, 2::4],
+        "short": L.Cropping1D((0, 5))(series),
+    }
+    model = keras.Model([image, series], list(made.values()))
+    rng = np.random.default_rng(1)
+    x, y = (rng.integers(-8, 8, (20, *shape)) / 4 for shape in ((7, 9, 3), (11, 2)))
+    config = Config(arch="stream", simulators=("icarus",), cosim_vectors=6)
+    project = fpga_ml.compile(model, data={"image": x, "series": y}, config=config, output=tmp_path / "p")
+    assert project.agrees
+    want = [x[:, 1:-2, 3:], x[:, 1:-1, ::3, 1:], x[..., ::-1][:, ::2], y[:, 2::4], y[:, :-5]]
+    for got, wanted in zip(project.outputs["csim"], want, strict=True):
+        np.testing.assert_array_equal(got.reshape(wanted.shape), wanted)
+    assert not [b for b in project.report["rtl"]["buffers"] if b["channel"].endswith("_frame")]

@@ -41,6 +41,9 @@ HOLDERS: dict[str, Any] = {
     "collect one": Collect("line", (Channel("x", (PIXEL,)),), (Channel("y", (PIXEL,)),)),
     "split": Split("line", (Channel("x", (PIXEL, WIDE) * 4),), (Channel("y", (PIXEL, WIDE), 4),)),
     "split several": Split("line", (Channel("x", (PIXEL,) * 3, 4),), (Channel("y", (PIXEL,), 12),)),
+    "split again and again": Split(
+        "line", (Channel("x", (PIXEL, WIDE) * 3, 2),), (Channel("y", (PIXEL, WIDE), 10),), places=(0, 0, 2, 1, 0)
+    ),
     "split two in turn": Split("line", (Channel("x", (PIXEL,) * 6),), (Channel("y", (PIXEL,), 6),), 2),
     "sums": Moments(
         "line", (Channel("x", (PIXEL, WIDE), 12),), (Channel("y", (FixedType.parse("ap_fixed<24,21>"),) * 12),), 3, 4, 2
@@ -77,6 +80,7 @@ FAULTS = {
     "a counter that a reset forgets": ("collect", r"count <= rst \? 3'd0 : (.*);", r"count <= \1;"),
     "tokens in the wrong order": ("collect two in turn", r"\{given, whole\[\d+:\d+\]\}", r"{whole[19:0], given}"),
     "a cycle more a token": ("split", r"left - 3'd1", "((left == 3'd1) ? 3'd5 : (left == 3'd5) ? 3'd0 : left - 3'd1)"),
+    "a part in another's place": ("split again and again", "3'd3: rom = 2'd2", "3'd3: rom = 2'd1"),
     "taken without room": ("sums", r"step = \(free & given_valid\)", "step = given_valid"),
     "done where a reset comes": ("sums", r"done <= rst \? 1'd0 : \(row_ends", "done <= (row_ends"),
     "valid is X after a reset": ("forms", r"rst \? 1'd0 : ", "rst ? 1'dx : "),

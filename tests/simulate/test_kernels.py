@@ -26,7 +26,7 @@ from fpga_ml.simulate.kernels import kernel_bench
 WIDE, NARROW = FixedType.parse("ap_fixed<12,6>"), FixedType.parse("ap_fixed<6,4,AP_RND_CONV,AP_SAT>")
 
 
-def module(clock_ns: float) -> Any:
+def module(clock_ns: float, *, stands: bool = False) -> Any:
     """Rounded and saturated sums of three numbers, the last of them from the first two as well."""
     x, y = Channel("x", (WIDE,) * 2), Channel("z", (WIDE,))
     b = Builder("sums")
@@ -35,7 +35,7 @@ def module(clock_ns: float) -> Any:
     kernel = b.build([b.cast(total, NARROW), b.max(total, first)])
     wires = [kernel.values[k].wire for k in kernel.outputs]
     process = Map("sums", (x, y), (Channel("made", tuple(w.type for w in wires)),), kernel)
-    return map_module("sums", process, schedule(kernel, clock_ns, GENERIC))
+    return map_module("sums", process, schedule(kernel, clock_ns, GENERIC), stands=stands)
 
 
 def simulated(made: Any, folder: Path, *change: str) -> list[str]:
@@ -47,10 +47,20 @@ def simulated(made: Any, folder: Path, *change: str) -> list[str]:
     return module_faults([kernel_bench(made, seed=1)], [folder / "sums.sv"])
 
 
+@pytest.mark.parametrize("stands", [False, True])
 @pytest.mark.parametrize("clock_ns", [20.0, 2.5, 1.6])
-def test_right_kernels_pass(clock_ns: float, tmp_path: Path) -> None:
+def test_right_kernels_pass(clock_ns: float, stands: bool, tmp_path: Path) -> None:
     """Without registers, with one stage, with several."""
-    assert simulated(module(clock_ns), tmp_path) == []
+    assert simulated(module(clock_ns, stands=stands), tmp_path) == []
+
+
+@pytest.mark.parametrize("stage", [0, 1])
+def test_a_register_that_does_not_stand_still_is_found(stage: int, tmp_path: Path) -> None:
+    made = module(1.6, stands=True)
+    stages = [match.start() for match in re.finditer(r"if \(go\)", made.text)]
+    assert len(stages) > stage
+    kept = rf"(?s)(.{{{stages[stage]}}})if \(go\) "
+    assert simulated(made, tmp_path, kept, r"\1")
 
 
 FAULTS = {

@@ -11,7 +11,7 @@ from fpga_ml.frontend.layers import Function
 from fpga_ml.frontend.operations.base import Operation, array_of, as_scalar, is_scalar, is_tensor
 from fpga_ml.frontend.standins import Unknown
 
-_OPS = {"Sum": "sum", "Max": "max", "Amax": "max", "Min": "min", "Amin": "min"}
+_OPS = {"Sum": "sum", "Max": "max", "Amax": "max"}
 
 
 class Reduced(Operation):
@@ -35,8 +35,10 @@ class Reduced(Operation):
                 return self._variance("", x, axes, keep)
             case "Std":
                 return self.part("", lambda name: Function("sqrt", name=name))(self._variance("variance", x, axes, keep))
+            case "Min" | "Amin":
+                return self._least("", x, axes, keep)
             case "Ptp":
-                ends = [self._reduced(op, x, op, axes, keep) for op in ("max", "min")]
+                ends = self._reduced("largest", x, "max", axes, keep), self._least("least", x, axes, keep)
                 return self.merged("", keras.layers.Subtract, *ends)
         return self._reduced("", x, _OPS[self.kind], axes, keep)
 
@@ -53,6 +55,13 @@ class Reduced(Operation):
             whole = self.reduced(suffix, x, op, axes, True)
             return self.part(f"{suffix}_one", lambda name: keras.layers.Reshape((1,), name=name))(whole)
         return self.reduced(suffix, x, op, axes, keep)
+
+    def _least(self, suffix: str, x: Any, axes: list[int], keep: bool) -> Any:
+        """The negative of the largest of the negatives."""
+        largest = self._reduced(
+            f"{suffix}_of_negatives".strip("_"), self.affine(f"{suffix}_negative".strip("_"), x, -1.0), "max", axes, keep
+        )
+        return self.affine(suffix, largest, -1.0)
 
     def _mean(self, suffix: str, x: Any, axes: list[int], keep: bool) -> Any:
         pooled = {(3, (1,)): keras.layers.GlobalAveragePooling1D, (4, (1, 2)): keras.layers.GlobalAveragePooling2D}

@@ -29,7 +29,7 @@ def exact_activations(model: Any) -> Any:
     found: dict[int, Any] = {}
     for c in calls(model):
         name = type(c.layer).__name__
-        make = layer_for(getattr(c.layer, "activation", None), f"layer '{c.layer.name}'") if _is_ours(c.layer) else None
+        make = layer_for(getattr(c.layer, "activation", None), f"layer '{c.layer.name}'") if is_ours(c.layer) else None
         if make is not None and id(c.layer) not in found:
             found[id(c.layer)] = make(c.layer.name if name == "QActivation" else f"{c.layer.name}_activation")
     if not found:
@@ -48,7 +48,7 @@ def exact_activations(model: Any) -> Any:
     return copy_weights(new, {layer.name: layer.get_weights() for layer in model.layers if layer.weights})
 
 
-def _is_ours(layer: Any) -> bool:
+def is_ours(layer: Any) -> bool:
     """Whether the layer's activation stands behind it; in recurrent cells it does not."""
     return type(layer).__name__ == "QActivation" or not hasattr(layer, "cell")
 
@@ -81,7 +81,7 @@ def _check(quantizer: Any, where: str) -> None:
 
 
 def _ternary(quantizer: Any, where: str) -> Make:
-    size = 1.0 if quantizer.alpha is None else _number(quantizer.alpha, where)
+    size = 1.0 if quantizer.alpha is None else number(quantizer.alpha, where)
     threshold = quantizer.default_threshold if quantizer.threshold is None else quantizer.threshold
     at = float(np.float32(threshold))  # QKeras compares in float32
     ends = (False, True) if at > 0 else (True, False)  # without a dead zone zero alone is zero
@@ -89,7 +89,7 @@ def _ternary(quantizer: Any, where: str) -> Make:
 
 
 def _binary(quantizer: Any, where: str) -> Make | None:
-    size = 1.0 if quantizer.alpha is None else _number(quantizer.alpha, where)
+    size = 1.0 if quantizer.alpha is None else number(quantizer.alpha, where)
     if size == 1 and not quantizer.use_01:
         return (
             None if type(quantizer) is qkeras.binary else lambda name: qkeras.QActivation(qkeras.binary(alpha=1), name=name)
@@ -97,7 +97,8 @@ def _binary(quantizer: Any, where: str) -> Make | None:
     return lambda name: Steps([0.0], [True], [0.0 if quantizer.use_01 else -size, size], name=name)
 
 
-def _number(alpha: Any, where: str) -> float:
+def number(alpha: Any, where: str) -> float:
+    """A scale as QKeras multiplies with it, in float32."""
     if np.ndim(alpha):
         raise FpgaMlError("the activation has a scale for each channel", where=where, do="give it one number as alpha")
     return float(np.float32(alpha))
@@ -105,10 +106,6 @@ def _number(alpha: Any, where: str) -> float:
 
 def _bits(quantizer: Any, where: str, clips: bool = False) -> Make | None:
     bits, integer = int(quantizer.bits), int(quantizer.integer)
-    if quantizer.alpha not in (None, 1):
-        raise FpgaMlError(
-            f"activation quantized_bits has alpha = {quantizer.alpha}", where=where, do="use alpha=1, and other integer bits"
-        )
     if bits == 1 and quantizer.keep_negative:
         return lambda name: Steps([0.0], [True], [-1.0, 1.0], name=name)
     if not quantizer.keep_negative:
@@ -173,22 +170,19 @@ def _tanh(quantizer: Any, where: str) -> Make | None:
     """2 * hard_sigmoid(x) - 1 is x held between -1 and 1."""
     if quantizer.use_real_tanh:
         return None
-    _check_sigmoid(quantizer, where, "use_real_tanh=True")
+    check_sigmoid(quantizer, where, "use_real_tanh=True")
     return _bits(qkeras.quantized_bits(quantizer.bits, 0, 1, alpha=1), where, True) if quantizer.symmetric else None
 
 
 def _sigmoid(quantizer: Any, where: str) -> Make | None:
     if quantizer.use_real_sigmoid:
         return None
-    _check_sigmoid(quantizer, where, "use_real_sigmoid=True")
-    if quantizer.symmetric:
-        raise FpgaMlError(
-            "activation quantized_sigmoid is symmetric, which has no C++", where=where, do="use symmetric=False"
-        )
+    check_sigmoid(quantizer, where, "use_real_sigmoid=True")
     return None
 
 
-def _check_sigmoid(quantizer: Any, where: str, instead: str) -> None:
+def check_sigmoid(quantizer: Any, where: str, instead: str) -> None:
+    """Raises FpgaMlError where QKeras was told to take another sigmoid than the hard one."""
     if qkeras.quantizers._sigmoid is not qkeras.quantizers.hard_sigmoid:
         raise FpgaMlError(
             f"activation {type(quantizer).__name__} takes QKeras' internal sigmoid, which was set to another than 'hard'",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.layers import exact_type
+from fpga_ml.frontend.layers import Affine, exact_type
+from fpga_ml.frontend.quantizers import signed_quantizer
 from fpga_ml.frontend.rebuild import Array
 from fpga_ml.numerics import FixedType
 
@@ -68,10 +70,13 @@ def _fraction(quantizer: Any) -> int | None:
     """Fraction bits of the values before they are scaled; None where that is not known."""
     if type(quantizer).__name__ in _SIGNS:
         return 0
-    if type(quantizer).__name__ != "quantized_bits":
+    kind = type(quantizer).__name__
+    if kind not in ("quantized_bits", "quantized_linear"):
         return None
     bits = int(quantizer.bits) - bool(quantizer.keep_negative)
-    return bits - int(quantizer.integer) if bits else 0
+    if bits:
+        return bits - int(quantizer.integer)
+    return 1 - int(quantizer.integer) if kind == "quantized_linear" else 0
 
 
 def fixed_for(values: Array, where: str) -> FixedType:
@@ -86,6 +91,11 @@ def fixed_for(values: Array, where: str) -> FixedType:
             do="give its quantizer fewer bits (quantized_po2: fewer exponents, or a max_value), or use quantized_bits",
         )
     return found
+
+
+def exact_affine(weights: Sequence[Array], name: str, where: str) -> Affine:
+    """A layer for these two weights, scale and bias, whose types hold them."""
+    return Affine(*(signed_quantizer(fixed_for(v, where), where) for v in weights), name=name)
 
 
 def rounded_to_fit(values: Array) -> Array:

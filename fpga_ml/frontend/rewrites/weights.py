@@ -15,12 +15,13 @@ import keras
 import numpy as np
 import qkeras
 
+from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.layers import Affine
 from fpga_ml.frontend.quantizers import signed_quantizer
 from fpga_ml.frontend.rebuild import VARIABLES, Call, calls, copy_layer, copy_weights, rebuild, weight_quantizers
 from fpga_ml.frontend.recurrent import VARIABLES as CELL_VARIABLES
 from fpga_ml.frontend.recurrent import inner, is_recurrent, rewritten, twin
-from fpga_ml.frontend.rewrites.values import Scaled, fixed_for, is_plain, rounded_to_fit, scaled_by
+from fpga_ml.frontend.rewrites.values import Scaled, exact_affine, fixed_for, is_plain, rounded_to_fit, scaled_by
 
 
 def exact_weights(model: Any) -> Any:
@@ -61,6 +62,8 @@ def _of(c: Call) -> _Rewritten | None:
     found = {a: q for a, q in weight_quantizers(c.layer).items() if not is_plain(q, a)}
     if not found or isinstance(c.layer, Affine):
         return None
+    for quantizer in found.values():
+        _check_random(quantizer, c.layer)
     values = {w.name: np.asarray(w) for w in c.layer.weights}
     names = {a: VARIABLES[a] if VARIABLES[a] in values else "kernel" for a in found}
     scaled = {a: scaled_by(q, values[names[a]]) for a, q in found.items() if names[a] in values}
@@ -69,6 +72,17 @@ def _of(c: Call) -> _Rewritten | None:
     if by_channel and not all(s.is_shifted for s in kernels.values()):
         return _factored(c, kernels, names)
     return _held(c.layer, scaled, names)
+
+
+def _check_random(quantizer: Any, layer: Any) -> None:
+    """Raises FpgaMlError for a quantizer that draws its values anew each time that the model is evaluated."""
+    kind = type(quantizer).__name__
+    if kind == "bernoulli" or (kind == "binary" and quantizer.use_stochastic_rounding and quantizer.training):
+        raise FpgaMlError(
+            f"the weights' quantizer {kind} draws its values at random, in inference too",
+            where=f"layer '{layer.name}'",
+            do="use stochastic_binary or stochastic_ternary, which are random in training only, or give it training=False",
+        )
 
 
 def _held(layer: Any, scaled: Mapping[str, Scaled], names: Mapping[str, str]) -> _Rewritten:
@@ -95,7 +109,7 @@ def _factored(c: Call, kernels: Mapping[str, Scaled], names: Mapping[str, str]) 
     bias, quantizer = values.pop("bias", np.zeros(len(scale))), weight_quantizers(layer).get("bias_quantizer")
     bias = rounded_to_fit(scaled_by(quantizer, bias).whole if quantizer is not None else np.asarray(bias, np.float64))
     scale = rounded_to_fit(scale)
-    affine = Affine(*(signed_quantizer(fixed_for(v, where), where) for v in (scale, bias)), name=f"{layer.name}_scale")
+    affine = exact_affine([scale, bias], f"{layer.name}_scale", where)
     layers = [copy_layer(layer, changes=changes), affine, *_activation(layer)]
     return _Rewritten(layers, {layer.name: list(values.values()), affine.name: [scale, bias]})
 
@@ -116,6 +130,7 @@ def _cell(layer: Any) -> _Rewritten | None:
         quantizer = getattr(cell, f"{argument}_internal", None)
         if quantizer is None or variable not in values or is_plain(quantizer, "of a cell"):
             continue
+        _check_random(quantizer, layer)
         where = f"layer '{layer.name}', {variable}"
         values[variable] = scaled_by(quantizer, values[variable]).whole
         quantizers[argument] = signed_quantizer(fixed_for(values[variable], where), where)

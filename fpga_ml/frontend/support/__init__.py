@@ -19,29 +19,20 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.rebuild import Call, as_functional
 from fpga_ml.frontend.support.base import CALLS, INTEGERS, Option, Record, Verdict, refused_layer
 from fpga_ml.frontend.support.keras_layers import KERAS
-from fpga_ml.frontend.support.keras_layers import NOT_YET as NOT_YET_OF_KERAS
-from fpga_ml.frontend.support.qkeras_layers import NOT_YET as NOT_YET_OF_QKERAS
 from fpga_ml.frontend.support.qkeras_layers import QKERAS
 
-_NOT_YET = {**NOT_YET_OF_KERAS, **NOT_YET_OF_QKERAS}
 _UNKNOWN = refused_layer(
     "this version of fpga_ml does not know it", "`fpga-ml doctor --layers` lists the layers that convert"
 )
 
 
-def records() -> Mapping[str, Record]:
-    """{name of a class: its record}, of Keras, then of QKeras."""
-    return {
-        name: refused_layer("no rewrite follows it", _NOT_YET[name]) if name in _NOT_YET else record
-        for name, record in {**KERAS, **QKERAS}.items()
-    }
+RECORDS: Mapping[str, Record] = {**KERAS, **QKERAS}  # by the name of the class, Keras' first
 
 
 @cache
 def _by_class() -> Mapping[Any, Record]:
     homes = ((KERAS, keras.layers), (QKERAS, qkeras))
-    every = records()
-    return {getattr(home, name): every[name] for names, home in homes for name in names if hasattr(home, name)}
+    return {getattr(home, name): RECORDS[name] for names, home in homes for name in names if hasattr(home, name)}
 
 
 def record_of(kind: Any) -> Record | None:

@@ -53,23 +53,10 @@ def recurrent(names: str = "", /, **more: Any) -> Record:
     )
 
 
-# What another piece of work makes convert: take a line out to make its class one that works, and make these options works().
-_YET = "no rewrite follows it"
-_SCORE_MODE = refused(_YET, "use score_mode='dot'", other_than("dot"), "dot")
-_USE_SCALE = refused(_YET, "use use_scale=False, and a Dense layer before it")
-_NORMALIZE = refused(_YET, "leave normalize out, or normalise the vectors before it")
-_USE_GATE = refused(_YET, "leave use_gate out, or write the gate as Dense, sigmoid and Multiply")
-NOT_YET: dict[str, str] = {
-    "AdditiveAttention": "use Attention or MultiHeadAttention, which convert",
-    "UnitNormalization": "use RMSNormalization, and a BatchNormalization that divides by the root of the number of values",
-    "ReversibleEmbedding": "use an Embedding, and a Dense where it is reversed",
-    "RNN": "use LSTM, GRU or SimpleRNN, alone or in a Bidirectional",
-}
-
 _ATTENTION = {
     "flash_attention": works("how Keras computes it, not what"),
     "sliding_window": refused("it is a mask, and hardware computes every position", "leave sliding_window out"),
-    "use_gate": _USE_GATE,
+    "use_gate": works(),
 }
 
 _DATA = "do this to the data before they reach the model"
@@ -79,7 +66,7 @@ _VOLUMES = refused_layer(
 )
 _IMAGES_IN_TIME = refused_layer(
     "hls4ml has no C++ of a convolution inside a recurrent cell",
-    "use LSTM, GRU or SimpleRNN, or convolutions without a state",
+    "use TimeDistributed of convolutions, poolings and Flatten, and an LSTM or GRU behind it",
 )
 _AUGMENTATION = refused_layer("it changes training data at random", _LEAVE)
 _PREPARATION = refused_layer("it prepares data, on the host", _DATA)
@@ -174,19 +161,13 @@ KERAS: dict[str, Record] = {
     "Attention": layer(
         "",
         "products of tensors and a Softmax",
-        score_mode=_SCORE_MODE,
-        use_scale=_USE_SCALE,
+        score_mode=works(),
+        use_scale=works(),
     ),
     "AdditiveAttention": layer("use_scale score_mode", "sums of tensors, tanh and a Softmax"),
     "MultiHeadAttention": layer(
-        "num_heads key_dim value_dim use_bias output_shape",
+        "num_heads key_dim value_dim use_bias output_shape attention_axes",
         "EinsumDense layers, products of tensors and a Softmax",
-        attention_axes=refused(
-            "it attends over several axes",
-            "attend over one axis: reshape before it",
-            lambda value, call: isinstance(value, (list, tuple)) and len(value) > 1,
-            "one axis",
-        ),
         **_ATTENTION,
     ),
     "GroupQueryAttention": layer(
@@ -198,7 +179,7 @@ KERAS: dict[str, Record] = {
     **dict.fromkeys(("Add", "Subtract", "Multiply", "Average"), layer(integers="computed")),
     **dict.fromkeys(("Maximum", "Minimum"), layer(integers="moved")),
     "Concatenate": layer("axis", integers="moved"),
-    "Dot": layer("axes", integers="computed", normalize=_NORMALIZE),
+    "Dot": layer("axes", integers="computed", normalize=rewrite("norms before it", given)),
     # activations
     "ReLU": layer(
         "negative_slope",

@@ -16,8 +16,9 @@ _CELL = {name: works() for name in ("kernel_quantizer", "recurrent_quantizer", "
 _NO_LORA = dict.fromkeys(("lora_rank", "lora_alpha"), works("QKeras does not take it"))
 _QACTIVATION = {"activation": ACTIVATION}
 _FOLDED = {
-    **dict.fromkeys(("epsilon", "center", "scale", "folding_mode"), works()),
-    "axis": works("the last one"),
+    **dict.fromkeys(("epsilon", "folding_mode"), works()),
+    **dict.fromkeys(("center", "scale"), works("without it QKeras stops")),
+    "axis": works("that of the channels"),
 }
 
 
@@ -39,17 +40,6 @@ def _recurrent(name: str) -> Record:
     record, own = recurrent(), _cell(f"{name}Cell")
     return replace(record, options={**record.options, **own.options})
 
-
-NOT_YET: dict[str, str] = {
-    "QConv2DBatchnorm": "use a QConv2D and a QBatchNormalization behind it",
-    "QDepthwiseConv2DBatchnorm": "use a QDepthwiseConv2D and a QBatchNormalization behind it",
-    "QDenseBatchnorm": "use a QDense and a QBatchNormalization behind it",
-    "QAdaptiveActivation": "use a QActivation with the integer bits that it has found",
-    "QAveragePooling2D": "use AveragePooling2D",
-    "QGlobalAveragePooling2D": "use GlobalAveragePooling2D",
-    "QScaleShift": "use a QBatchNormalization",
-    "QBidirectional": "use keras.layers.Bidirectional of the same layer",
-}
 
 QKERAS: dict[str, Record] = {
     "QActivation": layer(**_QACTIVATION),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fpga_ml.frontend.support import records
+from fpga_ml.frontend.support import RECORDS
 from fpga_ml.frontend.support.base import CALLS, SHARED, TRAINING, Option, Record, Verdict
 from fpga_ml.frontend.support.qkeras_layers import QKERAS
 
 
 def rows() -> Iterator[tuple[str, str, str]]:
     """(class, verdict, what is to be said of it and of its options), Keras' first, in the order of the alphabet."""
-    for name, record in sorted(records().items(), key=lambda item: (item[0] in QKERAS, item[0])):
+    for name, record in sorted(RECORDS.items(), key=lambda item: (item[0] in QKERAS, item[0])):
         if record.verdict is Verdict.REFUSED:
             yield name, record.verdict, f"{record.note}: {record.do}"
             continue
@@ -66,7 +66,7 @@ def _cell(text: str) -> str:
 def short() -> str:
     """Of classes of which the same is to be said, in Markdown."""
     groups: dict[tuple[str, str], list[str]] = {}
-    for name, record in sorted(records().items(), key=lambda item: (item[0] in QKERAS, item[0])):
+    for name, record in sorted(RECORDS.items(), key=lambda item: (item[0] in QKERAS, item[0])):
         options = ", ".join(f"`{option}`{_but(o)}" for option, o in refused_options(record))
         said = record.do if record.verdict is Verdict.REFUSED else options
         groups.setdefault((record.verdict, said), []).append(name)

@@ -1,0 +1,53 @@
+"""Layers of tensors with more axes than hls4ml's have.
+
+A Dense over three axes of positions or more reads them as one: hls4ml's is a convolution, of two axes at most. A
+Concatenate of tensors with four axes or more joins vectors, and puts their elements into place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from fpga_ml.frontend.rebuild import calls, copy_layer
+from fpga_ml.frontend.standins import StandIn, with_standins
+from fpga_ml.frontend.tensors import Arrange
+
+_MOST = 4  # axes of a tensor, the batch counted
+
+
+def far_layers(model: Any) -> Any:
+    """The model with other layers in the place of such ones; the model itself where there is none."""
+    kinds = {"Dense": _Dense, "QDense": _Dense, "Concatenate": _Concatenate}
+    far = [c for c in calls(model) if type(c.layer).__name__ in kinds and len(c.inputs[0].shape) > _MOST]
+    return with_standins(model, {id(c.layer): kinds[type(c.layer).__name__](c.layer) for c in far})
+
+
+class _Dense(StandIn):
+    def results(self, x: Any, *_: Any, **given: Any) -> Any:
+        positions = x.shape[1:-1]
+        layer = self.once(self.name, lambda _: copy_layer(self.layer), self.layer.get_weights())
+        if len(positions) + 2 <= _MOST:
+            return layer(x)
+        y = layer(self.part("joined", lambda n: keras.layers.Reshape((math.prod(positions), x.shape[-1]), name=n))(x))
+        return self.part("apart", lambda n: keras.layers.Reshape((*positions, y.shape[-1]), name=n))(y)
+
+
+class _Concatenate(StandIn):
+    def results(self, tensors: Sequence[Any], *_: Any, **given: Any) -> Any:
+        shapes, axis = [tuple(t.shape[1:]) for t in tensors], self.layer.axis % len(tensors[0].shape) - 1
+        sizes = [math.prod(s) for s in shapes]
+        flat = [
+            self.part(f"flat{k + 1}", lambda n, to=size: keras.layers.Reshape((to,), name=n))(t)  # type: ignore[misc]
+            for k, (t, size) in enumerate(zip(tensors, sizes, strict=True))
+        ]
+        joined = self.part("joined", lambda n: keras.layers.Concatenate(name=n))(flat)
+        first = np.cumsum([0, *sizes])
+        index = np.concatenate(
+            [np.arange(math.prod(s)).reshape(s) + f for s, f in zip(shapes, first[:-1], strict=True)], axis
+        )
+        return self.part("", lambda n: Arrange(index, index.shape, name=n))(joined)

@@ -1,0 +1,55 @@
+"""Division by the Euclidean norm, as an RMSNormalization: the root of a mean of squares differs by the root of their number.
+
+Keras holds the norm above an epsilon, which fixed-point values do not come near: 1e-12 for UnitNormalization, 1e-7 for a Dot
+that normalises. RMSNormalization adds a number as small under the root, so that zeros stay zeros.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+
+from fpga_ml.frontend.rebuild import calls
+from fpga_ml.frontend.standins import StandIn, with_standins
+from fpga_ml.frontend.tensors import Arrange
+
+_LEAST = 1e-24  # of a sum of squares
+UNIT = frozenset(["UnitNormalization"])
+
+
+def unit_normalisations(model: Any) -> Any:
+    """The model with such layers rewritten; the model itself where there is none."""
+    found = {id(c.layer): c.layer for c in calls(model) if type(c.layer).__name__ in UNIT}
+    return with_standins(model, {key: _Unit(layer) for key, layer in found.items()})
+
+
+class _Unit(StandIn):
+    def results(self, x: Any, *_: Any, **given: Any) -> Any:
+        return normed(self, "", x, self.layer.axis)
+
+
+def normed(standin: StandIn, suffix: str, x: Any, axis: Any) -> Any:
+    """A tensor divided by its norm along an axis, or several; by parts of a stand-in."""
+    shape = tuple(x.shape[1:])
+    axes = sorted(int(a) % len(x.shape) - 1 for a in np.atleast_1d(axis))
+    if axes[0] < 0:
+        raise standin.refused("takes the norm over samples", "take it over other axes than 0")
+    members = math.prod(shape[a] for a in axes)
+    kind, epsilon = keras.layers.RMSNormalization, _LEAST / members
+
+    def divided(own: str, y: Any, over: list[int]) -> Any:
+        weights = [np.full([y.shape[a] for a in over], 1 / math.sqrt(members))]
+        return standin.part(own, lambda name: kind(axis=over, epsilon=epsilon, name=name), weights)(y)
+
+    if axes[-1] == len(shape) - 1 and len(axes) == axes[-1] - axes[0] + 1:
+        return divided(suffix, x, [a + 1 for a in axes])
+    own, order = f"{suffix}_" * bool(suffix), [*(a for a in range(len(shape)) if a not in axes), *axes]
+    numbers = np.arange(math.prod(shape)).reshape(shape).transpose(order)  # Keras has the last axes only
+    turned = numbers.reshape(-1, members)
+    y = standin.part(f"{own}turned", lambda name: Arrange(turned, turned.shape, name=name))(x)
+    back = np.arange(math.prod(shape)).reshape(numbers.shape).transpose(np.argsort(order))
+    y = divided(f"{own}unit", y, [2])
+    return standin.part(suffix, lambda name: Arrange(back, shape, name=name))(y)

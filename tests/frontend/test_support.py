@@ -35,9 +35,7 @@ CLASSES |= {
     if isinstance(k := getattr(qkeras, n), type) and issubclass(k, L.Layer) and not issubclass(k, keras.Model)
 }
 WORKING = [name for name, record in RECORDS.items() if record.verdict is not Verdict.REFUSED]
-TRIED = [
-    n for n in WORKING if n not in ("InputLayer", "QAdaptiveActivation")
-]  # the latter in rewrites/test_qkeras_layers.py
+TRIED = [n for n in WORKING if n not in ("InputLayer", "QAdaptiveActivation")]  # of which there are tests elsewhere
 REFUSED = [name for name, record in RECORDS.items() if record.verdict is Verdict.REFUSED]
 
 
@@ -617,7 +615,7 @@ def test_every_option_that_works_has_an_example(name: str) -> None:
 
 
 UNTRIED = {
-    **dict.fromkeys(("SimpleRNN", "LSTM", "GRU"), "cell stateful"),
+    **dict.fromkeys(("SimpleRNN", "LSTM", "GRU", "RNN"), "cell stateful"),
     **dict.fromkeys(("QSimpleRNN", "QLSTM", "QGRU"), "cell stateful implementation recurrent_activation"),
     **dict.fromkeys(("QDense", "QConv1D", "QConv2D"), "lora_rank lora_alpha"),
     **dict.fromkeys(("CenterCrop", "Resizing"), "factor bounding_box_format"),
@@ -712,6 +710,10 @@ def nested() -> Any:
 
 REFUSALS: dict[str, tuple[Make, str]] = {
     "Embedding mask_zero": (lambda: single(L.Embedding(5, 3, mask_zero=True), VECTOR), "has mask_zero = True: it masks"),
+    "ReversibleEmbedding mask_zero": (
+        lambda: single(L.ReversibleEmbedding(5, 3, mask_zero=True), VECTOR),
+        "has mask_zero = True: it masks",
+    ),
     "InputLayer sparse": (
         lambda: keras.Model(x := keras.Input(VECTOR, sparse=True), L.Dense(2)(x)),
         "has sparse = True: sparse tensors",

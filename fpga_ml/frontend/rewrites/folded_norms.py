@@ -39,7 +39,7 @@ def plain_layer(layer: Any) -> Any:
     """The layer of FOLDED without its normalisation, and with a bias."""
     twin = _TWINS[type(layer).__name__]
     taken = {*inspect.signature(twin).parameters, "name", "dtype", *(["groups"] if hasattr(layer, "groups") else [])}
-    config = {k: v for k, v in layer.get_config().items() if k in taken}
+    config = {k: v for k, v in layer.get_config().items() if k in taken - {"mask"}}  # which QKeras does not apply here
     return twin.from_config(config | weight_quantizers(layer) | {"activation": layer.activation, "use_bias": True})
 
 

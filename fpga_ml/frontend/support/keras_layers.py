@@ -10,7 +10,6 @@ from fpga_ml.frontend.support.base import (
     GATE,
     KERAS_ACTIVATION,
     Record,
-    Verdict,
     cell,
     given,
     layer,
@@ -43,14 +42,16 @@ def conv(names: str = "", /, **more: Any) -> Record:
     return layer(f"kernel_size strides padding {names}", **every)
 
 
+_STATES = {
+    **dict.fromkeys(("return_sequences", "unroll", "zero_output_for_mask", "cell"), works()),
+    "return_state": rewrite("a Walk, and a Pick for each result"),
+    "stateful": rewrite("a Walk; of a batch of one"),
+    "go_backwards": rewrite("the sequence is reversed before it"),
+}
+
+
 def recurrent(names: str = "", /, **more: Any) -> Record:
-    every = {"return_state": rewrite("a Walk, and a Pick for each result"), "stateful": rewrite("a Walk; of a batch of one")}
-    return layer(
-        f"units use_bias return_sequences unroll zero_output_for_mask cell {names}",
-        activation=GATE,
-        go_backwards=rewrite("the sequence is reversed before it"),
-        **{**every, **more},
-    )
+    return layer(f"units use_bias {names}", activation=GATE, **_STATES, **more)
 
 
 _ATTENTION = {
@@ -194,7 +195,7 @@ KERAS: dict[str, Record] = {
     "SimpleRNN": recurrent(),
     "LSTM": recurrent("use_cudnn", recurrent_activation=GATE),
     "GRU": recurrent("use_cudnn reset_after", recurrent_activation=GATE),
-    "RNN": replace(recurrent(), note="the layer of its cell, or several", verdict=Verdict.REWRITE, holds=("cell",)),
+    "RNN": layer("", "the layer of its cell, or several", holds=("cell",), **_STATES),
     "SimpleRNNCell": cell("units use_bias", activation=GATE),
     "LSTMCell": cell("units use_bias", activation=GATE, recurrent_activation=GATE),
     "GRUCell": cell("units use_bias reset_after", activation=GATE, recurrent_activation=GATE),

@@ -60,7 +60,7 @@ QKERAS: dict[str, Record] = {
     "QLSTMCell": _cell("LSTMCell"),
     "QGRUCell": _cell("GRUCell"),
     "QBidirectional": KERAS["Bidirectional"],
-    "QConv2DBatchnorm": _like("Conv2D", **_ONE_KERNEL, **_FOLDED, mask=works()),
+    "QConv2DBatchnorm": _like("Conv2D", **_ONE_KERNEL, **_FOLDED, mask=works("QKeras does not apply it")),
     "QDepthwiseConv2DBatchnorm": _like("DepthwiseConv2D", **_DEPTHWISE, **_FOLDED),
     "QDenseBatchnorm": _like("Dense", **_ONE_KERNEL, **_FOLDED),
     "QAdaptiveActivation": layer(

@@ -527,4 +527,7 @@ def affine_of(norm: Any) -> tuple[np.ndarray, np.ndarray]:
         return np.asarray(quantizer(weight) if quantizer else weight, np.float64)
 
     scale = value("gamma", 1.0) / np.sqrt(value("moving_variance", 1.0) + norm.epsilon)
+    quantizer = getattr(norm, "inverse_quantizer_internal", None)
+    if quantizer is not None:
+        scale = np.asarray(quantizer(np.asarray(scale, np.float32)), np.float64)
     return scale, value("beta", 0.0) - scale * value("moving_mean", 0.0)

@@ -69,31 +69,12 @@ def calls(model: Any) -> list[Call]:
     for depth in sorted(functional._nodes_by_depth, reverse=True):
         for node in functional._nodes_by_depth[depth]:
             layer = node.operation
-            if isinstance(layer, keras.layers.Lambda):
-                raise FpgaMlError(
-                    f"layer '{layer.name}' is a Lambda, a Python function that hls4ml cannot read",
-                    where=f"model '{model.name}'",
-                    do="use layers that do the same, or take it out of the model and apply it to the data",
-                )
             # Keras does not call an input's layer and its tensor alike; data are given by the tensor's name.
             name = node.outputs[0].name if isinstance(layer, keras.layers.InputLayer) else layer.name
             key = name if not seen[name] else f"{name}#{seen[name]}"
             seen[name] += 1
             found.append(Call(key, layer, tuple(node.input_tensors), tuple(node.outputs)))
     return found
-
-
-def check_masks(model: Any) -> None:
-    """Raises FpgaMlError for a layer that masks steps; Keras puts operations that compute its mask into the model."""
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False):
-            option = "" if isinstance(layer, keras.layers.Masking) else " with mask_zero"
-            raise FpgaMlError(
-                f"layer '{layer.name}' is a {type(layer).__name__}{option}: it masks steps, and hardware computes every"
-                " step",
-                where=f"layer '{layer.name}' of model '{model.name}'",
-                do=f"{'set mask_zero=False' if option else 'leave it out'}, and train on sequences of one length",
-            )
 
 
 def consumers(all_calls: Sequence[Call], skip: Collection[str] = ()) -> dict[str, list[Call]]:
@@ -180,7 +161,7 @@ def copy_layer(layer: Any, dtype: str | None = None, changes: Mapping[str, Any] 
         return settled(layer, layer.name)
     config = {**{k: _initializer(v) for k, v in layer.get_config().items()}, **(changes or {})}
     copy = type(layer).from_config(_with_dtype(config, dtype) if dtype else config)
-    copy.name = layer.name  # the recurrent layers of qkeras-v3 forget it
+    copy.name = (changes or {}).get("name", layer.name)  # the recurrent layers of qkeras-v3 forget it
     keep_settings(layer, copy, changes or ())
     return copy
 

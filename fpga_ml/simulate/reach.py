@@ -156,12 +156,12 @@ class _Search:
             watch.met = watch.distance.min(0) == 0
 
     def measure(self, row: Rows, moved: int) -> None:
-        """The slope of each value about a vector, over some of its elements."""
-        some = self.rng.permutation(len(row))[:moved]
+        """The slope of each value about a vector, over some of its elements; one of a single value has none."""
+        some = self.rng.permutation(np.flatnonzero(self.high > self.low))[:moved]
         there = np.where(row[some] > (self.low[some] + self.high[some]) // 2, -1, 1)
         step = there * np.maximum(1, (self.high[some] - self.low[some]) // 8)
-        rows = np.repeat(row[None], moved + 1, axis=0)
-        rows[np.arange(moved) + 1, some] += step
+        rows = np.repeat(row[None], len(some) + 1, axis=0)
+        rows[np.arange(len(some)) + 1, some] += step
         self.evaluate(rows)
         self.centre = row
         for key, watch in self.watches.items():

@@ -77,7 +77,7 @@ def test_folder_without_a_model(tmp_path: Path) -> None:
 def test_unsupported_layer() -> None:
     model = keras.Sequential([keras.Input((4, 4, 4, 2)), L.Conv3D(2, 2, name="volume")], name="net")
     assert message(lambda: fpga_ml.compile(model, config=quick())) == (
-        "layer 'volume' is a Conv3D, which hls4ml 1.3.0 does not convert\n"
+        "layer 'volume' is a Conv3D: hls4ml has no C++ for volumes\n"
         "  where: layer 'volume' of model 'net'\n"
         "  do:    use layers of one or two dimensions: Conv1D, Conv2D and their poolings convert"
     )

@@ -417,7 +417,7 @@ LAYERS: dict[str, tuple[Try, str]] = {
     "Conv3D": (
         layer(partial(L.Conv3D, 2, 2), (4, 4, 4, 2)),
         (
-            "layer 'conv3d' is a Conv3D, which hls4ml 1.3.0 does not convert\n  where: layer 'conv3d' of model 'net'\n  do: "
+            "layer 'conv3d' is a Conv3D: hls4ml has no C++ for volumes\n  where: layer 'conv3d' of model 'net'\n  do: "
             "   use layers of one or two dimensions"
         ),
     ),
@@ -430,12 +430,13 @@ LAYERS: dict[str, tuple[Try, str]] = {
     ),
     "mask_zero": (
         built(lambda: net(L.Embedding(5, 3, mask_zero=True, name="words"), L.LSTM(3)), None),
-        "layer 'words' is a Embedding with mask_zero: it masks steps",
+        "layer 'words' (Embedding) has mask_zero = True: it masks steps",
     ),
     "attention": (
         built(attention, None),
         (
-            "layer 'mha' (MultiHeadAttention) has use_causal_mask, which no C++ follows\n  where: layer 'mha'\n"
+            "layer 'mha' (MultiHeadAttention) is called with use_causal_mask = True: hardware computes every step\n"
+            "  where: layer 'mha' of model 'net'\n"
             "  do:    leave use_causal_mask out: every position attends to every other"
         ),
     ),
@@ -443,23 +444,24 @@ LAYERS: dict[str, tuple[Try, str]] = {
         layer(lambda: L.LayerNormalization(rms_scaling=True, epsilon=0.0, name="norm")),
         "rms_scaling with epsilon = 0 divides by zero\n  where: layer 'norm'",
     ),
-    "RandomCrop": (
-        layer(lambda: L.RandomCrop(2, 2), (4, 4, 1)),
+    "RandomFlip": (
+        layer(L.RandomFlip, (4, 4, 1)),
         (
-            "layer 'random_crop' is a RandomCrop, which hls4ml 1.3.0 does not convert\n  where: layer 'random_crop' of model"
-            " 'net'\n  do:    use CenterCrop"
+            "layer 'random_flip' is a RandomFlip: it changes training data at random\n  where: layer 'random_flip' of model"
+            " 'net'\n  do:    leave it out"
         ),
     ),
     "ConvLSTM1D": (
         layer(partial(L.ConvLSTM1D, 2, 2), (3, 4, 2)),
         (
-            "layer 'conv_lstm1d' is a ConvLSTM1D, which hls4ml 1.3.0 does not convert\n  where: layer 'conv_lstm1d' of model"
+            "layer 'conv_lstm1d' is a ConvLSTM1D: hls4ml has no C++ of a convolution inside a recurrent cell\n  where: layer"
+            " 'conv_lstm1d' of model"
             " 'net'\n  do:    use TimeDistributed of convolutions"
         ),
     ),
     "Lambda": (
         layer(lambda: L.Lambda(lambda t: 2 * t)),
-        "layer 'lambda' is a Lambda, a Python function that hls4ml cannot read",
+        "layer 'lambda' is a Lambda: a Python function cannot be read",
     ),
     "a class of one's own": (
         layer(Own),

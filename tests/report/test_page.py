@@ -248,6 +248,15 @@ def test_what_did_not_run_says_why(parallel: Project, whole: dict[str, Any]) -> 
         assert "stage 'rtl' did not run: needs emulate" in found[section]
 
 
+def test_a_report_from_before_fifos_had_a_bound(whole: dict[str, Any]) -> None:
+    old = copy.deepcopy(whole)
+    del old["rtl"]["fifo_bits"]
+    for row in old["rtl"]["buffers"]:
+        row.pop("least_depth", None)
+    assert "FIFO has less" in render(whole)
+    assert "FIFO has less" not in render(old)
+
+
 def test_a_stream_without_labels_has_no_roc(stream: Project) -> None:
     found = reasons(stream.report)
     assert found["ROC curves"] == "the samples have no labels"

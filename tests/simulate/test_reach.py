@@ -71,6 +71,14 @@ def test_vectors_stay_within_bounds_and_number() -> None:
     assert found().tolist() == found().tolist()
 
 
+def test_an_element_of_one_value_keeps_it() -> None:
+    """Zeros around an image are such: a kernel is not built for another value there, and was said to be wrong."""
+    bounds = [(np.array([-32, 3, 0, -32]), np.array([31, 3, 0, 31]))]
+    (more,) = reaching(network(), [np.array([[0, 3, 0, 0]])], bounds, 64, seed=3).vectors
+    assert len(more)
+    assert (more.reshape(-1, 4)[:, 1:3] == (3, 0)).all()
+
+
 def test_goals_that_no_vector_meets_are_counted() -> None:
     """As many as a second search starts with that has all vectors of the first, and may give none of its own."""
     some, none = (reaching(network(), [ZEROS], [(-32, 31)], most, seed=1) for most in (5, 0))

@@ -18,6 +18,7 @@ from fpga_ml.frontend.rewrites.einsum import dense_einsums
 from fpga_ml.frontend.rewrites.far import far_layers
 from fpga_ml.frontend.rewrites.folded_norms import folded_normalisations
 from fpga_ml.frontend.rewrites.kernels import plain_kernels
+from fpga_ml.frontend.rewrites.merged import merged_weights
 from fpga_ml.frontend.rewrites.opened import opened
 from fpga_ml.frontend.rewrites.pairs import pairwise_merges
 from fpga_ml.frontend.rewrites.permutations import fewer_permutations
@@ -36,6 +37,7 @@ from fpga_ml.frontend.unwrap import unwrapped
 REWRITES: tuple[Callable[[Any], Any], ...] = (
     opened,  # all others know layers only
     unwrapped,
+    merged_weights,  # all that follow read weights by their names
     plain_qkeras,  # before the rewrites of weights and activations, which its layers have
     folded_normalisations,  # what a TimeDistributed held may be one; its quantizers are for exact_weights
     channels_last,  # all that follow count channels from the end

@@ -38,8 +38,8 @@ class _Folded(StandIn):
 def plain_layer(layer: Any) -> Any:
     """The layer of FOLDED without its normalisation, and with a bias."""
     twin = _TWINS[type(layer).__name__]
-    taken = {*inspect.signature(twin).parameters, "name", "dtype"}
-    config = {k: v for k, v in layer.get_config().items() if k in taken}
+    taken = {*inspect.signature(twin).parameters, "name", "dtype", *(["groups"] if hasattr(layer, "groups") else [])}
+    config = {k: v for k, v in layer.get_config().items() if k in taken - {"mask"}}  # which QKeras does not apply here
     return twin.from_config(config | weight_quantizers(layer) | {"activation": layer.activation, "use_bias": True})
 
 

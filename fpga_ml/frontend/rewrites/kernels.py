@@ -1,7 +1,7 @@
 """Convolutions of groups, of spread kernels, causal ones and those of several filters a channel, as plain ones.
 
-Groups and dilation are zeros in a larger kernel, which cost nothing in hardware; a causal convolution is one behind zeros; a
-depthwise one of several filters a channel reads each channel so many times.
+Groups, dilation and masks of weights are zeros in a kernel, which cost nothing in hardware; a causal convolution is one
+behind zeros; a depthwise one of several filters a channel reads each channel so many times.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _of(c: Call) -> Composed | None:
     if kind not in (*_FULL, *_DEPTHWISE, *_SEPARABLE):
         return None
     special = max(layer.dilation_rate) > 1 or layer.padding == "causal" or getattr(layer, "groups", 1) > 1
-    if not special and (getattr(layer, "depth_multiplier", None) or 1) == 1:
+    if not special and getattr(layer, "_mask", None) is None and (getattr(layer, "depth_multiplier", None) or 1) == 1:
         return None
     if kind in _FULL:
         return _Full(layer)
@@ -82,8 +82,12 @@ class _Plain(Composed):
 
 class _Full(_Plain):
     def results(self, x: Any, *_: Any, **__: Any) -> Any:
-        kernel, groups = self.spread(self.kernel(0, "kernel_quantizer")), self.layer.groups
+        kernel, groups, mask = self.kernel(0, "kernel_quantizer"), self.layer.groups, getattr(self.layer, "_mask", None)
         self.changes["groups"] = 1
+        if mask is not None:  # of QKeras: which weights are left
+            kernel = kernel * np.asarray(mask, np.float64)
+            self.changes["mask"] = None
+        kernel = self.spread(kernel)
         if groups > 1:
             size, filters = kernel.shape[-2], kernel.shape[-1] // groups
             whole = np.zeros((*kernel.shape[:-2], size * groups, kernel.shape[-1]), kernel.dtype)

@@ -14,8 +14,9 @@ import keras
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.operations.base import is_tensor, like_what_was_read
 from fpga_ml.frontend.operations.table import standin_of
-from fpga_ml.frontend.rebuild import as_functional, check_masks, copy_layer, copy_weights
+from fpga_ml.frontend.rebuild import as_functional, copy_layer, copy_weights
 from fpga_ml.frontend.standins import StandIn, Unknown
+from fpga_ml.frontend.support import check_layers
 from fpga_ml.frontend.traced import traced
 
 _PACKAGES = ("keras", "qkeras", "hgq", "hls4ml", "fpga_ml", "tensorflow", "tf_keras", "keras_hub")
@@ -23,6 +24,7 @@ _PACKAGES = ("keras", "qkeras", "hgq", "hls4ml", "fpga_ml", "tensorflow", "tf_ke
 
 def opened(model: Any) -> Any:
     """The model, a Functional one; itself where all its nodes are layers of a known class."""
+    check_layers(model)
     nodes = [node for depth in model._nodes_by_depth.values() for node in depth]
     if all(_is_known(node.operation) for node in nodes):
         return model
@@ -64,7 +66,7 @@ class _Opening:
 
     def _through(self, model: Any, inputs: Any, scope: str) -> Any:
         """What a model makes of tensors, by layers of the new one; scope: the names of the models that it is in."""
-        check_masks(model)
+        check_layers(model)
         return model._run_through_graph(
             inputs,
             operation_fn=lambda operation: self._made(operation, scope),

@@ -99,10 +99,8 @@ class _Normalised(Composed):
 class _Encoded(Composed):
     """Whole numbers as vectors of 0 and 1, or of counts: an Embedding of the unit vectors."""
 
-    def results(self, x: Any, *_: Any, **given: Any) -> Any:
+    def results(self, x: Any, *_: Any, **__: Any) -> Any:
         layer, n = self.layer, self.layer.num_tokens
-        if layer.sparse or given:
-            raise self.refused("is sparse, or weighs its counts", "use sparse=False, and no count_weights")
         suffix = "" if layer.output_mode == "one_hot" else "each"
         made = self.part(suffix, lambda name: L.Embedding(n, n, name=name), [np.eye(n)])(x)
         if layer.output_mode == "one_hot":
@@ -117,9 +115,6 @@ class _Binned(Composed):
 
     def results(self, x: Any, *_: Any, **__: Any) -> Any:
         layer = self.layer
-        if layer.output_mode != "int" or layer.sparse:
-            instead = "use output_mode='int', and a CategoryEncoding behind it"
-            raise self.refused(f"has output_mode = {layer.output_mode!r}", instead)
         if not layer.bin_boundaries:
             raise self.refused("has no boundaries", "call its adapt(data), or give it bin_boundaries")
         ends = [float(b) for b in layer.bin_boundaries]
@@ -136,15 +131,8 @@ def _number(value: Any) -> np.ndarray:
     return np.asarray(value, np.float32).astype(np.float64)
 
 
-# RandomCrop is none of them: outside training it crops the middle.
-_AUGMENTATIONS = (
-    *("AugMix", "CutMix", "MixUp", "RandAugment", "RandomBrightness", "RandomColorDegeneration", "RandomColorJitter"),
-    *("RandomContrast", "RandomElasticTransform", "RandomErasing", "RandomFlip", "RandomGaussianBlur", "RandomGrayscale"),
-    *("RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization", "RandomRotation", "RandomSaturation"),
-    *("RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom"),
-)
 _KINDS: dict[str, type[Composed]] = {
-    **dict.fromkeys(("Identity", "GaussianNoise", "ActivityRegularization", *_AUGMENTATIONS), _Nothing),
+    **dict.fromkeys(("Identity", "GaussianNoise", "ActivityRegularization"), _Nothing),
     "RepeatVector": _Repeated,
     "CenterCrop": _CentreCropped,
     "Rescaling": _Rescaled,

@@ -2,7 +2,7 @@
 
 Enlarged by a whole factor, each phase of the result is a convolution of three pixels (as in transposed.py); to another size,
 each axis is multiplied by a matrix. Both are found by asking the layer about unit vectors, so they hold for each kind of
-interpolation. What copies pixels is an arrangement of them.
+interpolation, and for images that are cropped or framed before. What copies pixels is an arrangement of them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from fpga_ml.frontend.rebuild import Call, calls
+from fpga_ml.frontend.rebuild import Call, calls, copy_layer
 from fpga_ml.frontend.standins import Composed, numbers, with_standins
 from fpga_ml.frontend.tensors import Reduce
 
@@ -40,7 +40,7 @@ def _of(c: Call) -> Composed | None:
 class _ByAxis(Composed):
     """Sums of the pixels of each axis by constant weights."""
 
-    def multiplied(self, x: Any, matrices: list[np.ndarray]) -> Any:
+    def multiplied(self, x: Any, matrices: list[np.ndarray], suffix: str = "") -> Any:
         """matrices: (old size, new size) of each axis."""
         letters = "abc"[: len(matrices)]
         axes = [k for k, m in enumerate(matrices) if not np.array_equal(m, np.eye(*m.shape))]
@@ -48,7 +48,7 @@ class _ByAxis(Composed):
             out = letters.replace(letters[k], "z")
             equation, shape = f"n{letters}d,{letters[k]}z->n{out}d", [*x.shape[1:]]
             shape[k] = matrices[k].shape[1]
-            x = self._dense("" if k == axes[-1] else f"axis{k + 1}", x, equation, shape, matrices[k])
+            x = self._dense(suffix if k == axes[-1] else f"axis{k + 1}", x, equation, shape, matrices[k])
         return x
 
     def _dense(self, suffix: str, x: Any, equation: str, shape: list[int], matrix: np.ndarray) -> Any:
@@ -58,21 +58,29 @@ class _ByAxis(Composed):
 class _Interpolated(_ByAxis):
     def results(self, x: Any, *_: Any, **__: Any) -> Any:
         layer = self.layer
+        if not (getattr(layer, "crop_to_aspect_ratio", False) or getattr(layer, "pad_to_aspect_ratio", False)):
+            return self._resized(x, layer, "")
+        frame = _made(layer, np.zeros((1, *x.shape[1:-1], 1)))[0]  # of what is put around the image
+        suffix = "image" if frame.any() else ""
+        inside = self._resized(x, copy_layer(layer, changes={"fill_value": 0.0}), suffix, framed=True)
+        return self.affine("", inside, 1.0, frame) if suffix else inside
+
+    def _resized(self, x: Any, layer: Any, suffix: str, framed: bool = False) -> Any:
+        """framed: whether something may be put around the image, or taken off."""
         height, width, _ = x.shape[1:]
-        if getattr(layer, "crop_to_aspect_ratio", False) or getattr(layer, "pad_to_aspect_ratio", False):
-            raise self.refused("keeps the aspect ratio", "crop or pad by a layer of its own before it")
         if layer.interpolation == "nearest":
-            index = np.asarray(keras.ops.convert_to_numpy(layer(numbers(x)[None].astype(np.float32))))[0]
+            index = _made(layer, numbers(x)[None] + 1.0)[0].astype(np.int64) - 1
             times = [new // old for new, old in zip(index.shape, x.shape[1:], strict=True)]
             repeated = numbers(x).repeat(times[0] or 1, 0).repeat(times[1] or 1, 1)
             if np.array_equal(repeated, index):
-                return self.part("", lambda name: keras.layers.UpSampling2D(times[:2], name=name))(x)
-            return self.arranged("", x, index.astype(np.int64))
+                return self.part(suffix, lambda name: keras.layers.UpSampling2D(times[:2], name=name))(x)
+            return self.arranged(suffix, x, index)
         rows, columns = _matrix(layer, height, 0, width), _matrix(layer, width, 1, height)
         factors = [m.shape[1] // m.shape[0] for m in (rows, columns)]
         whole = all(m.shape[1] == f * m.shape[0] for m, f in zip((rows, columns), factors, strict=True))
-        if layer.interpolation != "bilinear" or not whole or factors == [1, 1]:
-            return self.multiplied(x, [rows, columns])
+        if layer.interpolation != "bilinear" or not whole or factors == [1, 1] or framed:
+            inside = _made(layer, np.ones((1, height, width, 1))).max() if framed else 1.0  # of both together
+            return self.multiplied(x, [rows, columns / inside], suffix)
         return self._by_phase(x, factors)
 
     def _by_phase(self, x: Any, factors: list[int]) -> Any:
@@ -97,12 +105,19 @@ def _phases(factor: int) -> np.ndarray:
 
 def _matrix(layer: Any, size: int, axis: int, other: int) -> np.ndarray:
     """(old, new): what each row, or column, becomes; the other axis is the same everywhere."""
-    units = np.eye(size, dtype=np.float32)
+    units = np.eye(size)
     images = np.broadcast_to(
         units[:, :, None] if axis == 0 else units[:, None, :], (size, *((size, other)[:: 1 - 2 * axis]))
     )
-    made = np.asarray(keras.ops.convert_to_numpy(layer(images[..., None])), np.float64)[..., 0]
-    return np.rint((made[:, :, 0] if axis == 0 else made[:, 0, :]) * _GRID) / _GRID
+    made = _made(layer, images[..., None])[..., 0]
+    at = made.sum(axis=(0, axis + 1)).argmax()  # inside the image
+    found: np.ndarray = np.rint(made.take(at, axis=2 - axis) * _GRID) / _GRID
+    return found
+
+
+def _made(layer: Any, images: np.ndarray) -> np.ndarray:
+    """What the layer makes of them."""
+    return np.asarray(keras.ops.convert_to_numpy(layer(images.astype(np.float32))), np.float64)
 
 
 class _Windows(_ByAxis):

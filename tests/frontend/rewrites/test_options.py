@@ -298,20 +298,3 @@ def test_a_step_that_something_else_reads_stays() -> None:
     model = with_weights(keras.Model(inputs, [L.Dense(3)(step), L.ReLU()(step)]), np.random.default_rng(3))
     made = assert_same(model, [np.random.default_rng(4).uniform(-1, 1, (4, 5))])
     assert any(isinstance(layer, Affine) for layer in made.layers)
-
-
-AUGMENTATIONS: dict[str, Callable[[], Any]] = {
-    "RandomBrightness": lambda: L.RandomBrightness(0.2),
-    "RandomContrast": lambda: L.RandomContrast(0.2),
-    "RandomFlip": L.RandomFlip,
-    "RandomRotation": lambda: L.RandomRotation(0.2),
-    "RandomTranslation": lambda: L.RandomTranslation(0.1, 0.1),
-    "RandomZoom": lambda: L.RandomZoom(0.2),
-}
-
-
-@pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_what_augments_images_does_nothing_outside_training(name: str) -> None:
-    inputs = keras.Input((6, 8, 3), name="x")
-    found = rewritten(keras.Model(inputs, L.ReLU(name="relu")(AUGMENTATIONS[name]()(inputs))))
-    assert [layer.name for layer in found.layers] == ["x", "relu"]

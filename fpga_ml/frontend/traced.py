@@ -12,6 +12,11 @@ import keras
 from fpga_ml.errors import FpgaMlError
 
 
+def is_of_application(kind: type) -> bool:
+    """Whether Keras has the class inside an application only, where it is as a class of the user's own."""
+    return kind.__module__.startswith("keras.src.applications.")
+
+
 def traced(own: Any, given: list[Any], args: Any, kwargs: Any) -> Any:
     """A call of it as a Functional model, whose inputs stand for the given tensors, those among the arguments; None where
     Keras cannot see what it does."""

@@ -17,7 +17,7 @@ from fpga_ml.frontend.operations.table import standin_of
 from fpga_ml.frontend.rebuild import as_functional, copy_layer, copy_weights
 from fpga_ml.frontend.standins import StandIn, Unknown
 from fpga_ml.frontend.support import check_layers
-from fpga_ml.frontend.traced import traced
+from fpga_ml.frontend.traced import is_of_application, traced
 
 _PACKAGES = ("keras", "qkeras", "hgq", "hls4ml", "fpga_ml", "tensorflow", "tf_keras", "keras_hub")
 
@@ -36,9 +36,9 @@ def _is_known(operation: Any) -> bool:
 
 
 def _is_own(operation: Any) -> bool:
-    """Whether it is a layer or a model of a class of the user's own, or one that Keras has inside an application only."""
-    module = type(operation).__module__
-    known = module.partition(".")[0] in _PACKAGES and not module.startswith("keras.src.applications.")
+    """Whether it is a layer or a model of a class of the user's own."""
+    kind = type(operation)
+    known = kind.__module__.partition(".")[0] in _PACKAGES and not is_of_application(kind)
     return isinstance(operation, keras.layers.Layer) and not known
 
 

@@ -20,6 +20,7 @@ from fpga_ml.frontend.rebuild import Call, as_functional
 from fpga_ml.frontend.support.base import CALLS, INTEGERS, Option, Record, Verdict, refused_layer
 from fpga_ml.frontend.support.keras_layers import KERAS
 from fpga_ml.frontend.support.qkeras_layers import QKERAS
+from fpga_ml.frontend.traced import is_of_application
 
 _UNKNOWN = refused_layer(
     "this version of fpga_ml does not know it", "`fpga-ml doctor --layers` lists the layers that convert"
@@ -40,6 +41,7 @@ def record_of(kind: Any) -> Record | None:
     if kind in _by_class():
         return _by_class()[kind]
     ours = kind.__module__.partition(".")[0] in ("keras", "qkeras") and not issubclass(kind, keras.Model)
+    ours = ours and not is_of_application(kind)
     return _UNKNOWN if ours else None
 
 

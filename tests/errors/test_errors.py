@@ -59,8 +59,8 @@ def test_not_a_model(tmp_path: Path) -> None:
 
 
 def test_unknown_kind_of_file(tmp_path: Path) -> None:
-    (tmp_path / "m.pt").write_text("")
-    assert "unknown kind of file '.pt'" in message(lambda: fpga_ml.compile(tmp_path / "m.pt", config=quick()))
+    (tmp_path / "m.png").write_text("")
+    assert "unknown kind of file '.png'" in message(lambda: fpga_ml.compile(tmp_path / "m.png", config=quick()))
 
 
 def test_json_without_weights(tmp_path: Path) -> None:

@@ -559,9 +559,10 @@ TOOLS: dict[str, tuple[Try, str]] = {
 
 FILES: dict[str, tuple[Try, str]] = {
     "no such file": (called(model="none.keras"), "model 'none.keras' not found"),
-    "a PyTorch file": (file("m.pt"), "'{here}/m.pt' is not a model: unknown kind of file '.pt'"),
+    "a PyTorch file": (file("m.pt"), "'{here}/m.pt' is a file of PyTorch, which does not say"),
     "no ending": (file("model"), "'{here}/model' is not a model: unknown kind of file ''"),
-    "ONNX": (file("m.onnx"), "'{here}/m.onnx' is not a model: unknown kind of file '.onnx'"),
+    "an empty ONNX": (file("m.onnx"), "'{here}/m.onnx' is not an ONNX model"),
+    "a picture": (file("m.png"), "'{here}/m.png' is not a model: unknown kind of file '.png'"),
     "an empty .keras": (file("m.keras"), "'{here}/m.keras' "),
     "text for .keras": (file("m.keras", "nonsense"), "'{here}/m.keras' "),
     "a picture for .keras": (file("m.keras", b"\x89PNG\r\n\x1a\n" + bytes(100)), "'{here}/m.keras' "),

@@ -115,7 +115,11 @@ REFUSED: dict[str, tuple[tuple[int, ...], Callable[[Any], Any], str]] = {
     "axis": ((4, 3), lambda x: H.QBatchNormalization(axis=1)(x), "normalises axis 1.*normalise the last axis"),
     "three": ((4, 4), lambda x: H.QEinsum("bij,bjk,bkl->bil")([x, x, x]), "multiplies 3 tensors.*a chain"),
     "number": ((4,), lambda x: H.QSum(axes=1)(x), "one number, without an axis.*keepdims=True"),
-    "causal": ((4, 3), lambda x: H.QMultiHeadAttention(1, 2)(x, use_causal_mask=True), "use_causal_mask.*leave it out"),
+    "causal": (
+        (4, 3),
+        lambda x: H.QMultiHeadAttention(1, 2)(x, use_causal_mask=True),
+        "use_causal_mask.*leave use_causal_mask out",
+    ),
     "volumes": ((2, 2, 2, 1), lambda x: H.QConv3D(2, 2)(x), "computes on volumes.*use a QConv2D"),
     "pooled_volumes": ((2, 2, 2, 1), lambda x: H.QMaxPooling3D(2)(x), "computes on volumes.*use a QMaxPooling2D"),
     "states": ((4, 3), lambda x: H.QGRU(2, return_state=True)(x)[0], "has return_state = True.*set return_state = False"),

@@ -17,7 +17,7 @@ import qkeras
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.rebuild import Call, as_functional
-from fpga_ml.frontend.support.base import CALLS, INTEGERS, Option, Record, Verdict, refused_layer
+from fpga_ml.frontend.support.base import CALLS, INTEGERS, Option, Record, Verdict, never, refused_layer
 from fpga_ml.frontend.support.keras_layers import KERAS
 from fpga_ml.frontend.support.qkeras_layers import QKERAS
 from fpga_ml.frontend.traced import is_of_application
@@ -99,7 +99,9 @@ def _makes_integers(layer: Any, reads: list[bool], where: str) -> bool:
 def check_rewritten(call: Call, where: str) -> None:
     """Raises FpgaMlError for an option that the rewrites should have taken out of a model: hls4ml does not follow it."""
     for name, option in _options(call.layer):
-        if option is not None and option.rewritten(value := _value(call.layer, name), call):
+        if option is None or option.rewritten is never:
+            continue
+        if option.rewritten(value := _value(call.layer, name), call):
             raise FpgaMlError(
                 f"layer '{call.layer.name}' ({type(call.layer).__name__}) has {name} = {value!r}, which no rewrite follows"
                 " here",
@@ -118,6 +120,8 @@ def _check(call: Call, where: str, held: bool = False) -> None:
     if record.verdict is Verdict.REFUSED and not (held and record.options):
         raise FpgaMlError(f"layer '{layer.name}' is a {kind}: {record.note}", where=where, do=record.do)
     for name, option in _options(layer):
+        if option is not None and option.refuses is never:
+            continue  # QKeras cannot always say a value that does not matter
         value = _value(layer, name)
         if option is None:
             if _differs(value, parameters(own)[name]):

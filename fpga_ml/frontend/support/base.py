@@ -27,6 +27,10 @@ def given(value: Any, call: Call) -> bool:
     return value is not None and value is not False if every is None else any(given(v, call) for v in every)
 
 
+def never(value: Any, call: Call) -> bool:
+    return False
+
+
 def other_than(*values: Any) -> Test:
     """Whether it, or one of its numbers, is none of these."""
 
@@ -52,8 +56,8 @@ class Option:
     note: str = ""
     why: str = ""
     do: str = ""
-    refuses: Test = lambda value, call: False
-    rewritten: Test = lambda value, call: False
+    refuses: Test = never
+    rewritten: Test = never
     shown: Callable[[Any], Any] | None = None
 
 
@@ -79,7 +83,7 @@ def works(note: str = "") -> Option:
     return Option(note=note)
 
 
-def rewrite(note: str, rewritten: Test = lambda value, call: False) -> Option:
+def rewrite(note: str, rewritten: Test = never) -> Option:
     return Option(Verdict.REWRITE, note, rewritten=rewritten)
 
 

@@ -49,7 +49,7 @@ def as_functional(model: Any) -> Any:
         raise FpgaMlError(
             "the model is not built: its input shape is unknown",
             where=f"model '{getattr(model, 'name', type(model).__name__)}'",
-            do="give the first layer an Input(shape), or call model.build(input_shape)",
+            do="give the first layer an Input(shape), or call the model once on data",
         )
     if isinstance(model, keras.Sequential):
         return keras.Model(_single(model.inputs), _single(model.outputs), name=model.name)
@@ -138,8 +138,15 @@ def copy_weights(model: Any, weights: Mapping[str, Sequence[np.ndarray]]) -> Any
     """The model, its layers of these names with these weights."""
     for layer in model.layers:
         if layer.name in weights and layer.weights:
-            layer.set_weights(weights[layer.name])
+            give_weights(layer, weights[layer.name])
     return model
+
+
+def give_weights(layer: Any, weights: Sequence[np.ndarray]) -> None:
+    """And what a preprocessing layer computes of them: Keras does that when it adapts to data, and when it loads a file."""
+    layer.set_weights(weights)
+    if weights and hasattr(layer, "finalize_state"):
+        layer.finalize_state()
 
 
 @contextmanager
@@ -160,6 +167,8 @@ def copy_layer(layer: Any, dtype: str | None = None, changes: Mapping[str, Any] 
     if type(layer).__name__ == "QAdaptiveActivation":
         return settled(layer, layer.name)
     config = {**{k: _initializer(v) for k, v in layer.get_config().items()}, **(changes or {})}
+    if type(layer).__name__ == "QDenseBatchnorm":  # QKeras says more of it than it takes
+        config = {k: v for k, v in config.items() if not k.startswith("renorm")}
     copy = type(layer).from_config(_with_dtype(config, dtype) if dtype else config)
     copy.name = (changes or {}).get("name", layer.name)  # the recurrent layers of qkeras-v3 forget it
     keep_settings(layer, copy, changes or ())

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from fpga_ml.frontend.rebuild import calls, copy_layer, rebuild
+from fpga_ml.frontend.rebuild import calls, copy_layer, give_weights, rebuild
 from fpga_ml.naming import Naming, identifier
 
 SCOPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # of a model that TensorFlow evaluates
@@ -36,5 +36,5 @@ def renamed(model: Any) -> tuple[Any, Naming]:
     inputs = [keras.Input(batch_shape=t.shape, dtype=t.dtype, name=naming.identifier(t.name)) for t in model.inputs]
     new = rebuild(model, make, inputs=inputs, name=name)
     for layer, copy in pairs:
-        copy.set_weights(layer.get_weights())
+        give_weights(copy, layer.get_weights())
     return new, naming

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 
 from fpga_ml.errors import FpgaMlError
 
@@ -28,13 +29,23 @@ def traced(own: Any, given: list[Any], args: Any, kwargs: Any) -> Any:
     options = {k: v for k, v in keras.tree.map_structure(placed, kwargs).items() if v is not None}
     if "training" in inspect.signature(own.call).parameters:
         options["training"] = False
+    before = [np.array(w) for w in own.weights]
     try:
         with _no_draws(own):
-            return keras.Model(list(stand.values()), own.call(*keras.tree.map_structure(placed, args), **options))
+            made = keras.Model(list(stand.values()), own.call(*keras.tree.map_structure(placed, args), **options))
     except FpgaMlError:
         raise
     except Exception:
         return None
+    if any(not np.array_equal(w, np.asarray(v), equal_nan=True) for w, v in zip(before, own.weights, strict=False)):
+        for weight, values in zip(own.weights, before, strict=False):
+            weight.assign(values)
+        raise FpgaMlError(
+            f"layer '{own.name}' ({type(own).__name__}) changes its weights when it is called: no two calls are alike",
+            where=f"layer '{own.name}'",
+            do="change weights in training only (if training: ...)",
+        )
+    return made
 
 
 @contextmanager
@@ -64,7 +75,7 @@ def traced_whole(model: Any) -> Any:
     Keras cannot see what it does."""
     shapes = getattr(model, "_build_shapes_dict", None) or {}
     inputs = {k: _inputs(k, shape) for k, shape in shapes.items()}
-    if not inputs:
+    if not inputs or not all(layer.built for layer in model._flatten_layers()):
         return None
     args = list(inputs.values())
     given = keras.tree.flatten(args)

@@ -218,7 +218,11 @@ def piecewise() -> Any:
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
-    "softsign": (lambda: L.LSTM(2, recurrent_activation="softsign", name="r"), "Vitis", "recurrent_activation 'softsign'"),
+    "softsign": (
+        lambda: L.LSTM(2, recurrent_activation="softsign", name="r"),
+        "Vitis",
+        "recurrent_activation = softsign: it is not one of a cell's",
+    ),
     "hard_sigmoid": (lambda: L.LSTM(2, recurrent_activation="hard_sigmoid", name="r"), "Quartus", "piecewise linear"),
     "piecewise": (piecewise, "Quartus", "piecewise linear"),
 }

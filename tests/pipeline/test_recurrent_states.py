@@ -220,7 +220,7 @@ def test_what_has_no_cpp_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FpgaMlError, match="has no C\\+\\+ for backend Quartus"):
         fpga_ml.compile(model, data=data_of(model, 8), output=tmp_path / "p", config=config)
     x, mask = keras.Input((STEPS, FEATURES)), keras.Input((STEPS,), dtype="bool")
-    with pytest.raises(FpgaMlError, match="is given a mask"):
+    with pytest.raises(FpgaMlError, match="is called with mask"):
         load(keras.Model([x, mask], L.GRU(UNITS, name="r")(x, mask=mask)))
 
 

@@ -125,6 +125,8 @@ def reduction(b: Builder, node: Node, x: list[Any]) -> Value:
 
 
 def reduced(b: Builder, node: Node, value: Value, op: str, axes: tuple[int, ...], keepdims: bool) -> Value:
+    if op == "min":  # the negative of the largest of the negatives
+        return _negative(reduced(b, node, _negative(b.bent(value)), "max", axes, keepdims))
     count, linear = math.prod(value.shape[a] for a in axes), op in ("sum", "mean")
     value = b.bent(value) if linear or value.curve is not None else value
     apart = [np.moveaxis(a, axes, range(len(axes))).reshape(count, -1) for a in (value.scale, value.shift)]
@@ -152,6 +154,10 @@ def reduced(b: Builder, node: Node, value: Value, op: str, axes: tuple[int, ...]
         shift = shift * count
     index = np.arange(math.prod(shape)).reshape(shape)
     return replace(stored(tensor, index, reach, value.exact, scale, shift), relu=value.relu)
+
+
+def _negative(value: Value) -> Value:
+    return replace(value, scale=-value.scale, shift=-value.shift, relu=False)
 
 
 def _global(b: Builder, value: Value, op: str) -> Any:

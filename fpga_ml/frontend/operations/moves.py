@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from fpga_ml.frontend.operations.base import Operation, as_scalar, is_scalar, is_tensor
+from fpga_ml.frontend.operations.base import Operation, array_of, as_scalar, is_scalar, is_tensor
 from fpga_ml.frontend.standins import Unknown
 
 MOVES = frozenset(
@@ -29,6 +29,8 @@ class Moved(Operation):
     keeps_shapes = False
 
     def results(self, *args: Any, **kwargs: Any) -> Any:
+        if self.kind == "Pad" and (args[1:] or kwargs):
+            return self._padded(args[0], [*args[1:], *kwargs.values()][0])
         tensors = [t for t in keras.tree.flatten([args, kwargs]) if is_tensor(t)]
         if not tensors:
             raise Unknown
@@ -43,10 +45,26 @@ class Moved(Operation):
         def numbered(t: Any) -> Any:
             return keras.ops.convert_to_tensor(both[id(t)]) if is_tensor(t) else t
 
-        moved = self.layer.call(*keras.tree.map_structure(numbered, args), **keras.tree.map_structure(numbered, kwargs))
+        moved = self._moved(keras.tree.map_structure(numbered, args), keras.tree.map_structure(numbered, kwargs))
         flat = keras.tree.flatten(moved)
         found = [self._found(k if len(flat) > 1 else None, m, tensors, total) for k, m in enumerate(flat)]
         return found if len(flat) > 1 or isinstance(moved, (list, tuple)) else found[0]
+
+    def _padded(self, x: Any, number: Any) -> Any:
+        """With a number in place of zeros."""
+        made = self.results(x)
+        outside = self._moved((np.ones((1, *x.shape[1:]), np.int32),), {})
+        places = np.asarray(keras.ops.convert_to_numpy(outside))[0] == 0
+        return made if number is None else self.affine("filled", made, 1.0, np.where(places, float(array_of(number)), 0.0))
+
+    def _moved(self, args: Any, kwargs: Any) -> Any:
+        """What the operation makes of arrays."""
+        try:
+            if self.kind == "Reshape":  # whose number of samples may be unknown, or a tensor
+                return keras.ops.reshape(args[0], (-1, *self.layer.newshape[1:]))
+            return self.layer.call(*args, **kwargs)
+        except Exception as error:
+            raise Unknown from error
 
     def _found(self, number: int | None, moved: Any, tensors: list[Any], total: int) -> Any:
         """number: of the result, where there are several."""

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from fpga_ml.frontend.rebuild import calls
+from fpga_ml.frontend.rebuild import calls, copy_layer
 from fpga_ml.frontend.standins import StandIn, with_standins
 from fpga_ml.frontend.tensors import Arrange
 
@@ -27,14 +27,25 @@ class AsDense:
 
 def dense_einsums(model: Any) -> Any:
     """The model with such layers in place of its EinsumDense; the model itself where there is none that is one."""
-    plans = {}
+    plans: dict[int, StandIn] = {}
     for c in calls(model):
         if type(c.layer).__name__ == "EinsumDense":
             bias = None if c.layer.bias is None else np.asarray(c.layer.bias)
             plan = dense_of(c.layer.equation, tuple(c.inputs[0].shape[1:]), np.asarray(c.layer.kernel), bias)
             if plan is not None:
                 plans[id(c.layer)] = _Dense(c.layer, plan)
+            elif c.layer.activation is not keras.activations.linear:
+                plans[id(c.layer)] = _Bare(c.layer)
     return with_standins(model, plans)
+
+
+class _Bare(StandIn):
+    """Without its activation, which is a layer behind it."""
+
+    def results(self, x: Any, *_: Any, **given: Any) -> Any:
+        layer, weights = self.layer, self.layer.get_weights()
+        made = self.part("", lambda name: copy_layer(layer, changes={"activation": None, "name": name}), weights)(x)
+        return self.part("activation", lambda name: keras.layers.Activation(layer.activation, name=name))(made)
 
 
 class _Dense(StandIn):

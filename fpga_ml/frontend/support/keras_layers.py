@@ -255,9 +255,10 @@ KERAS: dict[str, Record] = {
     **{
         f"Random{kind}": _AUGMENTATION
         for kind in (
-            *("Brightness", "ColorDegeneration", "ColorJitter", "Contrast", "Crop", "ElasticTransform", "Erasing", "Flip"),
+            *("Brightness", "ColorDegeneration", "ColorJitter", "Contrast", "ElasticTransform", "Erasing", "Flip"),
             *("GaussianBlur", "Grayscale", "Hue", "Invert", "Perspective", "Posterization", "Rotation", "Saturation"),
             *("Sharpness", "Shear", "Translation", "Zoom"),
         )
     },
+    "RandomCrop": refused_layer("it changes training data at random", "use a CenterCrop, which is what it does afterwards"),
 }

@@ -348,7 +348,7 @@ def report(projects: tuple[Path, ...], output: Path | None, verbose: bool, as_js
 
 
 @main.command()
-@click.option("--layers", is_flag=True, help="List what becomes of every layer and option.")
+@click.option("--layers", is_flag=True, help="List what becomes of every layer and option, and the operations that convert.")
 @click.option("--install", type=click.Choice(("hgq2",)), help="Install HGQ2, for models with its layers.")
 def doctor(layers: bool, install: str | None) -> None:
     """List the tools that are there, and what is missing for what and how to get it."""
@@ -363,9 +363,13 @@ def doctor(layers: bool, install: str | None) -> None:
         return
     if layers:
         with muted():
+            from fpga_ml.activations import CONVERTIBLE
+            from fpga_ml.frontend.operations.table import supported_operations
             from fpga_ml.frontend.support.table import rows
         for name, verdict, said in rows():
             click.echo(f"{name:26}  {verdict:18}  {said.replace('`', '')}".rstrip())
+        for kind, names in (("activations", sorted(CONVERTIBLE)), ("operations of keras.ops", supported_operations())):
+            click.echo(f"\n{kind} that convert: {', '.join(names)}")
         return
     every, console = find_all(), Console()
     table = Table(*(Column(name, overflow="fold") for name in ("tool", "needed for", "version", "where")), show_edge=False)

@@ -19,7 +19,7 @@ _MOST_BITS = 18  # of a constant that is taken as it is
 
 
 class Unknown(Exception):
-    """No layer stands for this use of an operation."""
+    """No layer stands for this use of an operation; in words, what to use instead."""
 
 
 class StandIn:
@@ -87,6 +87,8 @@ class Composed(StandIn):
         arrays = [_of_sample(v, len(x.shape)) for v in (scale, offset)]
         shape = np.broadcast_shapes(tuple(x.shape[1:]), *(a.shape for a in arrays))
         x = self.arranged(f"{suffix}_repeated", x, np.broadcast_to(numbers(x), shape))
+        if (arrays[0] == 1).all() and not arrays[1].any():
+            return x
         if all(is_of_channels(a) for a in arrays):
             return self._channels(suffix, x, *(np.broadcast_to(a.reshape(-1), shape[-1:]) for a in arrays))
         flat = self.part(f"{suffix}_flat", lambda name: keras.layers.Reshape((math.prod(shape),), name=name))(x)

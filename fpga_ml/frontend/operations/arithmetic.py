@@ -125,7 +125,7 @@ class Power(Operation):
         if n == 1:
             return x
         if n is None or n != int(n) or not 2 < n <= _MOST_FACTORS:
-            raise Unknown
+            raise Unknown(f"use an exponent of 1 to {_MOST_FACTORS}, 0.5, -0.5 or -1")
         made = x
         for k in range(2, int(n) + 1):
             made = self.merged("" if k == n else str(k), keras.layers.Multiply, made, x)

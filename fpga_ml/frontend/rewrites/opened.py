@@ -90,12 +90,13 @@ class _Opening:
                 if standin is None:
                     raise Unknown
                 return standin(*args, **kwargs)
-            except Unknown:
+            except Unknown as unknown:
                 raise FpgaMlError(
                     f"'{operation.name}' is a bare operation ({type(operation).__name__}), and, used so, no layer stands for"
                     " it",
                     where=f"model '{self.model.name}'",
-                    do="`fpga-ml doctor --layers` lists the operations that convert; or apply it to the data",
+                    do=str(unknown)
+                    or "`fpga-ml doctor --layers` lists the operations that convert; or apply it to the data",
                 ) from None
 
         if standin is not None:

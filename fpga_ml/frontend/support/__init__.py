@@ -16,6 +16,7 @@ import numpy as np
 import qkeras
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.layers import has_name_of_keras
 from fpga_ml.frontend.rebuild import Call, as_functional
 from fpga_ml.frontend.support.base import CALLS, INTEGERS, Option, Record, Verdict, never, refused_layer
 from fpga_ml.frontend.support.keras_layers import KERAS
@@ -119,6 +120,7 @@ def _check(call: Call, where: str, held: bool = False) -> None:
         return  # ours, HGQ2's, or of the user's own, which is taken apart, or refused where it cannot be
     if record.verdict is Verdict.REFUSED and not (held and record.options):
         raise FpgaMlError(f"layer '{layer.name}' is a {kind}: {record.note}", where=where, do=record.do)
+    _check_functions(layer, where)
     for name, option in _options(layer):
         if option is not None and option.refuses is never:
             continue  # QKeras cannot always say a value that does not matter
@@ -158,6 +160,22 @@ def _check_call(layer: Any, arguments: Any, where: str) -> None:
                 f"layer '{layer.name}' ({type(layer).__name__}) is called with {shown}: {option.why}",
                 where=where,
                 do=option.do,
+            )
+
+
+def _check_functions(layer: Any, where: str) -> None:
+    """Raises FpgaMlError for an activation that is a function of the user's own: Keras cannot build a layer of it anew."""
+    for name in ("activation", "recurrent_activation"):
+        function = getattr(layer, name, None)
+        if not inspect.isfunction(function) or function.__module__.partition(".")[0] in ("keras", "qkeras", "fpga_ml"):
+            continue
+        if function.__name__ == "<lambda>" or keras.saving.get_registered_name(function) == function.__name__:
+            if has_name_of_keras(function):
+                continue  # said of the rewritten model
+            raise FpgaMlError(
+                f"{name} of layer '{layer.name}' is a function of your own, {function.__name__}",
+                where=where,
+                do="use one of Keras' activations, or leave it out and write its operations behind the layer",
             )
 
 

@@ -63,6 +63,7 @@ VECTOR: dict[str, Callable[[Any], Any]] = {
     "repeat": lambda x: ops.repeat(x, 2, axis=1),
     "take": lambda x: ops.take(x, [5, 0, 0], axis=1),
     "pad": lambda x: ops.pad(x, ((0, 0), (1, 2))),
+    "pad by a number": lambda x: ops.pad(x, ((0, 0), (1, 2)), constant_values=0.5),
     "hstack": lambda x: ops.hstack([x, x * 2]),
     "weighted mean": lambda x: ops.average(x, axis=1, weights=np.array([1, 2, 1, 2, 1, 1], np.float32)),
     "glu": lambda x: ops.glu(x),
@@ -215,6 +216,13 @@ class Scaled(L.Layer):  # type: ignore[misc]
         return ops.relu(ops.matmul(x * self.gain, self.mix))
 
 
+class ByBatch(L.Layer):  # type: ignore[misc]
+    """A reshape that names the samples."""
+
+    def call(self, x: Any) -> Any:
+        return ops.transpose(ops.reshape(x, (ops.shape(x)[0], 2, 3)), (0, 2, 1))
+
+
 class WithCall(keras.Model):  # type: ignore[misc]
     """Not Functional."""
 
@@ -224,6 +232,17 @@ class WithCall(keras.Model):  # type: ignore[misc]
 
     def call(self, x: Any) -> Any:
         return self.head(self.block(x))
+
+
+class Counting(L.Layer):  # type: ignore[misc]
+    """Changes a weight whenever it is called."""
+
+    def build(self, shape: Any) -> None:
+        self.times = self.add_weight(shape=(), initializer="zeros", trainable=False, name="times")
+
+    def call(self, x: Any) -> Any:
+        self.times.assign_add(1.0)
+        return x * self.times
 
 
 class Unseen(L.Layer):  # type: ignore[misc]
@@ -244,14 +263,16 @@ def test_a_functional_subclass() -> None:
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: Residual(6), Scaled, lambda: WithCall(name="inner")], ids=["layers", "weights", "model"]
+    "make",
+    [lambda: Residual(6), Scaled, lambda: WithCall(name="inner"), ByBatch],
+    ids=["layers", "weights", "model", "reshape"],
 )
 def test_a_class_of_ones_own(make: Callable[[], Any]) -> None:
     inputs = keras.Input((6,), name="x")
     own = make()
     model = _shaken(keras.Model(inputs, L.Dense(2)(own(own(inputs)) if isinstance(own, Residual) else own(inputs))))
     made = assert_opened(model, np.random.default_rng(7).normal(size=(5, 6)))
-    assert not any(type(layer).__name__ in ("Residual", "Scaled", "WithCall") for layer in made.layers)
+    assert not any(type(layer).__name__ in ("Residual", "Scaled", "WithCall", "ByBatch") for layer in made.layers)
 
 
 def test_a_class_that_cannot_be_seen() -> None:
@@ -274,3 +295,44 @@ def test_a_whole_model_that_is_not_functional() -> None:
 def test_a_whole_model_that_cannot_be_seen() -> None:
     with pytest.raises(FpgaMlError, match="not built"):
         as_functional(WithCall(name="net"))
+
+
+def test_a_class_that_changes_its_weights() -> None:
+    inputs = keras.Input((6,), name="x")
+    own = Counting(name="own")
+    model = keras.Model(inputs, L.Dense(2)(own(inputs)))
+    before = float(own.times)
+    with pytest.raises(FpgaMlError, match="'own' \\(Counting\\) changes its weights"):
+        rewritten(model)
+    assert float(own.times) == before
+
+
+def test_exponents_are_said() -> None:
+    inputs = keras.Input((6,), name="x")
+    with pytest.raises(FpgaMlError, match="use an exponent of 1 to 8"):
+        rewritten(keras.Model(inputs, inputs**2.5))
+
+
+def test_an_adapted_normalization_is_kept() -> None:
+    """A copy of weights alone forgets what it computed of them."""
+    x = np.random.default_rng(9).normal(5, 3, (50, 4)).astype(np.float32)
+    layer = L.Normalization(name="scale")
+    layer.adapt(x)
+    model = _shaken_but(layer, keras.Sequential([keras.Input((4,), name="a-b"), layer, L.Dense(3)]))
+    source = load(model)
+    for found in (source.model, source.float_model):
+        (got,) = Probe(found).outputs([x.astype(np.float64)])
+        assert_allclose(got, np.asarray(model(x)), rtol=0, atol=1e-5)
+
+
+def _shaken_but(layer: Any, model: Any) -> Any:
+    for other in model.layers:
+        if other is not layer:
+            other.set_weights([np.random.default_rng(2).normal(size=w.shape) for w in other.weights])
+    return model
+
+
+def test_an_activation_of_ones_own() -> None:
+    inputs = keras.Input((6,), name="x")
+    with pytest.raises(FpgaMlError, match="activation of layer 'fc' is a function of your own, <lambda>"):
+        load(keras.Model(inputs, L.Dense(2, activation=lambda z: ops.relu(z) * 2, name="fc")(inputs)))

@@ -198,6 +198,6 @@ def test_a_synthesis_that_fails_leaves_the_build(small: Path) -> None:
     assert "--clock-ns fast is no number" in here(*made, *words, "fast").stderr
     done = here(*made, *words, 14)
     assert done.returncode == 1
-    assert "no end after 1 s" in done.stderr
-    assert "no end after 1 s" in read(small / "t")["stages"]["synth"]
+    for said in (done.stderr, read(small / "t")["stages"]["synth"]):
+        assert re.search("no end after [01] s", said)  # Yosys leaves the placer a part of the second
     assert (small / "t" / "rtl").is_dir()

@@ -85,6 +85,8 @@ class Composed(StandIn):
     def affine(self, suffix: str, x: Any, scale: Any = 1.0, offset: Any = 0.0) -> Any:
         """x * scale + offset: numbers, or arrays that broadcast to a sample of x, or to which it does."""
         arrays = [_of_sample(v, len(x.shape)) for v in (scale, offset)]
+        if not all(np.isfinite(a).all() for a in arrays):
+            raise self.refused("multiplies by, or adds, what is no finite number", "look at the numbers that it was given")
         shape = np.broadcast_shapes(tuple(x.shape[1:]), *(a.shape for a in arrays))
         x = self.arranged(f"{suffix}_repeated", x, np.broadcast_to(numbers(x), shape))
         if (arrays[0] == 1).all() and not arrays[1].any():

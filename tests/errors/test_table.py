@@ -520,7 +520,10 @@ LAYERS: dict[str, tuple[Try, str]] = {
 }
 
 CALLS: dict[str, tuple[Try, str]] = {
-    "a number for a model": (called(model=3), "the model is of type int\n  do:    give a Keras model, an onnx.ModelProto, or a path"),
+    "a number for a model": (
+        called(model=3),
+        "the model is of type int\n  do:    give a Keras model, an onnx.ModelProto, or a path",
+    ),
     "nothing for a model": (called(model=None), "the model is of type NoneType"),
     "a function for a model": (called(model=lambda x: x), "the model is of type function"),
     "a list for a model": (called(model=[1, 2]), "the model is of type list"),

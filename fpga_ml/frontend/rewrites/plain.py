@@ -92,7 +92,8 @@ class _Normalised(Composed):
         layer = self.layer
         found = (keras.ops.convert_to_numpy(v) for v in (layer.mean, layer.variance))
         mean, variance = (np.asarray(v, np.float64)[0] for v in found)
-        size = np.maximum(np.sqrt(variance), keras.backend.epsilon())
+        with np.errstate(invalid="ignore"):  # of a variance below zero, which is refused below
+            size = np.maximum(np.sqrt(variance), keras.backend.epsilon())
         return self.affine("", x, size, mean) if layer.invert else self.affine("", x, 1 / size, -mean / size)
 
 

@@ -24,6 +24,7 @@ from qkeras import (
     ternary,
 )
 
+from fpga_ml import FpgaMlError
 from fpga_ml.bridge.convertible import check_model
 from fpga_ml.frontend.layers import Affine
 from fpga_ml.frontend.rebuild import Probe, as_functional
@@ -298,3 +299,10 @@ def test_a_step_that_something_else_reads_stays() -> None:
     model = with_weights(keras.Model(inputs, [L.Dense(3)(step), L.ReLU()(step)]), np.random.default_rng(3))
     made = assert_same(model, [np.random.default_rng(4).uniform(-1, 1, (4, 5))])
     assert any(isinstance(layer, Affine) for layer in made.layers)
+
+
+def test_numbers_that_are_none() -> None:
+    inputs = keras.Input((4,), name="x")
+    model = keras.Model(inputs, L.Normalization(mean=[0.0] * 4, variance=[1.0, -1.0, 1.0, 1.0], name="scale")(inputs))
+    with pytest.raises(FpgaMlError, match="'scale' \\(Normalization\\) multiplies by, or adds, what is no finite number"):
+        rewritten(as_functional(model))

@@ -8,7 +8,7 @@ two of them. Any other layer is there once for each step.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -17,7 +17,7 @@ import qkeras
 
 from fpga_ml.frontend.rebuild import as_functional, copy_layer
 from fpga_ml.frontend.standins import StandIn
-from fpga_ml.frontend.tensors import Arrange
+from fpga_ml.frontend.tensors import numbers
 
 # Layers that do the same at every place before the last axis.
 _POINTWISE = frozenset(
@@ -113,16 +113,6 @@ class Distributed(StandIn):
         name = f"{self.name}_{suffix}" if suffix else self.name
         return self.once(name, lambda n: _renamed(copy_layer(inner, changes=changes), n), inner.get_weights())
 
-    def reshaped(self, suffix: str, x: Any, shape: Sequence[int]) -> Any:
-        if tuple(x.shape[1:]) == tuple(shape):
-            return x
-        return self.part(suffix, lambda name: keras.layers.Reshape(tuple(shape), name=name))(x)
-
-    def arranged(self, suffix: str, x: Any, index: np.ndarray) -> Any:
-        if np.array_equal(index.reshape(-1), np.arange(math.prod(x.shape[1:]))):
-            return self.reshaped(suffix, x, index.shape)
-        return self.part(suffix, lambda name: Arrange(index, index.shape, name=name))(x)
-
     def flat(self, inner: Any, suffix: str, x: Any) -> Any:
         """Steps are rows, and windows one row high."""
         kind, arguments = _FLAT[type(inner).__name__]
@@ -140,7 +130,7 @@ class Distributed(StandIn):
     def stacked(self, inner: Any, suffix: str, x: Any) -> Any:
         """Frames below one another, a whole number of strides apart, in one image."""
         own = "_".join([suffix] * bool(suffix))
-        steps, height, width, channels = x.shape[1:]
+        steps, height, width, _ = x.shape[1:]
         size = inner.pool_size if hasattr(inner, "pool_size") else inner.kernel_size
         dilation = getattr(inner, "dilation_rate", (1, 1))
         window = [(k - 1) * d + 1 for k, d in zip(size, dilation, strict=True)]
@@ -148,15 +138,14 @@ class Distributed(StandIn):
             _padding(n, k, s) if inner.padding == "same" else (0, 0)
             for n, k, s in zip((height, width), window, inner.strides, strict=True)
         ]
-        every = np.arange(math.prod(x.shape[1:])).reshape(steps, height, width, channels)
-        every = np.pad(every, [(0, 0), *pads, (0, 0)], constant_values=-1)
+        every = np.pad(numbers(x.shape[1:]), [(0, 0), *pads, (0, 0)], constant_values=-1)
         rows = (every.shape[1] - window[0]) // inner.strides[0] + 1
         apart = -(-every.shape[1] // inner.strides[0])  # frames, in strides
         below = apart * inner.strides[0] - every.shape[1]
         every = np.pad(every, [(0, 0), (0, below), (0, 0), (0, 0)], constant_values=-1)
         image = self.arranged(f"{own}_frames".strip("_"), x, every.reshape(-1, *every.shape[2:]))
         made = self.named(inner, suffix, padding="valid")(image)
-        places = np.arange(math.prod(made.shape[1:])).reshape(made.shape[1:])
+        places = numbers(made.shape[1:])
         taken = np.stack([places[t * apart : t * apart + rows] for t in range(steps)])
         return self.arranged(f"{own}_steps".strip("_"), made, taken)
 
@@ -178,11 +167,11 @@ class Distributed(StandIn):
     def moved(self, inner: Any, suffix: str, x: Any) -> Any:
         """A layer that moves values, by where it moves their numbers; -1 where it puts zeros."""
         steps, shape = x.shape[1], tuple(x.shape[2:])
-        numbers = np.arange(1, math.prod(shape) + 1, dtype=np.float32).reshape(1, *shape)
-        if numbers.size >= 2**24:
+        from_one = (numbers((1, *shape)) + 1).astype(np.float32)
+        if from_one.size >= 2**24:
             return self.each(inner, suffix, x)
-        once = np.rint(keras.ops.convert_to_numpy(copy_layer(inner)(numbers))[0]).astype(int) - 1
-        index = np.stack([np.where(once < 0, -1, once + t * numbers.size) for t in range(steps)])
+        once = np.rint(keras.ops.convert_to_numpy(copy_layer(inner)(from_one))[0]).astype(int) - 1
+        index = np.stack([np.where(once < 0, -1, once + t * from_one.size) for t in range(steps)])
         return self.arranged(suffix, x, index)
 
     def each(self, inner: Any, suffix: str, x: Any) -> Any:
@@ -205,7 +194,7 @@ class Distributed(StandIn):
         if steps == 1:
             return [self.reshaped(f"{own}{first}", x, x.shape[2:])]
         size, found = -(-steps // _READERS), []
-        every = np.arange(math.prod(x.shape[1:])).reshape(x.shape[1:])
+        every = numbers(x.shape[1:])
         for at in range(0, steps, size):
             block = every[at : at + size] if size > 1 else every[at]
             name = f"{own}{first + at}" + f"_and_{len(block) - 1}" * (size > 1)

@@ -13,7 +13,7 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.layers import Affine, exact_type
 from fpga_ml.frontend.quantizers import signed_quantizer
 from fpga_ml.frontend.rebuild import copy_layer, copy_weights, rebuild
-from fpga_ml.frontend.tensors import Arrange, Reduce
+from fpga_ml.frontend.tensors import Arrange, Reduce, numbers
 
 _MOST_BITS = 18  # of a constant that is taken as it is
 
@@ -68,6 +68,18 @@ class StandIn:
                 self.weights[free] = [np.asarray(w, np.float64) for w in weights]
         return self._made[name]
 
+    def reshaped(self, suffix: str, x: Any, shape: Sequence[int]) -> Any:
+        """The elements of x, in their order, in this shape."""
+        if tuple(x.shape[1:]) == tuple(shape):
+            return x
+        return self.part(suffix, lambda name: keras.layers.Reshape(tuple(shape), name=name))(x)
+
+    def arranged(self, suffix: str, x: Any, index: np.ndarray) -> Any:
+        """Elements of x by their numbers, in the shape of the index."""
+        if np.array_equal(index.reshape(-1), np.arange(math.prod(x.shape[1:]))):
+            return self.reshaped(suffix, x, index.shape)
+        return self.part(suffix, lambda name: Arrange(index, index.shape, name=name))(x)
+
     def refused(self, what: str, do: str) -> FpgaMlError:
         kind = type(self.layer).__name__
         return FpgaMlError(f"layer '{self.layer.name}' ({kind}) {what}", where=f"layer '{self.layer.name}'", do=do)
@@ -76,26 +88,20 @@ class StandIn:
 class Composed(StandIn):
     """One with words for the parts that many are made of."""
 
-    def arranged(self, suffix: str, x: Any, index: np.ndarray) -> Any:
-        """Elements of x by their numbers, in the shape of the index."""
-        if index.shape == tuple(x.shape[1:]) and np.array_equal(index.reshape(-1), np.arange(index.size)):
-            return x
-        return self.part(suffix, lambda name: Arrange(index, index.shape, name=name))(x)
-
     def affine(self, suffix: str, x: Any, scale: Any = 1.0, offset: Any = 0.0) -> Any:
         """x * scale + offset: numbers, or arrays that broadcast to a sample of x, or to which it does."""
         arrays = [_of_sample(v, len(x.shape)) for v in (scale, offset)]
         if not all(np.isfinite(a).all() for a in arrays):
             raise self.refused("multiplies by, or adds, what is no finite number", "look at the numbers that it was given")
         shape = np.broadcast_shapes(tuple(x.shape[1:]), *(a.shape for a in arrays))
-        x = self.arranged(f"{suffix}_repeated", x, np.broadcast_to(numbers(x), shape))
+        x = self.arranged(f"{suffix}_repeated", x, np.broadcast_to(numbers(x.shape[1:]), shape))
         if (arrays[0] == 1).all() and not arrays[1].any():
             return x
         if all(is_of_channels(a) for a in arrays):
             return self._channels(suffix, x, *(np.broadcast_to(a.reshape(-1), shape[-1:]) for a in arrays))
-        flat = self.part(f"{suffix}_flat", lambda name: keras.layers.Reshape((math.prod(shape),), name=name))(x)
+        flat = self.reshaped(f"{suffix}_flat", x, (math.prod(shape),))
         flat = self._channels(suffix, flat, *(np.broadcast_to(a, shape).reshape(-1) for a in arrays))
-        return self.part(f"{suffix}_shaped", lambda name: keras.layers.Reshape(shape, name=name))(flat)
+        return self.reshaped(f"{suffix}_shaped", flat, shape)
 
     def _channels(self, suffix: str, x: Any, scale: np.ndarray, offset: np.ndarray) -> Any:
         """Exact where fixed point holds both in a few bits; else they are rounded as weights are."""
@@ -109,11 +115,6 @@ class Composed(StandIn):
 
     def reduced(self, suffix: str, x: Any, op: Any, axes: Sequence[int], keepdims: bool) -> Any:
         return self.part(suffix, lambda name: Reduce(op, axes, keepdims, name=name))(x)
-
-
-def numbers(x: Any) -> np.ndarray:
-    """Of the elements of a sample of a tensor, in its shape."""
-    return np.arange(math.prod(x.shape[1:])).reshape(x.shape[1:])
 
 
 def is_of_channels(a: np.ndarray) -> bool:

@@ -223,4 +223,14 @@ class Einsum(_Ours):
         return tuple(sizes[c] for c in out)
 
 
+def numbers(shape: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Of the elements of a tensor, in its shape."""
+    return np.arange(math.prod(shape)).reshape(shape)
+
+
+def in_place(index: np.ndarray, x: Any) -> bool:
+    """Whether elements of these numbers are a tensor as it stands."""
+    return index.shape == tuple(x.shape[1:]) and np.array_equal(index.reshape(-1), np.arange(index.size))
+
+
 TENSORS = (Quantise, Lookup, Arrange, Reduce, Scale, Einsum)

@@ -7,7 +7,6 @@ itself is not needed here: layers are known by the names of their classes, and t
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import keras
@@ -17,9 +16,8 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.hgq import layers, recurrent, tables  # noqa: F401  (they say what each kind becomes)
 from fpga_ml.frontend.hgq.parts import Parts
 from fpga_ml.frontend.rebuild import as_functional, copy_layer, copy_weights, rebuild
-from fpga_ml.frontend.rewrites.einsum import in_place
 from fpga_ml.frontend.standins import StandIn, with_standins
-from fpga_ml.frontend.tensors import Arrange, Kept
+from fpga_ml.frontend.tensors import Kept, numbers
 
 # Keras' own layers that compute without weights: exact, where what they read is.
 _MERGES = ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
@@ -81,8 +79,7 @@ class _Widened(StandIn):
         return self.layer([self._wide(k, t, shape) for k, t in enumerate(x)])
 
     def _wide(self, number: int, x: Any, shape: tuple[int, ...]) -> Any:
-        index = np.broadcast_to(np.arange(math.prod(x.shape[1:])).reshape(x.shape[1:]), shape)
-        return x if in_place(index, x) else self.part(f"wide{number}", lambda n: Arrange(index, shape, name=n))(x)
+        return self.arranged(f"wide{number}", x, np.broadcast_to(numbers(x.shape[1:]), shape))
 
 
 def _is_relu(layer: Any) -> bool:

@@ -40,9 +40,9 @@ def _einsum_dense(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
         y = parts.kept(name, make, value, [w for w in (kernel, bias) if w is not None])
     else:
         units = plan.weights[0].shape[1]
-        value = parts.arranged(f"{name}_turned", plan.before, value)
+        value = parts.placed(f"{name}_turned", plan.before, value)
         y = parts.kept(name, lambda n: keras.layers.Dense(units, use_bias=bias is not None, name=n), value, plan.weights)
-        y = parts.arranged(f"{name}_placed", plan.after, y)
+        y = parts.placed(f"{name}_placed", plan.after, y)
     return parts.given(layer, name, parts.activated(layer.activation, f"{name}_act", y))
 
 
@@ -99,7 +99,7 @@ def _merge(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
 def _dot(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     a, b = _operands(parts, layer, name, x)
     if len(a.shape) == len(b.shape) == 2:  # one number, of which Keras makes a vector
-        column = parts.arranged(f"{name}_column", np.arange(b.shape[1])[:, None], b)
+        column = parts.placed(f"{name}_column", np.arange(b.shape[1])[:, None], b)
         return parts.given(layer, name, parts.einsum("ab,abc->ac", name, [a, column]))
     equation = dot_equation(layer.axes, len(a.shape), len(b.shape))
     return parts.given(layer, name, parts.einsum(equation, name, [a, b]))

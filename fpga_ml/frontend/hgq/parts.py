@@ -11,9 +11,8 @@ import numpy as np
 
 from fpga_ml.frontend.layers import Affine, exact_type
 from fpga_ml.frontend.quantizers import signed_quantizer
-from fpga_ml.frontend.rewrites.einsum import in_place
 from fpga_ml.frontend.standins import StandIn
-from fpga_ml.frontend.tensors import Arrange, Einsum, Kept, Lookup, Quantise, Reduce, Scale
+from fpga_ml.frontend.tensors import Arrange, Einsum, Kept, Lookup, Quantise, Reduce, Scale, in_place
 
 _MOST_TABLE_BITS = 16
 _MODES = ("TRN", "RND", "RND_CONV", "TRN_ZERO", "RND_ZERO", "RND_MIN_INF", "RND_INF")
@@ -103,7 +102,7 @@ class Parts(StandIn):
         y = self.kept(name, make, self.read(layer, name, x), weights)
         return self.given(layer, name, self.activated(layer.activation, f"{name}_act", y))
 
-    def arranged(self, name: str, index: np.ndarray, x: Any) -> Any:
+    def placed(self, name: str, index: np.ndarray, x: Any) -> Any:
         """The elements of these numbers, in the shape that they have."""
         if in_place(index, x):
             return x

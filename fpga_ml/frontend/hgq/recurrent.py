@@ -24,7 +24,7 @@ def _unrolled(parts: Parts, layer: Any, name: str, x: list[Any], begun: Callable
     sequence, units = x[0], layer.units
     steps = range(sequence.shape[1])
     step = begun(sequence)
-    state = parts.arranged(f"{name}_begin", np.full(units, -1), sequence)
+    state = parts.placed(f"{name}_begin", np.full(units, -1), sequence)
     states = []
     for t in reversed(steps) if layer.go_backwards else steps:
         state = step(f"{name}_{t}", t, state)
@@ -47,7 +47,7 @@ def _merged(parts: Parts, kind: Any, name: str, *x: Any) -> Any:
 
 
 def _part(parts: Parts, name: str, x: Any, begin: int, end: int) -> Any:
-    return parts.arranged(name, np.arange(begin, end), x)
+    return parts.placed(name, np.arange(begin, end), x)
 
 
 def _steps(parts: Parts, name: str, x: Any) -> list[Any]:
@@ -57,9 +57,9 @@ def _steps(parts: Parts, name: str, x: Any) -> list[Any]:
     for piece in np.array_split(every, min(steps, _MOST_READERS)):
         first = f"{name}_{piece[0, 0] // features}"
         if len(piece) == 1:
-            found.append(parts.arranged(first, piece[0], x))
+            found.append(parts.placed(first, piece[0], x))
         else:
-            found += _steps(parts, first, parts.arranged(f"{first}_on", piece, x))
+            found += _steps(parts, first, parts.placed(f"{first}_on", piece, x))
     return found
 
 

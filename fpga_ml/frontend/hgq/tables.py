@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from fpga_ml.frontend.hgq.parts import Parts, becomes, numpy_of, tabulated
-from fpga_ml.frontend.tensors import Quantise
+from fpga_ml.frontend.tensors import Quantise, numbers
 
 
 @becomes("QDenseT")
@@ -31,7 +31,7 @@ def _dense_table(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
 def _einsum_table(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     shape = tuple(x[0].shape[1:])
     placed, whole = (tuple(sizes[1:]) for sizes in layer._broadcast_shapes((1, *shape)))
-    given = np.broadcast_to(np.arange(math.prod(shape)).reshape(placed), whole)
+    given = np.broadcast_to(numbers(placed), whole)
 
     def network(values: Any) -> Any:
         # The network is built for as many inputs as it has hidden units and given one; TensorFlow does not repeat it.
@@ -40,20 +40,20 @@ def _einsum_table(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
 
     total = _summed(parts, layer, name, x[0], given, network, layer._contract_axes, activated=False)
     sizes = tuple(total.shape[1:])
-    turned = np.arange(math.prod(sizes)).reshape(sizes).transpose([a - 1 for a in layer._output_transpose[1:]])
-    total = parts.arranged(f"{name}_turned", turned, total)
+    turned = numbers(sizes).transpose([a - 1 for a in layer._output_transpose[1:]])
+    total = parts.placed(f"{name}_turned", turned, total)
     return parts.given(layer, name, parts.activated(layer.activation, f"{name}_act", total))
 
 
 @becomes("QConvTBase")
 def _convolution_table(parts: Parts, layer: Any, name: str, x: list[Any]) -> Any:
     shape = tuple(x[0].shape[1:])
-    numbers = np.arange(1.0, math.prod(shape) + 1, dtype=np.float32).reshape(1, *shape)
+    from_one = (numbers((1, *shape)) + 1).astype(np.float32)
     if layer.rank == 1:
-        numbers = numbers[:, :, None]
-    patches = numpy_of(keras.ops.image.extract_patches(numbers, **layer.im2col_params))[0].astype(np.int64) - 1
+        from_one = from_one[:, :, None]
+    patches = numpy_of(keras.ops.image.extract_patches(from_one, **layer.im2col_params))[0].astype(np.int64) - 1
     patches = patches[:, 0] if layer.rank == 1 else patches
-    return _dense_table(parts, layer, name, [parts.arranged(f"{name}_patches", patches, x[0])])
+    return _dense_table(parts, layer, name, [parts.placed(f"{name}_patches", patches, x[0])])
 
 
 def _summed(
@@ -67,7 +67,7 @@ def _summed(
     activated: bool = True,
 ) -> Any:
     """Sums over axes, counted with the batch, of the tables of a network that reads the elements of these numbers."""
-    copies = parts.read(layer, name, parts.arranged(f"{name}_copies", given, x))
+    copies = parts.read(layer, name, parts.placed(f"{name}_copies", given, x))
     read = copies._keras_history.operation
     if not isinstance(read, Quantise):
         raise parts.refused("has tables of values without a type", "give it an input quantizer (enable_iq=True)")

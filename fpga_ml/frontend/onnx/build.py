@@ -22,11 +22,11 @@ from fpga_ml.frontend.onnx.evaluate import Folded
 from fpga_ml.frontend.onnx.graph import Node
 from fpga_ml.frontend.onnx.meaning.operations import INSTEAD
 from fpga_ml.frontend.onnx.meaning.settings import Array
-from fpga_ml.frontend.onnx.values import UNKNOWN, Constant, Reach, Value, numbers, stored
+from fpga_ml.frontend.onnx.values import UNKNOWN, Constant, Reach, Value, stored
 from fpga_ml.frontend.quantizers import signed_quantizer
 from fpga_ml.frontend.rebuild import float64
 from fpga_ml.frontend.rewrites.values import rounded_to_fit
-from fpga_ml.frontend.tensors import Arrange, Kept, Scale
+from fpga_ml.frontend.tensors import Arrange, Kept, Scale, numbers
 
 MOST_WIDTH = 52  # of a tensor that keeps every bit: float64 holds it
 MOST_WEIGHT_BITS = 20  # of a weight that is taken as it is

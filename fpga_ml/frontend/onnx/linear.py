@@ -14,8 +14,8 @@ from fpga_ml.frontend.onnx.build import MOST_WIDTH, Builder, becomes, fraction_o
 from fpga_ml.frontend.onnx.graph import Node
 from fpga_ml.frontend.onnx.meaning.settings import Array
 from fpga_ml.frontend.onnx.meaning.windows import Window, window_of
-from fpga_ml.frontend.onnx.values import Constant, Reach, Value, numbers, stored
-from fpga_ml.frontend.tensors import Einsum
+from fpga_ml.frontend.onnx.values import Constant, Reach, Value, stored
+from fpga_ml.frontend.tensors import Einsum, numbers
 
 
 @becomes("MatMul")

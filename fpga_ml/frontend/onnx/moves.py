@@ -13,7 +13,8 @@ from fpga_ml.frontend.onnx.build import Builder, becomes
 from fpga_ml.frontend.onnx.graph import Node
 from fpga_ml.frontend.onnx.meaning.moves import MOVES
 from fpga_ml.frontend.onnx.meaning.settings import Array
-from fpga_ml.frontend.onnx.values import Constant, Reach, Value, numbers
+from fpga_ml.frontend.onnx.values import Constant, Reach, Value
+from fpga_ml.frontend.tensors import numbers
 
 
 @becomes(*MOVES, "Cast")

@@ -14,8 +14,8 @@ from fpga_ml.frontend.onnx.graph import Node
 from fpga_ml.frontend.onnx.linear import convolved, dilated, is_same, padded_for
 from fpga_ml.frontend.onnx.meaning.settings import Array, axes_of
 from fpga_ml.frontend.onnx.meaning.windows import Window, counts_of, window_of
-from fpga_ml.frontend.onnx.values import Value, numbers, stored
-from fpga_ml.frontend.tensors import Arrange, Reduce
+from fpga_ml.frontend.onnx.values import Value, stored
+from fpga_ml.frontend.tensors import Arrange, Reduce, numbers
 
 _OUTSIDE = -2
 
@@ -152,7 +152,7 @@ def reduced(b: Builder, node: Node, value: Value, op: str, axes: tuple[int, ...]
         scale = scale / count
     if op == "sum":
         shift = shift * count
-    index = np.arange(math.prod(shape)).reshape(shape)
+    index = numbers(shape)
     return replace(stored(tensor, index, reach, value.exact, scale, shift), relu=value.relu)
 
 

@@ -138,11 +138,6 @@ def stored(tensor: Any, index: Array, reach: Reach, exact: bool, scale: Any = 1.
     return Value(tensor, index, np.broadcast_to(scale, shape), np.broadcast_to(shift, shape), reach, exact)
 
 
-def numbers(shape: tuple[int, ...]) -> Array:
-    """Of the elements of a tensor, in its shape."""
-    return np.arange(math.prod(shape)).reshape(shape)
-
-
 @dataclass(frozen=True)
 class Constant:
     """scale: with which a Quant made the values, at each element; None where it is not known."""

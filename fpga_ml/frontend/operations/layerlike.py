@@ -11,6 +11,7 @@ import numpy as np
 from fpga_ml.frontend.layers import Function
 from fpga_ml.frontend.operations.base import Operation, array_of, is_tensor
 from fpga_ml.frontend.standins import Unknown
+from fpga_ml.frontend.tensors import numbers
 
 L = keras.layers
 
@@ -32,7 +33,7 @@ class Gated(Operation):
     """glu: one half times the sigmoid of the other."""
 
     def results(self, x: Any, **_: Any) -> Any:
-        every = np.arange(int(np.prod(x.shape[1:]))).reshape(1, *x.shape[1:])
+        every = numbers(x.shape[1:])[None]
         value, gate = (
             self.arranged(suffix, x, half[0])
             for suffix, half in zip(("value", "gate"), np.split(every, 2, self.layer.axis), strict=True)

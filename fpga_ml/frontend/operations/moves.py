@@ -75,29 +75,15 @@ class Moved(Operation):
         scalar = not index.shape
         index = index.reshape(1) if scalar else index
         if len(tensors) == 1:
-            (x,) = tensors
-            made = self._known(suffix, x, index)
+            made = self.arranged(suffix, self._plain(tensors[0]), index)
         elif (axis := _joined(tensors, index)) is not None:
             made = self.part(suffix, lambda name: keras.layers.Concatenate(axis, name=name))(tensors)
         else:
-            flat = [self._reshaped(f"{suffix}_flat{k}", t, (int(np.prod(t.shape[1:])),)) for k, t in enumerate(tensors)]
+            plain = [self._plain(t) for t in tensors]
+            flat = [self.reshaped(f"{suffix}_flat{k}", t, (int(np.prod(t.shape[1:])),)) for k, t in enumerate(plain)]
             whole = self.part(f"{suffix}_joined", lambda name: keras.layers.Concatenate(name=name))(flat)
-            made = self._known(suffix, whole, index)
+            made = self.arranged(suffix, whole, index)
         return as_scalar(made) if scalar else made
-
-    def _known(self, suffix: str, x: Any, index: np.ndarray) -> Any:
-        """By a layer of Keras, where one moves elements so."""
-        if is_scalar(x):
-            x = self._plain(x)
-        shape = tuple(x.shape[1:])
-        if index.size == np.prod(shape) and np.array_equal(index.reshape(-1), np.arange(index.size)):
-            return x if index.shape == shape else self._reshaped(suffix, x, index.shape)
-        return self.arranged(suffix, x, index)
-
-    def _reshaped(self, suffix: str, x: Any, shape: tuple[int, ...]) -> Any:
-        if tuple(x.shape[1:]) == shape:
-            return self._plain(x)
-        return self.part(suffix, lambda name: keras.layers.Reshape(shape, name=name))(x)
 
     def _plain(self, x: Any) -> Any:
         """One that stands for itself."""

@@ -16,7 +16,7 @@ import numpy as np
 from fpga_ml.frontend.rebuild import calls
 from fpga_ml.frontend.rewrites.unit import normed
 from fpga_ml.frontend.standins import Composed, with_standins
-from fpga_ml.frontend.tensors import Arrange, Einsum
+from fpga_ml.frontend.tensors import Einsum, numbers
 
 
 def spelled_attention(model: Any) -> Any:
@@ -88,8 +88,7 @@ class _MultiHead(_Apart):
         scores = self.einsum("scores", "axqnh,axknh->axnqk", q, k)
         mixed = self.einsum("mixed", "axnqk,axknh->axqnh", self.weighed(scores), v)
         order, shape = self._order(query), (*query.shape[1:-1], value.shape[-1])
-        numbers = np.arange(int(np.prod(shape))).reshape([shape[a] for a in order]).transpose(np.argsort(order))
-        return self.part("placed", lambda name: Arrange(numbers, numbers.shape, name=name))(mixed)
+        return self.arranged("placed", mixed, numbers([shape[a] for a in order]).transpose(np.argsort(order)))
 
     def _order(self, x: Any) -> list[int]:
         """Axes behind the batch: those without attention, those with it, heads, and what heads hold."""
@@ -98,10 +97,9 @@ class _MultiHead(_Apart):
         return [*(a for a in places if a not in attended), *attended, len(places), len(places) + 1]
 
     def _joined(self, suffix: str, x: Any) -> Any:
-        numbers = np.arange(int(np.prod(x.shape[1:]))).reshape(x.shape[1:]).transpose(self._order(x))
+        turned = numbers(x.shape[1:]).transpose(self._order(x))
         apart = len(x.shape) - 3 - len(self.layer._attention_axes)
-        index = numbers.reshape(int(np.prod(numbers.shape[:apart])), -1, *numbers.shape[-2:])
-        return self.part(suffix, lambda name: Arrange(index, index.shape, name=name))(x)
+        return self.arranged(suffix, x, turned.reshape(int(np.prod(turned.shape[:apart])), -1, *turned.shape[-2:]))
 
 
 class _Grouped(_Apart):
@@ -122,9 +120,7 @@ class _Grouped(_Apart):
 
     def _repeated(self, suffix: str, x: Any) -> Any:
         """Each head as often as there are heads of queries for it."""
-        every = np.arange(int(np.prod(x.shape[1:]))).reshape(x.shape[1:])
-        index = every.repeat(self.layer.num_repeats, axis=1)
-        return self.part(suffix, lambda name: Arrange(index, index.shape, name=name))(x)
+        return self.arranged(suffix, x, numbers(x.shape[1:]).repeat(self.layer.num_repeats, axis=1))
 
 
 class _Attention(_Apart):
@@ -149,15 +145,12 @@ class _Attention(_Apart):
         """sum(weights * tanh(query + key)) of each pair of positions: D. Bahdanau et al., arXiv:1409.0473."""
         (queries, size), keys = query.shape[1:], key.shape[1]
         down, across = (queries, 1, size), (1, keys, size)
-        pair = [
-            self.part(suffix, lambda name, to=to: keras.layers.Reshape(to, name=name))(x)  # type: ignore[misc]
-            for suffix, x, to in (("down", query, down), ("across", key, across))
-        ]
+        pair = [self.reshaped("down", query, down), self.reshaped("across", key, across)]
         met = self.part("met", lambda name: keras.layers.Add(name=name))(pair)
         bent = self.part("bent", lambda name: keras.layers.Activation("tanh", name=name))(met)
         kernel = [weights.reshape(-1, 1)]
         total = self.part("total", lambda name: keras.layers.Dense(1, use_bias=False, name=name), kernel)(bent)
-        return self.part("scores", lambda name: keras.layers.Reshape((queries, keys), name=name))(total)
+        return self.reshaped("scores", total, (queries, keys))
 
 
 class _Additive(_Attention):

@@ -5,7 +5,6 @@ hls4ml repeats it as a whole, which is right only along the first axes; and in a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ import qkeras
 
 from fpga_ml.frontend.rebuild import calls, copy_layer
 from fpga_ml.frontend.standins import StandIn, with_standins
-from fpga_ml.frontend.tensors import Arrange
+from fpga_ml.frontend.tensors import numbers
 
 _MERGES = frozenset({"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"})
 Shape = tuple[int, ...]
@@ -41,10 +40,8 @@ class _Spread(StandIn):
         suffix = f"input{number + 1}"
         shape = (1,) * (len(whole) - len(tensor.shape) + 1) + tuple(tensor.shape[1:])
         if len(whole) > 3 and shape != whole:
-            index = np.broadcast_to(np.arange(math.prod(shape)).reshape(shape), whole)
-            return self.part(suffix, lambda name: Arrange(index, whole, name=name))(tensor)
-        if shape != tuple(tensor.shape[1:]):
-            tensor = self.part(f"{suffix}_shape", lambda name: keras.layers.Reshape(shape, name=name))(tensor)
+            return self.arranged(suffix, tensor, np.broadcast_to(numbers(shape), whole))
+        tensor = self.reshaped(f"{suffix}_shape", tensor, shape)
         if shape[-1] != whole[-1]:
             tensor = self.part(f"{suffix}_channels", lambda name: _ones(whole[-1], name), [np.ones((1, whole[-1]))])(tensor)
         times = tuple(n // m for n, m in zip(whole[:-1], shape[:-1], strict=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import string
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 
 from fpga_ml.frontend.rebuild import calls, copy_layer
 from fpga_ml.frontend.standins import StandIn, with_standins
-from fpga_ml.frontend.tensors import Arrange
+from fpga_ml.frontend.tensors import numbers
 
 
 @dataclass(frozen=True)
@@ -56,15 +55,9 @@ class _Dense(StandIn):
     def results(self, x: Any, *_: Any, **given: Any) -> Any:
         before, weights, after = self.plan.before, self.plan.weights, self.plan.after
         options = {"activation": self.layer.activation, "use_bias": len(weights) > 1}
-        if not in_place(before, x):
-            x = self.part("turned", lambda name: Arrange(before, before.shape, name=name))(x)
+        x = self.arranged("turned", x, before)
         y = self.part("", lambda name: keras.layers.Dense(weights[0].shape[1], name=name, **options), weights)(x)
-        return y if in_place(after, y) else self.part("placed", lambda name: Arrange(after, after.shape, name=name))(y)
-
-
-def in_place(index: np.ndarray, x: Any) -> bool:
-    """Whether elements of these numbers are a tensor as it stands."""
-    return index.shape == tuple(x.shape[1:]) and np.array_equal(index.reshape(-1), np.arange(index.size))
+        return self.arranged("placed", y, after)
 
 
 def dense_of(equation: str, shape: tuple[int, ...], kernel: np.ndarray, bias: np.ndarray | None) -> AsDense | None:
@@ -80,10 +73,10 @@ def dense_of(equation: str, shape: tuple[int, ...], kernel: np.ndarray, bias: np
     if len(apart) + len(summed) != len(data) or set(apart) | set(made) != set(out):
         return None
     sizes = dict(zip(data, shape, strict=True)) | dict(zip(by, kernel.shape, strict=True))
-    whole = np.arange(math.prod(shape)).reshape(shape).transpose([data.index(c) for c in (*apart, *summed)])
+    whole = numbers(shape).transpose([data.index(c) for c in (*apart, *summed)])
     before = whole.reshape(*(sizes[c] for c in apart), -1)
     weights = [kernel.transpose([by.index(c) for c in (*summed, *made)]).reshape(before.shape[-1], -1)]
-    placed = np.arange(math.prod(sizes[c] for c in out)).reshape([sizes[c] for c in (*apart, *made)])
+    placed = numbers([sizes[c] for c in (*apart, *made)])
     if bias is not None:
         on_all = np.broadcast_to(bias, [sizes[c] for c in out]).transpose([out.index(c) for c in (*apart, *made)])
         flat = on_all.reshape(-1, weights[0].shape[1])

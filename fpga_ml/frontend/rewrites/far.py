@@ -15,7 +15,7 @@ import numpy as np
 
 from fpga_ml.frontend.rebuild import calls, copy_layer
 from fpga_ml.frontend.standins import StandIn, with_standins
-from fpga_ml.frontend.tensors import Arrange
+from fpga_ml.frontend.tensors import numbers
 
 _MOST = 4  # axes of a tensor, the batch counted
 
@@ -33,21 +33,16 @@ class _Dense(StandIn):
         layer = self.once(self.name, lambda _: copy_layer(self.layer), self.layer.get_weights())
         if len(positions) + 2 <= _MOST:
             return layer(x)
-        y = layer(self.part("joined", lambda n: keras.layers.Reshape((math.prod(positions), x.shape[-1]), name=n))(x))
-        return self.part("apart", lambda n: keras.layers.Reshape((*positions, y.shape[-1]), name=n))(y)
+        y = layer(self.reshaped("joined", x, (math.prod(positions), x.shape[-1])))
+        return self.reshaped("apart", y, (*positions, y.shape[-1]))
 
 
 class _Concatenate(StandIn):
     def results(self, tensors: Sequence[Any], *_: Any, **given: Any) -> Any:
         shapes, axis = [tuple(t.shape[1:]) for t in tensors], self.layer.axis % len(tensors[0].shape) - 1
         sizes = [math.prod(s) for s in shapes]
-        flat = [
-            self.part(f"flat{k + 1}", lambda n, to=size: keras.layers.Reshape((to,), name=n))(t)  # type: ignore[misc]
-            for k, (t, size) in enumerate(zip(tensors, sizes, strict=True))
-        ]
+        flat = [self.reshaped(f"flat{k + 1}", t, (size,)) for k, (t, size) in enumerate(zip(tensors, sizes, strict=True))]
         joined = self.part("joined", lambda n: keras.layers.Concatenate(name=n))(flat)
         first = np.cumsum([0, *sizes])
-        index = np.concatenate(
-            [np.arange(math.prod(s)).reshape(s) + f for s, f in zip(shapes, first[:-1], strict=True)], axis
-        )
-        return self.part("", lambda n: Arrange(index, index.shape, name=n))(joined)
+        index = np.concatenate([numbers(s) + f for s, f in zip(shapes, first[:-1], strict=True)], axis)
+        return self.arranged("", joined, index)

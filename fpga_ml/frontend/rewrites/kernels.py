@@ -15,8 +15,8 @@ import qkeras
 from fpga_ml.frontend.quantizers import quantised, signed_quantizer
 from fpga_ml.frontend.rebuild import Call, calls, copy_layer, weight_quantizers
 from fpga_ml.frontend.rewrites.values import fixed_for
-from fpga_ml.frontend.standins import Composed, numbers, with_standins
-from fpga_ml.frontend.tensors import Kept
+from fpga_ml.frontend.standins import Composed, with_standins
+from fpga_ml.frontend.tensors import Kept, numbers
 
 _FULL = ("Conv1D", "Conv2D", "QConv1D", "QConv2D")
 _DEPTHWISE = ("DepthwiseConv1D", "DepthwiseConv2D", "QDepthwiseConv2D")
@@ -103,7 +103,7 @@ class _Depthwise(_Plain):
         kernel = self.spread(self.kernel(0, "depthwise_quantizer"))
         self.changes["depth_multiplier"] = 1
         times = kernel.shape[-1]
-        x = self.arranged("repeated", x, numbers(x).repeat(times, axis=-1))
+        x = self.arranged("repeated", x, numbers(x.shape[1:]).repeat(times, axis=-1))
         return self.like(x, kernel.reshape(*kernel.shape[:-2], -1, 1))
 
 
@@ -123,7 +123,7 @@ class _Separable(_Plain):
             keras.layers.DepthwiseConv1D if one else keras.layers.DepthwiseConv2D,
             (keras.layers.Conv1D, qkeras.QConv1D) if one else (keras.layers.Conv2D, qkeras.QConv2D),
         )
-        x = self.arranged("repeated", x, numbers(x).repeat(times, axis=-1))
+        x = self.arranged("repeated", x, numbers(x.shape[1:]).repeat(times, axis=-1))
         size, options = depthwise.shape[: self.axes], {"strides": layer.strides, "padding": layer.padding, "use_bias": False}
         kernel = depthwise.reshape(*depthwise.shape[:-2], -1, 1)
         if names[0] in quantizers:

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 
 from fpga_ml.frontend.rebuild import Call, calls, copy_layer
-from fpga_ml.frontend.standins import Composed, numbers, with_standins
-from fpga_ml.frontend.tensors import Reduce
+from fpga_ml.frontend.standins import Composed, with_standins
+from fpga_ml.frontend.tensors import Reduce, numbers
 
 _GRID = 2**20  # float32 weights of an interpolation are rounded to a part of this
 
@@ -69,9 +69,9 @@ class _Interpolated(_ByAxis):
         """framed: whether something may be put around the image, or taken off."""
         height, width, _ = x.shape[1:]
         if layer.interpolation == "nearest":
-            index = _made(layer, numbers(x)[None] + 1.0)[0].astype(np.int64) - 1
+            index = _made(layer, numbers(x.shape[1:])[None] + 1.0)[0].astype(np.int64) - 1
             times = [new // old for new, old in zip(index.shape, x.shape[1:], strict=True)]
-            repeated = numbers(x).repeat(times[0] or 1, 0).repeat(times[1] or 1, 1)
+            repeated = numbers(x.shape[1:]).repeat(times[0] or 1, 0).repeat(times[1] or 1, 1)
             if np.array_equal(repeated, index):
                 return self.part(suffix, lambda name: keras.layers.UpSampling2D(times[:2], name=name))(x)
             return self.arranged(suffix, x, index)
@@ -86,14 +86,14 @@ class _Interpolated(_ByAxis):
     def _by_phase(self, x: Any, factors: list[int]) -> Any:
         """Between the pixels of an image whose rim is repeated once."""
         height, width, channels = x.shape[1:]
-        rim = self.arranged("rim", x, np.pad(numbers(x), [(1, 1), (1, 1), (0, 0)], mode="edge"))
+        rim = self.arranged("rim", x, np.pad(numbers(x.shape[1:]), [(1, 1), (1, 1), (0, 0)], mode="edge"))
         phases = [_phases(f) for f in factors]
         kernel = np.einsum("ra,sb->abrs", *phases).reshape(3, 3, -1)
         times = kernel.shape[-1]
         each = np.broadcast_to(kernel[:, :, None], (3, 3, channels, times)).reshape(3, 3, -1, 1)
-        many = self.arranged("repeated", rim, numbers(rim).repeat(times, axis=-1))
+        many = self.arranged("repeated", rim, numbers(rim.shape[1:]).repeat(times, axis=-1))
         made = self.part("", lambda name: keras.layers.DepthwiseConv2D(3, use_bias=False, name=name), [each])(many)
-        apart = numbers(made).reshape(height, width, channels, *factors).transpose(0, 3, 1, 4, 2)
+        apart = numbers(made.shape[1:]).reshape(height, width, channels, *factors).transpose(0, 3, 1, 4, 2)
         return self.arranged("placed", made, apart.reshape(height * factors[0], width * factors[1], channels))
 
 
@@ -147,7 +147,7 @@ class _Largest(_Windows):
         for axis, windows in enumerate(self.windows(x), 1):
             most = max(map(len, windows))
             places = np.array([[*w, *[w[-1]] * (most - len(w))] for w in windows])  # a value twice is as large
-            each = self.arranged(f"windows{axis}", x, numbers(x).take(places, axis=axis - 1))
+            each = self.arranged(f"windows{axis}", x, numbers(x.shape[1:]).take(places, axis=axis - 1))
             suffix = "" if axis == len(x.shape) - 2 else f"axis{axis}"
             x = self.part(suffix, lambda name, a=axis: Reduce("max", [a + 1], name=name))(each)  # type: ignore[misc]
         return x

@@ -16,7 +16,8 @@ import qkeras
 from fpga_ml.frontend.quantizers import quantised, signed_quantizer
 from fpga_ml.frontend.rebuild import Call, calls, weight_quantizers
 from fpga_ml.frontend.rewrites.values import fixed_for
-from fpga_ml.frontend.standins import Composed, numbers, with_standins
+from fpga_ml.frontend.standins import Composed, with_standins
+from fpga_ml.frontend.tensors import numbers
 
 _KINDS = ("Conv1DTranspose", "Conv2DTranspose", "QConv2DTranspose")
 
@@ -79,7 +80,7 @@ class _Transposed(Composed):
     def _places(self, made: Any, sides: list[_Side], shape: tuple[int, ...]) -> np.ndarray:
         """Of each element of the result, its number in what the convolution makes: (..., phases, filters)."""
         strides = [side.stride for side in sides]
-        apart = numbers(made).reshape(*made.shape[1:-1], *strides, shape[-1])
+        apart = numbers(made.shape[1:]).reshape(*made.shape[1:-1], *strides, shape[-1])
         axes = len(sides)
         order = [n for pair in zip(range(axes), range(axes, 2 * axes), strict=True) for n in pair]
         whole = apart.transpose(*order, 2 * axes)

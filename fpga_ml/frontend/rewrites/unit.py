@@ -14,7 +14,7 @@ import numpy as np
 
 from fpga_ml.frontend.rebuild import calls
 from fpga_ml.frontend.standins import StandIn, with_standins
-from fpga_ml.frontend.tensors import Arrange
+from fpga_ml.frontend.tensors import numbers
 
 _LEAST = 1e-24  # of a sum of squares
 UNIT = frozenset(["UnitNormalization"])
@@ -47,9 +47,6 @@ def normed(standin: StandIn, suffix: str, x: Any, axis: Any) -> Any:
     if axes[-1] == len(shape) - 1 and len(axes) == axes[-1] - axes[0] + 1:
         return divided(suffix, x, [a + 1 for a in axes])
     own, order = f"{suffix}_" * bool(suffix), [*(a for a in range(len(shape)) if a not in axes), *axes]
-    numbers = np.arange(math.prod(shape)).reshape(shape).transpose(order)  # Keras has the last axes only
-    turned = numbers.reshape(-1, members)
-    y = standin.part(f"{own}turned", lambda name: Arrange(turned, turned.shape, name=name))(x)
-    back = np.arange(math.prod(shape)).reshape(numbers.shape).transpose(np.argsort(order))
-    y = divided(f"{own}unit", y, [2])
-    return standin.part(suffix, lambda name: Arrange(back, shape, name=name))(y)
+    turned = numbers(shape).transpose(order)  # Keras has the last axes only
+    y = divided(f"{own}unit", standin.arranged(f"{own}turned", x, turned.reshape(-1, members)), [2])
+    return standin.arranged(suffix, y, numbers(turned.shape).transpose(np.argsort(order)))

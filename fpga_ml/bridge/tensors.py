@@ -173,7 +173,6 @@ def _reduce(node: Any) -> list[str]:
     step = {
         "sum": "found += data[index[i * n_terms + k]];",
         "max": "if (data[index[i * n_terms + k]] > found) found = data[index[i * n_terms + k]];",
-        "min": "if (data[index[i * n_terms + k]] < found) found = data[index[i * n_terms + k]];",
     }
     inner = ["res_T found = data[index[i * n_terms]];", *_loop("k = 1; k < n_terms; k++", [step[op]]), "res[i] = found;"]
     return [*_terms("index", index), *_loop("i = 0; i < n_out; i++", inner)]

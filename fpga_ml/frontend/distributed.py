@@ -61,9 +61,7 @@ _POOLED = {"Max": keras.layers.MaxPooling2D, "Average": keras.layers.AveragePool
 class Distributed(StandIn):
     """Of a TimeDistributed layer; the steps are the first axis behind the batch."""
 
-    def results(self, x: Any, *_: Any, mask: Any = None, **given: Any) -> Any:
-        if mask is not None:
-            raise self.refused("is given a mask, which has no C++", "leave it out")
+    def results(self, x: Any, *_: Any, **__: Any) -> Any:
         return self.over_steps(self.layer.layer, "", x)
 
     def over_steps(self, inner: Any, suffix: str, x: Any) -> Any:

@@ -11,7 +11,7 @@ from fpga_ml.frontend.celeste import LAYERS as CELESTE
 from fpga_ml.frontend.layers import Bounded
 from fpga_ml.frontend.normalise import Normalise
 from fpga_ml.frontend.quantise import _LINEAR
-from fpga_ml.frontend.rebuild import copy_layer, rebuild
+from fpga_ml.frontend.rebuild import copy_layer, copy_weights, rebuild
 from fpga_ml.frontend.recurrent import inner, is_recurrent, rewritten
 
 # These only round. Others (binary, ternary, power of two, quantized_tanh, ...) are what the network computes and stay.
@@ -45,11 +45,7 @@ def to_float(model: Any) -> Any:
         found.name = layer.name
         return found
 
-    new = rebuild(model, make)
-    for layer in new.layers:
-        if layer.name in weights and layer.weights:
-            layer.set_weights(weights[layer.name])
-    return new
+    return copy_weights(rebuild(model, make), weights)
 
 
 def _rounds(quantizer: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
-from qkeras import get_quantizer
+from qkeras import QActivation, get_quantizer
 
 from fpga_ml.activations import EVERYWHERE, FUNCTIONS
 from fpga_ml.numerics import FixedType, Overflow, Rounding
@@ -187,6 +187,12 @@ def of_keras(function: str) -> Callable[..., Any]:
     known = _FORMULAS.get(function) or getattr(keras.activations, function, None)
     found: Callable[..., Any] = known or getattr(ops, function)
     return found
+
+
+def activation_layer(function: Any, name: str) -> Any:
+    """The function that is a layer's activation, or a quantizer, as a layer."""
+    kind = QActivation if hasattr(function, "get_config") else keras.layers.Activation
+    return kind(function, name=name)
 
 
 def has_name_of_keras(function: Any) -> bool:

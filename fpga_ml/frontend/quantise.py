@@ -30,6 +30,7 @@ from fpga_ml.frontend.rebuild import (
     calls,
     consumers,
     copy_layer,
+    copy_weights,
     inputs_of,
     over_last_axis,
     rebuild,
@@ -255,10 +256,7 @@ class _Rewrite:
         self.folded = self._fold()
 
     def run(self) -> Quantised:
-        new = rebuild(self.model, self._make, self._after)
-        for layer in new.layers:
-            if layer.name in self.weights:
-                layer.set_weights(self.weights[layer.name])
+        new = copy_weights(rebuild(self.model, self._make, self._after), self.weights)
         return Quantised(new, tuple(self.rounded), self.precision, tuple(self.completed))
 
     # Batch normalisation behind a float linear layer that nothing else reads: y = s (W x + b) + t = (sW) x + (sb + t)

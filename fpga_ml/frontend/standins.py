@@ -12,7 +12,7 @@ import numpy as np
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.layers import Affine, exact_type
 from fpga_ml.frontend.quantizers import signed_quantizer
-from fpga_ml.frontend.rebuild import copy_layer, copy_weights, rebuild
+from fpga_ml.frontend.rebuild import Call, calls, copy_layer, copy_weights, rebuild
 from fpga_ml.frontend.tensors import Arrange, Reduce, numbers
 
 _MOST_BITS = 18  # of a constant that is taken as it is
@@ -131,6 +131,48 @@ def _of_sample(constant: Any, rank: int) -> np.ndarray:
         raise Unknown
     sample: np.ndarray = found[0]
     return sample
+
+
+# Puts a layer behind a tensor: of a stand-in, with a suffix for its name.
+Part = Callable[[StandIn, str, Any], Any]
+
+
+def layer_part(make: Callable[[str], Any]) -> Part:
+    """One that is a layer."""
+    return lambda standin, suffix, x: standin.part(suffix, make)(x)
+
+
+class Activated(StandIn):
+    """Parts, in a row, in the place of an activation: of the whole layer, or of the one that stands inside of it."""
+
+    def __init__(self, layer: Any, parts: Sequence[Part], *, inside: bool) -> None:
+        super().__init__(layer)
+        self.parts, self.inside = parts, inside
+
+    def results(self, x: Any, *_: Any, **__: Any) -> Any:
+        own = "activation" if self.inside else ""
+        if self.inside:
+            bare = {"activation": None}
+            x = self.once(self.name, lambda _: copy_layer(self.layer, changes=bare), self.layer.get_weights())(x)
+        for k, put in enumerate(self.parts):
+            last = k == len(self.parts) - 1
+            x = put(self, own if last else f"{own}{'_' * bool(own)}part{k + 1}", x)
+        return x
+
+
+def replaced(model: Any, rule: Callable[[Call], StandIn | None]) -> Any:
+    """The model with what a rule gives for a call in the place of its layer, the same at all its calls; the model itself
+    where it gives nothing."""
+    standins: dict[int, StandIn] = {}
+    for c in calls(model):
+        if id(c.layer) not in standins and (made := rule(c)) is not None:
+            standins[id(c.layer)] = made
+    return with_standins(model, standins)
+
+
+def by_class(model: Any, kinds: Mapping[str, type[StandIn]]) -> Any:
+    """The model with a stand-in for each layer of these classes; the model itself where there is none."""
+    return replaced(model, lambda c: kind(c.layer) if (kind := kinds.get(type(c.layer).__name__)) else None)
 
 
 def with_standins(model: Any, standins: Mapping[int, StandIn]) -> Any:

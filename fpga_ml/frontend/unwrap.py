@@ -81,9 +81,7 @@ class _Apart(StandIn):
         self.name = name or layer.name
         self.used: set[int] = set()
 
-    def results(self, x: Any, initial_state: Any = None, mask: Any = None, *_: Any, **given: Any) -> Any:
-        if mask is not None:
-            raise self.refused("is given a mask, which has no C++", "leave it out")
+    def results(self, x: Any, initial_state: Any = None, *_: Any, **__: Any) -> Any:
         found = self.all_results(x, [] if initial_state is None else keras.tree.flatten(initial_state))
         return found if len(found) > 1 else found[0]
 

@@ -24,7 +24,7 @@ from fpga_ml.frontend.onnx.meaning.operations import INSTEAD
 from fpga_ml.frontend.onnx.meaning.settings import Array
 from fpga_ml.frontend.onnx.values import UNKNOWN, Constant, Reach, Value, stored
 from fpga_ml.frontend.quantizers import signed_quantizer
-from fpga_ml.frontend.rebuild import float64
+from fpga_ml.frontend.rebuild import copy_weights, float64
 from fpga_ml.frontend.rewrites.values import rounded_to_fit
 from fpga_ml.frontend.tensors import Arrange, Kept, Scale, numbers
 
@@ -78,10 +78,7 @@ class Builder:
                     self.values[name] = value
             outputs = [self._output(name) for name in self.folded.graph.outputs]
             model = keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs if len(outputs) > 1 else outputs[0])
-            for layer in model.layers:
-                if layer.weights:
-                    layer.set_weights(self.weights[layer.name])
-        return model
+            return copy_weights(model, self.weights)
 
     def _output(self, name: str) -> Any:
         self.layer = name.strip("/")

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from fpga_ml.frontend.kernels import of_all_channels, spread
 from fpga_ml.frontend.onnx.build import MOST_WIDTH, Builder, becomes, fraction_of
 from fpga_ml.frontend.onnx.graph import Node
 from fpga_ml.frontend.onnx.meaning.settings import Array
@@ -155,7 +156,7 @@ def conv(b: Builder, node: Node, x: list[Any]) -> Value:
     window = window_of(node, data.shape[2:], weights.values.shape[2:])
     padded, padding, window = padded_for(b, data, window)
     kernel, factor, exact = b.weighed(weights, 0)
-    kernel = np.moveaxis(dilated(kernel, window.dilations), (0, 1), (-1, -2))  # (..., inputs, outputs)
+    kernel = spread(np.moveaxis(kernel, (0, 1), (-1, -2)), window.dilations)  # (..., inputs, outputs)
     return convolved(b, padded, kernel, groups, factor, exact, bias, window, padding)
 
 
@@ -173,33 +174,12 @@ def convolved(
     """data: channels last; kernel: (..., inputs of a group, outputs)."""
     if kernel.shape[-2] == 1 and groups == data.shape[1] > 1 and len(set(window.strides)) == 1:
         return by_pixel(_depthwise(b, data, kernel, factor, exact, bias, window, padding))
-    return by_pixel(_convolution(b, data, _apart(kernel, groups), factor, exact, bias, window, padding))
+    return by_pixel(_convolution(b, data, of_all_channels(kernel, groups), factor, exact, bias, window, padding))
 
 
 def by_pixel(made: Value) -> Value:
     """A tensor stored with its channels last, as the graph has it."""
     return _of_channels(made).moved(lambda a: np.moveaxis(a, -1, 0)[None])
-
-
-def dilated(kernel: Array, dilations: tuple[int, ...]) -> Array:
-    """With zeros between its elements."""
-    for axis, d in enumerate(dilations, 2):
-        if d > 1:
-            wide = np.zeros([(n - 1) * d + 1 if k == axis else n for k, n in enumerate(kernel.shape)])
-            wide[tuple(slice(None, None, d if k == axis else None) for k in range(kernel.ndim))] = kernel
-            kernel = wide
-    return kernel
-
-
-def _apart(kernel: Array, groups: int) -> Array:
-    """Of a convolution of groups as one of all channels, with zeros."""
-    if groups == 1:
-        return kernel
-    *sizes, each, out = kernel.shape
-    wide, n = np.zeros((*sizes, each * groups, out)), out // groups
-    for g in range(groups):
-        wide[..., g * each : (g + 1) * each, g * n : (g + 1) * n] = kernel[..., g * n : (g + 1) * n]
-    return wide
 
 
 def padded_for(b: Builder, data: Value, window: Window) -> tuple[Value, str, Window]:

@@ -9,9 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from fpga_ml.frontend.kernels import spread
 from fpga_ml.frontend.onnx.build import Builder, becomes, of_sample
 from fpga_ml.frontend.onnx.graph import Node
-from fpga_ml.frontend.onnx.linear import convolved, dilated, is_same, padded_for
+from fpga_ml.frontend.onnx.linear import convolved, is_same, padded_for
 from fpga_ml.frontend.onnx.meaning.settings import Array, axes_of
 from fpga_ml.frontend.onnx.meaning.windows import Window, counts_of, window_of
 from fpga_ml.frontend.onnx.values import Value, stored
@@ -100,8 +101,7 @@ def _summed_windows(b: Builder, value: Value, window: Window, counts: Array) -> 
     """Sums by a convolution with ones; what they are divided by is pending."""
     channels = value.shape[1]
     padded, padding, window = padded_for(b, value, window)
-    ones = dilated(np.ones((channels, 1, *window.size)), window.dilations)
-    kernel = np.moveaxis(ones, (0, 1), (-1, -2))
+    kernel = spread(np.ones((*window.size, 1, channels)), window.dilations)
     made = convolved(b, padded, kernel, channels, np.ones(channels), True, None, window, padding)
     return made.scaled(1 / counts)
 

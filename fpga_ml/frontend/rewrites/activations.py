@@ -17,7 +17,8 @@ import qkeras
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.layers import Bounded, Steps
-from fpga_ml.frontend.rebuild import Call, calls, copy_layer, copy_weights, rebuild
+from fpga_ml.frontend.rebuild import Call
+from fpga_ml.frontend.standins import Activated, StandIn, layer_part, replaced
 
 # The layer of a name that computes what a quantizer does.
 Make = Callable[[str], Any]
@@ -26,26 +27,13 @@ _MOST_EXPONENTS = 24
 
 def exact_activations(model: Any) -> Any:
     """The model with such activations as layers of ours; the model itself where there is none."""
-    found: dict[int, Any] = {}
-    for c in calls(model):
-        name = type(c.layer).__name__
-        make = layer_for(getattr(c.layer, "activation", None), f"layer '{c.layer.name}'") if is_ours(c.layer) else None
-        if make is not None and id(c.layer) not in found:
-            found[id(c.layer)] = make(c.layer.name if name == "QActivation" else f"{c.layer.name}_activation")
-    if not found:
-        return model
+    return replaced(model, _of)
 
-    def replaced(layer: Any) -> Any:
-        if id(layer) not in found:
-            return copy_layer(layer)
-        return found[id(layer)] if type(layer).__name__ == "QActivation" else copy_layer(layer, changes={"activation": None})
 
-    def after(call: Call, tensor: Any) -> Any:
-        behind = id(call.layer) in found and type(call.layer).__name__ != "QActivation"
-        return found[id(call.layer)](tensor) if behind else tensor
-
-    new = rebuild(model, replaced, after)
-    return copy_weights(new, {layer.name: layer.get_weights() for layer in model.layers if layer.weights})
+def _of(c: Call) -> StandIn | None:
+    layer, inside = c.layer, type(c.layer).__name__ != "QActivation"
+    make = layer_for(getattr(layer, "activation", None), f"layer '{layer.name}'") if is_ours(layer) else None
+    return None if make is None else Activated(layer, [layer_part(make)], inside=inside)
 
 
 def is_ours(layer: Any) -> bool:

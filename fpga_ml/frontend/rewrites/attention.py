@@ -47,16 +47,6 @@ class _Apart(Composed):
     def weighed(self, scores: Any) -> Any:
         return self.part("softmax", lambda name: keras.layers.Softmax(axis=-1, name=name))(scores)
 
-    def refuse(self, options: Sequence[str], given: dict[str, Any]) -> None:
-        """Raises FpgaMlError for an option of the layer, or of its call, that it does not follow."""
-        used = [name for name in options if getattr(self.layer, name, None) or getattr(self.layer, f"_{name}", None)]
-        used += [name for name, value in given.items() if value is not None and value is not False and name != "training"]
-        if used:
-            raise self.refused(
-                f"has {used[0]}, which no C++ follows",
-                f"leave {used[0]} out" + ": every position attends to every other" * ("mask" in used[0]),
-            )
-
     def gated(self, mixed: Any, query: Any, used: bool) -> Any:
         """The heads' results times a function of the queries, where the layer has one."""
         if not used:
@@ -69,7 +59,6 @@ class _Apart(Composed):
 class _MultiHead(_Apart):
     def results(self, query: Any, value: Any, key: Any = None, **given: Any) -> Any:
         layer = self.layer
-        self.refuse(("sliding_window",), given)
         of_query = self.projected("query", layer._query_dense, query, layer._inverse_sqrt_key_dim)
         of_key = self.projected("key", layer._key_dense, value if key is None else key)
         of_value = self.projected("value", layer._value_dense, value)
@@ -105,7 +94,6 @@ class _MultiHead(_Apart):
 class _Grouped(_Apart):
     def results(self, query: Any, value: Any, key: Any = None, **given: Any) -> Any:
         layer = self.layer
-        self.refuse(("sliding_window",), given)
         of_query = self.projected("query", layer._query_dense, query, layer._inverse_sqrt_head_dim)
         of_key, of_value = (
             self._repeated(f"{n}s", self.projected(n, dense, x))
@@ -125,7 +113,6 @@ class _Grouped(_Apart):
 
 class _Attention(_Apart):
     def results(self, inputs: Sequence[Any], *_: Any, **given: Any) -> Any:
-        self.refuse((), given)
         query, value, *key = inputs
         scores = self.scores(query, key[0] if key else value)
         return self.einsum("", "bqk,bkd->bqd", self.weighed(scores), value)

@@ -6,13 +6,13 @@ from typing import Any
 
 import keras
 
-from fpga_ml.frontend.rebuild import Call, calls, copy_layer, over_last_axis
-from fpga_ml.frontend.standins import Composed, with_standins
+from fpga_ml.frontend.rebuild import Call, copy_layer, over_last_axis
+from fpga_ml.frontend.standins import Composed, replaced
 
 
 def channels_last(model: Any) -> Any:
     """The model with channels last in every layer; the model itself where that is so."""
-    return with_standins(model, {id(c.layer): made for c in calls(model) if (made := _of(c)) is not None})
+    return replaced(model, _of)
 
 
 def _of(c: Call) -> Composed | None:

@@ -18,54 +18,31 @@ import qkeras
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.adaptive import settled
 from fpga_ml.frontend.layers import Bounded, Steps
-from fpga_ml.frontend.rebuild import calls, copy_layer
+from fpga_ml.frontend.rebuild import Call
 from fpga_ml.frontend.rewrites.activations import check_sigmoid, is_ours, number
 from fpga_ml.frontend.rewrites.values import exact_affine
-from fpga_ml.frontend.standins import StandIn, with_standins
+from fpga_ml.frontend.standins import Activated, Part, StandIn, layer_part, replaced
 
-# Puts a layer behind a tensor: of a stand-in, with a suffix for its name.
-Part = Callable[[StandIn, str, Any], Any]
 ADAPTIVE = frozenset(["QAdaptiveActivation"])
 
 
 def composed_activations(model: Any) -> Any:
     """The model with such activations taken apart; the model itself where there is none."""
-    found: dict[int, StandIn] = {}
-    for layer in {id(c.layer): c.layer for c in calls(model)}.values():
-        if type(layer).__name__ in ADAPTIVE:
-            found[id(layer)] = _Composed(layer, [_layer(partial(settled, layer))])
-        elif is_ours(layer):
-            parts = parts_of(getattr(layer, "activation", None), f"layer '{layer.name}'")
-            if parts:
-                found[id(layer)] = _Composed(layer, parts)
-    return with_standins(model, found)
+    return replaced(model, _of)
 
 
-class _Composed(StandIn):
-    def __init__(self, layer: Any, parts: list[Part]) -> None:
-        super().__init__(layer)
-        self.parts = parts
-
-    def results(self, x: Any, *_: Any, **given: Any) -> Any:
-        own = ""
-        if type(self.layer).__name__ not in {"QActivation", *ADAPTIVE}:
-            bare = {"activation": None}
-            x = self.once(self.name, lambda _: copy_layer(self.layer, changes=bare), self.layer.get_weights())(x)
-            own = "activation"
-        for k, put in enumerate(self.parts):
-            last = k == len(self.parts) - 1
-            x = put(self, own if last else f"{own}{'_' * bool(own)}part{k + 1}", x)
-        return x
+def _of(c: Call) -> StandIn | None:
+    layer, kind = c.layer, type(c.layer).__name__
+    if kind in ADAPTIVE:
+        return Activated(layer, [layer_part(partial(settled, layer))], inside=False)
+    parts = parts_of(getattr(layer, "activation", None), f"layer '{layer.name}'") if is_ours(layer) else []
+    return Activated(layer, parts, inside=kind != "QActivation") if parts else None
 
 
 def parts_of(quantizer: Any, where: str) -> list[Part]:
     """The parts of an activation, in a row; none for one that is a single layer."""
     rule = _RULES.get(type(quantizer).__name__)
     return [] if rule is None or isinstance(getattr(quantizer, "alpha", None), str) else rule(quantizer, where)
-
-
-def _layer(make: Callable[[str], Any]) -> Part:
-    return lambda standin, suffix, x: standin.part(suffix, make)(x)
 
 
 def _scaled(scale: float, offset: float, where: str) -> Part:
@@ -80,7 +57,7 @@ def _scaled(scale: float, offset: float, where: str) -> Part:
 
 def _rounded(bits: int, integer: int, symmetric: Any, keep_negative: bool) -> Part:
     chosen = qkeras.quantized_bits(bits, integer, int(bool(symmetric)), keep_negative, alpha=1)
-    return _layer(lambda name: qkeras.QActivation(chosen, name=name))
+    return layer_part(lambda name: qkeras.QActivation(chosen, name=name))
 
 
 def _bits(quantizer: Any, where: str) -> list[Part]:
@@ -104,7 +81,7 @@ def _linear(quantizer: Any, where: str) -> list[Part]:
     bits, integer, signed = int(quantizer.bits), int(quantizer.integer) + exponent - 1, bool(quantizer.keep_negative)
     if bits == 1 and signed:
         half = 2.0 ** (integer - 1)
-        return [_layer(lambda name: Steps([0.0], [True], [-half, half], name=name))]
+        return [layer_part(lambda name: Steps([0.0], [True], [-half, half], name=name))]
     return [_rounded(bits, integer, quantizer.symmetric, signed)]
 
 
@@ -118,7 +95,7 @@ def _hard_swish(quantizer: Any, where: str) -> list[Part]:
         )
     form = _rounded(int(quantizer.bits), int(quantizer.integer), quantizer.symmetric, True)
     scale = _bits(quantizer, where)[1:]
-    return [_layer(lambda name: keras.layers.Activation("hard_silu", name=name)), form, *scale]
+    return [layer_part(lambda name: keras.layers.Activation("hard_silu", name=name)), form, *scale]
 
 
 def _sigmoid(quantizer: Any, where: str) -> list[Part]:
@@ -127,11 +104,11 @@ def _sigmoid(quantizer: Any, where: str) -> list[Part]:
         return []
     bits, hard = int(quantizer.bits), not quantizer.use_real_sigmoid
     low = 2.0**-bits
-    held = _layer(lambda name: Bounded(1.0, bits, 0, low, 1.0 - low, hard, name=name))
+    held = layer_part(lambda name: Bounded(1.0, bits, 0, low, 1.0 - low, hard, name=name))
     if hard:
         check_sigmoid(quantizer, where, "use_real_sigmoid=True")
         return [_scaled(0.5, 0.5, where), held]
-    return [_layer(lambda name: keras.layers.Activation("sigmoid", name=name)), held]
+    return [layer_part(lambda name: keras.layers.Activation("sigmoid", name=name)), held]
 
 
 _RULES: dict[str, Callable[[Any, str], list[Part]]] = {

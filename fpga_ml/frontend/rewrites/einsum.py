@@ -9,8 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from fpga_ml.frontend.rebuild import calls, copy_layer
-from fpga_ml.frontend.standins import StandIn, with_standins
+from fpga_ml.frontend.rebuild import Call
+from fpga_ml.frontend.standins import Activated, StandIn, layer_part, replaced
 from fpga_ml.frontend.tensors import numbers
 
 
@@ -26,25 +26,21 @@ class AsDense:
 
 def dense_einsums(model: Any) -> Any:
     """The model with such layers in place of its EinsumDense; the model itself where there is none that is one."""
-    plans: dict[int, StandIn] = {}
-    for c in calls(model):
-        if type(c.layer).__name__ == "EinsumDense":
-            bias = None if c.layer.bias is None else np.asarray(c.layer.bias)
-            plan = dense_of(c.layer.equation, tuple(c.inputs[0].shape[1:]), np.asarray(c.layer.kernel), bias)
-            if plan is not None:
-                plans[id(c.layer)] = _Dense(c.layer, plan)
-            elif c.layer.activation is not keras.activations.linear:
-                plans[id(c.layer)] = _Bare(c.layer)
-    return with_standins(model, plans)
+    return replaced(model, _of)
 
 
-class _Bare(StandIn):
-    """Without its activation, which is a layer behind it."""
-
-    def results(self, x: Any, *_: Any, **given: Any) -> Any:
-        layer, weights = self.layer, self.layer.get_weights()
-        made = self.part("", lambda name: copy_layer(layer, changes={"activation": None, "name": name}), weights)(x)
-        return self.part("activation", lambda name: keras.layers.Activation(layer.activation, name=name))(made)
+def _of(c: Call) -> StandIn | None:
+    layer = c.layer
+    if type(layer).__name__ != "EinsumDense":
+        return None
+    bias = None if layer.bias is None else np.asarray(layer.bias)
+    plan = dense_of(layer.equation, tuple(c.inputs[0].shape[1:]), np.asarray(layer.kernel), bias)
+    if plan is not None:
+        return _Dense(layer, plan)
+    if layer.activation is keras.activations.linear:
+        return None
+    activation = layer_part(lambda name: keras.layers.Activation(layer.activation, name=name))
+    return Activated(layer, [activation], inside=True)
 
 
 class _Dense(StandIn):

@@ -13,8 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from fpga_ml.frontend.rebuild import calls, copy_layer
-from fpga_ml.frontend.standins import StandIn, with_standins
+from fpga_ml.frontend.rebuild import Call, copy_layer
+from fpga_ml.frontend.standins import StandIn, replaced
 from fpga_ml.frontend.tensors import numbers
 
 _MOST = 4  # axes of a tensor, the batch counted
@@ -22,9 +22,13 @@ _MOST = 4  # axes of a tensor, the batch counted
 
 def far_layers(model: Any) -> Any:
     """The model with other layers in the place of such ones; the model itself where there is none."""
+    return replaced(model, _of)
+
+
+def _of(c: Call) -> StandIn | None:
     kinds = {"Dense": _Dense, "QDense": _Dense, "Concatenate": _Concatenate}
-    far = [c for c in calls(model) if type(c.layer).__name__ in kinds and len(c.inputs[0].shape) > _MOST]
-    return with_standins(model, {id(c.layer): kinds[type(c.layer).__name__](c.layer) for c in far})
+    kind = kinds.get(type(c.layer).__name__)
+    return kind(c.layer) if kind is not None and len(c.inputs[0].shape) > _MOST else None
 
 
 class _Dense(StandIn):

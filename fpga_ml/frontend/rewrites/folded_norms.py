@@ -13,8 +13,8 @@ import numpy as np
 import qkeras
 from keras import ops
 
-from fpga_ml.frontend.rebuild import calls, weight_quantizers
-from fpga_ml.frontend.standins import StandIn, with_standins
+from fpga_ml.frontend.rebuild import weight_quantizers
+from fpga_ml.frontend.standins import StandIn, by_class
 
 _TWINS = {
     "QDenseBatchnorm": qkeras.QDense,
@@ -26,8 +26,7 @@ FOLDED = frozenset(_TWINS)
 
 def folded_normalisations(model: Any) -> Any:
     """The model with plain layers in the place of such ones; the model itself where there is none."""
-    found = {id(c.layer): c.layer for c in calls(model) if type(c.layer).__name__ in FOLDED}
-    return with_standins(model, {key: _Folded(layer) for key, layer in found.items()})
+    return by_class(model, dict.fromkeys(FOLDED, _Folded))
 
 
 class _Folded(StandIn):

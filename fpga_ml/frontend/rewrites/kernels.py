@@ -12,10 +12,11 @@ import keras
 import numpy as np
 import qkeras
 
+from fpga_ml.frontend.kernels import of_all_channels, spread
 from fpga_ml.frontend.quantizers import quantised, signed_quantizer
-from fpga_ml.frontend.rebuild import Call, calls, copy_layer, weight_quantizers
+from fpga_ml.frontend.rebuild import Call, copy_layer, weight_quantizers
 from fpga_ml.frontend.rewrites.values import fixed_for
-from fpga_ml.frontend.standins import Composed, with_standins
+from fpga_ml.frontend.standins import Composed, replaced
 from fpga_ml.frontend.tensors import Kept, numbers
 
 _FULL = ("Conv1D", "Conv2D", "QConv1D", "QConv2D")
@@ -23,9 +24,15 @@ _DEPTHWISE = ("DepthwiseConv1D", "DepthwiseConv2D", "QDepthwiseConv2D")
 _SEPARABLE = ("SeparableConv1D", "SeparableConv2D", "QSeparableConv1D", "QSeparableConv2D")
 
 
+def convolution(axes: int, *, is_quantised: bool) -> Any:
+    """The class of Keras' or of QKeras' convolution."""
+    kinds = [(keras.layers.Conv1D, qkeras.QConv1D), (keras.layers.Conv2D, qkeras.QConv2D)]
+    return kinds[axes - 1][is_quantised]
+
+
 def plain_kernels(model: Any) -> Any:
     """The model with such layers as plain convolutions; the model itself where there is none."""
-    return with_standins(model, {id(c.layer): made for c in calls(model) if (made := _of(c)) is not None})
+    return replaced(model, _of)
 
 
 def _of(c: Call) -> Composed | None:
@@ -57,14 +64,6 @@ class _Plain(Composed):
             self.changes[argument] = signed_quantizer(fixed_for(values, where), where)
         return values
 
-    def spread(self, kernel: np.ndarray) -> np.ndarray:
-        """With zeros between its values, for the dilation."""
-        rates = self.layer.dilation_rate
-        sizes = [(n - 1) * d + 1 for n, d in zip(kernel.shape[: self.axes], rates, strict=True)]
-        wide = np.zeros((*sizes, *kernel.shape[self.axes :]), kernel.dtype)
-        wide[tuple(slice(None, None, d) for d in rates)] = kernel
-        return wide
-
     def padded(self, x: Any) -> Any:
         if self.layer.padding != "causal":
             return x
@@ -87,20 +86,12 @@ class _Full(_Plain):
         if mask is not None:  # of QKeras: which weights are left
             kernel = kernel * np.asarray(mask, np.float64)
             self.changes["mask"] = None
-        kernel = self.spread(kernel)
-        if groups > 1:
-            size, filters = kernel.shape[-2], kernel.shape[-1] // groups
-            whole = np.zeros((*kernel.shape[:-2], size * groups, kernel.shape[-1]), kernel.dtype)
-            for g in range(groups):
-                made = slice(g * filters, (g + 1) * filters)
-                whole[..., g * size : (g + 1) * size, made] = kernel[..., made]
-            kernel = whole
-        return self.like(x, kernel)
+        return self.like(x, of_all_channels(spread(kernel, self.layer.dilation_rate), groups))
 
 
 class _Depthwise(_Plain):
     def results(self, x: Any, *_: Any, **__: Any) -> Any:
-        kernel = self.spread(self.kernel(0, "depthwise_quantizer"))
+        kernel = spread(self.kernel(0, "depthwise_quantizer"), self.layer.dilation_rate)
         self.changes["depth_multiplier"] = 1
         times = kernel.shape[-1]
         x = self.arranged("repeated", x, numbers(x.shape[1:]).repeat(times, axis=-1))
@@ -114,15 +105,12 @@ class _Separable(_Plain):
         layer, quantizers = self.layer, weight_quantizers(self.layer)
         names = ("depthwise_quantizer", "pointwise_quantizer")
         depthwise, pointwise = (self.kernel(k, name) for k, name in enumerate(names))
-        depthwise = self.spread(depthwise)
+        depthwise = spread(depthwise, layer.dilation_rate)
         times = depthwise.shape[-1]
         if times == 1:
             return self.like(x, depthwise, pointwise)
-        one = self.axes == 1
-        first, (second, quantised_second) = (
-            keras.layers.DepthwiseConv1D if one else keras.layers.DepthwiseConv2D,
-            (keras.layers.Conv1D, qkeras.QConv1D) if one else (keras.layers.Conv2D, qkeras.QConv2D),
-        )
+        first = keras.layers.DepthwiseConv1D if self.axes == 1 else keras.layers.DepthwiseConv2D
+        second = convolution(self.axes, is_quantised=bool(quantizers))
         x = self.arranged("repeated", x, numbers(x.shape[1:]).repeat(times, axis=-1))
         size, options = depthwise.shape[: self.axes], {"strides": layer.strides, "padding": layer.padding, "use_bias": False}
         kernel = depthwise.reshape(*depthwise.shape[:-2], -1, 1)
@@ -132,7 +120,6 @@ class _Separable(_Plain):
         options = {n: getattr(layer, n) for n in ("activation", "use_bias")}
         if quantizers:
             made = self.part("depthwise_kept", lambda name: Kept(name=name))(made)
-            second = quantised_second
             options |= {"kernel_quantizer": self.changes.get(names[1], quantizers.get(names[1]))}
             options |= {"bias_quantizer": quantizers.get("bias_quantizer")}
         weights = [pointwise, *(np.asarray(w) for w in layer.weights[2:])]

@@ -6,17 +6,16 @@ from typing import Any
 
 import keras
 
-from fpga_ml.frontend.rebuild import Call, calls, copy_layer
-from fpga_ml.frontend.standins import StandIn, with_standins
+from fpga_ml.frontend.rebuild import Call, copy_layer
+from fpga_ml.frontend.standins import StandIn, replaced
 
 _ADAPTED = ("lora_kernel_a", "lora_kernel_b", "lora_embeddings_a", "lora_embeddings_b")
 
 
 def merged_weights(model: Any) -> Any:
     """The model with such layers as plain ones; the model itself where there is none."""
-    while found := {id(c.layer): made for c in calls(model) if (made := _of(c)) is not None}:  # one may hold another
-        model = with_standins(model, found)
-    return model
+    found = replaced(model, _of)
+    return model if found is model else merged_weights(found)  # one may hold another
 
 
 def _of(c: Call) -> StandIn | None:

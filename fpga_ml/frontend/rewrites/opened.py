@@ -66,7 +66,6 @@ class _Opening:
 
     def _through(self, model: Any, inputs: Any, scope: str) -> Any:
         """What a model makes of tensors, by layers of the new one; scope: the names of the models that it is in."""
-        check_layers(model)
         return model._run_through_graph(
             inputs,
             operation_fn=lambda operation: self._made(operation, scope),
@@ -117,6 +116,7 @@ class _Opening:
         functional, inputs = self._functional(inner, args, kwargs)
         if functional is None:
             return self._copied(inner, scope)(*args, **kwargs)
+        check_layers(functional)
         return self._through(functional, inputs, f"{scope}{inner.name}.")
 
     def _functional(self, inner: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:

@@ -9,15 +9,15 @@ import keras
 import numpy as np
 
 from fpga_ml.frontend.layers import Steps
-from fpga_ml.frontend.rebuild import Call, calls, copy_layer
-from fpga_ml.frontend.standins import Composed, with_standins
+from fpga_ml.frontend.rebuild import Call, copy_layer
+from fpga_ml.frontend.standins import Composed, replaced
 
 L = keras.layers
 
 
 def plain_layers(model: Any) -> Any:
     """The model with such layers as those that they are; the model itself where there is none."""
-    return with_standins(model, {id(c.layer): made for c in calls(model) if (made := _of(c)) is not None})
+    return replaced(model, _of)
 
 
 def _of(c: Call) -> Composed | None:
@@ -60,7 +60,7 @@ class _Pooled(Composed):
 
     def results(self, x: Any, *_: Any, **__: Any) -> Any:
         shape = tuple(self.layer.compute_output_shape(x.shape)[1:])
-        pooled = self.part("", lambda name: _named(copy_layer(self.layer, changes={"keepdims": False}), name))(x)
+        pooled = self.part("", lambda name: copy_layer(self.layer, changes={"keepdims": False, "name": name}))(x)
         return self.part("kept", lambda name: L.Reshape(shape, name=name))(pooled)
 
 
@@ -121,11 +121,6 @@ class _Binned(Composed):
         ends = [float(b) for b in layer.bin_boundaries]
         values = [float(k) for k in range(len(ends) + 1)]
         return self.part("", lambda name: Steps(ends, [True] * len(ends), values, name=name))(x)
-
-
-def _named(layer: Any, name: str) -> Any:
-    layer.name = name
-    return layer
 
 
 def _number(value: Any) -> np.ndarray:

@@ -13,17 +13,16 @@ import keras
 import numpy as np
 import qkeras
 
+from fpga_ml.frontend.layers import activation_layer
 from fpga_ml.frontend.quantizers import signed_quantizer
-from fpga_ml.frontend.rebuild import calls
 from fpga_ml.frontend.rewrites.values import exact_affine, fixed_for, rounded_to_fit, scaled_by
-from fpga_ml.frontend.standins import Composed, StandIn, with_standins
+from fpga_ml.frontend.standins import Composed, StandIn, by_class
 from fpga_ml.frontend.tensors import Kept, Reduce
 
 
 def plain_qkeras(model: Any) -> Any:
     """The model with other layers in the place of such ones; the model itself where there is none."""
-    found = {id(c.layer): c.layer for c in calls(model) if type(c.layer).__name__ in _KINDS}
-    return with_standins(model, {key: _KINDS[type(layer).__name__](layer) for key, layer in found.items()})
+    return by_class(model, _KINDS)
 
 
 class _Activated(Composed):
@@ -33,8 +32,7 @@ class _Activated(Composed):
         function = self.layer.activation
         if function is None:
             return self.before(x, "")
-        kind = qkeras.QActivation if hasattr(function, "get_config") else keras.layers.Activation
-        return self.part("activation", lambda name: kind(function, name=name))(self.before(x, ""))
+        return self.part("activation", lambda name: activation_layer(function, name))(self.before(x, ""))
 
     def before(self, x: Any, own: str) -> Any:
         """The result without the activation; own: the suffix of its last layer."""

@@ -9,13 +9,13 @@ import keras
 import numpy as np
 
 from fpga_ml.frontend.layers import Clipped, Steps
-from fpga_ml.frontend.rebuild import Call, calls
-from fpga_ml.frontend.standins import Composed, with_standins
+from fpga_ml.frontend.rebuild import Call
+from fpga_ml.frontend.standins import Composed, replaced
 
 
 def plain_relus(model: Any) -> Any:
     """The model without these options; the model itself where there is none."""
-    return with_standins(model, {id(c.layer): made for c in calls(model) if (made := _of(c)) is not None})
+    return replaced(model, _of)
 
 
 def _of(c: Call) -> Composed | None:

@@ -12,8 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from fpga_ml.frontend.rebuild import Call, calls, copy_layer
-from fpga_ml.frontend.standins import Composed, with_standins
+from fpga_ml.frontend.rebuild import Call, copy_layer
+from fpga_ml.frontend.standins import Composed, replaced
 from fpga_ml.frontend.tensors import Reduce, numbers
 
 _GRID = 2**20  # float32 weights of an interpolation are rounded to a part of this
@@ -21,7 +21,7 @@ _GRID = 2**20  # float32 weights of an interpolation are rounded to a part of th
 
 def plain_resampling(model: Any) -> Any:
     """The model with such layers as plain ones; the model itself where there is none."""
-    return with_standins(model, {id(c.layer): made for c in calls(model) if (made := _of(c)) is not None})
+    return replaced(model, _of)
 
 
 def _of(c: Call) -> Composed | None:

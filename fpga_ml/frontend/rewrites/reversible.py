@@ -7,23 +7,19 @@ from typing import Any
 import keras
 import numpy as np
 
-from fpga_ml.frontend.rebuild import calls
-from fpga_ml.frontend.standins import Composed, with_standins
+from fpga_ml.frontend.standins import Composed, by_class
 
 REVERSIBLE = frozenset(["ReversibleEmbedding"])
 
 
 def reversed_embeddings(model: Any) -> Any:
     """The model with such layers rewritten; the model itself where there is none."""
-    found = {id(c.layer): c.layer for c in calls(model) if type(c.layer).__name__ in REVERSIBLE}
-    return with_standins(model, {key: _Reversible(layer) for key, layer in found.items()})
+    return by_class(model, dict.fromkeys(REVERSIBLE, _Reversible))
 
 
 class _Reversible(Composed):
     def results(self, x: Any, reverse: bool = False, **given: Any) -> Any:
         layer, embeddings = self.layer, np.asarray(self.layer.embeddings, np.float64)
-        if layer.mask_zero:
-            raise self.refused("has mask_zero: it masks steps, and hardware computes every step", "set mask_zero=False")
         if not reverse:
             kind, sizes = keras.layers.Embedding, (layer.input_dim, layer.output_dim)
             return self.once(self.name, lambda name: kind(*sizes, name=name), [embeddings])(x)

@@ -11,12 +11,13 @@ from typing import Any
 
 import keras
 import numpy as np
-import qkeras
 
+from fpga_ml.frontend.kernels import spread
 from fpga_ml.frontend.quantizers import quantised, signed_quantizer
-from fpga_ml.frontend.rebuild import Call, calls, weight_quantizers
+from fpga_ml.frontend.rebuild import weight_quantizers
+from fpga_ml.frontend.rewrites.kernels import convolution
 from fpga_ml.frontend.rewrites.values import fixed_for
-from fpga_ml.frontend.standins import Composed, with_standins
+from fpga_ml.frontend.standins import Composed, by_class
 from fpga_ml.frontend.tensors import numbers
 
 _KINDS = ("Conv1DTranspose", "Conv2DTranspose", "QConv2DTranspose")
@@ -24,11 +25,7 @@ _KINDS = ("Conv1DTranspose", "Conv2DTranspose", "QConv2DTranspose")
 
 def plain_transposed(model: Any) -> Any:
     """The model with such layers as convolutions; the model itself where there is none."""
-    return with_standins(model, {id(c.layer): _Transposed(c.layer) for c in calls(model) if _is_meant(c)})
-
-
-def _is_meant(c: Call) -> bool:
-    return type(c.layer).__name__ in _KINDS
+    return by_class(model, dict.fromkeys(_KINDS, _Transposed))
 
 
 class _Transposed(Composed):
@@ -53,8 +50,7 @@ class _Transposed(Composed):
         weights = [plain.reshape(*plain.shape[:-2], -1)]
         if layer.use_bias:
             weights.append(np.tile(np.asarray(layer.bias), len(phases)))
-        kinds = [(keras.layers.Conv1D, qkeras.QConv1D), (keras.layers.Conv2D, qkeras.QConv2D)]
-        kind = kinds[axes - 1][bool(options)]
+        kind = convolution(axes, is_quantised=bool(options))
         options |= {"activation": layer.activation, "use_bias": layer.use_bias}
         size = plain.shape[:axes]
         made = self.part("", lambda name: kind(weights[0].shape[-1], size, name=name, **options), weights)(x)
@@ -72,10 +68,7 @@ class _Transposed(Composed):
                 options["kernel_quantizer"] = signed_quantizer(fixed_for(kernel, where), where)
             options["bias_quantizer"] = quantizers.get("bias_quantizer")
         rates = layer.dilation_rate if isinstance(layer.dilation_rate, (tuple, list)) else [layer.dilation_rate]
-        axes = len(layer.kernel_size)
-        wide = np.zeros((*((n - 1) * d + 1 for n, d in zip(kernel.shape, rates, strict=False)), *kernel.shape[axes:]))
-        wide[tuple(slice(None, None, d) for d in rates)] = kernel
-        return wide, options
+        return spread(kernel, rates), options
 
     def _places(self, made: Any, sides: list[_Side], shape: tuple[int, ...]) -> np.ndarray:
         """Of each element of the result, its number in what the convolution makes: (..., phases, filters)."""

@@ -12,8 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from fpga_ml.frontend.rebuild import calls
-from fpga_ml.frontend.standins import StandIn, with_standins
+from fpga_ml.frontend.standins import StandIn, by_class
 from fpga_ml.frontend.tensors import numbers
 
 _LEAST = 1e-24  # of a sum of squares
@@ -22,8 +21,7 @@ UNIT = frozenset(["UnitNormalization"])
 
 def unit_normalisations(model: Any) -> Any:
     """The model with such layers rewritten; the model itself where there is none."""
-    found = {id(c.layer): c.layer for c in calls(model) if type(c.layer).__name__ in UNIT}
-    return with_standins(model, {key: _Unit(layer) for key, layer in found.items()})
+    return by_class(model, dict.fromkeys(UNIT, _Unit))
 
 
 class _Unit(StandIn):

@@ -13,10 +13,9 @@ from typing import Any
 
 import keras
 import numpy as np
-import qkeras
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.layers import Affine
+from fpga_ml.frontend.layers import Affine, activation_layer
 from fpga_ml.frontend.quantizers import signed_quantizer
 from fpga_ml.frontend.rebuild import VARIABLES, Call, calls, copy_layer, copy_weights, rebuild, weight_quantizers
 from fpga_ml.frontend.recurrent import VARIABLES as CELL_VARIABLES
@@ -119,8 +118,7 @@ def _activation(layer: Any) -> list[Any]:
     function = getattr(layer, "activation", None)
     if function is None or function is keras.activations.linear:
         return []
-    kind = qkeras.QActivation if hasattr(function, "get_config") else keras.layers.Activation
-    return [kind(function, name=f"{layer.name}_activation")]
+    return [activation_layer(function, f"{layer.name}_activation")]
 
 
 def _cell(layer: Any) -> _Rewritten | None:

@@ -131,14 +131,7 @@ class _Top:
     def probes(self) -> Probes:
         found: Probes = {c.name: ((self.taken[c.name],), c.tokens) for c in self.network.inputs}
         for u in self.plan.units:
-            ends = (
-                ("done", "go")[: 1 + u.stands]
-                if isinstance(u, Segment)
-                else ("push",)
-                if isinstance(u, Looped)
-                else ("valid", "ready")
-            )
-            signals = tuple(self._own(self.units[u.name], end) for end in ends)
+            signals = tuple(self._own(self.units[u.name], end) for end in _made_with(u))
             found |= {c.name: (signals, self.network.channels[c.name].tokens) for c in u.writes}
         return found
 

@@ -30,7 +30,8 @@ def compared(made: Exchanged, reference: Reference, x: Sequence[Array], rounded_
     exact = not (made.inexact or made.rounded)
     noise = 0.0 if exact else _NOISE_OF_SCALES if made.rounded else _NOISE
     outputs = reference.quantised_outputs if not made.inexact else reference.float_outputs
-    wanted = made.folded.evaluate(first if made.inexact else rounded)
+    of_file = made.folded.evaluate(first)
+    wanted = of_file if made.inexact else made.folded.evaluate(rounded)
     notes = []
     for number, (theirs, ours) in enumerate(zip(wanted, outputs, strict=True), 1):
         ours = ours[:SAMPLES].reshape(theirs.shape)
@@ -48,7 +49,7 @@ def compared(made: Exchanged, reference: Reference, x: Sequence[Array], rounded_
             notes.append(
                 f"{int(wrong.sum())} of {wrong.size} values of output {number} are a step of a Quant beside the file's"
             )
-    return [_of_kind(made, exact), *notes, _single(made.folded.graph, first, made.folded.evaluate(first))]
+    return [_of_kind(made, exact), *notes, _single(made.folded.graph, first, of_file)]
 
 
 def _of_kind(made: Exchanged, exact: bool) -> str:

@@ -109,7 +109,7 @@ class Distributed(StandIn):
     def named(self, inner: Any, suffix: str, **changes: Any) -> Any:
         """The layer under a name, its weights with it."""
         name = f"{self.name}_{suffix}" if suffix else self.name
-        return self.once(name, lambda n: _renamed(copy_layer(inner, changes=changes), n), inner.get_weights())
+        return self.once(name, lambda n: copy_layer(inner, changes={**changes, "name": n}), inner.get_weights())
 
     def flat(self, inner: Any, suffix: str, x: Any) -> Any:
         """Steps are rows, and windows one row high."""
@@ -123,7 +123,7 @@ class Distributed(StandIn):
             x = self.part(f"{suffix}_before".strip("_"), lambda n: keras.layers.ZeroPadding2D(pad, name=n))(x)
             config["padding"] = "valid"
         weights = [w[None] if w.ndim > 1 else w for w in inner.get_weights()]
-        return self.part(suffix, lambda n: _renamed(kind.from_config(config), n), weights)(x)
+        return self.part(suffix, lambda n: kind.from_config(config | {"name": n}), weights)(x)
 
     def stacked(self, inner: Any, suffix: str, x: Any) -> Any:
         """Frames below one another, a whole number of strides apart, in one image."""
@@ -219,8 +219,3 @@ def _padding(length: int, window: int, stride: int) -> tuple[int, int]:
     """Zeros before and behind that padding = 'same' is."""
     total = max((-(-length // stride) - 1) * stride + window - length, 0)
     return total // 2, total - total // 2
-
-
-def _renamed(layer: Any, name: str) -> Any:
-    layer.name = name
-    return layer

@@ -164,13 +164,14 @@ def float64() -> Iterator[None]:
 
 def copy_layer(layer: Any, dtype: str | None = None, changes: Mapping[str, Any] | None = None) -> Any:
     """A new layer of the same configuration, without weights, in the given float type, with some arguments changed."""
+    name = (changes or {}).get("name", layer.name)
     if type(layer).__name__ == "QAdaptiveActivation":
-        return settled(layer, layer.name)
+        return settled(layer, name)
     config = {**{k: _initializer(v) for k, v in layer.get_config().items()}, **(changes or {})}
     if type(layer).__name__ == "QDenseBatchnorm":  # QKeras says more of it than it takes
         config = {k: v for k, v in config.items() if not k.startswith("renorm") and k != "synchronized"}
     copy = type(layer).from_config(_with_dtype(config, dtype) if dtype else config)
-    copy.name = (changes or {}).get("name", layer.name)  # the recurrent layers of qkeras-v3 forget it
+    copy.name = name  # the recurrent layers of qkeras-v3 forget it
     keep_settings(layer, copy, changes or ())
     return copy
 

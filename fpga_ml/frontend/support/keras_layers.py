@@ -71,9 +71,7 @@ _IMAGES_IN_TIME = refused_layer(
 )
 _AUGMENTATION = refused_layer("it changes training data at random", _LEAVE)
 _PREPARATION = refused_layer("it prepares data, on the host", _DATA)
-_FOREIGN = refused_layer(
-    "it runs code of another program", "build the network of Keras layers: nothing else says what it computes"
-)
+_FOREIGN = refused_layer("it runs code of another program", "build the network from layers of Keras")
 _BASE = refused_layer("it computes nothing by itself", "use a class that is made from it")
 _SPECTRUM = refused_layer(
     "it takes Fourier transforms, of which hls4ml has no C++",
@@ -241,7 +239,7 @@ KERAS: dict[str, Record] = {
         "use layers that do the same, or take it out of the model and apply it to the data",
     ),
     **dict.fromkeys(("Layer", "Wrapper"), _BASE),
-    "Pipeline": refused_layer("it prepares data, on the host", "call its layers one behind another, or " + _DATA),
+    "Pipeline": refused_layer("it prepares data, on the host", "call its layers in a row, or " + _DATA),
     **{f"{kind}3D": _VOLUMES for kind in ("Conv", "MaxPooling", "AveragePooling", "ZeroPadding", "Cropping", "UpSampling")},
     **{f"{kind}Pooling3D": _VOLUMES for kind in ("GlobalMax", "GlobalAverage", "AdaptiveMax", "AdaptiveAverage")},
     "Conv3DTranspose": _VOLUMES,
@@ -260,5 +258,7 @@ KERAS: dict[str, Record] = {
             *("Sharpness", "Shear", "Translation", "Zoom"),
         )
     },
-    "RandomCrop": refused_layer("it changes training data at random", "use a CenterCrop, which is what it does afterwards"),
+    "RandomCrop": refused_layer(
+        "it changes training data at random", "use a CenterCrop: outside training, a RandomCrop crops the centre"
+    ),
 }

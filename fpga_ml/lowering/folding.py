@@ -65,16 +65,19 @@ def _over_positions(layer: Linear, read: Channel, wires: Sequence[Wire]) -> Fold
 
 
 def _over_inputs(layer: Linear, read: Channel, wires: Sequence[Wire]) -> Folded:
-    inputs, outputs = layer.weights.shape[1:]
+    """An input whose weights are all zero takes no round."""
+    used = np.flatnonzero(layer.weights[0].any(axis=1))
+    used = used if len(used) else np.zeros(1, np.int64)
+    inputs, outputs = len(used), layer.weights.shape[2]
     each = ceil(inputs / layer.reuse)
     rounds = ceil(inputs / each)
     groups = min(outputs, max(1, layer.reuse // rounds))
     together = ceil(outputs / groups)
     groups = ceil(outputs / together)
     index = np.full(rounds * each, -1)
-    index[:inputs] = layer.index[0, 0]
+    index[:inputs] = layer.index[0, 0, used]
     weights = np.zeros((rounds * each, groups * together), layer.weights.dtype)
-    weights[:inputs, :outputs] = layer.weights[0]
+    weights[:inputs, :outputs] = layer.weights[0, used]
     walk = np.tile(index.reshape(rounds, each), (groups, 1))
     words = weights.reshape(rounds, each, groups, together).transpose(2, 0, 1, 3).reshape(groups * rounds, -1)
     return _summed(layer, read, wires, walk, words, (1, each, together), rounds)

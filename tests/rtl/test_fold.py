@@ -59,6 +59,13 @@ def depthwise(reuse: int, channels: int, taps: int, filters: int = 1) -> tuple[I
     return dense(taps * channels, filters, reuse, index=index, weights=weights, shape=(channels * filters,))
 
 
+def unused(reuse: int, used: list[int]) -> tuple[Input, Linear]:
+    """A dense layer of 12 inputs, of which only some have a weight that is not zero."""
+    weights = np.zeros((1, 12, 5), np.int64)
+    weights[0, used] = np.random.default_rng(6).integers(1, 16, (len(used), 5))
+    return dense(12, 5, reuse, weights=weights)
+
+
 CASES: dict[str, tuple[tuple[Input, Linear], int]] = {
     "dense_4_of_12": (dense(12, 5, 4), 4),
     "dense_uneven": (dense(11, 3, 4), 4),
@@ -66,6 +73,9 @@ CASES: dict[str, tuple[tuple[Input, Linear], int]] = {
     "dense_by_outputs_too": (dense(6, 4, 24), 24),
     "dense_by_some_outputs": (dense(5, 4, 13), 10),
     "dense_of_many_rounds": (dense(50, 3, 50), 50),
+    "dense_5_of_12_used": (unused(5, [1, 4, 5, 9, 11]), 5),
+    "dense_5_used_2_together": (unused(3, [0, 2, 3, 8, 10]), 3),
+    "dense_none_used": (unused(4, []), 3),
     "groups_2_together": (depthwise(3, 6, 4), 3),
     "groups_uneven": (depthwise(3, 5, 3, 2), 3),
     "groups_all_in_turn": (depthwise(7, 5, 4), 5),

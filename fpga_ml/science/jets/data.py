@@ -41,6 +41,29 @@ def shuffled(arrays: Arrays, seed: int) -> Arrays:
     return {k: a[order] for k, a in arrays.items()}
 
 
+def quark_gluon(folder: Path, pt_gev: int) -> tuple[Arrays, Arrays, Arrays]:
+    """(training, validation, test) jets of a bin with pt, nch, meta, y (1 for quark), as many quarks as gluons, shuffled:
+    81, 9 and 10 % of each class in event order (90 and 10 % where the test jets are a set of their own)."""
+    made = f"quark_gluon_pt{pt_gev}/quark_gluon_{{}}.npz"
+    if (folder / made.format("q")).exists() or not (folder / f"qg_pt{pt_gev}_q.npz").exists():
+        kinds = [read(folder, made.format(k)) for k in "gq"]
+        return _mixed(kinds, 0.0, 0.81, 1), _mixed(kinds, 0.81, 0.9, 2), _mixed(kinds, 0.9, 1.0, 3)
+    kinds = [read(folder, f"qg_pt{pt_gev}_train_{k}.npz") for k in "gq"]
+    tests = [read(folder, f"qg_pt{pt_gev}_{k}.npz") for k in "gq"]
+    return _mixed(kinds, 0.0, 0.9, 1), _mixed(kinds, 0.9, 1.0, 2), _mixed(tests, 0.0, 1.0, 3)
+
+
+def _mixed(kinds: list[Arrays], low: float, high: float, seed: int) -> Arrays:
+    """The same block of every class, cut to the smallest class, with y its number."""
+    n = min(len(k["nch"]) for k in kinds)
+    parts = [
+        {name: k[name][:n][int(low * n) : int(high * n)] for name in ("pt", "nch", "meta")}
+        | {"y": np.full(int(high * n) - int(low * n), label, np.uint8)}
+        for label, k in enumerate(kinds)
+    ]
+    return shuffled(join(parts), seed)
+
+
 def w_qcd(folder: Path) -> tuple[Arrays, Arrays]:
     """(W jets, QCD jets) with feat, pt, nch, z, truth: fpga_ml/science/jets/sets.py."""
     made = "w_qcd_pt250/w_qcd_{}.npz"

@@ -36,10 +36,13 @@ class Standardise:
     integer_bits: int = 5
 
     @classmethod
-    def fit(cls, images: Floats, r: float = 1e-2) -> Standardise:
-        """From training images (N, 33, 33, 3); moments in float64, kept as float32."""
-        mean = images.mean(0, dtype=np.float64)
-        sigma = np.sqrt(((images - mean) ** 2).mean(0, dtype=np.float64))
+    def fit(cls, images: Floats, r: float = 1e-2, mirrored: bool = False) -> Standardise:
+        """From training images (N, 33, 33, 3); moments in float64, kept as float32. mirrored: the moments of the images and
+        their mirror images in both directions, so that an image turned over has the codes turned over."""
+        mean, square = images.mean(0, dtype=np.float64), _mean_square(images)
+        if mirrored:
+            mean, square = _mirrored(mean), _mirrored(square)
+        sigma = np.sqrt(np.maximum(square - mean**2, 0.0))
         return cls(mean.astype(np.float32), sigma.astype(np.float32), r)
 
     @classmethod
@@ -85,6 +88,20 @@ class Standardise:
         return int(np.count_nonzero((scaled < -half) | (scaled > half - 1)))
 
 
+def _mean_square(images: Floats) -> npt.NDArray[np.float64]:
+    """(33, 33, 3), summed in parts: a float64 copy of all images would fill the memory."""
+    parts = [np.square(p, dtype=np.float64).sum(0) for p in np.array_split(images, max(len(images) // 4096, 1))]
+    total: npt.NDArray[np.float64] = np.sum(parts, axis=0) / len(images)
+    return total
+
+
+def _mirrored(moment: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Mean over the four mirror images of (height, width, channels)."""
+    rows = moment + np.flip(moment, 0)
+    both: npt.NDArray[np.float64] = (rows + np.flip(rows, 1)) / 4
+    return both
+
+
 def pixelate(jet: Constituents, half_width: float) -> tuple[Floats, npt.NDArray[np.uint8]]:
     """A centred jet as (pT fractions (33, 33, 2) charged and neutral, charged counts (33, 33)).
 
@@ -104,3 +121,8 @@ def pixelate(jet: Constituents, half_width: float) -> tuple[Floats, npt.NDArray[
 def stack_channels(pt: npt.NDArray[np.floating], nch: npt.NDArray[np.integer]) -> Floats:
     """(N,33,33,2) pT fractions (charged, neutral) and (N,33,33) charged counts to (N,33,33,3) float32 images."""
     return np.concatenate([pt.astype(np.float32), nch[..., None].astype(np.float32)], axis=-1)
+
+
+def grey_channel(pt: npt.NDArray[np.floating]) -> Floats:
+    """(N,33,33,2) pT fractions (charged, neutral) to (N,33,33,1) float32 images of their sum."""
+    return pt.astype(np.float32).sum(-1, keepdims=True)

@@ -24,6 +24,16 @@ def auc(scores: Array, y: Labels) -> tuple[float, float]:
     return area(scores, y == 1), float(np.sqrt(variance))
 
 
+def auc_difference(scores: Array, others: Array, y: Labels) -> tuple[float, float]:
+    """AUC of the one score less that of the other on the same samples, and the standard error of the difference, in which
+    what the two have in common cancels (DeLong, DeLong, Clarke-Pearson 1988)."""
+    signal, background = y == 1, y != 1
+    ours, theirs = ((_below(s[signal], s[background]), 1.0 - _below(s[background], s[signal])) for s in (scores, others))
+    of_signal, of_background = ours[0] - theirs[0], ours[1] - theirs[1]
+    variance = of_signal.var(ddof=1) / len(of_signal) + of_background.var(ddof=1) / len(of_background)
+    return float(of_signal.mean()), float(np.sqrt(variance))
+
+
 def _below(values: Array, others: Array) -> Array:
     """For each value the fraction of the others below it, equals counted half."""
     ranked = np.sort(others)

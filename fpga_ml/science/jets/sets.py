@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.science.jets.constituents import Array, Constituents, mass, polar
-from fpga_ml.science.jets.events import Particles, cluster, events, mass_drop, trimmed, two_axes
+from fpga_ml.science.jets.events import Particles, Window, cluster, clustered, events, mass_drop, trimmed, two_axes
 from fpga_ml.science.jets.images import pixelate
 from fpga_ml.science.jets.observables import c2_d2, five_class, girth, ptd, tau21
 
@@ -61,20 +61,21 @@ def _jet(particles: Particles, rows: npt.NDArray[np.intp]) -> tuple[Array, Array
 
 
 def _quark_gluon(kind: str, pt_gev: int, count: int, seed: int) -> Arrays:
-    high = 1.1 * pt_gev
-    settings = (*QUARK_GLUON.classes[kind], *_hard_pt(0.875 * pt_gev, 1.25 * high))
+    window = Window(0.4, pt_gev, 1.1 * pt_gev)
+    settings = (*QUARK_GLUON.classes[kind], *_hard_pt(0.875 * window.low, 1.25 * window.high))
+    every = clustered(events(settings, seed, count, wanted=window), "antikt", window.radius, window.low / 2)
     rows = [
         (number, *found)
-        for number, particles in enumerate(events(settings, seed, count))
-        for found in _quark_gluon_jets(particles, pt_gev, high)
+        for number, (particles, jets) in enumerate(every)
+        for found in _quark_gluon_jets(particles, jets[:2], window)
     ]
     return _stacked(QUARK_GLUON, rows)
 
 
-def _quark_gluon_jets(particles: Particles, low: float, high: float) -> Iterator[tuple[Any, ...]]:
-    for chosen in cluster(particles.p, "antikt", 0.4, low / 2)[:2]:
+def _quark_gluon_jets(particles: Particles, jets: list[npt.NDArray[np.intp]], window: Window) -> Iterator[tuple[Any, ...]]:
+    for chosen in jets:
         p, (pt, eta, _), seen = _jet(particles, chosen)
-        if low <= pt <= high:
+        if window.low <= pt <= window.high:
             jet = seen.centred()
             fractions, counts = pixelate(jet, 0.4)
             meta = (pt, eta, mass(p), len(p), int(jet.charged.sum()), girth(jet), ptd(jet))

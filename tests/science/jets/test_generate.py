@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from numpy.testing import assert_equal
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.jets import generate as made
 from fpga_ml.science.jets.constituents import Constituents
+from fpga_ml.science.jets.events import Window, cluster, within_reach
 from fpga_ml.science.jets.generate import Order, Shard, digest, generate
 from fpga_ml.science.jets.sets import FIVE_CLASS, QUARK_GLUON, SETS, W_QCD, Arrays, leading
 
@@ -58,6 +60,60 @@ def test_top_jets_are_heavier_than_gluon_jets() -> None:
     fractions = top["constituents"][..., 0]
     assert (np.diff(fractions, axis=1) <= 0).all()
     assert ((fractions.sum(1) > 0.4) & (fractions.sum(1) < 1.1)).all()
+
+
+@with_pythia
+@pytest.mark.parametrize(
+    ("pt", "eta", "expected"),
+    [(205.0, 0.0, True), (181.0, 0.0, True), (179.0, 0.0, False), (252.0, 0.0, True), (254.0, 0.0, False), (205.0, 2.9, False)],
+)
+def test_partons_within_reach_of_a_window(pt: float, eta: float, expected: bool) -> None:
+    """200 to 220 GeV: 180 to 253 GeV, of the two hardest; here two partons far too hard or soft stand beside."""
+
+    def parton(pt: float, eta: float, phi: float) -> list[float]:
+        return [pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta), pt * np.cosh(eta)]
+
+    beside = [parton(400.0, 0.5, 3.0), parton(30.0, -1.0, 1.5)]
+    jet = [parton(0.6 * pt, eta, 0.0), parton(0.4 * pt, eta, 0.1)]  # one jet of two
+    assert within_reach(np.array([*jet, *beside]), Window(0.4, 200.0, 220.0)) is expected
+    third = parton(900.0, 1.5, 4.5)
+    assert within_reach(np.array([*jet, *beside, third]), Window(0.4, 200.0, 220.0)) is False
+
+
+@pytest.mark.slow
+@with_pythia
+def test_hardly_a_jet_is_given_up() -> None:
+    """Of events that are all simulated to their end: what would have been given up on the way holds hardly a jet."""
+    library, window, reached = importlib.import_module("pythia8mc"), Window(0.4, 100.0, 110.0), []
+
+    class Looking(library.UserHooks):  # type: ignore[misc,name-defined]
+        def canVetoPT(self) -> bool:
+            return True
+
+        def scaleVetoPT(self) -> float:
+            return window.low / 20
+
+        def doVetoPT(self, _where: int, event: Any) -> bool:
+            final = [q for q in (event[i] for i in range(event.size())) if q.isFinal()]
+            reached.append(within_reach(np.array([(q.px(), q.py(), q.pz(), q.e()) for q in final]), window))
+            return False
+
+    pythia, hook = library.Pythia("", False), Looking()
+    fixed = ("Print:quiet=on", "Beams:eCM=13000", "Random:setSeed=on", "Random:seed=7")
+    for line in (*fixed, *QUARK_GLUON.classes["q"], "PhaseSpace:pTHatMin=87.5", "PhaseSpace:pTHatMax=137.5"):
+        assert pythia.readString(line)
+    pythia.setUserHooksPtr(hook)
+    assert pythia.init()
+    jets = []
+    for _ in range(600):
+        assert pythia.next()
+        seen = [q for q in (pythia.event[i] for i in range(pythia.event.size())) if q.isFinal() and q.isVisible()]
+        p = np.array([(q.px(), q.py(), q.pz(), q.e()) for q in seen if abs(q.eta()) < 2.5])
+        pts = [np.hypot(*p[rows, :2].sum(0)) for rows in cluster(p, "antikt", 0.4, 50.0)[:2]]
+        jets.append(sum(100 <= pt <= 110 for pt in pts))
+    kept = np.array(reached)
+    assert 0.5 < kept.mean() < 0.8
+    assert np.array(jets)[~kept].sum() < 0.03 * sum(jets)
 
 
 @pytest.mark.slow

@@ -56,6 +56,21 @@ def test_of_classes_by_hand() -> None:
     assert [found[name] for name in ("auc", "auc_error", "accuracy", "auc_a", "auc_b")] == [1.0, 0.0, 0.8, 1.0, 1.0]
 
 
+def test_auc_difference() -> None:
+    """The difference of the AUCs, and its spread over resampled sets: far less than the errors of the two."""
+    random = np.random.default_rng(2)
+    y = np.repeat([1, 0], 400)
+    first = random.normal(size=800) + y
+    second = first + 0.3 * random.normal(size=800)
+    value, error = metrics.auc_difference(first, second, y)
+    assert value == pytest.approx(metrics.auc(first, y)[0] - metrics.auc(second, y)[0], abs=1e-12)
+    rows = [np.concatenate([random.integers(0, 400, 400), random.integers(400, 800, 400)]) for _ in range(400)]
+    spread = np.std([metrics.auc(first[r], y[r])[0] - metrics.auc(second[r], y[r])[0] for r in rows])
+    assert error == pytest.approx(spread, rel=0.15)
+    assert error < metrics.auc(first, y)[1] / 2
+    assert metrics.auc_difference(first, first, y) == (0.0, 0.0)
+
+
 def test_auc_and_its_error() -> None:
     random = np.random.default_rng(1)
     y = np.repeat([0, 1], 400)

@@ -74,7 +74,7 @@ def named(root: Path, name: str) -> Model:
 
 
 def train(model: Model, arguments: Sequence[str]) -> None:
-    """Run the model's train.py with the arguments, in this process."""
+    """Run the model's train.py with the arguments, in this process; it may import from its folder and from models/."""
     script = model.folder / "train.py"
     if not script.exists():
         raise FpgaMlError(f"'{model.folder}' holds no train.py", do="train it by its own means")
@@ -244,13 +244,14 @@ def classifier(outputs: Sequence[Array], sample: Mapping[str, npt.NDArray[Any]])
 
 @contextmanager
 def _importing_from(folder: Path) -> Iterator[None]:
-    """A folder's own modules first, and none of them kept: every model has a model.py."""
-    before, here = set(sys.modules), str(folder.resolve())
-    sys.path.insert(0, here)
+    """A folder's own modules first, those beside it next, and none of its own kept: every model has a model.py."""
+    before, places = set(sys.modules), [str(folder.resolve()), str(folder.resolve().parent)]
+    sys.path[:0] = places
     try:
         yield
     finally:
-        sys.path.remove(here)
+        for place in places:
+            sys.path.remove(place)
         for name in set(sys.modules) - before:
             file = getattr(sys.modules[name], "__file__", None)
             if file is not None and Path(file).parent == folder.resolve():

@@ -1,6 +1,6 @@
 """Trains the five-class tagger: float, pruned if asked for, then quantisation-aware; writes what a model's folder holds.
 
-    python models/jet_tagger/train.py --data DIR [--bits 6] [--sparsity 0.75] [--seeds 1 2 3] [--out FOLDER]
+    fpga-ml models train jet_tagger --data DIR [--bits 6] [--sparsity 0.75] [--seeds 1 2 3] [--out FOLDER]
 
 DIR holds five_class_pt1000/ (scripts/generate_jets.py five_class). What is committed is of the first seed; training.json
 holds the figures of all. A few minutes on two cores.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from fitting import Prune
 from model import build
 
 from fpga_ml.quantise import save_plain, to_qkeras
@@ -26,35 +27,6 @@ TRAIN, VALID = 0.7, 0.8
 BATCH = 256
 CENTRAL = 3.0
 LOGGED = np.array([i not in (0, 1, 15) for i in range(16)])
-
-
-class Prune(keras.callbacks.Callback):
-    """Keeps the smallest weights of every hidden kernel at zero: a share that grows over the first epochs to `sparsity`."""
-
-    def __init__(self, sparsity: float, ramp_epochs: int) -> None:
-        super().__init__()
-        self.sparsity, self.ramp_epochs = sparsity, ramp_epochs
-        self.masks: dict[str, np.ndarray] = {}
-
-    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
-        if epoch >= self.ramp_epochs and self.masks:
-            return
-        done = min((epoch + 1) / max(self.ramp_epochs, 1), 1.0)
-        share = self.sparsity * (1 - (1 - done) ** 3)
-        for layer in self._layers():
-            size = np.abs(np.asarray(layer.kernel))
-            self.masks[layer.name] = (size > np.quantile(size, share)).astype(np.float32)
-        self._apply()
-
-    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        self._apply()
-
-    def _layers(self) -> list[keras.Layer]:
-        return [layer for layer in self.model.layers if hasattr(layer, "kernel")]
-
-    def _apply(self) -> None:
-        for layer in self._layers():
-            layer.kernel.assign(layer.kernel * self.masks[layer.name])
 
 
 def fit(model: keras.Model, rate: float, epochs: int, train: Arrays, valid: Arrays, sparsity: float, ramp: int) -> None:

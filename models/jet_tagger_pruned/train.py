@@ -1,6 +1,6 @@
 """Trains the pruned form of the five-class tagger: models/jet_tagger/train.py with three quarters of the weights at zero.
 
-python models/jet_tagger_pruned/train.py --data DIR [...]
+fpga-ml models train jet_tagger_pruned --data DIR [...]
 """
 
 from __future__ import annotations

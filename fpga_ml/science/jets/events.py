@@ -9,7 +9,7 @@ import importlib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from fpga_ml.science.jets.constituents import Array, polar
 _NEUTRINOS = (12, 14, 16)
 _MAX_ETA = 2.5
 _BATCH = 100
+T = TypeVar("T")
 BEAM_GEV = 13000
 
 
@@ -56,11 +57,12 @@ def _imported(name: str) -> Any:
 
 @dataclass(frozen=True)
 class Window:
-    """Jets that are wanted: anti-kt, of this radius, one of the two hardest, pT between low and high (GeV)."""
+    """Jets that are wanted: anti-kt, of this radius, one of the two hardest, pT between low and high (GeV), |eta| < eta."""
 
     radius: float
     low: float
     high: float
+    eta: float = _MAX_ETA
 
 
 def events(
@@ -108,7 +110,8 @@ def _visible(pythia: Any, every: Any, charges: dict[int, float], min_pt: float) 
 
 def within_reach(partons: Array, wanted: Window) -> bool:
     """Whether a wanted jet may come of an event whose evolution has come down to a twentieth of the window's lowest pT:
-    one of the two hardest jets of partons within 10 % below and 15 % above the window and |eta| < 2.8. partons: (n, 4).
+    one of the two hardest jets of partons within 10 % below and 15 % above the window and 0.3 beyond its |eta|.
+    partons: (n, 4).
 
     What is given up wrongly is less than 1 % of the jets (docs/physics.md, Data).
     """
@@ -117,7 +120,7 @@ def within_reach(partons: Array, wanted: Window) -> bool:
         return False
     pt, eta, _ = polar(np.array(jets))
     near = (0.9 * wanted.low < pt) & (pt < 1.15 * wanted.high)
-    return bool((near & (np.abs(eta) < _MAX_ETA + 0.3)).any())
+    return bool((near & (np.abs(eta) < wanted.eta + 0.3)).any())
 
 
 def _giving_up(library: Any, wanted: Window) -> Any:
@@ -143,17 +146,18 @@ def clustered(
     """(event, `cluster` of its momenta) of every event. FastJet takes them in batches, four times as fast as one by one."""
     fastjet, ak = _imported("fastjet"), _imported("awkward")
     definition = fastjet.JetDefinition(getattr(fastjet, f"{algorithm}_algorithm"), radius)
-    for batch in _batches(every, _BATCH):
+    for batch in batches(every):
         p = np.concatenate([e.p for e in batch])
         columns = {name: p[:, i] for i, name in enumerate(("px", "py", "pz", "E"))}
         momenta = ak.unflatten(ak.zip(columns, with_name="Momentum4D"), [len(e) for e in batch])
         found = fastjet.ClusterSequence(momenta, definition).constituent_index(min_pt=min_pt)
         for event, rows in zip(batch, ak.to_list(found), strict=True):
             jets = [np.array(r, np.intp) for r in rows]
-            yield event, sorted(jets, key=lambda r: -float(np.hypot(*event.p[r, :2].sum(0))))
+            yield event, sorted(jets, key=lambda r: -_pt(event.p[r]))
 
 
-def _batches(every: Iterable[Particles], size: int) -> Iterator[list[Particles]]:
+def batches(every: Iterable[T], size: int = _BATCH) -> Iterator[list[T]]:
+    """Lists of so many in turn."""
     source = iter(every)
     while batch := list(itertools.islice(source, size)):
         yield batch
@@ -175,12 +179,18 @@ def two_axes(p: Array) -> Array:
     return np.stack([eta, phi], 1)
 
 
-def trimmed(p: Array, radius: float = 0.2, fraction: float = 0.05) -> npt.NDArray[np.intp]:
-    """Rows that trimming keeps (Krohn, Thaler, Wang, arXiv:0912.1342): kt subjets above a fraction of the jet's pT."""
-    total = p.sum(0)
-    threshold = fraction * float(np.hypot(total[0], total[1]))
-    kept = cluster(p, "kt", radius, threshold)
-    return np.concatenate(kept) if kept else np.zeros(0, np.intp)
+def trimmed(jets: Iterable[Particles], radius: float = 0.2, fraction: float = 0.05) -> Iterator[npt.NDArray[np.intp]]:
+    """Of each jet the rows that trimming keeps (Krohn, Thaler, Wang, arXiv:0912.1342): kt subjets above a fraction of the
+    jet's pT."""
+    for jet, subjets in clustered(jets, "kt", radius, 0.0):
+        threshold = fraction * _pt(jet.p)
+        kept = [rows for rows in subjets if _pt(jet.p[rows]) > threshold]
+        yield np.concatenate(kept) if kept else np.zeros(0, np.intp)
+
+
+def _pt(p: Array) -> float:
+    """Of the sum of momenta (n, 4)."""
+    return float(np.hypot(*p[:, :2].sum(0)))
 
 
 def mass_drop(p: Array, z_cut: float = 0.1) -> npt.NDArray[np.intp]:

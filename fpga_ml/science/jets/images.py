@@ -125,4 +125,5 @@ def stack_channels(pt: npt.NDArray[np.floating], nch: npt.NDArray[np.integer]) -
 
 def grey_channel(pt: npt.NDArray[np.floating]) -> Floats:
     """(N,33,33,2) pT fractions (charged, neutral) to (N,33,33,1) float32 images of their sum."""
-    return pt.astype(np.float32).sum(-1, keepdims=True)
+    total: Floats = pt.astype(np.float32).sum(-1, keepdims=True)
+    return total

@@ -6,7 +6,8 @@ Labels are those of the hard process; there is no detector simulation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.science.jets.constituents import Array, Constituents, mass, polar
-from fpga_ml.science.jets.events import Particles, Window, cluster, clustered, events, mass_drop, trimmed, two_axes
+from fpga_ml.science.jets.events import Particles, Window, batches, cluster, clustered, events, mass_drop, trimmed, two_axes
 from fpga_ml.science.jets.images import pixelate
 from fpga_ml.science.jets.observables import c2_d2, five_class, girth, ptd, tau21
 
@@ -86,16 +87,17 @@ def _quark_gluon_jets(particles: Particles, jets: list[npt.NDArray[np.intp]], wi
 
 
 def _w_qcd(kind: str, pt_gev: int, count: int, seed: int) -> Arrays:
-    low, high = float(pt_gev), 1.4 * pt_gev
-    settings = (*W_QCD.classes[kind], *_hard_pt(0.95 * low, 1.12 * high))
+    window = Window(1.0, pt_gev, 1.4 * pt_gev, eta=1.5)
+    settings = (*W_QCD.classes[kind], *_hard_pt(0.95 * window.low, 1.12 * window.high))
     pool = list(events(("SoftQCD:nonDiffractive=on",), seed + 1, min(_POOL, 10 * count + 50), 0.1))
     rng = np.random.default_rng(seed)
     rows: list[tuple[Any, ...]] = []
-    for number, particles in enumerate(events(settings, seed, count, 0.1)):
-        clean = list(_trimmed_jets(particles))
-        rows += [(number, *_w_features(j), 0, np.array([*j[1][[0]], mass(j[0])], np.float32)) for j in _in(clean, low, high)]
-        piled = list(_trimmed_jets(_with_pile_up(particles, pool, rng)))
-        rows += [(number, *_w_features(j), 1, _truth(j, clean)) for j in _in(piled, low, high)]
+    alone, beneath = itertools.tee(events(settings, seed, count, 0.1, window))
+    piled_up = (_with_pile_up(particles, pool, rng) for particles in beneath)
+    both = zip(_trimmed_jets(alone), _trimmed_jets(piled_up), strict=True)
+    for number, (clean, piled) in enumerate(both):
+        rows += [(number, *_w_features(j), 0, np.array([*j[1][[0]], mass(j[0])], np.float32)) for j in _in(clean, window)]
+        rows += [(number, *_w_features(j), 1, _truth(j, clean)) for j in _in(piled, window)]
     return _stacked(W_QCD, rows)
 
 
@@ -108,15 +110,18 @@ def _with_pile_up(hard: Particles, pool: list[Particles], rng: np.random.Generat
     return Particles.together([hard, *(pool[i].rotated(rng.uniform(0, 2 * np.pi)) for i in picked)])
 
 
-def _trimmed_jets(particles: Particles) -> Iterator[_Jet]:
-    for chosen in cluster(particles.p, "antikt", 1.0, 180.0)[:2]:
-        kept = chosen[trimmed(particles.p[chosen])]
-        if len(kept) >= 3:
-            yield _jet(particles, kept)
+def _trimmed_jets(every: Iterable[Particles]) -> Iterator[list[_Jet]]:
+    """Of each event the two hardest jets, trimmed, as far as three particles are left."""
+    for batch in batches(clustered(every, "antikt", 1.0, 180.0)):
+        candidates = [[event.take(rows) for rows in jets[:2]] for event, jets in batch]
+        kept = trimmed(itertools.chain.from_iterable(candidates))
+        for of_event in candidates:
+            left = [(jet, next(kept)) for jet in of_event]
+            yield [_jet(jet, rows) for jet, rows in left if len(rows) >= 3]
 
 
-def _in(jets: list[_Jet], low: float, high: float) -> list[_Jet]:
-    return [j for j in jets if low <= j[1][0] <= high and abs(j[1][1]) < 1.5]
+def _in(jets: list[_Jet], window: Window) -> list[_Jet]:
+    return [j for j in jets if window.low <= j[1][0] <= window.high and abs(j[1][1]) < window.eta]
 
 
 def _truth(jet: _Jet, clean: list[_Jet]) -> npt.NDArray[np.float32]:

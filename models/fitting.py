@@ -3,12 +3,15 @@ it stopped."""
 
 from __future__ import annotations
 
+import argparse
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.jets.images import Standardise
 
 
@@ -120,3 +123,17 @@ def fit(model: keras.Model, batches: Batches, validation: Batches, how: Schedule
     kept = keras.callbacks.BackupAndRestore(str(work), delete_checkpoint=False)
     callbacks = [kept, InStep(batches), *prune]
     model.fit(batches, epochs=how.epochs, shuffle=False, validation_data=validation, callbacks=callbacks, verbose=2)
+
+
+def same_training(work: Path, arguments: argparse.Namespace) -> None:
+    """Make the folder that keeps a training's state; raise FpgaMlError where it holds that of other arguments. How many
+    seeds are asked for may change."""
+    ours = {k: str(v) for k, v in vars(arguments).items() if k not in ("seeds", "grey", "out", "work")}
+    path = work / "arguments.json"
+    if path.exists() and (found := json.loads(path.read_text())) != ours:
+        other = ", ".join(f"--{k.replace('_', '-')} {v}" for k, v in found.items() if ours.get(k) != v)
+        raise FpgaMlError(
+            f"the state of a training with {other} is kept here", where=str(work), do="remove it, or give another --work"
+        )
+    work.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(ours, indent=1) + "\n")

@@ -77,7 +77,7 @@ def main() -> None:
     source = load(jets)
     images = list(load_samples(source.data, source.inputs, 1).first(600).x)
     cases = (
-        ("jet_cnn (8-8-8, 6 bit)", jets, images, "stream"),
+        ("jet_cnn (8-16-32, 6 bit)", jets, images, "stream"),
         ("dense tagger 16-64-32-32-5, 6 bit", tagger, samples(tagger, 50_000), "parallel"),
     )
     for name, model, x, arch in cases:

@@ -24,7 +24,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("set", choices=sorted(SETS))
     parser.add_argument("--pt", type=int, help="bin in GeV; default: the set's first")
-    parser.add_argument("--events", type=int, default=10000, help="of each class")
+    parser.add_argument("--events", type=int, default=10000, help="of each class, that are simulated to their end")
     parser.add_argument("--shard-events", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=0, help="processes; 0: one a core")

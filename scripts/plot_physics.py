@@ -1,6 +1,6 @@
 """Draws docs/physics/*.svg from the committed models, their samples and training.json.
 
-python scripts/plot_physics.py [roc ams regression generator ...]    # needs pip install 'fpga_ml[jets]'; minutes, of jet_cnn
+python scripts/plot_physics.py [roc ams regression generator ...]    # needs pip install 'fpga_ml[jets]'
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from fpga_ml.science.models import Run, _importing_from, named, run  # noqa: E40
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "physics"
-RESAMPLED = 200
 LOOK = {"float": ("black", "-"), "quantised": ("tab:blue", "--"), "csim": ("tab:red", ":")}
 
 
@@ -38,36 +37,46 @@ def save(figure: Any, name: str) -> None:
     print(OUT / f"{name}.svg")
 
 
-def _band(scores: np.ndarray, y: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(16th, 84th percentile) of the background efficiency at signal efficiencies, over resampled jets."""
-    random, found = np.random.default_rng(1), []
-    for _ in range(RESAMPLED):
-        rows = random.integers(0, len(y), len(y))
-        false, true, _ = roc_curve(y[rows], scores[rows])
-        found.append(np.interp(at, true, false))
-    low, high = np.percentile(found, (16, 84), axis=0)
-    return low, high
+SHOWN = {  # in comparison.json: label, colour, line
+    "particles": ("particles", "0.6", "-"),
+    "BDT of the five": ("BDT of five observables", "tab:green", "-"),
+    "grey": ("compact CNN, one channel", "tab:orange", "--"),
+    "float": ("compact CNN", "black", "-"),
+    "quantised": ("compact CNN, hardware", "tab:red", ":"),
+    "paper, float": ("paper's CNN", "tab:blue", "-"),
+    "paper, quantised": ("paper's CNN, hardware", "tab:purple", ":"),
+}
+
+
+def _shown(name: str) -> tuple[str, str, str] | None:
+    """How a row of comparison.json is drawn; None where it is not."""
+    folder, _, stage = name.partition(", ")
+    return SHOWN.get(f"paper, {stage}" if "paper" in folder else stage or name)
 
 
 def roc() -> None:
-    """jet_cnn: background efficiency and significance improvement against signal efficiency, band of resampled jets."""
-    found = done("jet_cnn")
-    y, at = found.sample["y"], np.linspace(0.05, 0.99, 95)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
-    for stage, (colour, line) in LOOK.items():
-        scores = found.outputs[stage][0][:, 1]
-        false, true, _ = roc_curve(y, scores)
-        curve = np.maximum(np.interp(at, true, false), 1e-4)
-        left.plot(at, curve, line, color=colour, label=stage)
-        right.plot(at, at / np.sqrt(curve), line, color=colour, label=stage)
-        if stage == "float":
-            low, high = (np.maximum(edge, 1e-4) for edge in _band(scores, y, at))
-            left.fill_between(at, low, high, color="0.8")
-            right.fill_between(at, at / np.sqrt(high), at / np.sqrt(low), color="0.8")
-    left.set(xlabel="quark efficiency", ylabel="gluon efficiency", yscale="log", ylim=(3e-3, 1))
-    right.set(xlabel="quark efficiency", ylabel="significance improvement", ylim=(0.5, 3.5))
-    left.legend()
-    save(figure, "jet_cnn_roc")
+    """jet_cnn*: gluon efficiency and significance improvement against quark efficiency, of each pT bin, band: 1 sigma."""
+    for path in sorted((ROOT / "models").glob("jet_cnn*/comparison.json")):
+        found = json.loads(path.read_text())
+        at, gluons = np.array(found["quark_efficiency"]), found["test_jets"] / 2
+        figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
+        for name, row in found["of"].items():
+            if (look := _shown(name)) is None:
+                continue
+            label, colour, line = look
+            curve = np.maximum(row["gluon_efficiency"], 1 / gluons)
+            error = np.sqrt(curve * (1 - curve) / gluons)
+            left.plot(at, curve, line, color=colour, label=label)
+            right.plot(at, at / np.sqrt(curve), line, color=colour, label=label)
+            if label == "compact CNN":
+                low, high = np.maximum(curve - error, 0.3 / gluons), curve + error
+                left.fill_between(at, low, high, color="0.85")
+                right.fill_between(at, at / np.sqrt(high), at / np.sqrt(low), color="0.85")
+        left.set(xlabel="quark efficiency", ylabel="gluon efficiency", yscale="log", ylim=(3e-3, 1))
+        right.set(xlabel="quark efficiency", ylabel="significance improvement", ylim=(0.5, 3.5))
+        left.legend(fontsize=7)
+        figure.suptitle(f"{found['pt_gev']:,} to {1.1 * found['pt_gev']:,.0f} GeV", fontsize=9)
+        save(figure, f"quark_gluon_{found['pt_gev']}")
 
 
 def tagger() -> None:

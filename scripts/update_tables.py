@@ -1,8 +1,10 @@
 """Writes the tables that documents take from code and figures: supported layers into README.md and docs/supported.md,
-synthesis figures of the models into docs/benchmarks.md. --check only compares."""
+synthesis figures of the models into docs/benchmarks.md, classifiers of quark and gluon jets into docs/physics.md. --check
+only compares."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -26,11 +28,43 @@ def supported() -> str:
     return "".join([short(), "\n| | |\n", "|---|---|\n", *lines])
 
 
+def quark_gluon() -> str:
+    """Of models/jet_cnn*/comparison.json, a row for each classifier of each bin."""
+    head = (
+        "pT, GeV",
+        "classifier",
+        "AUC",
+        "1 / gluon efficiency at half of the quarks",
+        "AUC less the BDT's",
+        "AUC less float's",
+    )
+    lines = [f"| {' | '.join(head)} |\n", "|---" * len(head) + "|\n"]
+    bins = [json.loads(p.read_text()) for p in (ROOT / "models").glob("jet_cnn*/comparison.json")]
+    for found in sorted(bins, key=lambda b: int(b["pt_gev"])):
+        place = f"{found['pt_gev']:,}"
+        for name, row in found["of"].items():
+            cells = [
+                place,
+                name,
+                f"{row['auc']:.4f} +- {row['auc_error']:.4f}",
+                f"{row['rejection_at_half']:.1f} +- {row['rejection_at_half_error']:.1f}",
+                *(_difference(row.get(key)) for key in ("auc_less_bdt", "auc_less_float")),
+            ]
+            lines.append(f"| {' | '.join(cells)} |\n")
+            place = ""
+    return "".join(lines)
+
+
+def _difference(pair: list[float] | None) -> str:
+    return "" if pair is None else f"{pair[0]:+.4f} +- {pair[1]:.4f}"
+
+
 def main() -> None:
     tables = {
         "README.md": ("supported", supported()),
         "docs/supported.md": ("layers", full()),
         "docs/benchmarks.md": ("synthesis", overview(every(ROOT / "models"), "ecp5-85k")),
+        "docs/physics.md": ("quark_gluon", quark_gluon()),
     }
     for file, (name, table) in tables.items():
         text = (ROOT / file).read_text()

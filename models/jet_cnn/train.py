@@ -1,10 +1,14 @@
-"""Trains the compact jet CNN: float first, then quantisation-aware from the float weights; writes what this folder holds.
+"""Trains a jet CNN: float, then quantised and pruned in one training from the float weights; writes what a model's folder
+holds.
 
-    python models/jet_cnn/train.py --data ../shared/data [--bits 6] [--epochs 14] [--quantised-epochs 8] [--seeds 1 2 3]
-    [--out DIR]
+    fpga-ml models train jet_cnn --data DIR [--pt 200] [--seeds 1 2 3] [--bits 6] [--sparsity 0.4] [--start FOLDER] [--grey]
+    [--out FOLDER] [--work FOLDER]
 
-Reads qg_pt200_train_{q,g}.npz for training and validation and qg_pt200_{q,g}.npz for testing (docs: card.md). What is
-committed is of the first seed; training.json holds the figures of all. About five minutes a seed on two cores.
+DIR holds quark_gluon_ptPT/ (scripts/generate_jets.py quark_gluon), or for 200 GeV qg_pt200{,_train}_{q,g}.npz. --start
+is the folder of another bin's network, whose float weights this one begins with: few jets go further then. With --grey
+the images have one channel, the whole pT, and only the float network of the first seed is trained (grey.keras,
+standardise_grey.npz): what the other channels are worth. An interrupted training goes on at its last whole epoch: --work
+(build/training/NAME) keeps that state. What is committed is of the first seed; training.json holds the figures of all.
 """
 
 from __future__ import annotations
@@ -12,13 +16,16 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+from fitting import Batches, Schedule, fit, same_training
 from model import build
 
 from fpga_ml.quantise import save_plain, to_qkeras
-from fpga_ml.science.jets.images import Standardise, stack_channels
+from fpga_ml.science.jets.data import Arrays, quark_gluon
+from fpga_ml.science.jets.images import Standardise, grey_channel, stack_channels
 from fpga_ml.science.jets.metrics import auc, rejection
 
 HERE = Path(__file__).parent
@@ -26,91 +33,91 @@ SAMPLE_IMAGES = 2048
 CALIBRATION_IMAGES = 2000
 
 
-def images(path: Path, limit: int | None = None) -> np.ndarray:
-    with np.load(path) as z:
-        return stack_channels(z["pt"][:limit], z["nch"][:limit])
+def probabilities(model: keras.Model, codes: np.ndarray, prepare: Standardise) -> np.ndarray:
+    """(N, 2) of coded images, decoded part by part."""
+    parts = np.array_split(codes, max(len(codes) // 4096, 1))
+    return np.concatenate([model.predict(prepare.decode(p), batch_size=256, verbose=0) for p in parts])
 
 
-class Batches(keras.utils.PyDataset):
-    """Shuffled batches of codes, decoded one batch at a time: the decoded training set would fill the memory."""
-
-    def __init__(self, codes: np.ndarray, labels: np.ndarray, prepare: Standardise, seed: int, size: int = 256) -> None:
-        super().__init__()
-        self.codes, self.labels, self.prepare, self.size = codes, labels, prepare, size
-        self.rng = np.random.default_rng(seed)
-        self.on_epoch_end()
-
-    def __len__(self) -> int:
-        return len(self.codes) // self.size
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = self.order[index * self.size : (index + 1) * self.size]
-        return self.prepare.decode(self.codes[rows]), self.labels[rows]
-
-    def on_epoch_end(self) -> None:
-        self.order = self.rng.permutation(len(self.codes))
+def figures(model: keras.Model, codes: np.ndarray, y: np.ndarray, prepare: Standardise) -> dict[str, float]:
+    """On the test images: AUC, and gluons rejected at half of the quarks, with their statistical errors."""
+    scores = probabilities(model, codes, prepare)[:, 1].astype(np.float64)
+    (value, error), (inverse, inverse_error) = auc(scores, y), rejection(scores, y)
+    kernels = [np.asarray(layer.kernel).ravel() for layer in model.layers if hasattr(layer, "kernel")]
+    return {
+        "auc": value,
+        "auc_error": error,
+        "rejection_at_half": inverse,
+        "rejection_at_half_error": inverse_error,
+        "zero_weights": float((np.concatenate(kernels) == 0).mean()),
+    }
 
 
-def mixed(quark: np.ndarray, gluon: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Both classes in random order; quark is class 1, the signal."""
-    order = np.random.default_rng(seed).permutation(len(quark) + len(gluon))
-    return np.concatenate([quark, gluon])[order], np.repeat([1, 0], [len(quark), len(gluon)])[order]
+def _images(jets: Arrays, grey: bool) -> tuple[np.ndarray, np.ndarray]:
+    """(images, classes)."""
+    return (grey_channel(jets["pt"]) if grey else stack_channels(jets["pt"], jets["nch"])), jets["y"]
 
 
-def fit(model: keras.Model, rate: float, epochs: int, train: Batches, validation: tuple) -> keras.Model:
-    """The best of `epochs` epochs by validation loss."""
-    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    callbacks = [
-        keras.callbacks.ReduceLROnPlateau(patience=1, factor=0.4),
-        keras.callbacks.EarlyStopping(patience=5, restore_best_weights=True),
-    ]
-    model.fit(train, epochs=epochs, validation_data=validation, callbacks=callbacks, verbose=2)
+def _begun(start: Path | None, stage: str) -> keras.Model:
+    model = build(channels=1 if stage == "grey" else 3)
+    if start:
+        model.set_weights(keras.models.load_model(start / f"{stage}.keras", compile=False).get_weights())
     return model
 
 
-def figures(model: keras.Model, codes: np.ndarray, labels: np.ndarray, prepare: Standardise) -> dict[str, float]:
-    """On the test images: AUC, and gluons rejected at half of the quarks, with their statistical errors."""
-    parts = [model.predict(prepare.decode(part), verbose=0)[:, 1] for part in np.array_split(codes, 8)]
-    scores = np.concatenate(parts).astype(np.float64)
-    (value, error), (inverse, inverse_error) = auc(scores, labels), rejection(scores, labels)
-    return {"auc": value, "auc_error": error, "rejection_at_half": inverse, "rejection_at_half_error": inverse_error}
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--pt", type=int, default=200, help="bin in GeV")
+    parser.add_argument("--bits", type=int, default=6)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--quantised-epochs", type=int, default=8)
+    parser.add_argument("--sparsity", type=float, default=0.4, help="share of the inputs without weights")
+    parser.add_argument("--start", type=Path, help="folder of a network to begin with, in place of random weights")
+    parser.add_argument("--grey", action="store_true", help="one channel, float only")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--out", type=Path, default=HERE, help="where the results go; this folder by default")
+    parser.add_argument("--work", type=Path, help="state of the training; default: build/training/NAME")
+    return parser.parse_args()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--bits", type=int, default=6)
-    parser.add_argument("--epochs", type=int, default=14)
-    parser.add_argument("--quantised-epochs", type=int, default=8)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--out", type=Path, default=HERE, help="where the results go; this folder by default")
-    a = parser.parse_args()
-
-    quark, gluon = (images(a.data / f"qg_pt200_train_{k}.npz") for k in "qg")
-    n = min(len(quark), len(gluon))
-    n_train = int(0.9 * n)  # blocks in event order: no event straddles the border
-    prepare = Standardise.fit(np.concatenate([quark[:n_train], gluon[:n_train]]))
-    prepare.save(a.out / "standardise.npz")
-    quark, gluon = prepare.codes(quark[:n]), prepare.codes(gluon[:n])
-    test = [prepare.codes(images(a.data / f"qg_pt200_{k}.npz")) for k in "qg"]
-    m = min(len(t) for t in test)
-    test_x, test_y = mixed(test[0][:m], test[1][:m], 1)
-    rows = []
+    a = _arguments()
+    work = a.work or Path("build") / "training" / a.out.resolve().name
+    same_training(work, a)
+    a.out.mkdir(parents=True, exist_ok=True)
+    seen = [_images(part, a.grey) for part in quark_gluon(a.data, a.pt)]
+    prepare = Standardise.fit(seen[0][0], mirrored=True)
+    prepare.save(a.out / f"standardise{'_grey' * a.grey}.npz")
+    (train_x, train_y), (valid_x, valid_y), (test_x, test_y) = [(prepare.codes(x), y) for x, y in seen]
+    del seen
+    print(f"{len(train_y)} training, {len(valid_y)} validation, {len(test_y)} test images", flush=True)
+    labels = np.eye(2, dtype=np.float32)[train_y]
+    validation = Batches(valid_x, np.eye(2)[valid_y], prepare, 0, min(512, len(valid_x)), False)
+    if a.grey:
+        keras.utils.set_random_seed(a.seeds[0])
+        floating = _begun(a.start, "grey")
+        batches = Batches(train_x, labels, prepare, a.seeds[0], a.batch, True)
+        fit(floating, batches, validation, Schedule(a.epochs, 1e-3), work / "grey")
+        print(figures(floating, test_x, test_y, prepare), flush=True)
+        save_plain(floating, a.out / "grey.keras")
+        return
+    rows: list[dict[str, Any]] = []
     for seed in a.seeds:
         keras.utils.set_random_seed(seed)
-        train_x, train_y = mixed(quark[:n_train], gluon[:n_train], seed)
-        valid_x, valid_y = mixed(quark[n_train:], gluon[n_train:], seed)
-        validation = (prepare.decode(valid_x), valid_y)
-        train = Batches(train_x, train_y, prepare, seed)
-        floating = fit(build(), 1e-3, a.epochs, train, validation)
+        batches = Batches(train_x, labels, prepare, seed, a.batch, True)
+        floating = _begun(a.start, "float")
+        fit(floating, batches, validation, Schedule(a.epochs, 1e-3), work / f"float_{seed}")
         twin = to_qkeras(floating, bits=a.bits, data=prepare.decode(train_x[:CALIBRATION_IMAGES]))
-        quantised = fit(twin, 3e-4, a.quantised_epochs, train, validation)
-        for stage, model in (("float", floating), ("quantised", quantised)):
+        schedule = Schedule(a.quantised_epochs, 1e-3, a.sparsity, a.quantised_epochs // 2, by_input=True)
+        fit(twin, batches, validation, schedule, work / f"quantised_{seed}")
+        for stage, model in (("float", floating), ("quantised", twin)):
             rows.append({"stage": stage, "seed": seed, **figures(model, test_x, test_y, prepare)})
             print(rows[-1], flush=True)
             if seed == a.seeds[0]:
                 save_plain(model, a.out / f"{stage}.keras")
-    (a.out / "training.json").write_text(json.dumps({"images": len(test_y), "runs": rows}, indent=1) + "\n")
+    (a.out / "training.json").write_text(json.dumps({"pt_gev": a.pt, "images": len(test_y), "runs": rows}, indent=1) + "\n")
     np.savez_compressed(
         a.out / "sample.npz",
         x=test_x[:SAMPLE_IMAGES],

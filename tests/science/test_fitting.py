@@ -3,6 +3,7 @@ leaves the share of weights, or of inputs, that was asked for."""
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from fpga_ml.errors import FpgaMlError
 from fpga_ml.quantise import to_qkeras
 from fpga_ml.science.jets.images import Standardise
 from fpga_ml.science.models import _importing_from
@@ -103,3 +105,13 @@ def test_mirrored_images_have_mirrored_codes(fitting: ModuleType) -> None:
     np.testing.assert_array_equal(prepare.codes(turned), fitting.mirrored(prepare.codes(raw), how))
     mean = np.mean([raw, raw[:, ::-1], raw[:, :, ::-1], raw[:, ::-1, ::-1]], axis=(0, 1), dtype=np.float64)
     np.testing.assert_allclose(prepare.mean, mean, rtol=1e-6)
+
+
+def test_state_of_another_training_is_not_gone_on_with(fitting: ModuleType, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    given = Namespace(bits=6, seeds=[1], start=None, out=tmp_path, work=None, grey=False)
+    fitting.same_training(work, given)
+    fitting.same_training(work, Namespace(**{**vars(given), "seeds": [1, 2], "grey": True}))
+    with pytest.raises(FpgaMlError, match=r"a training with --bits 6 is kept here") as raised:
+        fitting.same_training(work, Namespace(**{**vars(given), "bits": 8}))
+    assert raised.value.where == str(work)

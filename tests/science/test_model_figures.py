@@ -19,8 +19,9 @@ from fpga_ml.science import models
 from fpga_ml.science.models import Model, classifier, evaluate
 
 EVALUATED = ("celeste", "jet_generator", "jet_regression", "jet_tagger", "jet_tagger_pruned", "w_pivot")
+OTHER_BINS = ("jet_cnn_pt100", "jet_cnn_pt500", "jet_cnn_pt1000")
 RECURRENT = ("constituent_gru", "constituent_lstm", "deep_kalman")
-WITHOUT = {("jet_tagger_pruned", "model.py")}  # it is the dense one's
+WITHOUT = {(name, "model.py") for name in ("jet_tagger_pruned", *OTHER_BINS)}  # it is another's
 UNTRAINED = ("celeste", "jet_cnn_paper")
 STAGES = ["float", "quantised", "csim", "emulator"]
 
@@ -45,7 +46,7 @@ def test_recurrent_models(name: str, repository: Path) -> None:
             assert 0.9 < found[stage][f"{state}_pull_width"] < 1.1, (stage, state)
 
 
-@pytest.fixture(scope="module", params=EVALUATED)
+@pytest.fixture(scope="module", params=[*EVALUATED, *(pytest.param(n, marks=pytest.mark.slow) for n in OTHER_BINS)])
 def evaluated(request: pytest.FixtureRequest, repository: Path) -> tuple[Model, dict[str, Any]]:
     model = models.named(repository / "models", request.param)
     return model, evaluate(model)
@@ -80,7 +81,7 @@ def test_hardware_costs_nothing_that_matters(evaluated: tuple[Model, dict[str, A
         assert abs(csim["mass_bias_gev"]) < 2.0
 
 
-@pytest.mark.parametrize("name", [*EVALUATED, *RECURRENT, "jet_cnn"])
+@pytest.mark.parametrize("name", [*EVALUATED, *RECURRENT, "jet_cnn", *OTHER_BINS])
 def test_card_holds_the_figures(repository: Path, name: str) -> None:
     """Every figure of the sample's table in the card is that of figures.json."""
     model = models.named(repository / "models", name)
@@ -97,12 +98,28 @@ def test_card_holds_the_figures(repository: Path, name: str) -> None:
             assert float(cell) == pytest.approx(model.figures[stage][figure], abs=0.51 * 10**-digits), (figure, stage)
 
 
+@pytest.mark.parametrize("name", ["jet_cnn", *OTHER_BINS])
+def test_compact_cnn_passes_five_observables(repository: Path, name: str) -> None:
+    """In every bin the hardware is better than a BDT by more than three times the error of the difference, and loses less
+    than 0.002 of the float network's AUC within two of its errors; its curve is that of its AUC."""
+    found = json.loads((repository / "models" / name / "comparison.json").read_text())
+    row = found["of"][f"{name}, quantised"]
+    better, error = row["auc_less_bdt"]
+    assert better > 3 * error
+    lost, error = row["auc_less_float"]
+    assert lost > -0.002 - 2 * error
+    below = np.interp(np.linspace(0, 1, 1001), [0, *found["quark_efficiency"], 1], [0, *row["gluon_efficiency"], 1])
+    assert 1 - below.mean() == pytest.approx(row["auc"], abs=2e-3)
+
+
 def marked(card: str, name: str) -> list[str]:
     """The lines of a card between two marks."""
     return card.split(f"<!-- {name}: begin -->\n")[1].split(f"<!-- {name}: end -->")[0].splitlines()
 
 
-@pytest.mark.parametrize("name", ["jet_cnn", "jet_generator", "jet_regression", "jet_tagger", "jet_tagger_pruned"])
+@pytest.mark.parametrize(
+    "name", ["jet_cnn", *OTHER_BINS, "jet_generator", "jet_regression", "jet_tagger", "jet_tagger_pruned"]
+)
 def test_card_holds_three_seeds(repository: Path, name: str) -> None:
     """Mean and deviation over seeds, of training.json, by a road of their own."""
     folder = repository / "models" / name
@@ -188,7 +205,7 @@ def test_rtl_that_differs_has_no_figures(repository: Path) -> None:
 def test_list_shows_figures(repository: Path) -> None:
     command = [sys.executable, "-m", "fpga_ml", "models"]
     shown = subprocess.run(command, capture_output=True, text=True, cwd=repository, check=True).stdout
-    known = (*EVALUATED, *RECURRENT, "jet_cnn")
+    known = (*EVALUATED, *RECURRENT, "jet_cnn", *OTHER_BINS)
     rows = [line.split() for line in shown.splitlines() if line[:1] == " " and line[1:2].strip()]
     figures = {row[0]: row[-3:] for row in rows}
     for name in known:

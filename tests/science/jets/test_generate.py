@@ -65,7 +65,14 @@ def test_top_jets_are_heavier_than_gluon_jets() -> None:
 @with_pythia
 @pytest.mark.parametrize(
     ("pt", "eta", "expected"),
-    [(205.0, 0.0, True), (181.0, 0.0, True), (179.0, 0.0, False), (252.0, 0.0, True), (254.0, 0.0, False), (205.0, 2.9, False)],
+    [
+        (205.0, 0.0, True),
+        (181.0, 0.0, True),
+        (179.0, 0.0, False),
+        (252.0, 0.0, True),
+        (254.0, 0.0, False),
+        (205.0, 2.9, False),
+    ],
 )
 def test_partons_within_reach_of_a_window(pt: float, eta: float, expected: bool) -> None:
     """200 to 220 GeV: 180 to 253 GeV, of the two hardest; here two partons far too hard or soft stand beside."""

@@ -57,10 +57,13 @@ def overview(models: Sequence[Model], device: str) -> str:
     ]
     for model in models:
         rows = {(r["device"], r["effort"]): r for r in _kept(model)}
-        estimate, placed = rows.get((device, "estimate")), rows.get((device, "place"))
+        estimate = rows.get((device, "estimate"))
+        placed = rows.get((device, "place")) or rows.get((device, "route"))
         if estimate is None:
             continue
-        clocks = ("" if r is None else f"{r['fmax_mhz']:.1f}" for r in (estimate, placed))
+        clocks = (
+            "" if r is None else f"{r['fmax_mhz']:.1f}{', routed' * (r['effort'] == 'route')}" for r in (estimate, placed)
+        )
         cycles = (f"{estimate[kind]:,}" for kind in ("latency_cycles", "interval_cycles"))
         lines.append(f"| {model.folder.name} | {' | '.join((*_counts(estimate), *clocks, *cycles))} |")
     return "\n".join(lines) + "\n"

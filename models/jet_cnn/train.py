@@ -5,7 +5,7 @@ holds.
     [--out FOLDER] [--work FOLDER]
 
 DIR holds quark_gluon_ptPT/ (scripts/generate_jets.py quark_gluon), or for 200 GeV qg_pt200{,_train}_{q,g}.npz. --start
-is the folder of another bin's network, whose float weights this one begins with: few jets go further then. With --grey
+is the folder of another bin's network, with whose float and quantised weights this one begins: few jets go further then. With --grey
 the images have one channel, the whole pT, and only the float network of the first seed is trained (grey.keras,
 standardise_grey.npz): what the other channels are worth. An interrupted training goes on at its last whole epoch: --work
 (build/training/NAME) keeps that state. What is committed is of the first seed; training.json holds the figures of all.
@@ -23,6 +23,7 @@ import numpy as np
 from fitting import Batches, Schedule, fit, same_training
 from model import build
 
+from fpga_ml.frontend.load import load
 from fpga_ml.quantise import save_plain, to_qkeras
 from fpga_ml.science.jets.data import Arrays, quark_gluon
 from fpga_ml.science.jets.images import Standardise, grey_channel, stack_channels
@@ -109,7 +110,10 @@ def main() -> None:
         batches = Batches(train_x, labels, prepare, seed, a.batch, True)
         floating = _begun(a.start, "float")
         fit(floating, batches, validation, Schedule(a.epochs, 1e-3), work / f"float_{seed}")
-        twin = to_qkeras(floating, bits=a.bits, data=prepare.decode(train_x[:CALIBRATION_IMAGES]))
+        if a.start:
+            twin = load(a.start / "quantised.keras").model
+        else:
+            twin = to_qkeras(floating, bits=a.bits, data=prepare.decode(train_x[:CALIBRATION_IMAGES]))
         schedule = Schedule(a.quantised_epochs, 1e-3, a.sparsity, a.quantised_epochs // 2, by_input=True)
         fit(twin, batches, validation, schedule, work / f"quantised_{seed}")
         for stage, model in (("float", floating), ("quantised", twin)):

@@ -5,8 +5,8 @@ holds.
     [--out FOLDER] [--work FOLDER]
 
 DIR holds quark_gluon_ptPT/ (scripts/generate_jets.py quark_gluon), or for 200 GeV qg_pt200{,_train}_{q,g}.npz. --start
-is the folder of another bin's network, with whose float and quantised weights this one begins: few jets go further then. With --grey
-the images have one channel, the whole pT, and only the float network of the first seed is trained (grey.keras,
+is the folder of another bin's network, with whose float and quantised weights this one begins: few jets go further then.
+With --grey the images have one channel, the whole pT, and only the float network of the first seed is trained (grey.keras,
 standardise_grey.npz): what the other channels are worth. An interrupted training goes on at its last whole epoch: --work
 (build/training/NAME) keeps that state. What is committed is of the first seed; training.json holds the figures of all.
 """

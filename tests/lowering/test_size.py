@@ -69,8 +69,8 @@ def test_a_bit_more_or_less_is_estimated_as_it_is_built(name: str, tmp_path: Pat
 
 
 def test_products_are_counted_and_folded(tmp_path: Path) -> None:
-    """24 of 16 inputs each, 8 of 24, less what is zero. In 8 cycles: the 12 inputs that have weights by twos, in 6 rounds, and
-    24 inputs by threes, in 8."""
+    """24 of 16 inputs each, 8 of 24, less what is zero. In 8 cycles: the 12 inputs that have weights by twos, in
+    6 rounds, and 24 inputs by threes, in 8."""
     make, _ = MODELS["dense"]
     model = make()
     kernel = np.asarray(model.layers[0].kernel).copy()

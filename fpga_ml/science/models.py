@@ -244,7 +244,8 @@ def classifier(outputs: Sequence[Array], sample: Mapping[str, npt.NDArray[Any]])
 
 @contextmanager
 def _importing_from(folder: Path) -> Iterator[None]:
-    """A folder's own modules first, those beside it next, and none of its own kept: every model has a model.py."""
+    """Imports look in the folder first, then in its parent. The folder's own modules are forgotten afterwards, for every
+    model has a model.py."""
     before, places = set(sys.modules), [str(folder.resolve()), str(folder.resolve().parent)]
     sys.path[:0] = places
     try:

@@ -23,7 +23,7 @@ from sklearn.metrics import roc_curve
 
 from fpga_ml.frontend.load import load
 from fpga_ml.science.jets.data import Arrays, quark_gluon
-from fpga_ml.science.jets.images import Standardise, grey_channel, stack_channels
+from fpga_ml.science.jets.images import Standardise, images_of
 from fpga_ml.science.jets.metrics import auc, auc_difference, rejection
 
 MODELS = Path(__file__).resolve().parent.parent
@@ -56,14 +56,12 @@ def networks(pt_gev: int, test: Arrays) -> Iterator[tuple[str, np.ndarray]]:
             if (folder / f"{stage}.keras").exists():
                 grey = stage == "grey"
                 prepare = Standardise.load(folder / f"standardise{'_grey' * grey}.npz")
-                images = grey_channel(test["pt"]) if grey else stack_channels(test["pt"], test["nch"])
                 model = load(folder / f"{stage}.keras").model
-                yield f"{folder.name}, {stage}", _scores(model, prepare.codes(images), prepare)
+                yield f"{folder.name}, {stage}", _scores(model, prepare.codes(images_of(test, grey=grey)), prepare)
 
 
 def _scores(model: keras.Model, codes: np.ndarray, prepare: Standardise) -> np.ndarray:
-    parts = np.array_split(codes, max(len(codes) // 4096, 1))
-    said = [model.predict(prepare.decode(p), batch_size=256, verbose=0)[:, 1] for p in parts]
+    said = [model.predict(part, batch_size=256, verbose=0)[:, 1] for part in prepare.in_parts(codes)]
     return np.concatenate(said).astype(np.float64)
 
 

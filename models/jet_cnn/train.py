@@ -25,8 +25,8 @@ from model import build
 
 from fpga_ml.frontend.load import load
 from fpga_ml.quantise import save_plain, to_qkeras
-from fpga_ml.science.jets.data import Arrays, quark_gluon
-from fpga_ml.science.jets.images import Standardise, grey_channel, stack_channels
+from fpga_ml.science.jets.data import quark_gluon
+from fpga_ml.science.jets.images import Standardise, images_of
 from fpga_ml.science.jets.metrics import auc, rejection
 
 HERE = Path(__file__).parent
@@ -34,15 +34,10 @@ SAMPLE_IMAGES = 2048
 CALIBRATION_IMAGES = 2000
 
 
-def probabilities(model: keras.Model, codes: np.ndarray, prepare: Standardise) -> np.ndarray:
-    """(N, 2) of coded images, decoded part by part."""
-    parts = np.array_split(codes, max(len(codes) // 4096, 1))
-    return np.concatenate([model.predict(prepare.decode(p), batch_size=256, verbose=0) for p in parts])
-
-
 def figures(model: keras.Model, codes: np.ndarray, y: np.ndarray, prepare: Standardise) -> dict[str, float]:
     """On the test images: AUC, and gluons rejected at half of the quarks, with their statistical errors."""
-    scores = probabilities(model, codes, prepare)[:, 1].astype(np.float64)
+    parts = [model.predict(part, batch_size=256, verbose=0)[:, 1] for part in prepare.in_parts(codes)]
+    scores = np.concatenate(parts).astype(np.float64)
     (value, error), (inverse, inverse_error) = auc(scores, y), rejection(scores, y)
     kernels = [np.asarray(layer.kernel).ravel() for layer in model.layers if hasattr(layer, "kernel")]
     return {
@@ -52,11 +47,6 @@ def figures(model: keras.Model, codes: np.ndarray, y: np.ndarray, prepare: Stand
         "rejection_at_half_error": inverse_error,
         "zero_weights": float((np.concatenate(kernels) == 0).mean()),
     }
-
-
-def _images(jets: Arrays, grey: bool) -> tuple[np.ndarray, np.ndarray]:
-    """(images, classes)."""
-    return (grey_channel(jets["pt"]) if grey else stack_channels(jets["pt"], jets["nch"])), jets["y"]
 
 
 def _begun(start: Path | None, stage: str) -> keras.Model:
@@ -88,7 +78,7 @@ def main() -> None:
     work = a.work or Path("build") / "training" / a.out.resolve().name
     same_training(work, a)
     a.out.mkdir(parents=True, exist_ok=True)
-    seen = [_images(part, a.grey) for part in quark_gluon(a.data, a.pt)]
+    seen = [(images_of(jets, grey=a.grey), jets["y"]) for jets in quark_gluon(a.data, a.pt)]
     prepare = Standardise.fit(seen[0][0], mirrored=True)
     prepare.save(a.out / f"standardise{'_grey' * a.grey}.npz")
     (train_x, train_y), (valid_x, valid_y), (test_x, test_y) = [(prepare.codes(x), y) for x, y in seen]

@@ -19,9 +19,9 @@ HERE = Path(__file__).parent
 IMAGES = 24
 
 
-def build(filters: int = 64, units: int = 128) -> keras.Model:
-    """Float model: (33, 33, 3) standardised image to two class probabilities (gluon, quark)."""
-    x = inputs = keras.Input((33, 33, 3), name="image")
+def build(filters: int = 64, units: int = 128, channels: int = 3) -> keras.Model:
+    """Float model: (33, 33, channels) standardised image to two class probabilities (gluon, quark)."""
+    x = inputs = keras.Input((33, 33, channels), name="image")
     for i, (size, dropped) in enumerate(((8, 0.25), (4, 0.5), (4, 0.5)), start=1):
         x = layers.Conv2D(filters, size, kernel_initializer="he_uniform", name=f"conv{i}")(x)
         x = layers.ReLU(name=f"relu{i}")(x)

@@ -5,14 +5,11 @@ fpga-ml models train jet_cnn_pt1000 --data DIR [...]
 
 from __future__ import annotations
 
-import runpy
-import sys
 from pathlib import Path
 
+from another import MODELS, train_as
+
 HERE = Path(__file__).resolve().parent
-AT_200 = HERE.parent / "jet_cnn"
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(AT_200))
-    sys.argv[1:1] = ["--pt", "1000", "--start", str(AT_200), "--out", str(HERE)]
-    runpy.run_path(str(AT_200 / "train.py"), run_name="__main__")
+    train_as("jet_cnn", "--pt", "1000", "--start", str(MODELS / "jet_cnn"), "--out", str(HERE))

@@ -5,14 +5,11 @@ fpga-ml models train jet_tagger_pruned --data DIR [...]
 
 from __future__ import annotations
 
-import runpy
-import sys
 from pathlib import Path
 
+from another import train_as
+
 HERE = Path(__file__).resolve().parent
-DENSE = HERE.parent / "jet_tagger"
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(DENSE))
-    sys.argv += ["--sparsity", "0.75", "--out", str(HERE)]
-    runpy.run_path(str(DENSE / "train.py"), run_name="__main__")
+    train_as("jet_tagger", "--sparsity", "0.75", "--out", str(HERE))

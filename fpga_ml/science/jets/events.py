@@ -157,7 +157,7 @@ def clustered(
 
 
 def batches(every: Iterable[T], size: int = _BATCH) -> Iterator[list[T]]:
-    """Lists of so many in turn."""
+    """Consecutive lists of `size` elements; the last may be shorter."""
     source = iter(every)
     while batch := list(itertools.islice(source, size)):
         yield batch

@@ -9,8 +9,10 @@ Generators, trainers and the vectors that reach the hardware all come through he
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,7 @@ from fpga_ml.science.jets.constituents import Constituents
 
 Floats = npt.NDArray[np.float32]
 PIXELS = 33
+_PART = 4096  # images decoded or summed at a time
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,10 @@ class Standardise:
         half = 1 << (self.width_bits - 1)
         return (codes.astype(np.float32) - np.float32(half)) * np.float32(self.lsb)
 
+    def in_parts(self, codes: npt.NDArray[np.uint8]) -> Iterator[Floats]:
+        """`decode` of some thousand images at a time: all of them would fill the memory."""
+        yield from map(self.decode, np.array_split(codes, max(len(codes) // _PART, 1)))
+
     def saturated(self, images: Floats) -> int:
         """How many pixels lie outside the input type's range."""
         half = 1 << (self.width_bits - 1)
@@ -90,7 +97,7 @@ class Standardise:
 
 def _mean_square(images: Floats) -> npt.NDArray[np.float64]:
     """(33, 33, 3), summed in parts: a float64 copy of all images would fill the memory."""
-    parts = [np.square(p, dtype=np.float64).sum(0) for p in np.array_split(images, max(len(images) // 4096, 1))]
+    parts = [np.square(p, dtype=np.float64).sum(0) for p in np.array_split(images, max(len(images) // _PART, 1))]
     total: npt.NDArray[np.float64] = np.sum(parts, axis=0) / len(images)
     return total
 
@@ -127,3 +134,8 @@ def grey_channel(pt: npt.NDArray[np.floating]) -> Floats:
     """(N,33,33,2) pT fractions (charged, neutral) to (N,33,33,1) float32 images of their sum."""
     total: Floats = pt.astype(np.float32).sum(-1, keepdims=True)
     return total
+
+
+def images_of(jets: Mapping[str, npt.NDArray[Any]], *, grey: bool) -> Floats:
+    """Images of a set's jets, its arrays pt and nch: three channels, or the whole pT alone."""
+    return grey_channel(jets["pt"]) if grey else stack_channels(jets["pt"], jets["nch"])

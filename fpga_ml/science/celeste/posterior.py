@@ -1,0 +1,278 @@
+"""One source in several images at once: its kind, place, brightness, colours and shape, with their uncertainties.
+
+The posterior of either kind is found at its maximum by Fisher scoring (`ascent.ascend`), where only value and gradient of
+the likelihood are asked for: what the kernel gives. Importance sampling from a t distribution around the maximum then gives
+mean, covariance and evidence (Geweke 1989, Econometrica 57, 1317): it asks for values alone. The evidence of both kinds and
+the prior give the probability of being a galaxy.
+
+Places and sizes are in arc seconds from where the source was looked for; fluxes are natural logarithms of nanomaggies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+from scipy.special import expit, gammaln, logsumexp
+from scipy.stats import chi2, norm, qmc
+
+from fpga_ml.science.celeste import pixels as compiled
+from fpga_ml.science.celeste.ascent import Ascent, Bools, Box, Point, Settings, ascend
+from fpga_ml.science.celeste.evaluator import Floats
+from fpga_ml.science.celeste.pixels import Pixels, Terms
+from fpga_ml.science.celeste.population import COMMON, FROM_COLOURS, SHAPE, Population, Prior
+from fpga_ml.science.celeste.profiles import Psf
+
+PLACE = ("x", "y")
+NAMES = (*PLACE, *COMMON, *SHAPE)
+STAR = len(PLACE) + len(COMMON)
+"""So many of NAMES are a star's."""
+
+_DRAWS = (256, 512, 1024)
+"""Draws of a round; the next one is needed where fewer than _ENOUGH of them count."""
+_ENOUGH = 40
+_FREEDOM = 5.0
+"""Degrees of freedom of the t distribution: its tails are wider than a posterior's."""
+_CLEAR = 30.0
+"""Difference of log evidence beyond which the less probable kind is not sampled."""
+_SETTINGS = Settings(tolerance=1e-2, iterations=60, coarse=0.0)
+
+
+@dataclass(frozen=True)
+class View:
+    """One image around a source.
+
+    band: index into BANDS; gain: electrons a nanomaggie; psf: in the image's pixels; scale: (2, 2) pixels an arc second,
+    along the axes of the source's place (east and north in a survey); origin: (2,) where the source was looked for, in
+    pixels from the patch's centre.
+    """
+
+    pixels: Pixels
+    band: int
+    gain: float
+    psf: Psf
+    scale: Floats
+    origin: Floats
+
+    def terms(self, kind: int) -> Terms:
+        return Terms.galaxy(self.psf) if kind else Terms.star(self.psf)
+
+    def numbers(self, vectors: Floats) -> Floats:
+        """(..., 7) what `pixels` wants to know of a source's parameters (..., P)."""
+        found = np.zeros((*vectors.shape[:-1], len(compiled.NUMBERS)))
+        found[..., :2] = vectors[..., :2] @ self.scale.T + self.origin
+        found[..., 2] = np.log(self.gain) + vectors[..., 2] + vectors[..., 3:STAR] @ FROM_COLOURS[self.band]
+        if vectors.shape[-1] == STAR:
+            found[..., 3] = 0.5
+            return found
+        found[..., 3] = expit(vectors[..., STAR])
+        ellipse = self.scale @ ellipses(vectors[..., STAR + 1 :]) @ self.scale.T
+        found[..., 4], found[..., 5], found[..., 6] = ellipse[..., 0, 0], ellipse[..., 0, 1], ellipse[..., 1, 1]
+        return found
+
+    def jacobian(self, vector: Floats) -> Floats:
+        """(7, P) of `numbers`."""
+        found = np.zeros((7, len(vector)))
+        found[:2, :2] = self.scale
+        found[2, 2], found[2, 3:STAR] = 1.0, FROM_COLOURS[self.band]
+        if len(vector) > STAR:
+            share = expit(vector[STAR])
+            found[3, STAR] = share * (1 - share)
+            turned = self.scale @ _ellipse_slopes(vector[STAR + 1 :]) @ self.scale.T
+            found[4:, STAR + 1 :] = turned[:, [0, 0, 1], [0, 1, 1]].T
+        return found
+
+    def light(self, vector: Floats) -> Floats:
+        """(H, W) expected electrons of a source."""
+        kind = int(len(vector) > STAR)
+        return compiled.light(self.terms(kind), self.numbers(vector), self.pixels.counts.shape)
+
+
+def ellipses(shapes: Floats) -> Floats:
+    """(..., 2, 2) X of log size and stretch (..., 3): X = e^(2 size) exp([[s1, s2], [s2, -s1]]), arc seconds^2.
+
+    The axis ratio is e^-|s|, the angle of the major axis half of s's; a round galaxy, s = 0, is no special place.
+    """
+    size, s1, s2 = np.moveaxis(shapes, -1, 0)
+    length = np.hypot(s1, s2)
+    cosh, sinhc, _ = _hyperbolic(length)
+    scale = np.exp(2 * size)
+    xx, xy, yy = scale * (cosh + sinhc * s1), scale * sinhc * s2, scale * (cosh - sinhc * s1)
+    return np.stack([np.stack([xx, xy], -1), np.stack([xy, yy], -1)], -2)
+
+
+def _hyperbolic(length: Floats) -> tuple[Floats, Floats, Floats]:
+    """cosh s, sinh s / s, and (cosh s - sinh s / s) / s^2."""
+    near, safe = length < 1e-2, np.maximum(length, 1e-2)
+    cosh = np.cosh(length)
+    sinhc = np.where(near, 1 + length**2 / 6 + length**4 / 120, np.sinh(safe) / safe)
+    bend = np.where(near, 1 / 3 + length**2 / 30, (np.cosh(safe) - np.sinh(safe) / safe) / safe**2)
+    return cosh, sinhc, bend
+
+
+def _ellipse_slopes(shape: Floats) -> Floats:
+    """(3, 2, 2) derivatives of X after log size and stretch (3,)."""
+    size, s1, s2 = shape
+    _, sinhc, bend = _hyperbolic(np.hypot(s1, s2))
+    turn = np.array([[s1, s2], [s2, -s1]])
+    units = np.array([[[1.0, 0.0], [0.0, -1.0]], [[0.0, 1.0], [1.0, 0.0]]])
+    along = [s * (sinhc * np.eye(2) + bend * turn) + sinhc * unit for s, unit in zip((s1, s2), units, strict=True)]
+    return np.concatenate([2 * ellipses(shape)[None], np.exp(2 * size) * np.array(along)])
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The posterior of a source that is a star, or a galaxy.
+
+    best: (P,) where it is highest, in the order of NAMES; evidence: natural logarithm; vectors: (N, P) drawn from it, and
+    shares: (N,) what each counts for; distance: to the maximum that is left, in statistical errors; held: (P,) parameters at
+    the end of their range.
+    """
+
+    best: Floats
+    covariance: Floats
+    evidence: float
+    vectors: Floats
+    shares: Floats
+    distance: float
+    held: Bools
+
+    @property
+    def effective(self) -> float:
+        """How many independent draws would tell as much."""
+        return float(1 / (self.shares**2).sum())
+
+    def moments(self, quantities: Floats) -> tuple[Floats, Floats]:
+        """Means (Q,) and variances (Q,) of a quantity of each draw (N, Q)."""
+        mean = self.shares @ quantities
+        return mean, self.shares @ (quantities - mean) ** 2
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """galaxy: its probability; star, as_galaxy: what follows if it is one."""
+
+    galaxy: float
+    star: Kind
+    as_galaxy: Kind
+
+    @property
+    def likely(self) -> Kind:
+        return self.as_galaxy if self.galaxy > 0.5 else self.star
+
+    def common(self) -> tuple[Floats, Floats]:
+        """(STAR,) means and standard deviations of place, brightness and colours, whatever the kind."""
+        shares = np.array([1 - self.galaxy, self.galaxy])
+        (m0, v0), (m1, v1) = (one.moments(one.vectors[:, :STAR]) for one in (self.star, self.as_galaxy))
+        mean = shares[0] * m0 + shares[1] * m1
+        return mean, np.sqrt(shares[0] * (v0 + (m0 - mean) ** 2) + shares[1] * (v1 + (m1 - mean) ** 2))
+
+
+class Likelihood:
+    """Of one source's vector in all its views. How it is computed may differ: see `kernel`."""
+
+    def __init__(self, views: Sequence[View]) -> None:
+        self.views = views
+        self.terms = [[view.terms(kind) for view in views] for kind in (0, 1)]
+
+    def slopes(self, vector: Floats) -> tuple[float, Floats, Floats] | None:
+        """Value, gradient (P,) and expected information (P, P); None where it has none."""
+        value, gradient, information = 0.0, np.zeros(len(vector)), np.zeros((len(vector), len(vector)))
+        for view, terms in zip(self.views, self.terms[int(len(vector) > STAR)], strict=True):
+            one, slope, square = compiled.slopes(terms, view.numbers(vector), view.pixels)
+            chain = view.jacobian(vector)
+            value, gradient, information = value + one, gradient + chain.T @ slope, information + chain.T @ square @ chain
+        return value, gradient, information
+
+    def values(self, vectors: Floats) -> Floats:
+        """(N,) of vectors (N, P)."""
+        terms = self.terms[int(vectors.shape[1] > STAR)]
+        parts = [
+            compiled.values(one, view.numbers(vectors), view.pixels) for view, one in zip(self.views, terms, strict=True)
+        ]
+        found: Floats = np.sum(parts, axis=0)
+        return found
+
+
+def infer(likelihood: Likelihood, prior: Prior, starts: Sequence[Floats], reach: float, sample: bool = True) -> Posterior:
+    """starts: vectors (P,) from which to climb, stars' and galaxies', at least one of a galaxy; reach: arc seconds that a
+    source may move along an axis; sample: else each kind is a normal distribution at its maximum."""
+    populations = (prior.star, prior.galaxies)
+    begun: list[list[Floats]] = [[one for one in starts if (len(one) > STAR) == kind] for kind in (False, True)]
+    begun[0] = begun[0] or [one[:STAR] for one in begun[1]]
+    ends = [
+        max((_highest(likelihood, population, one, reach) for one in of_kind), key=lambda end: end.point.value)
+        for population, of_kind in zip(populations, begun, strict=True)
+    ]
+    kinds = [_normal(end) for end in ends]
+    apart = kinds[1].evidence - kinds[0].evidence
+    if sample:
+        kinds = [
+            _sampled(likelihood, population, one) if sign * apart < _CLEAR else one
+            for one, population, sign in zip(kinds, populations, (1, -1), strict=True)
+        ]
+    odds = kinds[1].evidence - kinds[0].evidence + np.log(prior.galaxy / (1 - prior.galaxy))
+    return Posterior(float(expit(odds)), kinds[0], kinds[1])
+
+
+def _highest(likelihood: Likelihood, population: Population, start: Floats, reach: float) -> Ascent:
+    def objective(vector: Floats) -> Point | None:
+        found = likelihood.slopes(vector)
+        if found is None:
+            return None
+        (value, gradient, information), known = found, population.slopes(vector[2:])
+        gradient[2:] += known.gradient
+        information[2:, 2:] += known.information
+        return Point(value + known.value, gradient, information)
+
+    size = len(start)
+    low, high = np.full(size, -25.0), np.full(size, 25.0)
+    low[:2], high[:2] = -reach, reach
+    longest = np.array([reach / 4, reach / 4, 1.0, *[0.7] * 4, *[1.0, 0.5, 0.5, 0.5]])[:size]
+    if size > STAR:
+        low[STAR:], high[STAR:] = (-6.0, -5.0, -4.0, -4.0), (6.0, 5.0, 4.0, 4.0)
+    return ascend(objective, start, Box(low, high, longest), _SETTINGS)
+
+
+def _normal(end: Ascent) -> Kind:
+    """A normal distribution at the maximum (Laplace), as the two points a standard deviation away along each axis."""
+    information = end.point.information
+    scale = np.sqrt(np.diag(information))
+    covariance = np.linalg.inv(information / np.outer(scale, scale) + 1e-10 * np.eye(len(scale))) / np.outer(scale, scale)
+    _, determinant = np.linalg.slogdet(2 * np.pi * covariance)
+    away = np.linalg.cholesky(len(scale) * covariance).T
+    vectors = end.vector + np.concatenate([away, -away])
+    shares = np.full(len(vectors), 1 / len(vectors))
+    evidence = end.point.value + determinant / 2
+    return Kind(end.vector, covariance, evidence, vectors, shares, end.distance, end.held)
+
+
+@cache
+def _draws(number: int, size: int) -> tuple[Floats, Floats]:
+    """(N, size) draws of a standard t distribution by a Sobol sequence, and (N,) their log densities."""
+    uniform = np.clip(qmc.Sobol(size + 1, seed=1).random(number), 1e-9, 1 - 1e-9)
+    spread = np.sqrt(_FREEDOM / chi2.ppf(uniform[:, size], _FREEDOM))
+    drawn = norm.ppf(uniform[:, :size]) * spread[:, None]
+    constant = gammaln((_FREEDOM + size) / 2) - gammaln(_FREEDOM / 2) - size / 2 * np.log(_FREEDOM * np.pi)
+    return drawn, constant - (_FREEDOM + size) / 2 * np.log1p((drawn**2).sum(1) / _FREEDOM)
+
+
+def _sampled(likelihood: Likelihood, population: Population, kind: Kind) -> Kind:
+    """Draws and evidence by importance sampling; again around their mean, with more of them, where few counted."""
+    centre, covariance = kind.best, kind.covariance
+    for number in _DRAWS:
+        drawn, density = _draws(number, len(centre))
+        factor = np.linalg.cholesky(covariance)
+        vectors = centre + drawn @ factor.T
+        weight = likelihood.values(vectors) + population.values(vectors[:, 2:]) - density + np.log(np.diag(factor)).sum()
+        total = logsumexp(weight)
+        found = replace(kind, vectors=vectors, shares=np.exp(weight - total), evidence=float(total - np.log(number)))
+        if found.effective > _ENOUGH:
+            break
+        trust = min(1.0, found.effective / _ENOUGH)
+        mean = found.shares @ vectors
+        spread = ((vectors - mean) * found.shares[:, None]).T @ (vectors - mean)
+        centre, covariance = centre + trust * (mean - centre), covariance + trust * (spread - covariance)
+    return found

@@ -1,0 +1,352 @@
+"""A survey as tasks: look at every image, detect in every field, fit every tile of the sky, join.
+
+Each task is a pure function of files and settings, so that the catalogue does not depend on who computed what. A result is
+written once, by the driver, beside its final name, and then renamed; what is there already with the same key (a hash of what
+it was made from) is not made again.
+
+OUT/detections/NAME.npy      what was found in a field
+OUT/tiles/TILE.parquet       the sources of a tile, fitted
+OUT/catalogue.{parquet,fits} all of them
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fpga_ml import __version__
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.science.celeste.evaluator import Floats
+from fpga_ml.science.celeste.population import BANDS, Prior
+from fpga_ml.science.celeste.survey import catalogue
+from fpga_ml.science.celeste.survey.detect import DETECTION, detect
+from fpga_ml.science.celeste.survey.region import cut_to, read
+from fpga_ml.science.celeste.survey.sky import separation
+from fpga_ml.science.celeste.survey.tile import Quality, Target, Tile, start
+
+_SAME_ARCSEC = 1.0
+"""Detections of two fields that lie nearer are one source."""
+_EDGE_ARCSEC = 4.0
+"""What lies nearer to a field's edge is left to another field."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """tile_arcmin: side of a tile; halo_arcsec: how far around it neighbours are fitted too; threshold: of the detection, in
+    standard deviations; prior: JSON of a `population.Prior`, or None for that of Stripe 82."""
+
+    tile_arcmin: float = 1.5
+    halo_arcsec: float = 12.0
+    threshold: float = 4.0
+    prior: str | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """One image, as far as the plan needs it. corners: (4, 2) degrees; sha256: of its file."""
+
+    path: str
+    band: str
+    corners: tuple[tuple[float, float], ...]
+    sha256: str
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        ra = np.array([c[0] for c in self.corners])
+        middle = (ra[0] + ((ra - ra[0] + 180) % 360 - 180).mean()) % 360
+        return float(middle), float(np.mean([c[1] for c in self.corners]))
+
+    def covers(self, ra: float, dec: float, margin_arcsec: float = 0.0) -> bool:
+        """Whether a place is within the box that holds the image, or so near to it."""
+        middle = np.broadcast_to(self.centre, (5, 2)).T
+        there = np.array([(ra, dec), *self.corners]).T
+        apart = separation(middle[0], middle[1], there[0], there[1])
+        return all(abs(one[0]) <= np.abs(one[1:]).max() + margin_arcsec for one in apart)
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A tile. low, high: (ra, dec) degrees of its corners; sources, halo: (N,) of DETECTION."""
+
+    name: str
+    low: tuple[float, float]
+    high: tuple[float, float]
+    sources: np.ndarray
+    halo: np.ndarray
+
+    @property
+    def square_arcmin(self) -> float:
+        width = (self.high[0] - self.low[0]) * np.cos(np.radians((self.low[1] + self.high[1]) / 2))
+        return float(width * (self.high[1] - self.low[1]) * 3600)
+
+    def holds(self, ra: float, dec: float) -> bool:
+        return bool(0 <= (ra - self.low[0]) % 360 < self.high[0] - self.low[0] and self.low[1] <= dec < self.high[1])
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Told while a survey runs."""
+
+    stage: str
+    done: int
+    total: int
+    sources: int = 0
+    square_arcmin: float = 0.0
+
+
+def survey(
+    images: Sequence[Path],
+    out: Path,
+    settings: Settings = Settings(),
+    *,
+    workers: int = 0,
+    dask: str | None = None,
+    told: Callable[[Progress], None] = lambda progress: None,
+) -> Path:
+    """Catalogue what the images show; returns OUT/catalogue.parquet.
+
+    workers: local processes, 0 for one a core; dask: the address of a scheduler instead, whose workers see the same files.
+    """
+    if not images:
+        raise FpgaMlError("there is no image", do="give a folder with FITS files, or a list of them")
+    for name in ("detections", "tiles"):
+        (out / name).mkdir(parents=True, exist_ok=True)
+    with _client(workers, dask) as run:
+        looks = _looks(images, run, told)
+        found = _detections(looks, out, settings, run, told)
+        plots = plan(found, settings)
+        tables = _tiles(plots, looks, out, settings, run, told)
+    joined = _joined(tables)
+    catalogue.write(joined, out / "catalogue")
+    return out / "catalogue.parquet"
+
+
+Run = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], Iterator[tuple[int, Any]]]
+"""Calls a function with each tuple of arguments, somewhere; yields index and result as they come."""
+
+
+@contextmanager
+def _client(workers: int, dask: str | None) -> Iterator[Run]:
+    try:
+        distributed: Any = import_module("distributed")
+    except ImportError:
+        raise FpgaMlError(
+            "distributed is not installed", do="pip install 'fpga_ml[celeste]', here and on the workers"
+        ) from None
+    given: dict[str, Any] = (
+        {"address": dask}
+        if dask
+        else {"n_workers": workers or None, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    )
+    with distributed.Client(**given) as client:
+
+        def run(task: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
+            futures = {client.submit(task, *one, pure=False, retries=2): i for i, one in enumerate(arguments)}
+            for future in distributed.as_completed(list(futures)):
+                index, result = futures.pop(future), future.result()
+                future.release()
+                yield index, result
+
+        yield run
+
+
+def _looks(images: Sequence[Path], run: Run, told: Callable[[Progress], None]) -> list[Look]:
+    found: dict[int, Look] = {}
+    for index, look in run(_look, [(str(path.resolve()),) for path in images]):
+        found[index] = look
+        told(Progress("images", len(found), len(images)))
+    return [found[i] for i in range(len(images))]
+
+
+def _look(path: str) -> Look:
+    frame = read(Path(path))
+    if frame.band not in BANDS:
+        raise FpgaMlError(
+            f"the band is {frame.band}, none of {', '.join(BANDS)}", where=path, do="write FILTER into its header"
+        )
+    height, width = frame.shape
+    corners = frame.wcs.pixel_to_world_values([0, width - 1, 0, width - 1], [0, 0, height - 1, height - 1])
+    digest = hashlib.sha256()
+    for file in (Path(path), *sorted(Path(path).parent.glob(Path(path).stem + ".*"))):
+        digest.update(file.read_bytes())
+    return Look(path, frame.band, tuple(zip(*(axis.tolist() for axis in corners), strict=True)), digest.hexdigest())
+
+
+def _detections(
+    looks: Sequence[Look], out: Path, settings: Settings, run: Run, told: Callable[[Progress], None]
+) -> np.ndarray:
+    """Of all fields, each source once: (N,) of DETECTION."""
+    fields = _fields(looks)
+    keys = [_key(settings, *(look.sha256 for look in field)) for field in fields]
+    paths = [out / "detections" / f"{Path(field[0].path).stem}_{key}.npy" for field, key in zip(fields, keys, strict=True)]
+    missing = [i for i, path in enumerate(paths) if not path.exists()]
+    done = len(paths) - len(missing)
+    for at, found in run(_detect, [([look.path for look in fields[i]], settings) for i in missing]):
+        buffer = io.BytesIO()
+        np.save(buffer, found)
+        _keep(paths[missing[at]], buffer.getvalue())
+        done += 1
+        told(Progress("fields", done, len(paths)))
+    return merged([np.load(path) for path in paths], [field[0] for field in fields])
+
+
+def _fields(looks: Sequence[Look]) -> list[list[Look]]:
+    """Of each image in r (or the band with most images), it and the nearest image of every other band that covers its
+    middle."""
+    bands = [look.band for look in looks]
+    reference = "r" if "r" in bands else max(sorted(set(bands)), key=bands.count)
+    fields = []
+    for look in looks:
+        if look.band != reference:
+            continue
+        field = [look]
+        for band in sorted(set(bands) - {reference}):
+            near = [other for other in looks if other.band == band and other.covers(*look.centre)]
+            if near:
+                field.append(min(near, key=lambda other: float(np.hypot(*separation(*look.centre, *other.centre)))))
+        fields.append(field)
+    return fields
+
+
+def _detect(paths: Sequence[str], settings: Settings) -> np.ndarray:
+    return detect([read(Path(path)) for path in paths], settings.threshold)
+
+
+def merged(found: Sequence[np.ndarray], fields: Sequence[Look]) -> np.ndarray:
+    """Each source once: that of the field, of those that cover it, whose middle is nearest; of two of different fields that
+    are nearer than an arc second all the same, the first."""
+    kept = [rows[_nearest(rows, i, fields)] for i, rows in enumerate(found)]
+    rows = np.concatenate([np.zeros(0, DETECTION), *kept])
+    field = np.repeat(np.arange(len(kept)), [len(one) for one in kept])
+    single = np.ones(len(rows), bool)
+    for one, other in _pairs(rows["ra"], rows["dec"]):
+        if field[one] != field[other] and single[one]:
+            single[other] = False
+    rows = rows[single]
+    return rows[np.lexsort((rows["ra"], rows["dec"]))]
+
+
+def _nearest(rows: np.ndarray, own: int, fields: Sequence[Look]) -> np.ndarray:
+    """(N,) whether no other field that covers a place has it nearer to its middle."""
+    found = np.ones(len(rows), bool)
+    for i, row in enumerate(rows):
+        here = separation(*fields[own].centre, row["ra"], row["dec"])
+        for j, other in enumerate(fields):
+            there = separation(*other.centre, row["ra"], row["dec"])
+            nearer = (np.hypot(*there), j) < (np.hypot(*here), own)
+            found[i] &= not (j != own and nearer and other.covers(row["ra"], row["dec"], -_EDGE_ARCSEC))
+    return found
+
+
+def plan(found: np.ndarray, settings: Settings) -> list[Plot]:
+    """The tiles that hold a source: rows of declination, each cut into tiles of about a square. A source is in the tile that
+    its detection lies in, and in the halo of others."""
+    side, halo = settings.tile_arcmin / 60, settings.halo_arcsec / 3600
+    rows = np.floor(found["dec"] / side).astype(int)
+    number = np.maximum(1, np.floor(360 * np.cos(np.radians((rows + 0.5) * side)) / side)).astype(int)
+    columns = np.minimum(np.floor(found["ra"] / 360 * number).astype(int), number - 1)
+    plots = []
+    for row, column, wide in sorted(set(zip(rows.tolist(), columns.tolist(), number.tolist(), strict=True))):
+        low, high = (column * 360 / wide, row * side), ((column + 1) * 360 / wide, (row + 1) * side)
+        inside = (rows == row) & (columns == column)
+        stretch = halo / np.cos(np.radians(low[1]))
+        ra = (found["ra"] - low[0] + 180) % 360 - 180 + low[0]
+        near = (ra > low[0] - stretch) & (ra < high[0] + stretch)
+        near &= (found["dec"] > low[1] - halo) & (found["dec"] < high[1] + halo)
+        plots.append(Plot(f"{row:+07d}_{column:06d}", low, high, found[inside], found[near & ~inside]))
+    return plots
+
+
+def _tiles(
+    plots: Sequence[Plot], looks: Sequence[Look], out: Path, settings: Settings, run: Run, told: Callable[[Progress], None]
+) -> list[Any]:
+    import pyarrow.parquet as parquet
+
+    seen = [[look for look in looks if _touches(look, plot, settings)] for plot in plots]
+    keys = [
+        _key(settings, plot.sources.tobytes().hex(), plot.halo.tobytes().hex(), *(look.sha256 for look in mine))
+        for plot, mine in zip(plots, seen, strict=True)
+    ]
+    paths = [out / "tiles" / f"{plot.name}_{key}.parquet" for plot, key in zip(plots, keys, strict=True)]
+    missing = [i for i, path in enumerate(paths) if not path.exists()]
+    here = set(range(len(plots))) - set(missing)
+
+    def tell() -> None:
+        area, sources = sum(plots[i].square_arcmin for i in here), sum(len(plots[i].sources) for i in here)
+        told(Progress("tiles", len(here), len(plots), sources, area))
+
+    tell()
+    for at, rows in run(_fit, [(plots[i], [look.path for look in seen[i]], settings) for i in missing]):
+        buffer = io.BytesIO()
+        parquet.write_table(catalogue.table(rows), buffer)
+        _keep(paths[missing[at]], buffer.getvalue())
+        here.add(missing[at])
+        tell()
+    return [parquet.read_table(path) for path in paths]
+
+
+def _touches(look: Look, plot: Plot, settings: Settings) -> bool:
+    middle = (plot.low[0] + plot.high[0]) / 2, (plot.low[1] + plot.high[1]) / 2
+    return look.covers(*middle, settings.tile_arcmin * 30 + settings.halo_arcsec)
+
+
+def _fit(plot: Plot, paths: Sequence[str], settings: Settings) -> list[dict[str, Any]]:
+    """The rows of a tile's own sources, and of what is left over in it once they are taken away."""
+    frames = [
+        cut for path in paths if (cut := cut_to(read(Path(path)), plot.low, plot.high, settings.halo_arcsec)) is not None
+    ]
+    tile = Tile(frames, Prior.load(settings.prior) if settings.prior else Prior.load())
+    rows = np.concatenate([plot.sources, plot.halo])
+    own = np.arange(len(rows)) < len(plot.sources)
+    order = np.argsort(-rows["flux"], kind="stable")
+    targets = [Target(float(rows[i]["ra"]), float(rows[i]["dec"]), [start(rows[i])]) for i in order]
+    tile.add(targets)
+    tile.fit()
+    mine = {id(target) for target, i in zip(targets, order, strict=True) if own[i]}
+    mine |= {id(target) for target in tile.targets if target.residual and plot.holds(target.ra, target.dec)}
+    return [catalogue.row(one) for one in tile.measured() if id(one.target) in mine]
+
+
+def _joined(tables: Sequence[Any]) -> Any:
+    """All tiles' rows. Near a border two tiles may have found the same source in what was left: the first one's is kept."""
+    import pyarrow as pa
+
+    every = pa.concat_tables([catalogue.table([]), *tables])
+    tile = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
+    left_over = (every["flags"].to_numpy() & Quality.RESIDUAL) > 0
+    kept = np.ones(len(every), bool)
+    for one, other in _pairs(every["ra"].to_numpy(), every["dec"].to_numpy()):
+        if tile[one] != tile[other] and kept[one] and kept[other]:
+            kept[other if left_over[other] else one] &= not (left_over[one] or left_over[other])
+    return every.filter(pa.array(kept))
+
+
+def _pairs(ra: Floats, dec: Floats) -> list[tuple[int, int]]:
+    """Of places (N,), degrees, nearer than an arc second."""
+    from scipy.spatial import cKDTree
+
+    if not len(ra):
+        return []
+    ra, dec = np.radians(ra), np.radians(dec)
+    places = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
+    return sorted(cKDTree(places).query_pairs(np.radians(_SAME_ARCSEC / 3600)))
+
+
+def _key(settings: Settings, *parts: str) -> str:
+    text = json.dumps([__version__, asdict(settings), parts])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _keep(path: Path, content: bytes) -> None:
+    beside = path.with_name(path.name + ".part")
+    beside.write_bytes(content)
+    beside.replace(path)

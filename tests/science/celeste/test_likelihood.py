@@ -142,9 +142,16 @@ def test_what_is_no_patch_is_refused() -> None:
     sky = np.full((3, 3), SKY)
     with pytest.raises(FpgaMlError, match=r"counts have shape \(3, 2\), the background \(3, 3\)"):
         Patch(np.zeros((3, 2), dtype=np.int64), sky)
-    with pytest.raises(FpgaMlError, match="counts are whole electrons"):
-        Patch(np.full((3, 3), -1), sky)
-    with pytest.raises(FpgaMlError, match="counts are whole electrons"):
-        Patch(sky, sky)  # type: ignore[arg-type]
-    with pytest.raises(FpgaMlError, match="the background is not above 0 everywhere"):
-        Patch(np.zeros((3, 3), dtype=np.int64), sky * 0)
+    with pytest.raises(FpgaMlError, match="2 counts are not finite"):
+        Patch(np.where(np.arange(9).reshape(3, 3) > 6, np.nan, sky), sky)
+    for bad in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(FpgaMlError, match="the background is not above 0 everywhere"):
+            Patch(np.zeros((3, 3), dtype=np.int64), np.where(np.arange(9).reshape(3, 3) == 4, bad, sky))
+    with pytest.raises(FpgaMlError, match=r"the mask is of bool and has shape \(3,\), the counts \(3, 3\)"):
+        Patch(sky, sky, np.zeros(3, dtype=np.bool_))
+    with pytest.raises(FpgaMlError, match="the mask is of int64"):
+        Patch(sky, sky, np.zeros((3, 3), dtype=np.int64))  # type: ignore[arg-type]
+    with pytest.raises(FpgaMlError, match="no pixel counts: all are masked"):
+        Patch(sky, sky, np.ones((3, 3), dtype=np.bool_))
+    with pytest.raises(FpgaMlError, match="no pixel counts"):
+        Patch(np.zeros((0, 3)), np.zeros((0, 3)))

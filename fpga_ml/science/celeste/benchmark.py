@@ -171,7 +171,7 @@ def _c(table: Floats, patch: Patch, flags: tuple[str, ...], library: Path) -> Ke
 
     def kernel(moments: bool) -> tuple[float, Floats | None]:
         wanted = ctypes.c_void_p(found.ctypes.data if moments else None)
-        value = loaded.evaluate(rows, columns, len(table), *given, wanted)
+        value = loaded.evaluate(rows, columns, len(held[4]), *given, wanted)  # and keeps the arrays
         return float(value), found.copy() if moments else None
 
     return kernel

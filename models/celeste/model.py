@@ -57,7 +57,7 @@ def guess(kinds: list[str], truth: tuple[Source, ...]) -> tuple[tuple[Source, ..
 
 
 def bad_pixels(shape: tuple[int, int], seed: int) -> np.ndarray:
-    """A mask: a column, and one in a hundred of the other pixels."""
+    """A mask (H, W), True where a pixel is bad: a column, and one in a hundred of the others."""
     rng = np.random.default_rng(seed)
     mask = rng.random(shape) < 0.01
     mask[:, rng.integers(shape[1])] = True

@@ -12,7 +12,16 @@ from scipy.stats import multivariate_normal, poisson
 from fpga_ml.celeste_design import offsets
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.celeste.evaluator import Float64, Patch
-from fpga_ml.science.celeste.likelihood import chi, deviance_form, fisher, gradient, log_likelihood, rate, saturated
+from fpga_ml.science.celeste.likelihood import (
+    chi,
+    deviance_form,
+    fisher,
+    gradient,
+    log_likelihood,
+    rate,
+    rate_derivatives,
+    saturated,
+)
 from fpga_ml.science.celeste.profiles import PROFILES, SDSS_PSF
 from fpga_ml.science.celeste.sources import Exposure, Galaxy, Source, Star, canonical, flux_of, magnitude, scene
 
@@ -113,6 +122,28 @@ def test_deviance_form_is_exact() -> None:
     assert found == pytest.approx(float(poisson(rates).logpmf(counts).sum()), rel=1e-12)
     np.testing.assert_allclose(chi(np.array([-1.0, 0.0, np.e - 1])), [1, 0.5, 1 / (np.e - 1) ** 2], rtol=1e-12)
     np.testing.assert_allclose(chi(np.array([-1.001e-3, 0.999e-3])), chi(np.array([-0.999e-3, 1.001e-3])), rtol=1e-6)
+
+
+def test_masked_pixels_weigh_nothing() -> None:
+    """Of whatever they hold: the same functions, of the other pixels one by one."""
+    random = np.random.default_rng(4)
+    mask, sky = random.random(SHAPE) < 0.3, np.full(SHAPE, SKY)
+    truth = expected([GALAXY], 2)
+    counts = random.poisson(truth)
+    places = list(zip(*np.nonzero(~mask), strict=True))
+    holes, dark = np.where(mask, np.nan, counts), np.where(mask, np.nan, truth)
+    each = [(counts[place], truth[place]) for place in places]
+    full = sum(float(poisson(e).logpmf(x)) for x, e in each)
+    most = sum(float(poisson(x).logpmf(x)) for x, _ in each)
+    assert log_likelihood(holes, dark, mask) == pytest.approx(full, rel=1e-12)
+    assert saturated(holes, mask) == pytest.approx(most, rel=1e-12)
+    assert deviance_form(holes, dark, mask) == pytest.approx(full - most, rel=1e-9)
+    at = scene([GALAXY], Exposure(SDSS_PSF[2], GAIN))
+    slopes = rate_derivatives(at, SHAPE).reshape(-1, *SHAPE)
+    information = sum(
+        np.outer(slopes[(slice(None), *place)], slopes[(slice(None), *place)]) / truth[place] for place in places
+    )
+    np.testing.assert_allclose(fisher(at, np.where(mask, np.nan, sky), mask), information, rtol=1e-9)
 
 
 def test_galaxy_with_swapped_axes_is_the_same_light() -> None:

@@ -160,6 +160,8 @@ def test_a_patch_is_the_sum_of_its_other_pixels(name: str) -> None:
     terms = known["terms"].raw.reshape(*masks.shape, 4)
     assert_equal(terms[masks], 0)
     assert np.mean(np.any(terms[~masks] != 0, axis=-1)) > 0.6
+    pixels[-1, ..., MASK] = 0
+    assert Emulator(d).raw(coefficients[-1:], pixels[-1:])[OVERFLOW].raw.item() == 12
 
 
 @pytest.mark.parametrize("name", DESIGNS)

@@ -22,6 +22,11 @@ from fpga_ml.numerics import FixedType, Overflow, Rounding
 Ints = npt.NDArray[np.int64]
 MONOMIALS = 6
 """Coefficients of a component, and its moments: 1, x, y, x^2, x y, y^2 in this order."""
+COUNT, BACKGROUND, MASK = range(3)
+"""Of a pixel's elements. All have the type of the rate; of the mask only the units bit is read: it is 1 where the pixel does
+not count."""
+PIXEL = 3
+"""How many elements a pixel has."""
 VALUE, MOMENTS, OVERFLOW = OUTPUTS = ("value", "moments", "overflow")
 _EXACT_BITS = 53  # of a double, through which C-simulation hands its results
 _WORD_BITS = 64  # in which the kernel is evaluated

@@ -131,7 +131,8 @@ OctaveLoop:
     return found;
 }
 
-// of each pixel: t G_k, -(count - E) t chi(t), and 1 where something was out of its range
+// of each pixel: t G_k, -(count - E) t chi(t), and 1 where something was out of its range; zeros where the units bit of the
+// mask is 1
 template <class exponent_T, class pixel_T, class term_T, typename CONFIG_T>
 void celeste_terms(hls::stream<exponent_T> &exponents, hls::stream<pixel_T> &pixels, hls::stream<term_T> &terms) {
     typedef typename CONFIG_T::rate_t rate_t;
@@ -146,6 +147,9 @@ PixelLoop:
         const ap_uint<CONFIG_T::rate_bits> full = ~ap_uint<CONFIG_T::rate_bits>(0);
         const ap_uint<CONFIG_T::rate_bits> count_raw = count.range(CONFIG_T::rate_bits - 1, 0);
         const ap_uint<CONFIG_T::rate_bits> background_raw = background.range(CONFIG_T::rate_bits - 1, 0);
+        const rate_t mask = pixel[2];
+        const ap_uint<CONFIG_T::rate_bits> mask_raw = mask.range(CONFIG_T::rate_bits - 1, 0);
+        const bool masked = mask_raw[CONFIG_T::rate_bits - CONFIG_T::rate_integer];
         bool outside = count_raw == full || background_raw == full;
         rate_t component[K];
         #pragma HLS ARRAY_PARTITION variable=component complete
@@ -186,7 +190,9 @@ PixelLoop:
         const ap_uint<CONFIG_T::ratio_bits> ratio_raw = ratio.range(CONFIG_T::ratio_bits - 1, 0);
         if (ratio_raw == ap_uint<CONFIG_T::ratio_bits>(~ap_uint<CONFIG_T::ratio_bits>(0)))
             outside = true;
-        const typename CONFIG_T::residual_t residual = ratio - 1;
+        typename CONFIG_T::residual_t residual = ratio - 1;
+        if (masked)
+            residual = 0;
         const typename CONFIG_T::weighed_t weighed = difference * residual;
 
         term_T result;
@@ -199,7 +205,7 @@ PixelLoop:
         }
         const typename CONFIG_T::deviance_t deviance = weighed * celeste_chi<CONFIG_T>(ratio_raw);
         result[K] = -deviance;
-        result[K + 1] = outside ? 1 : 0;
+        result[K + 1] = outside && !masked ? 1 : 0;
         terms.write(result);
     }
 }

@@ -12,7 +12,20 @@ import keras
 import numpy as np
 from keras import ops
 
-from fpga_ml.celeste_design import MOMENTS, MONOMIALS, OUTPUTS, OVERFLOW, VALUE, Design, Entries, offsets
+from fpga_ml.celeste_design import (
+    BACKGROUND,
+    COUNT,
+    MASK,
+    MOMENTS,
+    MONOMIALS,
+    OUTPUTS,
+    OVERFLOW,
+    PIXEL,
+    VALUE,
+    Design,
+    Entries,
+    offsets,
+)
 from fpga_ml.errors import FpgaMlError
 
 _EXACT_BITS = 53
@@ -56,8 +69,9 @@ class CelesteExponents(_Rounding):
 
 @keras.saving.register_keras_serializable(package="fpga_ml")
 class CelesteTerms(_Rounding):
-    """What each pixel adds to the sums: exponents (rows, columns, K) and pixels (rows, columns, 2), count and background, to
-    (rows, columns, K + 2): t G_k, -(count - E) t chi(t), and 1 where something was out of its range."""
+    """What each pixel adds to the sums: exponents (rows, columns, K) and pixels (rows, columns, 3), count, background and
+    mask, to (rows, columns, K + 2): t G_k, -(count - E) t chi(t), and 1 where something was out of its range; zeros where
+    the mask's units bit is 1."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -72,19 +86,18 @@ class CelesteTerms(_Rounding):
 
     def call(self, inputs: Any) -> Any:
         exponents, pixels = inputs
-        count, background = pixels[..., 0], pixels[..., 1]
-        parts = (
-            self._float(exponents, count, background) if self.design is None else self._fixed(exponents, count, background)
-        )
-        products, deviance, outside = parts
-        return ops.concatenate([products, -deviance[..., None], ops.cast(outside, "float64")[..., None]], axis=-1)
+        compute = self._float if self.design is None else self._fixed
+        products, deviance, outside = compute(exponents, pixels[..., COUNT], pixels[..., BACKGROUND])
+        terms = ops.concatenate([products, -deviance[..., None], ops.cast(outside, "float64")[..., None]], axis=-1)
+        return ops.where(_units_bit(pixels[..., MASK:]) > 0, 0.0, terms)
 
     def _float(self, exponents: Any, count: Any, background: Any) -> tuple[Any, Any, Any]:
         components = ops.exp(ops.minimum(exponents, _LARGEST_EXPONENT) * np.log(2))
         rate = ops.maximum(background + ops.sum(components, axis=-1), _SMALLEST)
         t = count / rate - 1
         logarithm = ops.where(count > 0, ops.log(ops.maximum(count, _SMALLEST) / rate), 0.0)
-        return t[..., None] * components, count * logarithm - (count - rate), ops.zeros_like(count)
+        deviance = ops.where(count < 0, rate - count * ops.log(rate), count * logarithm - (count - rate))
+        return t[..., None] * components, deviance, ops.zeros_like(count)
 
     def _fixed(self, exponents: Any, count: Any, background: Any) -> tuple[Any, Any, Any]:
         assert self.design is not None
@@ -180,10 +193,10 @@ LAYERS = (CelesteExponents, CelesteTerms, CelesteSums)
 
 
 def kernel_model(design: Design | str | None, patch: tuple[int, int], components: int) -> keras.Model:
-    """The kernel: inputs `coefficients` (K, 6) and `pixels` (rows, columns, 2), outputs `value`, `moments` and
+    """The kernel: inputs `coefficients` (K, 6) and `pixels` (rows, columns, 3), outputs `value`, `moments` and
     `overflow`."""
     coefficients = keras.Input((components, MONOMIALS), name="coefficients", dtype="float64")
-    pixels = keras.Input((*patch, 2), name="pixels", dtype="float64")
+    pixels = keras.Input((*patch, PIXEL), name="pixels", dtype="float64")
     exponents = CelesteExponents(patch, design=design, name="exponents")(coefficients)
     terms = CelesteTerms(design=design, name="terms")([exponents, pixels])
     outputs = [CelesteSums(of, design=design, name=of)(terms) for of in OUTPUTS]
@@ -200,6 +213,12 @@ def _product(a: Any, a_fraction: int, b: Any, b_fraction: int, fraction: int) ->
     exact = ops.cast(a * 2.0**a_fraction, "int64") * ops.cast(b * 2.0**b_fraction, "int64")
     cut = a_fraction + b_fraction - fraction
     return ops.cast(ops.floor_divide(exact + (1 << cut - 1), 1 << cut), "float64") * 2.0**-fraction
+
+
+def _units_bit(x: Any) -> Any:
+    """Of values not below 0."""
+    whole = ops.floor(x)
+    return whole - 2.0 * ops.floor(whole / 2.0)
 
 
 def _down(x: Any, fraction: int) -> Any:

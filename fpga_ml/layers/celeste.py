@@ -12,14 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fpga_ml.celeste_design import MONOMIALS, Design, Entries, offsets, rounded
+from fpga_ml.celeste_design import BACKGROUND, COUNT, MASK, MONOMIALS, PIXEL, Design, Entries, offsets, rounded
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.layers.base import Layer, Tensor
 from fpga_ml.numerics import FixedType, Overflow, Rounding
 from fpga_ml.numerics.exact import Exact
 from fpga_ml.numerics.types import Raw
-
-COUNT, BACKGROUND = 0, 1  # of a pixel's elements
 
 
 @dataclass(frozen=True)
@@ -81,23 +79,26 @@ class Exponents(Layer):
 class PixelTerms(Layer):
     """What a pixel adds to the sums: t G_k for each component, -(count - E) t chi(t), and 1 if something was out of range.
 
-    Reads exponents (rows, columns, K) and pixels (rows, columns, 2), count and background; gives (rows, columns, K + 2).
+    Reads exponents (rows, columns, K) and pixels (rows, columns, 3): count, background and mask; gives (rows, columns,
+    K + 2). A pixel is masked where the units bit of the mask is 1, whatever its other bits are: then all that it adds is 0,
+    whatever the rest of the pixel holds.
     """
 
     design: Design
 
     def evaluate(self, *x: Tensor) -> Tensor:
-        d, tokens = self.design, x[1].raw.shape[1] // 2
-        pixels = x[1].raw.reshape(-1, tokens, 2)
+        d, tokens = self.design, x[1].raw.shape[1] // PIXEL
+        pixels = x[1].raw.reshape(-1, tokens, PIXEL)
+        masked = (pixels[..., MASK] >> d.rate_fraction & 1).astype(np.bool_)
         exponents = x[0].raw.reshape(len(pixels), tokens, -1)
         components, outside = self._components(exponents)
         total = pixels[..., BACKGROUND] + components.sum(-1)
         rate = np.clip(total, 1, d.rate.max_raw)
-        outside |= (total < 1) | (total > d.rate.max_raw) | (pixels == d.rate.max_raw).any(-1)
+        outside |= (total < 1) | (total > d.rate.max_raw) | (pixels[..., :MASK] == d.rate.max_raw).any(-1)
         difference = pixels[..., COUNT] - rate
         ratio = self._ratio(difference, rate)
         outside |= ratio == d.ratio.max_raw
-        residual = ratio - (1 << d.residual_fraction)
+        residual = np.where(masked, 0, ratio - (1 << d.residual_fraction))
         deviance = rounded(difference * residual, d.residual_fraction) * self._chi(ratio)
         deviance = rounded(deviance, d.rate_fraction + d.chi.fraction - d.deviance_fraction)
         bits = d.residual_fraction + d.rate_fraction - d.product_fraction
@@ -106,7 +107,7 @@ class PixelTerms(Layer):
         columns = [
             products << (self.result.fraction - d.product_fraction),
             -deviance[..., None] << (self.result.fraction - d.deviance_fraction),
-            outside[..., None].astype(np.int64) << self.result.fraction,
+            (outside & ~masked)[..., None].astype(np.int64) << self.result.fraction,
         ]
         return Tensor(np.concatenate(columns, axis=-1).reshape(len(pixels), -1), self.result)
 
@@ -144,13 +145,15 @@ class PixelTerms(Layer):
 
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         """Of one pixel, or of several one after the other."""
-        tokens = len(x[1]) // 2
+        tokens = len(x[1]) // PIXEL
         each = len(x[0]) // tokens
-        return [v for n in range(tokens) for v in self._pixel(b, x[0][n * each : (n + 1) * each], x[1][2 * n : 2 * n + 2])]
+        pixels = [(x[0][n * each : (n + 1) * each], x[1][n * PIXEL : (n + 1) * PIXEL]) for n in range(tokens)]
+        return [v for exponents, pixel in pixels for v in self._pixel(b, exponents, pixel)]
 
     def _pixel(self, b: Builder, exponents: Sequence[int], pixel: Sequence[int]) -> list[int]:
-        d = self.design
-        flags = [_is(b, v, d.rate) for v in pixel]
+        """t is 0 where the pixel is masked, which makes all of its terms 0."""
+        d, masked, nothing = self.design, _bit(b, pixel[MASK], 0), b.const(0, 0)
+        flags = [_is(b, v, d.rate) for v in pixel[:MASK]]
         components = [self._lowered_component(b, q, flags) for q in exponents]
         total = b.tree(b.add, [pixel[BACKGROUND], *components])
         lowest = b.const(1, d.rate_fraction)
@@ -159,13 +162,13 @@ class PixelTerms(Layer):
         difference = b.sub(pixel[COUNT], rate)
         ratio = self._lowered_ratio(b, difference, rate)
         flags.append(_is(b, ratio, d.ratio))
-        residual = b.sub(ratio, b.const(1, 0))
+        residual = b.select(masked, nothing, b.sub(ratio, b.const(1, 0)))
         whole = d.rate_integer + d.residual_integer + 2
         weighed = FixedType(True, whole + d.rate_fraction, whole, Rounding.RND)
         deviance = b.mul(b.cast(b.mul(difference, residual), weighed), self._lowered_chi(b, ratio))
         deviance = b.cast(deviance, FixedType(True, whole + d.deviance_fraction, whole, Rounding.RND))
         products = [b.cast(b.mul(residual, g), d.product) for g in components]
-        return [*products, b.sub(b.const(0, 0), deviance), b.tree(b.max, flags)]
+        return [*products, b.sub(nothing, deviance), b.select(masked, nothing, b.tree(b.max, flags))]
 
     def _lowered_component(self, b: Builder, exponent: int, flags: list[int]) -> int:
         d = self.design

@@ -56,16 +56,25 @@ def guess(kinds: list[str], truth: tuple[Source, ...]) -> tuple[tuple[Source, ..
     return tuple(made), tuple(one for one, share in zip(truth, shares, strict=True) if not share)
 
 
+def bad_pixels(shape: tuple[int, int], seed: int) -> np.ndarray:
+    """A mask (H, W), True where a pixel is bad: a column, and one in a hundred of the others."""
+    rng = np.random.default_rng(seed)
+    mask = rng.random(shape) < 0.01
+    mask[:, rng.integers(shape[1])] = True
+    return mask
+
+
 def samples(kinds: list[str], exposure: Exposure, side: int, each: int) -> dict[str, Floats]:
     """What the kernel is given in every scene of the science check: {input: (N, ...)}, N = scenes * each. Sources that are
-    not asked about are part of the background."""
+    not asked about are part of the background; every other patch has bad pixels."""
     found: dict[str, list[Floats]] = {COEFFICIENTS: [], PIXELS: []}
     for truth in SCENES.values():
         for seed in range(each):
             seen, moved = observe(truth, seed, exposure, side=side)
             asked, others = guess(kinds, moved)
             background = rate(scene(others, exposure), seen.background) if others else seen.background
-            given = inputs_of(scene(asked, exposure).coefficients()[0], Patch(seen.counts, background))
+            mask = bad_pixels((side, side), seed) if len(found[PIXELS]) % 2 else None
+            given = inputs_of(scene(asked, exposure).coefficients()[0], Patch(seen.counts, background, mask))
             for name, values in given.items():
                 found[name].append(values)
     return {name: np.stack(values) for name, values in found.items()}

@@ -1,7 +1,7 @@
 /* The pixel-likelihood kernel for a CPU, as fast as plain C goes: the baseline that hardware has to beat.
  *
  * REAL: float or double. OWN_EXP2: a polynomial instead of the library's exp2 (float only). Rows are padded to STRIDE pixels, so that
- * every inner loop runs over whole vectors; padding has counts of 0 and a mask of 0. */
+ * every inner loop runs over whole vectors; padding has counts of 0 and a weight of 0. */
 #include <math.h>
 #include <string.h>
 
@@ -42,21 +42,19 @@ typedef double REAL;
 #define LOG log
 #endif
 
-/* counts, inverse (1 / count, 1 for 0), background: (rows, STRIDE); table: (components, 6); moments: (components, 6), or 0 for none.
- * Returns the value. */
+/* counts, inverse (1 / count, 1 for 0), background, weight (1, or 0 where a pixel does not count): (rows, STRIDE); table: (components, 6);
+ * moments: (components, 6), or 0 for none. Returns the value. */
 double evaluate(int rows, int columns, int components, const REAL *restrict counts, const REAL *restrict inverse,
-                const REAL *restrict background, const REAL *restrict table, double *restrict moments) {
+                const REAL *restrict background, const REAL *restrict weight, const REAL *restrict table,
+                double *restrict moments) {
     static REAL light[MOST_COMPONENTS][STRIDE];
-    REAL x[STRIDE], mask[STRIDE], rate[STRIDE], t[STRIDE];
+    REAL x[STRIDE], rate[STRIDE], t[STRIDE];
     double value = 0;
-    for (int i = 0; i < STRIDE; i++) {
-        x[i] = i - columns / 2;
-        mask[i] = i < columns;
-    }
+    for (int i = 0; i < STRIDE; i++) x[i] = i - columns / 2;
     if (moments) memset(moments, 0, sizeof(double) * 6 * components);
     for (int row = 0; row < rows; row++) {
         const REAL y = row - rows / 2;
-        const REAL *count = counts + row * STRIDE, *inv = inverse + row * STRIDE;
+        const REAL *count = counts + row * STRIDE, *inv = inverse + row * STRIDE, *used = weight + row * STRIDE;
         memcpy(rate, background + row * STRIDE, sizeof(rate));
         for (int k = 0; k < components; k++) {
             const REAL *c = table + 6 * k;
@@ -68,10 +66,10 @@ double evaluate(int rows, int columns, int components, const REAL *restrict coun
             }
         }
         REAL sum = 0;
-        for (int i = 0; i < STRIDE; i++) sum += mask[i] * (count[i] * LOG(rate[i] * inv[i]) - rate[i] + count[i]);
+        for (int i = 0; i < STRIDE; i++) sum += used[i] * (count[i] * LOG(rate[i] * inv[i]) - rate[i] + count[i]);
         value += sum;
         if (!moments) continue;
-        for (int i = 0; i < STRIDE; i++) t[i] = mask[i] * (count[i] - rate[i]) / rate[i];
+        for (int i = 0; i < STRIDE; i++) t[i] = used[i] * (count[i] - rate[i]) / rate[i];
         for (int k = 0; k < components; k++) {
             REAL s0 = 0, s1 = 0, s2 = 0;
             for (int i = 0; i < STRIDE; i++) {

@@ -114,27 +114,34 @@ def _kernels(table: Floats, patch: Patch, folder: Path) -> Iterator[tuple[str, K
         yield name, _c(table, patch, flags, folder / f"{name.replace(' ', '_')}.so")
 
 
+def _images(patch: Patch) -> tuple[Floats, Floats, Floats]:
+    """(H, W) counts, background and weight: masked pixels have a weight of 0, and numbers with which all stays finite."""
+    used = patch.used
+    return np.where(used, patch.counts, 0.0), np.where(used, patch.background, 1.0), used.astype(np.float64)
+
+
 def _numpy(table: Floats, patch: Patch, kind: type[np.floating[Any]]) -> Kernel:
     monomials, rows = offsets(patch.counts.shape).astype(kind), table.T.astype(kind)
-    counts, background = patch.counts.reshape(-1).astype(kind), patch.background.reshape(-1).astype(kind)
+    counts, background, weight = (image.reshape(-1).astype(kind) for image in _images(patch))
     inverse = 1 / np.maximum(counts, kind(1))
 
     def kernel(moments: bool) -> tuple[float, Floats | None]:
         light = np.exp2(monomials @ rows)
         rate = background + light.sum(axis=1)
-        value = float((counts * np.log(rate * inverse) - rate + counts).sum())
-        return value, ((light.T * (counts / rate - 1)) @ monomials) if moments else None
+        value = float((weight * (counts * np.log(rate * inverse) - rate + counts)).sum())
+        return value, ((light.T * (weight * (counts / rate - 1))) @ monomials) if moments else None
 
     return kernel
 
 
 def _numba(evaluate: Callable[..., float], table: Floats, patch: Patch, kind: type[np.floating[Any]]) -> Kernel:
-    counts, background, rows = patch.counts.astype(kind), patch.background.astype(kind), table.astype(kind)
+    counts, background, weight = (image.astype(kind) for image in _images(patch))
+    rows = table.astype(kind)
     inverse = 1 / np.maximum(counts, kind(1))
     light, found = np.empty((len(table), counts.shape[1]), dtype=kind), np.zeros((len(table), 6))
 
     def kernel(moments: bool) -> tuple[float, Floats | None]:
-        value = evaluate(counts, inverse, background, rows, light, found, moments)
+        value = evaluate(counts, inverse, background, weight, rows, light, found, moments)
         return float(value), found.copy() if moments else None
 
     return kernel
@@ -151,10 +158,12 @@ def _c(table: Floats, patch: Patch, flags: tuple[str, ...], library: Path) -> Ke
     def padded(image: Any, fill: float) -> Any:
         return np.ascontiguousarray(np.pad(image, ((0, 0), (0, _STRIDE - columns)), constant_values=fill), dtype=kind)
 
+    counts, background, weight = _images(patch)
     held = [
-        padded(patch.counts, 0),
-        padded(1 / np.maximum(patch.counts, 1), 1),
-        padded(patch.background, 1),
+        padded(counts, 0),
+        padded(1 / np.maximum(counts, 1), 1),
+        padded(background, 1),
+        padded(weight, 0),
         np.ascontiguousarray(table, dtype=kind),
     ]
     found = np.zeros((len(table), 6))
@@ -162,7 +171,7 @@ def _c(table: Floats, patch: Patch, flags: tuple[str, ...], library: Path) -> Ke
 
     def kernel(moments: bool) -> tuple[float, Floats | None]:
         wanted = ctypes.c_void_p(found.ctypes.data if moments else None)
-        value = loaded.evaluate(rows, columns, len(held[3]), *given, wanted)
+        value = loaded.evaluate(rows, columns, len(held[4]), *given, wanted)  # and keeps the arrays
         return float(value), found.copy() if moments else None
 
     return kernel

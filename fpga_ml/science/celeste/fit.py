@@ -82,10 +82,10 @@ def fit(
     """Find position, flux, kind and shape of the sources in a patch, with their uncertainties.
 
     start: a first guess of each source, which keeps its kind, or its Position, whose kind is decided by the Bayesian
-    information criterion (Schwarz 1978): a galaxy if it gains more than half the logarithm of the number of pixels for each
-    further parameter. evaluator: the kernel; exact in float64 unless given. at_once: all sources in one pass of the kernel;
-    else a pass for each, with the others as background, for a kernel of few components. Raises if the kernel overflows, or
-    if there is no end.
+    information criterion (Schwarz 1978): a galaxy if it gains more than half the logarithm of the number of pixels, without
+    the masked ones, for each further parameter. evaluator: the kernel; exact in float64 unless given. at_once: all sources
+    in one pass of the kernel; else a pass for each, with the others as background, for a kernel of few components. Raises if
+    the kernel overflows, or if there is no end.
     """
     task = _Task(patch, exposure, evaluator or Float64(), settings or Settings(), at_once)
     given = [start] if isinstance(start, Star | Galaxy | Position) else list(start)
@@ -137,7 +137,7 @@ class _Task:
             if result.overflow or not np.isfinite(result.value):
                 return None
             slope = gradient(result.moments, scene.coefficients()[1])
-            return Point(result.value, slope, fisher(scene, self.patch.background))
+            return Point(result.value, slope, fisher(scene, self.patch.background, self.patch.mask))
 
         low, high, longest = np.array([bound for source in sources for bound in bounds(source)]).T
         ascent = ascend(objective, first.vector(), Box(low, high, longest), self.settings)
@@ -153,7 +153,7 @@ class _Task:
         return Fit(
             sources=scene.sources,
             names=scene.names(),
-            covariance=covariance(fisher(scene, self.patch.background), ascent.held),
+            covariance=covariance(fisher(scene, self.patch.background, self.patch.mask), ascent.held),
             value=ascent.point.value,
             galaxy_log_odds=(None,) * len(sources),
             distance=ascent.distance,
@@ -170,7 +170,7 @@ def _decide(star: Source, task: _Task) -> tuple[Source, float]:
     rough = replace(task, settings=replace(task.settings, tolerance=max(task.settings.tolerance, 0.01), iterations=40))
     as_galaxy = rough.maximise([first_galaxy(as_star.sources[0], task.patch, task.exposure)], to_the_end=False)
     further = len(Galaxy.PARAMETERS) - len(Star.PARAMETERS)
-    odds = as_galaxy.value - as_star.value - further / 2 * np.log(task.patch.counts.size)
+    odds = as_galaxy.value - as_star.value - further / 2 * np.log(task.patch.used.sum())
     return (as_galaxy if odds > 0 else as_star).sources[0], float(odds)
 
 
@@ -186,7 +186,7 @@ def bounds(source: Source | Position) -> list[tuple[float, float, float]]:
 
 
 def _near(patch: Patch, x: float, y: float) -> tuple[Floats, Floats, Floats]:
-    """Offsets from a position, and the light above the background, of the pixels around it; (N,) each."""
+    """Offsets from a position, and the light above the background, of the pixels around it that count; (N,) each."""
     monomials = offsets(patch.counts.shape)
     dx, dy = monomials[:, 1] - x, monomials[:, 2] - y
     inside = np.hypot(dx, dy) < _APERTURE_PX
@@ -194,14 +194,20 @@ def _near(patch: Patch, x: float, y: float) -> tuple[Floats, Floats, Floats]:
         raise FpgaMlError(
             f"position ({x:g}, {y:g}) is outside the patch", do="give x and y in pixels from the patch's centre"
         )
-    light = (patch.counts - patch.background).reshape(-1)
-    return dx[inside], dy[inside], light[inside]
+    inside &= patch.used.reshape(-1)
+    if not inside.any():
+        raise FpgaMlError(
+            f"all pixels around ({x:g}, {y:g}) are masked",
+            do="mask fewer, or give a source with its flux instead of a Position",
+        )
+    light = patch.counts.reshape(-1)[inside] - patch.background.reshape(-1)[inside]
+    return dx[inside], dy[inside], light
 
 
 def first_star(at: Position, patch: Patch, exposure: Exposure) -> Star:
     """With the light around the position as its flux, or a standard error of it where there is less."""
     _, _, light = _near(patch, at.x, at.y)
-    least = np.sqrt(len(light) * patch.background.mean())
+    least = np.sqrt(len(light) * patch.background[patch.used].mean())
     return Star(at.x, at.y, max(float(light.sum()), float(least)) / exposure.gain)
 
 

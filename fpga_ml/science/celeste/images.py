@@ -25,7 +25,7 @@ class Frame:
     def cut(self, column: float, row: float, side: int) -> tuple[Patch, int, int]:
         """The patch of an odd side around a place, and the column and row of its centre.
 
-        Raises where it would reach over the edge or holds a bad pixel.
+        Bad pixels are masked. Raises where it would reach over the edge or has no good pixel.
         """
         x, y, half = round(column), round(row), side // 2
         window = (slice(y - half, y + half + 1), slice(x - half, x + half + 1))
@@ -36,12 +36,8 @@ class Frame:
                 do="take a smaller patch of an odd side, or a source further in",
             )
         counts = self.counts[window]
-        if not np.isfinite(counts).all():
-            raise FpgaMlError(
-                f"{int((~np.isfinite(counts)).sum())} pixels are bad in the patch around column {x}, row {y}",
-                do="fill them in, or take a smaller patch",
-            )
-        return Patch(whole(counts), self.background[window].copy()), x, y
+        bad = ~np.isfinite(counts)
+        return Patch(whole(np.where(bad, 0.0, counts)), self.background[window].copy(), bad if bad.any() else None), x, y
 
 
 def whole(electrons: Floats) -> Counts:

@@ -1,5 +1,7 @@
 """The Poisson likelihood of a patch, its gradient and its Fisher information, in double precision.
 
+mask: (H, W), True where a pixel does not count, whatever it holds (None: all count).
+
 Counts x ~ Poisson(E) with E in electrons (Regier et al. 2015, section 2). The deviance form, exact and free of the
 cancellation between x log E and E: log L = const - sum (x - E) t chi(t) with t = (x - E) / E and chi(t) = ((1 + t) log(1 +
 t) - t) / t^2.
@@ -11,7 +13,7 @@ import numpy as np
 from scipy.special import gammaln, xlogy
 
 from fpga_ml.celeste_design import offsets
-from fpga_ml.science.celeste.evaluator import Counts, Floats
+from fpga_ml.science.celeste.evaluator import Bools, Counts, Floats
 from fpga_ml.science.celeste.sources import LN2, Scene
 
 
@@ -23,14 +25,20 @@ def rate(scene: Scene, background: Floats) -> Floats:
     return expected
 
 
-def log_likelihood(counts: Counts, expected: Floats) -> float:
+def _used(pixels: Floats | Counts, mask: Bools | None) -> Floats | Counts:
+    """Those that count, in a row if there is a mask."""
+    return pixels if mask is None else pixels[~mask]
+
+
+def log_likelihood(counts: Floats | Counts, expected: Floats, mask: Bools | None = None) -> float:
     """Of a patch, in full: sum x log E - E - log x!."""
-    return float((xlogy(counts, expected) - expected - gammaln(counts + 1)).sum())
+    x, e = _used(counts, mask), _used(expected, mask)
+    return float((xlogy(x, e) - e - gammaln(x + 1)).sum())
 
 
-def saturated(counts: Counts) -> float:
+def saturated(counts: Floats | Counts, mask: Bools | None = None) -> float:
     """Log-likelihood of the model that predicts every count; the kernel's value is relative to it."""
-    return log_likelihood(counts, counts.astype(np.float64))
+    return log_likelihood(counts, counts.astype(np.float64), mask)
 
 
 def chi(t: Floats) -> Floats:
@@ -40,10 +48,11 @@ def chi(t: Floats) -> Floats:
     return np.where(near, 0.5 - t / 6 + t * t / 12 - t**3 / 20, (xlogy(1 + safe, 1 + safe) - safe) / safe**2)
 
 
-def deviance_form(counts: Counts, expected: Floats) -> float:
+def deviance_form(counts: Floats | Counts, expected: Floats, mask: Bools | None = None) -> float:
     """The kernel's value as the kernel computes it: -sum (x - E) t chi(t)."""
-    t = (counts - expected) / expected
-    return -float(((counts - expected) * t * chi(t)).sum())
+    x, e = _used(counts, mask), _used(expected, mask)
+    t = (x - e) / e
+    return -float(((x - e) * t * chi(t)).sum())
 
 
 def gradient(moments: Floats, derivatives: Floats) -> Floats:
@@ -60,9 +69,10 @@ def rate_derivatives(scene: Scene, shape: tuple[int, int]) -> Floats:
     return slopes
 
 
-def fisher(scene: Scene, background: Floats) -> Floats:
+def fisher(scene: Scene, background: Floats, mask: Bools | None = None) -> Floats:
     """(P, P) expected information about the parameters: sum over pixels dE/dtheta dE/dtheta' / E."""
     shape = (background.shape[0], background.shape[1])
-    slopes = rate_derivatives(scene, shape)
-    information: Floats = (slopes / rate(scene, background).reshape(-1)) @ slopes.T
+    used = slice(None) if mask is None else ~mask.reshape(-1)
+    slopes = rate_derivatives(scene, shape)[:, used]
+    information: Floats = (slopes / rate(scene, background).reshape(-1)[used]) @ slopes.T
     return information

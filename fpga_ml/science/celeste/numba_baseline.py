@@ -9,9 +9,11 @@ from numba import njit
 
 
 @njit(fastmath=True)
-def evaluate(counts: Any, inverse: Any, background: Any, table: Any, light: Any, moments: Any, wanted: bool) -> float:
-    """The value of a patch; moments (K, 6) are filled in if wanted. inverse: 1 / count, 1 for 0; light: (K, W) of a row,
-    scratch."""
+def evaluate(
+    counts: Any, inverse: Any, background: Any, weight: Any, table: Any, light: Any, moments: Any, wanted: bool
+) -> float:
+    """The value of a patch; moments (K, 6) are filled in if wanted. inverse: 1 / count, 1 for 0; weight: 1, or 0 where a
+    pixel does not count; light: (K, W) of a row, scratch."""
     rows, columns = counts.shape
     value = 0.0
     moments[:] = 0.0
@@ -27,10 +29,10 @@ def evaluate(counts: Any, inverse: Any, background: Any, table: Any, light: Any,
                 light[k, i] = np.exp2(constant + (slope + table[k, 3] * x) * x)
                 rate[i] += light[k, i]
         for i in range(columns):
-            value += counts[row, i] * np.log(rate[i] * inverse[row, i]) - rate[i] + counts[row, i]
+            value += weight[row, i] * (counts[row, i] * np.log(rate[i] * inverse[row, i]) - rate[i] + counts[row, i])
         if wanted:
             for i in range(columns):
-                rate[i] = counts[row, i] / rate[i] - counts.dtype.type(1)
+                rate[i] = weight[row, i] * (counts[row, i] / rate[i] - counts.dtype.type(1))
             for k in range(len(table)):
                 s0 = s1 = s2 = 0.0
                 for i in range(columns):

@@ -135,22 +135,23 @@ def pixel_terms(image: Image, light: tuple[Floats, Floats], galaxy: float, varia
     probability; variances: of log flux in this band as either.
 
     V = k0 G0^2 + k1 G1^2 + k2 (G0 - G1)^2 with k_i = q(i) (e^v_i - 1) and k2 = q(0) q(1): without the difference of large
-    squares.
+    squares. A masked pixel, whatever it holds, has no value and no derivatives.
     """
     star, gal = light
-    counts = image.patch.counts.reshape(-1)
-    background = image.patch.background.reshape(-1)
-    known = 0.0 if image.variance is None else image.variance.reshape(-1)
+    used = image.patch.used.reshape(-1)
+    counts = np.where(used, image.patch.counts.reshape(-1), 0.0)
+    background = np.where(used, image.patch.background.reshape(-1), 1.0)
+    known = 0.0 if image.variance is None else np.where(used, image.variance.reshape(-1), 0.0)
     share = np.array([1 - galaxy, galaxy])
     excess, mixed = np.expm1(np.array(variances)), galaxy * (1 - galaxy)
     mean = background + share[0] * star + share[1] * gal
     apart = star - gal
     variance = known + share[0] * excess[0] * star**2 + share[1] * excess[1] * gal**2 + mixed * apart**2
     ratio = variance / mean**2
-    d_mean = counts / mean * (1 + ratio) - 1
+    d_mean = np.where(used, counts / mean * (1 + ratio) - 1, 0.0)
     d_variance = -counts / (2 * mean**2)
     return PixelTerms(
-        value=float((xlogy(counts, mean) - counts * ratio / 2 - mean).sum()),
+        value=float((xlogy(counts, mean) - counts * ratio / 2 - mean)[used].sum()),
         mean=mean,
         d_light=np.stack(
             [
@@ -185,6 +186,7 @@ def evidence(images: Mapping[str, Image], prior: Prior, vector: Floats) -> Point
         tables = [coefficients(source, image.exposure) for source in sources]
         parts = [np.exp2(monomials @ table.T) for table, _ in tables]
         terms = pixel_terms(image, (parts[0].sum(axis=1), parts[1].sum(axis=1)), galaxy, (variances[0], variances[1]))
+        weights = image.patch.used.reshape(-1) / terms.mean
         value += terms.value
         slope[0] += terms.d_galaxy * galaxy * (1 - galaxy)
         for kind, ((_, derivatives), part) in enumerate(zip(tables, parts, strict=True)):
@@ -195,7 +197,7 @@ def evidence(images: Mapping[str, Image], prior: Prior, vector: Floats) -> Point
             slopes[shared], slopes[where] = own[_POINT[: len(own) - 1]], np.outer(chain, own[2])
             slope += slopes @ terms.d_light[kind]
             slope[where] += variance_chain * terms.d_variances[kind]
-            information += share[kind] * np.exp(variances[kind]) * (slopes / terms.mean) @ slopes.T
+            information += share[kind] * np.exp(variances[kind]) * (slopes * weights) @ slopes.T
             information[where, where] += np.diag(-variance_chain * terms.d_variances[kind])
     return Point(value, slope, information)
 
@@ -294,9 +296,10 @@ def _guess(images: Mapping[str, Image], start: Position, prior: Prior) -> Floats
     seen_less_typical = np.log([star.flux for star in stars.values()]) - from_all @ typical
     light = typical + np.linalg.lstsq(from_all, seen_less_typical, rcond=None)[0]
     electrons = stars[clearest].flux * images[clearest].exposure.gain
-    variance = (electrons + 100 * float(images[clearest].patch.background.mean())) / electrons**2
-    guessed = LogNormal(float(light[0]), variance, light[1:], np.full(_COLOURS, variance))
     image = images[clearest]
+    sky = float(image.patch.background[image.patch.used].mean())
+    variance = (electrons + 100 * sky) / electrons**2
+    guessed = LogNormal(float(light[0]), variance, light[1:], np.full(_COLOURS, variance))
     shape = first_galaxy(stars[clearest], image.patch, image.exposure)
     return _Parameters.of(0.0, shape, (guessed, guessed)).vector
 

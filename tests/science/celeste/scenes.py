@@ -50,8 +50,8 @@ def near(coefficients: Floats, seed: int = 1) -> Floats:
 def codes(
     design: Design, shape: tuple[int, int], components: int, frames: int, seed: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Raw coefficients (frames, components, 6) and pixels (frames, rows, columns, 2): of every size, the ends of their types
-    among them; in the last half of the frames such that nothing is out of range."""
+    """Raw coefficients (frames, components, 6) and pixels (frames, rows, columns, 3): of every size, the ends of their types
+    among them, masked pixels too; in the last half of the frames such that nothing is out of range."""
     rng = np.random.default_rng(seed)
     c, p = design.coefficient, design.rate
     size = rng.integers(1, c.width, (frames, components, MONOMIALS))
@@ -65,4 +65,13 @@ def codes(
     drawn[..., 0] -= rng.uniform(0, design.rate_integer + 4, drawn.shape[:2])
     coefficients[usual] = c.raw(drawn)
     pixels[usual] = rng.integers(p.max_raw >> 4, p.max_raw >> 2, (len(drawn), *shape, 2))
-    return coefficients, pixels
+    return coefficients, np.concatenate([pixels, masks(design, pixels.shape[:-1], seed)[..., None]], axis=-1)
+
+
+def masks(design: Design, shape: tuple[int, ...], seed: int = 1) -> np.ndarray:
+    """Raw masks, of which a fifth mask a pixel: that bit alone or with others; the others are bits beside it, which do not
+    count, all of them in some."""
+    rng, unit, largest = np.random.default_rng(seed + 100), 1 << design.rate_fraction, design.rate.max_raw
+    beside = rng.choice([0, 1, unit >> 1, unit << 1, largest], shape) & rng.integers(0, largest, shape, endpoint=True)
+    beside = np.where(rng.random(shape) < 0.1, largest, beside) & ~unit
+    return beside | unit * (rng.random(shape) < 0.2)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.celeste import SDSS_PSF, Exposure, Float64, Galaxy, Patch, Position, Result, Settings, Star, fit
+from fpga_ml.science.celeste.emulator import Emulator
 from fpga_ml.science.celeste.likelihood import rate
 from fpga_ml.science.celeste.sources import Source, scene
 
@@ -136,3 +139,71 @@ def test_a_source_stays_near_where_it_was_looked_for() -> None:
     found = fit(observed([Star(0.0, 0.0, 5.0), Star(5.5, 0.0, 500.0)]), EXPOSURE, Star(0.0, 0.0, 5.0))
     assert found.sources[0].x == 3.0
     assert np.isnan(found.errors[0]["x"])
+
+
+def bad_pixels() -> np.ndarray:
+    mask = np.random.default_rng(5).random(SKY.shape) < 0.1
+    mask[:, 28], mask[25, 20:24] = True, True
+    return mask
+
+
+def test_what_masked_pixels_hold_does_not_matter() -> None:
+    patch, mask = observed(Galaxy(0.3, -0.2, 60.0, 0.4, 0.6, 0.5, 2.5)), bad_pixels()
+    fits = [
+        fit(Patch(np.where(mask, count, patch.counts), np.where(mask, sky, SKY), mask), EXPOSURE)
+        for count, sky in ((np.nan, np.nan), (0.0, -1.0), (1e9, np.inf))
+    ]
+    for found in fits:
+        assert isinstance(found.sources[0], Galaxy)
+        assert found.sources == fits[0].sources
+        assert found.galaxy_log_odds == fits[0].galaxy_log_odds
+        np.testing.assert_array_equal(found.covariance, fits[0].covariance)
+
+
+def test_errors_with_bad_pixels_are_true() -> None:
+    """A column and a tenth of the pixels are bad and bright; the errors are larger than without, as they should be."""
+    truth, mask, pulls = Star(0.3, -0.2, 30.0), bad_pixels(), []
+    for seed in range(40):
+        whole = observed(truth, seed)
+        patch = Patch(np.where(mask, 60_000, whole.counts), SKY, mask)
+        found = fit(patch, EXPOSURE, truth)
+        assert found.errors[0]["log_flux"] > fit(whole, EXPOSURE, truth).errors[0]["log_flux"]
+        pulls.append((found.sources[0].vector() - truth.vector()) / np.sqrt(np.diag(found.covariance)))
+    assert np.abs(np.mean(pulls, axis=0)).max() < 3.5 / np.sqrt(40)
+    np.testing.assert_allclose(np.std(pulls, axis=0), 1, atol=0.35)
+    fixed = fit(patch, EXPOSURE, truth, evaluator=Emulator("D16"))
+    away = (fixed.sources[0].vector() - found.sources[0].vector()) / np.sqrt(np.diag(found.covariance))
+    assert np.abs(away).max() < 0.01
+
+
+def test_the_criterion_counts_pixels_that_are_not_masked() -> None:
+    truth = Galaxy(0.3, -0.2, 60.0, 0.4, 0.6, 0.5, 2.5)
+    mask = np.zeros(SKY.shape, dtype=np.bool_)
+    mask[:, :15], mask[:13] = True, True
+    patch = replace(observed(truth), mask=mask)
+    star, galaxy = (fit(patch, EXPOSURE, start).value for start in (Star(0.3, -0.2, 60.0), truth))
+    (odds,) = fit(patch, EXPOSURE).galaxy_log_odds
+    assert odds == pytest.approx(galaxy - star - 2 * np.log(36 * 38), abs=0.1)
+
+
+def test_a_source_behind_masked_pixels() -> None:
+    """There is no first guess of it."""
+    mask = np.zeros(SKY.shape, dtype=np.bool_)
+    mask[15:36, 15:36] = True
+    patch = replace(observed(Star(0.3, -0.2, 100.0)), mask=mask)
+    with pytest.raises(FpgaMlError, match=r"all pixels around \(0, 0\) are masked"):
+        fit(patch, EXPOSURE)
+
+
+def test_counts_below_zero_are_fitted() -> None:
+    """Sky-subtracted, of read-out noise: exactly as they are, in fixed point with a pedestal of some electrons."""
+    truth, sky = Star(0.3, -0.2, 30.0), np.full(SKY.shape, 4.0)
+    counts = np.random.default_rng(1).normal(rate(scene(truth, EXPOSURE), sky), 2.0)
+    patch = Patch(counts, sky)
+    assert patch.counts.min() < 0
+    exact, fixed = fit(patch, EXPOSURE, truth), fit(patch.lifted(), EXPOSURE, truth, evaluator=Emulator("D16"))
+    for found in (exact, fixed):
+        away = (found.sources[0].vector() - truth.vector()) / np.sqrt(np.diag(found.covariance))
+        assert np.abs(away).max() < 4
+    with pytest.raises(FpgaMlError, match="counts below 0, which the fixed-point kernel cannot hold"):
+        fit(patch, EXPOSURE, truth, evaluator=Emulator("D16"))

@@ -98,9 +98,29 @@ def test_what_cannot_be_cut() -> None:
     frame = Frame(counts, np.full(SHAPE, 600.0), SDSS)
     with pytest.raises(FpgaMlError, match="side 51 around column 20, row 35 is not within 90 x 80"):
         frame.cut(20.2, 35.2, 51)
-    counts[35, 50:53] = np.nan
-    with pytest.raises(FpgaMlError, match="3 pixels are bad in the patch around column 55, row 35"):
+    assert frame.cut(55.3, 35.2, 51)[0].mask is None
+    counts[35, 50:53] = np.nan, np.inf, -np.inf
+    patch, column, row = frame.cut(55.3, 35.2, 51)
+    assert patch.mask is not None
+    np.testing.assert_array_equal(
+        np.argwhere(patch.mask) + np.array([row - 25, column - 25]), [[35, 50], [35, 51], [35, 52]]
+    )
+    counts[:] = np.nan
+    with pytest.raises(FpgaMlError, match="no pixel counts: all are masked"):
         frame.cut(55.3, 35.2, 51)
+
+
+def test_a_star_beside_bad_pixels(file: Path) -> None:
+    """The command fits it as well."""
+    with fits.open(file, mode="update") as opened:
+        opened[0].data[34:37, 58:60] = np.nan
+    arguments = ["celeste", "fit", str(file), "--at", "55", "35", "--gain", "900", "--sky", "600"]
+    arguments += ["--electrons-per-unit", "900", "--sky-subtracted", "--kernel", "D16", "--json"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    (found,) = json.loads(done.stdout)["sources"]
+    assert found["x"] == pytest.approx(55.3, abs=5 * found["errors"]["x"])
+    assert found["magnitude"] == pytest.approx(22.5 - 2.5 * np.log10(40.0), abs=5 * found["errors"]["magnitude"])
 
 
 def test_what_is_no_image(tmp_path: Path) -> None:

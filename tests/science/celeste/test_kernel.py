@@ -75,13 +75,13 @@ def terms_of(name: str, components: int) -> dict[str, Layer]:
 
 
 def pixels_at_random(d: Design, components: int, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Exponents (n, components), of which half lead to rates within the range, and pixels (n, 2)."""
+    """Exponents (n, components), of which half lead to rates within the range, and pixels (n, 3)."""
     rng, t = np.random.default_rng(3), d.exponent(1, 1)
     exponents = rng.integers(t.min_raw, t.max_raw, (n, components), endpoint=True)
     usual = rng.uniform(d.lowest_exponent - 2, d.rate_integer + 0.5, (n // 2, components))
     exponents[: n // 2] = usual * 2**t.fraction
     _, pixels = codes(d, (1, 1), components, n)
-    return exponents, pixels.reshape(n, 2)
+    return exponents, pixels.reshape(n, 3)
 
 
 @pytest.mark.parametrize("name", DESIGNS)
@@ -91,7 +91,10 @@ def test_terms_equal_fractions(name: str) -> None:
     layers = terms_of(name, components)
     found = layers["terms"].evaluate(Tensor(exponents, layers["exponents"].result), Tensor(pixels, d.rate))
     ends = 0
-    for q, pixel, got in zip(exponents, pixels, found.raw, strict=True):
+    for q, (*pixel, mask), got in zip(exponents, pixels, found.raw, strict=True):
+        if floor(Fraction(int(mask), 2**d.rate_fraction)) % 2 == 1:
+            assert_equal(got, 0)
+            continue
         fractions = [Fraction(int(v), 2**d.coefficient_fraction) for v in q]
         want = reference(d, fractions, *(Fraction(int(v), 2**d.rate_fraction) for v in pixel))
         assert got[-1] == (want is None) << found.type.fraction
@@ -108,7 +111,7 @@ def test_lowered_terms_equal_evaluate(name: str) -> None:
     layers = terms_of(name, components)
     terms, given = layers["terms"], layers["exponents"].result
     exponents, pixels = pixels_at_random(d, components, 20000)
-    kernel = lowered(terms, [[Wire.of(given)] * components, [Wire.of(d.rate)] * 2])
+    kernel = lowered(terms, [[Wire.of(given)] * components, [Wire.of(d.rate)] * 3])
     assert verify(kernel) == []
     found = kernel.evaluate(*exponents.T, *pixels.T)
     wires = [kernel.values[k].wire for k in kernel.outputs]
@@ -167,7 +170,7 @@ OUT_OF_RANGE = {
     "curvature": lambda c, p: (c - np.eye(1, 6, 4) * 9, p),
     "count": lambda c, p: (
         c,
-        type(p)(p.counts + 200_000 * (np.arange(p.counts.size).reshape(p.counts.shape) == 7), p.background),
+        type(p)(p.counts + 200_000 * (np.arange(p.counts.size).reshape(p.counts.shape) == 7), p.background, p.mask),
     ),
     "background": lambda c, p: (c, type(p)(p.counts, p.background + 1.4e5)),
     "no_light": lambda c, p: (c - np.eye(1, 6) * 100, type(p)(p.counts, p.background * 1e-9)),

@@ -12,7 +12,16 @@ from scipy.stats import multivariate_normal, poisson
 from fpga_ml.celeste_design import offsets
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.celeste.evaluator import Float64, Patch
-from fpga_ml.science.celeste.likelihood import chi, deviance_form, fisher, gradient, log_likelihood, rate, saturated
+from fpga_ml.science.celeste.likelihood import (
+    chi,
+    deviance_form,
+    fisher,
+    gradient,
+    log_likelihood,
+    rate,
+    rate_derivatives,
+    saturated,
+)
 from fpga_ml.science.celeste.profiles import PROFILES, SDSS_PSF
 from fpga_ml.science.celeste.sources import Exposure, Galaxy, Source, Star, canonical, flux_of, magnitude, scene
 
@@ -115,6 +124,28 @@ def test_deviance_form_is_exact() -> None:
     np.testing.assert_allclose(chi(np.array([-1.001e-3, 0.999e-3])), chi(np.array([-0.999e-3, 1.001e-3])), rtol=1e-6)
 
 
+def test_masked_pixels_weigh_nothing() -> None:
+    """Of whatever they hold: the same functions, of the other pixels one by one."""
+    random = np.random.default_rng(4)
+    mask, sky = random.random(SHAPE) < 0.3, np.full(SHAPE, SKY)
+    truth = expected([GALAXY], 2)
+    counts = random.poisson(truth)
+    places = list(zip(*np.nonzero(~mask), strict=True))
+    holes, dark = np.where(mask, np.nan, counts), np.where(mask, np.nan, truth)
+    each = [(counts[place], truth[place]) for place in places]
+    full = sum(float(poisson(e).logpmf(x)) for x, e in each)
+    most = sum(float(poisson(x).logpmf(x)) for x, _ in each)
+    assert log_likelihood(holes, dark, mask) == pytest.approx(full, rel=1e-12)
+    assert saturated(holes, mask) == pytest.approx(most, rel=1e-12)
+    assert deviance_form(holes, dark, mask) == pytest.approx(full - most, rel=1e-9)
+    at = scene([GALAXY], Exposure(SDSS_PSF[2], GAIN))
+    slopes = rate_derivatives(at, SHAPE).reshape(-1, *SHAPE)
+    information = sum(
+        np.outer(slopes[(slice(None), *place)], slopes[(slice(None), *place)]) / truth[place] for place in places
+    )
+    np.testing.assert_allclose(fisher(at, np.where(mask, np.nan, sky), mask), information, rtol=1e-9)
+
+
 def test_galaxy_with_swapped_axes_is_the_same_light() -> None:
     swapped = Galaxy(0.3, -0.2, 10.0, 0.3, 1.6, 2.5, 2.5)
     proper = canonical(swapped)
@@ -142,9 +173,16 @@ def test_what_is_no_patch_is_refused() -> None:
     sky = np.full((3, 3), SKY)
     with pytest.raises(FpgaMlError, match=r"counts have shape \(3, 2\), the background \(3, 3\)"):
         Patch(np.zeros((3, 2), dtype=np.int64), sky)
-    with pytest.raises(FpgaMlError, match="counts are whole electrons"):
-        Patch(np.full((3, 3), -1), sky)
-    with pytest.raises(FpgaMlError, match="counts are whole electrons"):
-        Patch(sky, sky)  # type: ignore[arg-type]
-    with pytest.raises(FpgaMlError, match="the background is not above 0 everywhere"):
-        Patch(np.zeros((3, 3), dtype=np.int64), sky * 0)
+    with pytest.raises(FpgaMlError, match="2 counts are not finite"):
+        Patch(np.where(np.arange(9).reshape(3, 3) > 6, np.nan, sky), sky)
+    for bad in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(FpgaMlError, match="the background is not above 0 everywhere"):
+            Patch(np.zeros((3, 3), dtype=np.int64), np.where(np.arange(9).reshape(3, 3) == 4, bad, sky))
+    with pytest.raises(FpgaMlError, match=r"the mask is of bool and has shape \(3,\), the counts \(3, 3\)"):
+        Patch(sky, sky, np.zeros(3, dtype=np.bool_))
+    with pytest.raises(FpgaMlError, match="the mask is of int64"):
+        Patch(sky, sky, np.zeros((3, 3), dtype=np.int64))  # type: ignore[arg-type]
+    with pytest.raises(FpgaMlError, match="no pixel counts: all are masked"):
+        Patch(sky, sky, np.ones((3, 3), dtype=np.bool_))
+    with pytest.raises(FpgaMlError, match="no pixel counts"):
+        Patch(np.zeros((0, 3)), np.zeros((0, 3)))

@@ -42,7 +42,7 @@ def test_samples_are_in_range_and_near_the_truth(model: dict[str, Any], kinds: l
     data = model["samples"](kinds, SDSS, 51, 1)
     assert data[COEFFICIENTS].shape == (len(SCENES), components, 6)
     for given, pixels in zip(data[COEFFICIENTS], data[PIXELS], strict=True):
-        patch = Patch(pixels[..., 0].astype(np.int64), pixels[..., 1])
+        patch = Patch(pixels[..., 0], pixels[..., 1], pixels[..., 2] > 0)
         found, exact = Emulator("D18")(given, patch), Float64()(given, patch)
         assert not found.overflow
         assert abs(found.value - exact.value) < 0.1 + 1e-5 * abs(exact.value)

@@ -29,7 +29,7 @@ def built(design: Design, shape: tuple[int, int], components: int) -> Rtl:
 def test_network_equals_layers(shape: tuple[int, int]) -> None:
     network = STREAM.lower(graph_of(COARSE, shape, 3))
     coefficients, pixels = codes(COARSE, shape, 3, 50)
-    found = network.evaluate({COEFFICIENTS: coefficients, PIXELS: pixels.reshape(50, -1, 2)})
+    found = network.evaluate({COEFFICIENTS: coefficients, PIXELS: pixels.reshape(50, -1, 3)})
     want = Emulator(COARSE).raw(coefficients, pixels)
     assert np.count_nonzero(want[OVERFLOW].raw) == 25
     for name in HEADS:

@@ -78,6 +78,62 @@ def test_gradient() -> None:
         assert slope[i] == pytest.approx((8 * near - far) / 12e-3, rel=1e-5, abs=1e-4), i
 
 
+def test_masked_pixels_weigh_nothing() -> None:
+    """Whatever they hold: value, gradient and information are of the other pixels, one image of each of which adds up."""
+    random = np.random.default_rng(2)
+    image = observed(Star(0.2, -0.1, 10.0), side=5, bands=("r",))["r"]
+    mask = random.random((5, 5)) < 0.4
+    star, galaxy = random.uniform(1, 900, (2, 25))
+    holes = Patch(*(np.where(mask, np.nan, of) for of in (image.patch.counts, image.patch.background)), mask)
+    found = pixel_terms(replace(image, patch=holes, variance=np.where(mask, np.nan, 7.0)), (star, galaxy), 0.3, (0.02, 0.5))
+    value, d_galaxy, d_variances = 0.0, 0.0, np.zeros(2)
+    for i in np.flatnonzero(~mask):
+        place = (slice(i // 5, i // 5 + 1), slice(i % 5, i % 5 + 1))
+        alone = Image(Patch(image.patch.counts[place], image.patch.background[place]), SDSS, np.full((1, 1), 7.0))
+        one = pixel_terms(alone, (star[i : i + 1], galaxy[i : i + 1]), 0.3, (0.02, 0.5))
+        value, d_galaxy, d_variances = value + one.value, d_galaxy + one.d_galaxy, d_variances + one.d_variances
+        np.testing.assert_allclose(found.d_light[:, i], one.d_light[:, 0])
+    np.testing.assert_array_equal(found.d_light[:, mask.reshape(-1)], 0)
+    assert found.value == pytest.approx(value)
+    assert found.d_galaxy == pytest.approx(d_galaxy)
+    np.testing.assert_allclose(found.d_variances, d_variances)
+
+
+def test_gradient_with_masked_pixels() -> None:
+    images = observed(Star(0.2, -0.1, 10.0), side=15, bands=("r",))
+    mask = np.random.default_rng(3).random((15, 15)) < 0.3
+    patch, at = images["r"].patch, flat(images)
+    ends = []
+    for count, sky in ((np.nan, np.nan), (1e6, 600.0)):
+        holes = Patch(np.where(mask, count, patch.counts), np.where(mask, sky, patch.background), mask)
+        ends.append(evidence({"r": replace(images["r"], patch=holes)}, PRIOR, at))
+        around = {"r": replace(images["r"], patch=holes)}
+    np.testing.assert_array_equal(ends[0].gradient, ends[1].gradient)
+    np.testing.assert_array_equal(ends[0].information, ends[1].information)
+    assert ends[0].value == ends[1].value
+    for i, step in enumerate(np.eye(len(at)) * 1e-3):
+        near, far = (
+            evidence(around, PRIOR, at + k * step).value - evidence(around, PRIOR, at - k * step).value for k in (1, 2)
+        )
+        assert ends[0].gradient[i] == pytest.approx((8 * near - far) / 12e-3, rel=1e-5, abs=1e-4), i
+
+
+def test_inference_with_bad_pixels() -> None:
+    truth = Star(0.3, -0.2, 30.0)
+    images = observed(truth)
+    mask = np.random.default_rng(3).random((31, 31)) < 0.1
+    mask[:, 18] = True
+    bad = {
+        band: replace(one, patch=Patch(np.where(mask, np.nan, one.patch.counts), one.patch.background, mask))
+        for band, one in images.items()
+    }
+    found = infer(bad, Position())
+    assert found.converged
+    assert found.galaxy < 0.5
+    for name, value in (("x", found.point.x - 0.3), ("y", found.point.y + 0.2), ("log_flux", found.star.mean - np.log(30))):
+        assert abs(value) < 4 * found.errors[name]
+
+
 def test_evidence_is_pixels_less_divergences() -> None:
     images = observed(Star(0.2, -0.1, 10.0), side=15, bands=("r",))
     at = flat(images)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import gammaln, xlogy
 
 from fpga_ml.celeste_design import offsets
-from fpga_ml.science.celeste.evaluator import Counts, Floats
+from fpga_ml.science.celeste.evaluator import Bools, Counts, Floats
 from fpga_ml.science.celeste.sources import LN2, Scene
 
 
@@ -60,9 +60,12 @@ def rate_derivatives(scene: Scene, shape: tuple[int, int]) -> Floats:
     return slopes
 
 
-def fisher(scene: Scene, background: Floats) -> Floats:
-    """(P, P) expected information about the parameters: sum over pixels dE/dtheta dE/dtheta' / E."""
+def fisher(scene: Scene, background: Floats, used: Bools | None = None) -> Floats:
+    """(P, P) expected information about the parameters: sum over pixels dE/dtheta dE/dtheta' / E. used: (H, W) true where a
+    pixel counts, None for all."""
     shape = (background.shape[0], background.shape[1])
     slopes = rate_derivatives(scene, shape)
+    if used is not None:
+        slopes = slopes * used.reshape(-1)
     information: Floats = (slopes / rate(scene, background).reshape(-1)) @ slopes.T
     return information

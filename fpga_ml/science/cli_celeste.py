@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -15,6 +15,7 @@ from fpga_ml.errors import FpgaMlError, suggest
 
 if TYPE_CHECKING:
     from fpga_ml.science.celeste.check import Check
+    from fpga_ml.science.celeste.frames import Options
 
 
 @click.group()
@@ -83,22 +84,45 @@ def _show(found: Check, console: Console) -> None:
     "places",
     type=(float, float),
     multiple=True,
-    required=True,
     help="Column and row of a source, counted from 0; may be repeated.",
 )
-@click.option("--gain", type=float, required=True, help="Electrons per nanomaggie.")
-@click.option("--sky", type=float, required=True, help="Sky background in electrons per pixel.")
 @click.option(
-    "--psf",
-    "psf_path",
-    type=click.Path(path_type=Path),
-    help="JSON of Gaussians: weights, means, covariances; default: SDSS-like.",
+    "--at-sky",
+    "sky_places",
+    type=(float, float),
+    multiple=True,
+    help="Right ascension and declination of a source, degrees; may be repeated.",
 )
 @click.option(
-    "--electrons-per-unit", type=float, default=1.0, show_default=True, help="Electrons per unit of the file's pixel values."
+    "--units", help="Of the file's values, where the header has no BUNIT: electron, adu, nanomaggy, electron/s, Jy ..."
 )
+@click.option("--electrons-per-unit", type=float, help="Electrons per unit of the file's pixel values.")
+@click.option("--gain", type=float, help="Electrons per nanomaggie.")
+@click.option("--zero-point", type=float, help="AB magnitude of one unit of the file.")
+@click.option("--adu-gain", type=float, help="Electrons per ADU, where the header has no GAIN.")
+@click.option("--exposure-time", type=float, help="Seconds, for a file of rates whose header has no EXPTIME.")
+@click.option("--sky", help="Sky background in electrons per pixel, or 'auto': estimated. Default: auto.")
 @click.option("--sky-subtracted", is_flag=True, help="The sky has been subtracted from the file.")
-@click.option("--hdu", type=int, default=0, show_default=True)
+@click.option("--read-noise", type=float, help="Read-out noise in electrons; default: the header's.")
+@click.option(
+    "--saturate", type=float, help="Level from which pixels are saturated, in the file's units; default: the header's."
+)
+@click.option("--mask", help="File, or HDU of the image's file, whose pixels other than 0 are bad; fpM, DECam's ood.")
+@click.option("--mask-bits", type=int, help="Bits of the mask that are bad. Default: all.")
+@click.option("--mask-zeros", is_flag=True, help="Pixels of exactly 0 are dead.")
+@click.option("--ivar", help="File, or HDU of the image's file, with the inverse variance.")
+@click.option(
+    "--ivar-with-sources/--ivar-without-sources",
+    default=None,
+    help="Whether it contains the Poisson noise of sources. Default: bright pixels tell.",
+)
+@click.option("--cosmics", is_flag=True, help="Look for cosmic rays, and leave out what they hit.")
+@click.option(
+    "--psf", "psf_path", help="PSF: JSON of Gaussians, PSFEx, psField, or an image. Default: SDSS-like, 3.3 px wide."
+)
+@click.option("--psf-terms", type=click.IntRange(1, 6), help="Gaussians of the PSF. Default: 2 to 4, as are needed.")
+@click.option("--band", help="Name of the band; default: the header's FILTER.")
+@click.option("--hdu", help="Number or name of the image's HDU. Default: the first that is an image.")
 @click.option(
     "--side", type=int, default=51, show_default=True, help="Side of the square patch around the first source, in pixels."
 )
@@ -107,40 +131,72 @@ def _show(found: Check, console: Console) -> None:
 def fit_command(
     image: Path,
     places: tuple[tuple[float, float], ...],
-    gain: float,
-    sky: float,
-    psf_path: Path | None,
-    electrons_per_unit: float,
-    sky_subtracted: bool,
-    hdu: int,
+    sky_places: tuple[tuple[float, float], ...],
     side: int,
     kernel: str,
     as_json: bool,
+    **given: Any,
 ) -> None:
-    """Find star or galaxy, position, magnitude and shape of the sources at given places in a FITS IMAGE."""
-    from fpga_ml.science.celeste import SDSS_PSF, Exposure, Float64, Position, fit
-    from fpga_ml.science.celeste.catalogue import as_rows
-    from fpga_ml.science.celeste.emulator import Emulator
-    from fpga_ml.science.celeste.images import read_fits, read_psf
+    """Find star or galaxy, position, magnitude and shape of the sources at given places in a FITS IMAGE.
 
-    exposure = Exposure(read_psf(psf_path) if psf_path else SDSS_PSF[2], gain)
-    frame = read_fits(
-        image, exposure, sky=sky, electrons_per_unit=electrons_per_unit, sky_subtracted=sky_subtracted, hdu=hdu
-    )
+    Units, gain, noise, saturation and coordinates are those of the header where it has them; what it lacks is asked for.
+    """
+    from fpga_ml.science.celeste import Float64, Position, fit
+    from fpga_ml.science.celeste.catalogue import as_rows, quality_of
+    from fpga_ml.science.celeste.emulator import Emulator
+    from fpga_ml.science.celeste.frames import read_frame
+
+    if not places and not sky_places:
+        raise FpgaMlError("there is no source to fit", do="give --at COLUMN ROW or --at-sky RA DEC")
+    frame = read_frame(image, _options(given))
+    places += tuple(frame.from_sky(*one) for one in sky_places)
     patch, column, row = frame.cut(*places[0], side)
     start = [Position(x - column, y - row) for x, y in places]
-    found = fit(patch, exposure, start, evaluator=Float64() if kernel == "float64" else Emulator(kernel))
-    rows = as_rows(found, column, row)
+    evaluator = Float64() if kernel == "float64" else Emulator(kernel)
+    found = fit(patch, frame.exposure(column, row), start, evaluator=evaluator)
+    rows = as_rows(found, column, row, frame)
     if as_json:
-        click.echo(json.dumps({"kernel": kernel, "sources": rows}, indent=2))
+        result = {"kernel": kernel, "sources": rows, **quality_of(found), "notes": list(frame.notes)}
+        click.echo(json.dumps(result, indent=2))
         return
     for one in rows:
-        errors = one.pop("errors")
-        text = [
-            f"{name} {value:.4g} +- {errors[name]:.2g}" if name in errors else f"{name} {value}"
-            for name, value in one.items()
-        ]
-        click.echo("  ".join(text))
+        click.echo(_line(one))
+    if found.quality is not None:
+        told = " The model does not describe the pixels; errors are enlarged." if found.quality.poor else ""
+        click.echo(f"chi square {found.quality.chi_square:.3g} a degree of freedom.{told}")
+    for note in frame.notes:
+        click.echo(f"note: {note}")
+
+
+def _line(row: dict[str, Any]) -> str:
+    errors, flags = row.pop("errors"), row.pop("flags")
+    text = []
+    for name, value in row.items():
+        number = f"{value:.6f}" if name in ("ra", "dec") else f"{value:.4g}" if isinstance(value, float) else str(value)
+        text.append(f"{name} {number}" + (f" +- {errors[name]:.2g}" if name in errors else ""))
+    return "  ".join([*text, *(["flags: " + ", ".join(flags)] if flags else [])])
+
+
+def _options(given: dict[str, Any]) -> Options:
+    """What the command line says of a file."""
+    from fpga_ml.science.celeste.frames import Given, Options
+    from fpga_ml.science.celeste.frames.fits_files import number_or_name
+
+    units = ("units", "electrons_per_unit", "gain", "zero_point", "adu_gain", "exposure_time")
+    sky = given["sky"]
+    if sky not in (None, "auto"):
+        try:
+            sky = float(sky)
+        except ValueError:
+            raise FpgaMlError(f"--sky is '{sky}'", do="give electrons a pixel, or auto") from None
+    rest = {name: value for name, value in given.items() if name not in (*units, "sky", "hdu", "psf_path")}
+    return Options(
+        hdu=None if given["hdu"] is None else number_or_name(given["hdu"]),
+        given=Given(**{name: given[name] for name in units}),
+        sky=sky,
+        psf=given["psf_path"],
+        **rest,
+    )
 
 
 @celeste.command()

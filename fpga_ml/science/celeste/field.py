@@ -11,7 +11,7 @@ import numpy as np
 
 from fpga_ml.science.celeste.evaluator import Evaluator, Float64, Floats
 from fpga_ml.science.celeste.fit import Position, fit
-from fpga_ml.science.celeste.images import Frame
+from fpga_ml.science.celeste.frames.frame import ConstantPsf, Frame, no_flags
 from fpga_ml.science.celeste.prior import BANDS, COLOUR_NAMES, FROM_COLOURS, MAGNITUDES, PRIOR, Prior
 from fpga_ml.science.celeste.simulate import SDSS, SIDE, SKY, renderer
 from fpga_ml.science.celeste.sources import Exposure, Galaxy, Source, Star, flux_of, magnitude
@@ -69,7 +69,8 @@ def simulate(sources: int, seed: int, prior: Prior = PRIOR, exposure: Exposure =
     for index, band in enumerate(BANDS):
         centred = [_moved(one.in_band(index), -(side // 2), -(side // 2)) for one in truth]
         electrons = random.poisson(paint(centred, exposure, (side, side)) + sky).astype(np.float64)
-        frames[band] = Frame(electrons, np.full((side, side), sky), exposure)
+        background = np.full((side, side), sky)
+        frames[band] = Frame(electrons, background, no_flags((side, side)), exposure.gain, ConstantPsf(exposure.psf))
     return Field(truth, frames, name)
 
 
@@ -172,15 +173,16 @@ def _image(field: Field, band: str, i: int, places: list[tuple[int, int]], found
     seen."""
     frame = field.frames[band]
     patch, x, y = frame.cut(*places[i], SIDE)
+    exposure = frame.exposure(x, y)
     mean, variance = patch.background.copy(), np.zeros_like(patch.background)
     for j, other in enumerate(found):
         dx, dy = places[j][0] - x, places[j][1] - y
         if j == i or other is None or max(abs(dx), abs(dy)) > _REACH:
             continue
         moved = replace(other, point=replace(other.point, x=other.point.x + dx, y=other.point.y + dy))
-        light, spread = expected(moved, Image(patch, frame.exposure), band)
+        light, spread = expected(moved, Image(patch, exposure), band)
         mean, variance = mean + light, variance + spread
-    return Image(replace(patch, background=mean), frame.exposure, variance)
+    return Image(replace(patch, background=mean), exposure, variance)
 
 
 def _errors(field: Field, found: list[Source], colours: list[Floats] | None) -> Errors:

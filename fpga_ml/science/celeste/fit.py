@@ -16,6 +16,17 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.celeste.ascent import Box, Point, Settings, ascend, covariance
 from fpga_ml.science.celeste.evaluator import Evaluator, Float64, Floats, Patch, Result
 from fpga_ml.science.celeste.likelihood import fisher, gradient, rate
+from fpga_ml.science.celeste.quality import (
+    BOUND_MET,
+    MASKED_CORE,
+    MOVED,
+    NOT_FOUND,
+    POOR_FIT,
+    Quality,
+    core_is_masked,
+    judge,
+    peak,
+)
 from fpga_ml.science.celeste.sources import Exposure, Galaxy, Scene, Source, Star, canonical, coefficients, magnitude
 
 MOVE_PX = 3.0
@@ -30,6 +41,10 @@ BOUNDS = {
     "log_radius": (np.log(0.25), np.log(30.0), 0.5),
 }
 """Of each parameter: low, high, longest step; of x and y from where the source was looked for."""
+_FAINTEST = 3.0
+"""Errors of its flux that a source has at least."""
+_MATTERS = 5.0
+"""Log-likelihood by which another place has to be better."""
 _APERTURE_PX = 6
 """Pixels around a source in which a first guess looks at it."""
 
@@ -49,7 +64,9 @@ class Fit:
     sources: galaxies with an axis ratio of at most 1; errors: one dictionary a source, statistical error by parameter, not a
     number where a bound held it; covariance: (P, P) of all parameters in the order of names; value: the evaluator's at the
     maximum; galaxy_log_odds: of each source that was to be decided, else None; distance: to the maximum that is left, in
-    statistical errors.
+    statistical errors; quality: whether the model describes the pixels, None of an end that was not judged; flags: one
+    tuple a source, of what `quality` names. Where the fit is poor, covariance and errors are enlarged: times chi square a
+    degree of freedom, and times its root.
     """
 
     sources: tuple[Source, ...]
@@ -59,6 +76,8 @@ class Fit:
     galaxy_log_odds: tuple[float | None, ...]
     distance: float
     iterations: int
+    quality: Quality | None = None
+    flags: tuple[tuple[str, ...], ...] = ()
 
     @property
     def errors(self) -> tuple[dict[str, float], ...]:
@@ -82,15 +101,72 @@ def fit(
     """Find position, flux, kind and shape of the sources in a patch, with their uncertainties.
 
     start: a first guess of each source, which keeps its kind, or its Position, whose kind is decided by the Bayesian
-    information criterion (Schwarz 1978): a galaxy if it gains more than half the logarithm of the number of pixels, without
-    the masked ones, for each further parameter. evaluator: the kernel; exact in float64 unless given. at_once: all sources
-    in one pass of the kernel; else a pass for each, with the others as background, for a kernel of few components. Raises if
-    the kernel overflows, or if there is no end.
+    information criterion (Schwarz 1978): a galaxy if it gains more than half the logarithm of the number of pixels that
+    count for each further parameter. evaluator: the kernel; exact in float64 unless given. at_once: all sources in one pass
+    of the kernel; else a pass for each, with the others as background, for a kernel of few components. A single Position
+    from which the source lies too far to be reached is looked for again, from the brightest peak nearby. Raises if the
+    kernel overflows, or if there is no end.
     """
     task = _Task(patch, exposure, evaluator or Float64(), settings or Settings(), at_once)
     given = [start] if isinstance(start, Star | Galaxy | Position) else list(start)
     if not given:
         raise FpgaMlError("there is no source to fit", where="fit", do="give a source or a Position in start")
+    found, moved = _nearby(task, given[0]) if len(given) == 1 else (_together(task, given), False)
+    return _judged(found, task, moved)
+
+
+def _judged(found: Fit, task: _Task, moved: bool) -> Fit:
+    """With its quality and flags, and with errors that are true of a poor fit as well."""
+    patch = task.patch
+    quality = judge(patch, rate(Scene(found.sources, task.exposure), patch.background), len(found.names))
+    found = replace(found, covariance=found.covariance * quality.enlargement, quality=quality)
+    flags = []
+    for source, errors in zip(found.sources, found.errors, strict=True):
+        holds = {
+            NOT_FOUND: not errors["log_flux"] < 1 / _FAINTEST,
+            MOVED: moved,
+            BOUND_MET: bool(np.isnan(list(errors.values())).any()),
+            MASKED_CORE: core_is_masked(patch, source),
+            POOR_FIT: quality.poor,
+        }
+        flags.append(tuple(name for name, held in holds.items() if held))
+    return replace(found, flags=tuple(flags))
+
+
+def _nearby(task: _Task, start: Source | Position) -> tuple[Fit, bool]:
+    """The fit of one source, and whether it was looked for again from a peak nearby."""
+    if not isinstance(start, Position):
+        return _together(task, [start]), False
+    try:
+        found, failure = _together(task, [start]), None
+    except FpgaMlError as error:
+        found, failure = None, error
+    if found is not None and not _astray(found, start):
+        return found, False
+    place = peak(task.patch, task.exposure, start.x, start.y)
+    if place is not None:
+        try:
+            again = _together(task, [Position(*place)])
+        except FpgaMlError:
+            again = None
+        if again is not None and (found is None or again.value > found.value + _MATTERS):
+            return again, True
+    if found is None:
+        assert failure is not None
+        raise failure
+    return found, False
+
+
+def _astray(found: Fit, start: Position) -> bool:
+    """Whether a source hardly shows, or lies as far from its start as it may."""
+    (source,), (errors,) = found.sources, found.errors
+    away = max(abs(source.x - start.x), abs(source.y - start.y))
+    return away >= 0.999 * MOVE_PX or not errors["log_flux"] < 1 / _FAINTEST
+
+
+def _together(task: _Task, given: Sequence[Source | Position]) -> Fit:
+    """The fit of all sources, with the kind of those of which only the place is known."""
+    patch, exposure = task.patch, task.exposure
     known: list[Source] = [first_star(one, patch, exposure) if isinstance(one, Position) else one for one in given]
     odds: list[float | None] = [None] * len(given)
     unknown = [i for i, one in enumerate(given) if isinstance(one, Position)]
@@ -186,7 +262,7 @@ def bounds(source: Source | Position) -> list[tuple[float, float, float]]:
 
 
 def _near(patch: Patch, x: float, y: float) -> tuple[Floats, Floats, Floats]:
-    """Offsets from a position, and the light above the background, of the pixels around it that count; (N,) each."""
+    """Offsets from a position, and the light above the background, of the pixels around it; (N,) each."""
     monomials = offsets(patch.counts.shape)
     dx, dy = monomials[:, 1] - x, monomials[:, 2] - y
     inside = np.hypot(dx, dy) < _APERTURE_PX
@@ -197,17 +273,17 @@ def _near(patch: Patch, x: float, y: float) -> tuple[Floats, Floats, Floats]:
     inside &= patch.used.reshape(-1)
     if not inside.any():
         raise FpgaMlError(
-            f"all pixels around ({x:g}, {y:g}) are masked",
-            do="mask fewer, or give a source with its flux instead of a Position",
+            f"all pixels within {_APERTURE_PX} of position ({x:g}, {y:g}) are masked",
+            do="give another place, or another mask",
         )
-    light = patch.counts.reshape(-1)[inside] - patch.background.reshape(-1)[inside]
-    return dx[inside], dy[inside], light
+    light = (patch.counts - patch.background).reshape(-1)
+    return dx[inside], dy[inside], light[inside]
 
 
 def first_star(at: Position, patch: Patch, exposure: Exposure) -> Star:
     """With the light around the position as its flux, or a standard error of it where there is less."""
     _, _, light = _near(patch, at.x, at.y)
-    least = np.sqrt(len(light) * patch.background[patch.used].mean())
+    least = np.sqrt(len(light) * patch.background.mean())
     return Star(at.x, at.y, max(float(light.sum()), float(least)) / exposure.gain)
 
 

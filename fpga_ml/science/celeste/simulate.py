@@ -55,7 +55,7 @@ def observe(
     moves = random.uniform(-0.5, 0.5, (len(sources), 2))
     moved = tuple(replace(one, x=one.x + dx, y=one.y + dy) for one, (dx, dy) in zip(sources, moves.tolist(), strict=True))
     background = np.full((side, side), sky)
-    return Patch(random.poisson(rate(scene(moved, exposure), background)), background), moved
+    return Patch(random.poisson(rate(scene(moved, exposure), background)).astype(np.float64), background), moved
 
 
 def render(sources: Sequence[Source], exposure: Exposure, shape: tuple[int, int]) -> Floats:

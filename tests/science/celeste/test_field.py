@@ -20,14 +20,16 @@ def test_the_images_hold_the_sources() -> None:
     field = simulate(12, seed=1)
     for index, band in enumerate(BANDS):
         frame = field.frames[band]
-        above = frame.counts.sum() - frame.background.sum()
+        above = frame.electrons.sum() - frame.background.sum()
         flux = sum(one.source.flux * np.exp(FROM_COLOURS[index] @ one.colours) for one in field.truth)
-        assert above == pytest.approx(900 * flux, rel=0.01, abs=5 * np.sqrt(frame.counts.sum()))
+        assert above == pytest.approx(900 * flux, rel=0.01, abs=5 * np.sqrt(frame.electrons.sum()))
     brightest = max(field.truth, key=lambda one: one.source.flux).source
     row, column = round(brightest.y), round(brightest.x)
-    around = field.frames["r"].counts[row - 3 : row + 4, column - 3 : column + 4]
+    around = field.frames["r"].electrons[row - 3 : row + 4, column - 3 : column + 4]
     assert (
-        around[2:5, 2:5].max() == around.max() == field.frames["r"].counts[row - 8 : row + 9, column - 8 : column + 9].max()
+        around[2:5, 2:5].max()
+        == around.max()
+        == field.frames["r"].electrons[row - 8 : row + 9, column - 8 : column + 9].max()
     )
 
 

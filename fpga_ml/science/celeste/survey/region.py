@@ -1,38 +1,72 @@
-"""The part of an image that a tile needs."""
+"""An image with the files that lie beside it, and the part of it that a tile needs."""
 
 from __future__ import annotations
 
-import json
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from fpga_ml.science.celeste.frames.frame import ConstantPsf, Frame, PsfModel, no_flags
+from fpga_ml.science.celeste.frames.frame import Frame, PsfModel
+from fpga_ml.science.celeste.frames.read import Options, read_frame
 from fpga_ml.science.celeste.profiles import Psf
 
 _MARGIN_PX = 42
+_FITS = (".fits", ".fit", ".fits.gz", ".fits.fz", ".fits.bz2", ".fit.gz")
+_SDSS = re.compile(r"frame-([ugriz])-(\d{6})-(\d)-(\d{4})\.fits(\.bz2)?$")
+_DECAM = "_ooi_"
 
 
-def read(path: Path) -> Frame:
-    from astropy.io import fits
-    from astropy.wcs import WCS
+def images_in(folder: Path) -> list[Path]:
+    """The images of a folder, by name, without what lies beside one: masks, weights, PSFs."""
+    every = sorted(path for path in folder.iterdir() if path.name.endswith(_FITS))
+    besides = {beside for path in every for beside in files_of(path)[1:]}
+    others = ("psField", "fpM")
+    return [path for path in every if path not in besides and not path.name.startswith(others)]
 
-    with fits.open(path) as f:
-        d = f[0].data.astype(float)
-        h = f[0].header
-    j = json.loads(Path(str(path)[:-5] + ".psf.json").read_text())
-    psf = Psf(*(np.array(j[k]) for k in ("weights", "means", "covariances")))
-    return Frame(
-        d,
-        np.full(d.shape, h["SKY"]),
-        no_flags(d.shape),
-        1 / h["NMGY"],
-        ConstantPsf(psf),
-        h["RDNOISE"] ** 2,
-        WCS(h),
-        h["FILTER"],
+
+def files_of(image: Path) -> list[Path]:
+    """An image, and what lies beside it."""
+    given = beside(image)
+    return [image, *(Path(one) for one in (given.psf, given.mask, given.ivar) if isinstance(one, str))]
+
+
+def beside(image: Path) -> Options:
+    """PSF, mask and weights that lie beside an image, by their names.
+
+    NAME.psf.json or NAME.psf (PSFEx), NAME.mask.fits, NAME.ivar.fits; of SDSS psField-RUN-C-FIELD.fit and
+    fpM-RUN-bC-FIELD.fit; of DECam's community pipeline ..._ood_... and ..._oow_... beside ..._ooi_....
+    """
+    name = image.name
+    stem = image.with_name(name[: -len(next((end for end in _FITS[::-1] if name.endswith(end)), ""))] or name)
+    psf, masks, weights = (
+        [Path(f"{stem}{end}") for end in ends] for ends in ((".psf.json", ".psf"), (".mask.fits",), (".ivar.fits",))
     )
+    if found := _SDSS.match(name):
+        band, run, column, field, _ = found.groups()
+        psf += [image.with_name(f"psField-{run}-{column}-{field}.fit")]
+        masks += [image.with_name(f"fpM-{run}-{band}{column}-{field}.fit{end}") for end in ("", ".gz")]
+    if _DECAM in name:
+        masks, weights = (
+            [*masks, image.with_name(name.replace(_DECAM, "_ood_"))],
+            [
+                *weights,
+                image.with_name(name.replace(_DECAM, "_oow_")),
+            ],
+        )
+    return Options(psf=next(_there(psf), None), mask=next(_there(masks), None), ivar=next(_there(weights), None))
+
+
+def _there(paths: list[Path]) -> Iterator[str]:
+    return (str(path) for path in paths if path.exists())
+
+
+def read(image: Path) -> Frame:
+    """With what lies beside it. The sky is estimated where the layout does not say it."""
+    options = beside(image)
+    return read_frame(image, options if _SDSS.match(image.name) else replace(options, sky="auto"))
 
 
 class _Shifted:

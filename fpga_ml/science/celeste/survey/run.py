@@ -29,7 +29,7 @@ from fpga_ml.science.celeste.evaluator import Floats
 from fpga_ml.science.celeste.population import BANDS, Prior
 from fpga_ml.science.celeste.survey import catalogue
 from fpga_ml.science.celeste.survey.detect import DETECTION, detect
-from fpga_ml.science.celeste.survey.region import cut_to, read
+from fpga_ml.science.celeste.survey.region import cut_to, files_of, read
 from fpga_ml.science.celeste.survey.sky import separation
 from fpga_ml.science.celeste.survey.tile import Quality, Target, Tile, start
 
@@ -176,7 +176,7 @@ def _look(path: str) -> Look:
     height, width = frame.shape
     corners = frame.wcs.pixel_to_world_values([0, width - 1, 0, width - 1], [0, 0, height - 1, height - 1])
     digest = hashlib.sha256()
-    for file in (Path(path), *sorted(Path(path).parent.glob(Path(path).stem + ".*"))):
+    for file in files_of(Path(path)):
         digest.update(file.read_bytes())
     return Look(path, frame.band, tuple(zip(*(axis.tolist() for axis in corners), strict=True)), digest.hexdigest())
 

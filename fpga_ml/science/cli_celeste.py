@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+from rich.progress import Progress as RichProgress
 from rich.table import Table
 
 from fpga_ml.errors import FpgaMlError, suggest
@@ -230,3 +232,85 @@ def field(sources: int, seed: int, preset: str, as_json: bool) -> None:
 
 def _cells(errors: dict[str, float], columns: list[str]) -> list[str]:
     return [f"{errors[name]:.3f}" if name in errors else "" for name in columns]
+
+
+@celeste.command("simulate")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--square-degrees", type=float, default=0.01, show_default=True, help="Area, rounded to whole fields.")
+@click.option(
+    "--field", "field_px", type=click.IntRange(min=128), default=1024, show_default=True, help="Side of a field, pixels."
+)
+@click.option("--density", type=float, default=20_000.0, show_default=True, help="Sources a square degree.")
+@click.option(
+    "--seeing",
+    type=(float, float),
+    default=(1.1, 1.6),
+    show_default=True,
+    help="Least and most FWHM of an image, in arc seconds.",
+)
+@click.option("--seed", type=int, default=1, show_default=True)
+def simulate_command(
+    folder: Path, square_degrees: float, field_px: int, density: float, seeing: tuple[float, float], seed: int
+) -> None:
+    """Write a simulated survey in five bands into FOLDER: FITS images, their PSFs, and truth.parquet."""
+    import numpy as np
+
+    from fpga_ml.science.celeste.population import Prior
+    from fpga_ml.science.celeste.survey.simulate import Conditions, draw, simulate
+
+    conditions = Conditions(field_px=field_px, density=density, seeing=seeing)
+    with click.progressbar(length=1, file=sys.stderr) as bar:
+
+        def started(total: int) -> Callable[[int], None]:
+            bar.length = total
+            return bar.update
+
+        sources = draw(Prior.load(), square_degrees, conditions, np.random.default_rng(seed))
+        simulate(folder, sources, seed, conditions, started)
+
+
+@celeste.command("survey")
+@click.argument("images", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder of the catalogue.")
+@click.option("--workers", type=click.IntRange(min=0), default=0, help="Local processes; 0: one a core.", show_default=True)
+@click.option("--dask", help="Address of a Dask scheduler in place of local processes.")
+@click.option("--threshold", type=float, default=4.0, show_default=True, help="Of the detection, in standard deviations.")
+@click.option("--tile", "tile_arcmin", type=float, default=1.5, show_default=True, help="Side of a tile, arc minutes.")
+@click.option("--prior", type=click.Path(path_type=Path), help="JSON of a prior; default: that of Stripe 82.")
+@click.option(
+    "--kernel",
+    default="float64",
+    show_default=True,
+    help="float64, or presets of the fixed-point kernel for climbs and for draws: D16/D18 (by the emulator: slow).",
+)
+def survey_command(
+    images: tuple[Path, ...],
+    out: Path,
+    workers: int,
+    dask: str | None,
+    threshold: float,
+    tile_arcmin: float,
+    prior: Path | None,
+    kernel: str,
+) -> None:
+    """Catalogue IMAGES, FITS files or folders of them: detect, fit all bands at once, write catalogue.parquet and .fits.
+
+    What an earlier, interrupted call has finished is not done again.
+    """
+    from fpga_ml.science.celeste.survey.region import images_in
+    from fpga_ml.science.celeste.survey.run import Progress, Settings, survey
+
+    for path in images:
+        if not path.exists():
+            raise FpgaMlError("there is no such file or folder", where=str(path), do="give FITS images, or folders of them")
+    found = [one for path in images for one in (images_in(path) if path.is_dir() else [path])]
+    settings = Settings(tile_arcmin, threshold=threshold, prior=str(prior.resolve()) if prior else None, kernel=kernel)
+    with RichProgress(*RichProgress.get_default_columns(), console=Console(stderr=True)) as shown:
+        line = shown.add_task("", total=None)
+
+        def told(now: Progress) -> None:
+            area = f": {now.sources} sources, {now.square_arcmin:.1f} square arc minutes" if now.sources else ""
+            shown.update(line, description=now.stage + area, completed=now.done, total=now.total)
+
+        catalogue = survey(found, out, settings, workers=workers, dask=dask, told=told)
+    click.echo(catalogue)

@@ -28,7 +28,8 @@ Bools = npt.NDArray[np.bool_]
 @dataclass(frozen=True)
 class Patch:
     """A cut-out of one image. counts: (H, W) electrons, real or whole numbers; background: (H, W) expected electrons of the
-    sky and of sources held fixed; mask: (H, W), True where a pixel does not count and may hold anything (None: all count).
+    sky and of sources held fixed; mask: (H, W), True where a pixel does not count (None: all count), whatever it
+    holds: counts of 0 and a background of 1 are put there.
 
     Counts may be below 0, as where the sky was subtracted; the kernel in fixed point takes them once they are `lifted`.
     Pixel (row, column) has the integer offsets x = column - W // 2 and y = row - H // 2 from the patch's centre.
@@ -52,8 +53,9 @@ class Patch:
                 where="Patch",
                 do="give it as (height, width) of bool, True where a pixel does not count",
             )
-        for name in ("counts", "background"):
-            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=np.float64))
+        for name, instead in (("counts", 0.0), ("background", 1.0)):
+            given = np.asarray(getattr(self, name), dtype=np.float64)
+            object.__setattr__(self, name, given if self.mask is None else np.where(self.mask, instead, given))
         counts, background = self.counts[self.used], self.background[self.used]
         if not counts.size:
             raise FpgaMlError("no pixel counts: all are masked, or there is none", where="Patch", do="cut out another patch")

@@ -24,15 +24,20 @@ from typing import Any
 import numpy as np
 
 from fpga_ml import __version__
+from fpga_ml.celeste_design import Design
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.science.celeste.emulator import Emulator
 from fpga_ml.science.celeste.evaluator import Floats
 from fpga_ml.science.celeste.population import BANDS, Prior
+from fpga_ml.science.celeste.posterior import Likelihood, View
 from fpga_ml.science.celeste.survey import catalogue
 from fpga_ml.science.celeste.survey.detect import DETECTION, detect
 from fpga_ml.science.celeste.survey.region import cut_to, files_of, read
 from fpga_ml.science.celeste.survey.sky import separation
 from fpga_ml.science.celeste.survey.tile import Quality, Target, Tile, start
+from fpga_ml.science.celeste.through_kernel import ThroughKernel
 
+FLOAT = "float64"
 _SAME_ARCSEC = 1.0
 """Detections of two fields that lie nearer are one source."""
 _EDGE_ARCSEC = 4.0
@@ -42,12 +47,22 @@ _EDGE_ARCSEC = 4.0
 @dataclass(frozen=True)
 class Settings:
     """tile_arcmin: side of a tile; halo_arcsec: how far around it neighbours are fitted too; threshold: of the detection, in
-    standard deviations; prior: JSON of a `population.Prior`, or None for that of Stripe 82."""
+    standard deviations; prior: JSON of a `population.Prior`, or None for that of Stripe 82; kernel: "float64", or
+    presets of the fixed-point kernel for climbs and for draws, "D16/D18"."""
 
     tile_arcmin: float = 1.5
     halo_arcsec: float = 12.0
     threshold: float = 4.0
     prior: str | None = None
+    kernel: str = FLOAT
+
+    def likelihood(self) -> Callable[[Sequence[View]], Likelihood]:
+        """What a source's views are compared with."""
+        if self.kernel == FLOAT:
+            return Likelihood
+        climbing, _, drawing = self.kernel.partition("/")
+        kernels = Emulator(Design.of(climbing)), Emulator(Design.of(drawing or climbing))
+        return lambda views: ThroughKernel(views, *kernels)
 
 
 @dataclass(frozen=True)
@@ -116,6 +131,7 @@ def survey(
 
     workers: local processes, 0 for one a core; dask: the address of a scheduler instead, whose workers see the same files.
     """
+    settings.likelihood()  # an unknown kernel is told before any work
     if not images:
         raise FpgaMlError("there is no image", do="give a folder with FITS files, or a list of them")
     for name in ("detections", "tiles"):
@@ -304,7 +320,7 @@ def _fit(plot: Plot, paths: Sequence[str], settings: Settings) -> list[dict[str,
     frames = [
         cut for path in paths if (cut := cut_to(read(Path(path)), plot.low, plot.high, settings.halo_arcsec)) is not None
     ]
-    tile = Tile(frames, Prior.load(settings.prior) if settings.prior else Prior.load())
+    tile = Tile(frames, Prior.load(settings.prior) if settings.prior else Prior.load(), settings.likelihood())
     rows = np.concatenate([plot.sources, plot.halo])
     own = np.arange(len(rows)) < len(plot.sources)
     order = np.argsort(-rows["flux"], kind="stable")

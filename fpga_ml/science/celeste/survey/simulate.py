@@ -43,16 +43,21 @@ class Conditions:
     read_noise: float = 0.0
     field_px: int = 1024
 
+    @property
+    def step_arcsec(self) -> float:
+        """From a field's corner to the next one's."""
+        return (self.field_px - _OVERLAP_PX) * PIXEL_ARCSEC
 
-def truth(
-    prior: Prior, number: int, extent: tuple[float, float], conditions: Conditions, random: np.random.Generator
-) -> np.ndarray:
-    """(number, 11) vectors in the order of `posterior.NAMES`, places in arc seconds from the corner; galaxies first column
-    12: whether it is a galaxy."""
-    kinds = random.random(number) < prior.galaxy
+
+def draw(prior: Prior, square_degrees: float, conditions: Conditions, random: np.random.Generator) -> Floats:
+    """(N, 12) sources on as many whole fields as come nearest to an area."""
+    step = conditions.step_arcsec
+    wide = max(1, round((square_degrees * 3600**2) ** 0.5 / step))
+    high = max(1, round(square_degrees * 3600**2 / step**2 / wide))
+    number = random.poisson(conditions.density * wide * high * (step / 3600) ** 2)
     rows = np.zeros((number, 12))
-    rows[:, 0], rows[:, 1] = random.uniform(0, extent[0], number), random.uniform(0, extent[1], number)
-    for i, kind in enumerate(kinds):
+    rows[:, 0], rows[:, 1] = random.uniform(0, wide * step, number), random.uniform(0, high * step, number)
+    for i, kind in enumerate(random.random(number) < prior.galaxy):
         drawn = prior.of(int(kind)).draw(1, random)[0]
         while np.exp(drawn[0]) < conditions.faintest:
             drawn = prior.of(int(kind)).draw(1, random)[0]
@@ -74,28 +79,22 @@ def source_of(vector: Floats, band: int) -> Source:
 
 def simulate(
     folder: Path,
-    square_degrees: float,
+    sources: Floats,
     seed: int = 1,
-    prior: Prior | None = None,
     conditions: Conditions = Conditions(),
     started: Callable[[int], Callable[[int], None]] = lambda _total: lambda _done: None,
 ) -> Path:
-    """Write a survey of so many square degrees, or a little more; the same seed gives the same pixels."""
-    prior = prior or Prior.load()
+    """Write a survey with these sources: (N, 12) vectors in the order of `posterior.NAMES`, places in arc seconds east and
+    north of the corner, and whether it is a galaxy (0 or 1). The same seed gives the same pixels."""
     folder.mkdir(parents=True, exist_ok=True)
-    step = (conditions.field_px - _OVERLAP_PX) * PIXEL_ARCSEC
-    side = max(1, round((square_degrees * 3600**2 / step**2) ** 0.5))
-    rows = max(1, round(square_degrees * 3600**2 / step**2 / side))
-    extent = (side * step, rows * step)
-    random = np.random.default_rng((seed, 0))
-    number = random.poisson(conditions.density * extent[0] * extent[1] / 3600**2)
-    sources = truth(prior, number, extent, conditions, random)
+    step = conditions.step_arcsec
+    wide, high = (max(1, round(float(np.ceil(sources[:, i].max() / step - 1e-9)))) for i in (0, 1))
     _write_truth(folder / "truth.parquet", sources)
-    tell = started(side * rows * len(BANDS))
-    for index in range(side * rows):
-        corner = np.array([index % side, index // side]) * step
+    tell = started(wide * high * len(BANDS))
+    for index in range(wide * high):
+        corner = np.array([index % wide, index // wide]) * step - _OVERLAP_PX / 2 * PIXEL_ARCSEC
         for band in range(len(BANDS)):
-            _field(folder, index, band, corner, sources, conditions, np.random.default_rng((seed, 1, index, band)))
+            _field(folder, index, band, corner, sources, conditions, np.random.default_rng((seed, index, band)))
             tell(1)
     return folder
 

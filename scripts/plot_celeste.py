@@ -1,7 +1,6 @@
 """Draws docs/celeste/*.svg from the figures beside them, and prints the tables of docs/celeste.md.
 
 fpga-ml celeste check --preset D16 --json > docs/celeste/check-D16.json    # minutes each; D14, D16, D18
-fpga-ml celeste field --json > docs/celeste/field.json
 python scripts/plot_celeste.py                                             # needs pip install 'fpga_ml[celeste]'
 """
 
@@ -56,7 +55,7 @@ def save(figure: Any, name: str) -> None:
     plt.close(figure)
 
 
-def tables(checks: dict[str, dict[str, Any]], field: dict[str, Any]) -> None:
+def tables(checks: dict[str, dict[str, Any]]) -> None:
     """As docs/celeste.md has them."""
     print("| scene | " + " | ".join(f"{p}: bias (rms), value bias, log L" for p in checks) + " |")
     print("|---" * (1 + len(checks)) + "|")
@@ -76,22 +75,12 @@ def tables(checks: dict[str, dict[str, Any]], field: dict[str, Any]) -> None:
     for name, one in next(iter(checks.values()))["decisions"].items():
         cells = [f"{c['decisions'][name]['changed']}, {c['decisions'][name]['odds_error']:.2f}" for c in checks.values()]
         print(f"| {name} | {one['asked']} | {one['galaxies']} | " + " | ".join(cells) + " |")
-    columns = list(field["published"]["Stripe 82, VI"])
-    rows = {f"ours, {name.replace('_', ', ')}": field[name]["errors"] for name in ("variational", "fit_exact", "fit_fixed")}
-    rows |= {f"published, {name}": errors for name, errors in field["published"].items()}
-    print("\n| mean absolute error | " + " | ".join(columns) + " |")
-    print("|---" * (1 + len(columns)) + "|")
-    for name, errors in rows.items():
-        print(f"| {name} | " + " | ".join(f"{errors[c]:.3f}" if c in errors else "" for c in columns) + " |")
-    print(
-        {name: (field[name]["misclassified"], field[name]["sources"]) for name in ("variational", "fit_exact", "fit_fixed")}
-    )
 
 
 def main() -> None:
     checks = {preset: json.loads((FOLDER / f"check-{preset}.json").read_text()) for preset in PRESETS}
     draw(checks)
-    tables(checks, json.loads((FOLDER / "field.json").read_text()))
+    tables(checks)
 
 
 if __name__ == "__main__":

@@ -201,39 +201,6 @@ def _options(given: dict[str, Any]) -> Options:
     )
 
 
-@celeste.command()
-@click.option("--sources", type=click.IntRange(min=1), default=40, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--preset", default="D16", show_default=True, help="Fixed-point design of the kernel: D14, D16, D18.")
-@click.option("--json", "as_json", is_flag=True, help="Print one object on stdout and nothing else.")
-def field(sources: int, seed: int, preset: str, as_json: bool) -> None:
-    """Catalogue a synthetic field in five bands; mean absolute errors beside the published ones."""
-    from fpga_ml.science.celeste.emulator import Emulator
-    from fpga_ml.science.celeste.field import rounds, score
-
-    with click.progressbar(length=rounds(sources), file=sys.stderr) as bar:
-        found = score(Emulator(preset), sources, seed, done=bar.update)
-    if as_json:
-        click.echo(json.dumps(found.as_dict(), indent=2))
-        return
-    ours = {
-        "ours, variational": found.variational,
-        "ours, fit in r, float64": found.fit_exact,
-        f"ours, fit in r, {preset}": found.fit_fixed,
-    }
-    columns = list(found.published["Stripe 82, VI"])
-    table = Table("mean absolute error", *columns, "kind wrong", show_edge=False)
-    for name, one in ours.items():
-        table.add_row(name, *_cells(one.errors, columns), f"{one.misclassified} of {one.sources}")
-    for name, errors in found.published.items():
-        table.add_row(f"published: {name}", *_cells(errors, columns), "")
-    Console(width=140).print(table)
-
-
-def _cells(errors: dict[str, float], columns: list[str]) -> list[str]:
-    return [f"{errors[name]:.3f}" if name in errors else "" for name in columns]
-
-
 @celeste.command("simulate")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--square-degrees", type=float, default=0.01, show_default=True, help="Area, rounded to whole fields.")

@@ -6,7 +6,7 @@ from typing import Any
 
 from fpga_ml.science.celeste.fit import Fit
 from fpga_ml.science.celeste.frames.frame import Frame
-from fpga_ml.science.celeste.prior import MAGNITUDES
+from fpga_ml.science.celeste.population import MAGNITUDES
 from fpga_ml.science.celeste.sources import Galaxy, magnitude
 
 

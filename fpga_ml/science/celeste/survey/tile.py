@@ -16,11 +16,12 @@ from fpga_ml.science.celeste.population import BANDS, FROM_COLOURS, Prior
 from fpga_ml.science.celeste.posterior import STAR, Likelihood, Posterior, View
 from fpga_ml.science.celeste.profiles import Psf
 from fpga_ml.science.celeste.survey.detect import detect
-from fpga_ml.science.celeste.survey.sky import local, separation
+from fpga_ml.science.celeste.survey.sky import local, offset, separation
 
 ROUNDS = 2
 """How often the sources are fitted before what is left of the images is looked through, and after it."""
 _REACH_PX = 4.0
+_MOVES = 3
 _SAME_ARCSEC = 0.8
 """A residual that lies nearer to a known source is of its shape, not another source."""
 _FAINT = 0.03
@@ -48,12 +49,13 @@ class Quality(IntFlag):
 @dataclass
 class Target:
     """One source while its tile is fitted. ra, dec: where it is looked for, degrees; starts: vectors from which to climb;
-    residual: it was found once the others had been taken away."""
+    residual: it was found once the others had been taken away; moves: how often it was looked for again further on."""
 
     ra: float
     dec: float
     starts: list[Floats]
     residual: bool = False
+    moves: int = 0
     found: Posterior | None = None
     stamps: list[_Stamp] = field(default_factory=list)
 
@@ -141,6 +143,18 @@ class Tile:
             starts = [*target.starts, small]
         target.found = joint.infer(self.likelihood(views), self.prior, starts, reach, sample)
         self._lay(target, target.found.likely.best)
+        if max(abs(target.found.likely.best[:2])) > 0.9 * reach and target.moves < _MOVES:
+            self._move(target)
+            self._refit(target, sample)
+
+    def _move(self, target: Target) -> None:
+        """To where a fit took it, as far as it may go: what it describes lies there or further."""
+        assert target.found is not None
+        place = target.found.likely.best
+        target.ra, target.dec = offset(target.ra, target.dec, float(place[0]), float(place[1]))
+        target.starts = [np.r_[0.0, 0.0, place[2:STAR], target.starts[0][STAR:]]]
+        target.found, target.moves = None, target.moves + 1
+        self._lay(target, target.starts[0])
 
     def _lay(self, target: Target, vector: Floats) -> None:
         """Take a source's light out of the models, and put in what it is now, in patches as large as it needs."""

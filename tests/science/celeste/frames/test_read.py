@@ -13,7 +13,7 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.celeste import SDSS_PSF, Position, Star, fit
 from fpga_ml.science.celeste.fit import Fit
 from fpga_ml.science.celeste.frames import Flag, Frame, Given, Options, read_frame
-from fpga_ml.science.celeste.prior import MAGNITUDES
+from fpga_ml.science.celeste.population import MAGNITUDES
 from fpga_ml.science.celeste.quality import AT_EDGE, MASKED_CORE, SATURATED
 from tests.science.celeste.frames import files
 from tests.science.celeste.frames.files import GAIN, MAGNITUDE, PLACE, SKY

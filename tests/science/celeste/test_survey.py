@@ -1,0 +1,195 @@
+"""A small simulated survey from FITS to catalogue: each source once and right, the same whoever computes, and resumed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pyarrow.parquet as parquet
+import pytest
+from click.testing import CliRunner
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.science.celeste.evaluator import Floats
+from fpga_ml.science.celeste.population import Prior
+from fpga_ml.science.celeste.survey import run as survey_run
+from fpga_ml.science.celeste.survey.detect import DETECTION
+from fpga_ml.science.celeste.survey.region import beside, images_in
+from fpga_ml.science.celeste.survey.run import Look, Settings, merged, plan, survey
+from fpga_ml.science.celeste.survey.simulate import Conditions, draw, simulate
+from fpga_ml.science.cli_celeste import celeste
+
+SMALL = Conditions(field_px=220, density=40_000.0, faintest=1.5)
+TILES = Settings(tile_arcmin=0.8)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two fields that overlap, five bands."""
+    folder = tmp_path_factory.mktemp("survey") / "images"
+    sources = draw(Prior.load(), 2 * (SMALL.step_arcsec / 3600) ** 2, SMALL, np.random.default_rng(4))
+    return simulate(folder, sources, 4, SMALL)
+
+
+@contextmanager
+def _here(workers: int, dask: str | None) -> Iterator[survey_run.Run]:
+    """Tasks one after the other in this process."""
+
+    def run(task: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
+        yield from ((i, task(*one)) for i, one in enumerate(arguments))
+
+    yield run
+
+
+@pytest.fixture(scope="module")
+def serial(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("survey") / "serial"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(survey_run, "_client", _here)
+        survey(images_in(images), out, TILES)
+    return out
+
+
+def places(path: Path) -> Floats:
+    """(N, 2) arc seconds."""
+    table = parquet.read_table(path)
+    return np.stack([table["ra"].to_numpy(), table["dec"].to_numpy()], axis=1) * 3600
+
+
+def test_every_source_once(images: Path, serial: Path) -> None:
+    truth, found = parquet.read_table(images / "truth.parquet"), parquet.read_table(serial / "catalogue.parquet")
+    there, here = places(images / "truth.parquet"), places(serial / "catalogue.parquet")
+    apart = np.hypot(*(there[:, None] - here[None]).transpose(2, 0, 1))
+    alone = (np.sort(np.hypot(*(there[:, None] - there[None]).transpose(2, 0, 1)), axis=1)[:, 1] > 2.5) & (
+        truth["log_flux_r"].to_numpy() > np.log(2.0)
+    )
+    assert alone.sum() > 15
+    assert ((apart[alone] < 1).sum(axis=1) == 1).all()
+    assert (apart.min(axis=0) > 1.5).sum() <= 1  # without a truth
+    which = apart[alone].argmin(axis=1)
+    pull = found["log_flux_r"].to_numpy()[which] - truth["log_flux_r"].to_numpy()[alone]
+    pull /= found["log_flux_r_error"].to_numpy()[which]
+    assert 0.6 < pull.std() < 1.5
+    assert np.abs(pull).max() < 5
+
+
+def test_two_workers_give_the_same_bits(images: Path, serial: Path, tmp_path: Path) -> None:
+    survey(images_in(images), tmp_path, TILES, workers=2)
+    assert parquet.read_table(tmp_path / "catalogue.parquet").equals(parquet.read_table(serial / "catalogue.parquet"))
+
+
+def test_what_is_there_is_not_made_again(
+    images: Path, serial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survey_run, "_client", _here)
+    for name in ("detections", "tiles"):
+        (tmp_path / name).mkdir()
+        for path in (serial / name).iterdir():
+            (tmp_path / name / path.name).write_bytes(path.read_bytes())
+    gone = min((tmp_path / "tiles").iterdir(), key=lambda path: path.stat().st_size)
+    gone.unlink()
+    (tmp_path / "tiles" / (gone.name + ".part")).write_bytes(b"torn")
+    fitted: list[str] = []
+    fit = survey_run._fit
+    monkeypatch.setattr(survey_run, "_fit", lambda plot, *rest: fitted.append(plot.name) or fit(plot, *rest))
+    survey(images_in(images), tmp_path, TILES)
+    assert len(fitted) == 1
+    assert gone.name.startswith(fitted[0])
+    assert parquet.read_table(tmp_path / "catalogue.parquet").equals(parquet.read_table(serial / "catalogue.parquet"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["worker", "driver"])
+def test_kill_9(images: Path, serial: Path, tmp_path: Path, victim: str) -> None:
+    """In the midst of the tiles. A worker's death is not noticed; a dead driver is started again."""
+    command = [sys.executable, "-m", "fpga_ml", "celeste", "survey", str(images), "-o", str(tmp_path), "--workers", "2"]
+    command += ["--tile", "0.8"]
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    for _ in range(1200):
+        if list((tmp_path / "tiles").glob("*.parquet")):
+            break
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.1)
+    children = psutil.Process(first.pid).children(recursive=True)
+    busiest = max(children, key=lambda one: sum(one.cpu_times()[:2]))
+    os.kill(busiest.pid if victim == "worker" else first.pid, signal.SIGKILL)
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "tiles").glob("*.parquet")}
+    first.communicate()
+    assert (first.returncode == 0) == (victim == "worker")
+    if victim == "driver":
+        _, alive = psutil.wait_procs(children, timeout=90)
+        assert not alive
+        subprocess.run(command, check=True, capture_output=True)
+    assert kept
+    assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
+    assert parquet.read_table(tmp_path / "catalogue.parquet").equals(parquet.read_table(serial / "catalogue.parquet"))
+
+
+def rows_at(*where: tuple[float, float]) -> np.ndarray:
+    rows = np.zeros(len(where), DETECTION)
+    rows["ra"], rows["dec"] = np.array(where).T
+    return rows
+
+
+def test_each_source_lies_in_one_tile() -> None:
+    """Around the whole sky, over 0 h and near a pole; the halo holds the neighbours over the border."""
+    random = np.random.default_rng(0)
+    rows = rows_at(*zip(random.uniform(0, 360, 200) % 360, np.degrees(np.arcsin(random.uniform(-1, 1, 200))), strict=True))
+    near = rows_at((359.9999, 0.0001), (0.0001, 0.0001), (0.0001, -0.0001), (10.0, 89.9))
+    every = np.concatenate([rows, near])
+    plots = plan(every, Settings(tile_arcmin=1.5, halo_arcsec=5.0))
+    together = np.concatenate([plot.sources for plot in plots])
+    assert sorted(together.tolist()) == sorted(every.tolist())
+    corner = [plot for plot in plots if 0.0001 in plot.sources["ra"] and 0.0001 in plot.sources["dec"]]
+    assert len(corner) == 1
+    assert sorted(corner[0].halo["ra"].tolist()) == [0.0001, 359.9999]
+
+
+def test_of_two_fields_the_nearer_has_a_source() -> None:
+    def look(ra: float) -> Look:
+        return Look("", "r", ((ra - 0.1, -0.1), (ra + 0.1, -0.1), (ra - 0.1, 0.1), (ra + 0.1, 0.1)), "")
+
+    fields = [look(10.0), look(10.15)]
+    left, right = rows_at((10.06, 0.0), (10.08, 0.0), (10.0, 0.05)), rows_at((10.06, 0.0001), (10.08, 0.0001))
+    found = merged([left, right], fields)
+    assert sorted(zip(found["ra"].tolist(), found["dec"].tolist(), strict=True)) == [
+        (10.0, 0.05),
+        (10.06, 0.0),
+        (10.08, 0.0001),
+    ]
+
+
+def test_what_lies_beside_an_image(tmp_path: Path) -> None:
+    names = ["frame-r-001000-3-0100.fits.bz2", "psField-001000-3-0100.fit", "fpM-001000-r3-0100.fit.gz"]
+    names += ["c4d_1_ooi_r_v1.fits.fz", "c4d_1_oow_r_v1.fits.fz", "c4d_1_ood_r_v1.fits.fz", "c4d_1_ooi_r_v1.psf"]
+    names += ["mine.fits", "mine.psf.json", "mine.mask.fits", "notes.txt"]
+    for name in names:
+        (tmp_path / name).write_text("")
+    assert [path.name for path in images_in(tmp_path)] == [names[3], names[0], "mine.fits"]
+    sdss, decam, mine = (beside(tmp_path / name) for name in (names[0], names[3], "mine.fits"))
+    assert (sdss.psf, sdss.mask) == (str(tmp_path / names[1]), str(tmp_path / names[2]))
+    assert (decam.psf, decam.ivar, decam.mask) == tuple(str(tmp_path / names[i]) for i in (6, 4, 5))
+    assert (mine.psf, mine.mask, mine.ivar) == (str(tmp_path / names[8]), str(tmp_path / names[9]), None)
+
+
+def test_bad_input_is_told_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(FpgaMlError, match="there is no image"):
+        survey([], tmp_path)
+    for arguments, text in (
+        ([str(tmp_path / "none")], "no such file or folder"),
+        ([str(tmp_path), "--kernel", "D17"], "unknown design 'D17'"),
+        ([str(tmp_path)], "there is no image"),
+    ):
+        found = CliRunner().invoke(celeste, ["survey", *arguments, "-o", str(tmp_path / "out")])
+        assert isinstance(found.exception, FpgaMlError)
+        assert text in str(found.exception)
+        assert not (tmp_path / "out" / "tiles").exists()

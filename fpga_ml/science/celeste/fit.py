@@ -22,6 +22,7 @@ from fpga_ml.science.celeste.quality import (
     MOVED,
     NOT_FOUND,
     POOR_FIT,
+    QUIET,
     Quality,
     core_is_masked,
     judge,
@@ -126,6 +127,7 @@ def _judged(found: Fit, task: _Task, moved: bool) -> Fit:
             BOUND_MET: bool(np.isnan(list(errors.values())).any()),
             MASKED_CORE: core_is_masked(patch, source),
             POOR_FIT: quality.poor,
+            QUIET: quality.quiet,
         }
         flags.append(tuple(name for name, held in holds.items() if held))
     return replace(found, flags=tuple(flags))

@@ -68,6 +68,7 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     assert "--gain" in run(path, *AT, *electron, code=1)
     assert "give --at COLUMN ROW or --at-sky RA DEC" in run(path, *electron, "--gain", "900", code=1)
     assert "no celestial coordinates" in run(path, "--at-sky", "180", "30", *electron, "--gain", "900", code=1)
+    assert "--sky-subtracted" in run(path, *AT, *electron, "--gain", "900", "--sky", "900", code=1)
     assert "--sky is 'dark'" in run(path, *AT, *electron, "--gain", "900", "--sky", "dark", code=1)
     assert "none.fits" in run(tmp_path / "none.fits", *AT, code=1)
     psf = files.write_psf(tmp_path / "psf.json", weights=[float("nan")] * 2)
@@ -79,6 +80,7 @@ def test_the_wrong_units_do_not_pass(tmp_path: Path) -> None:
     path = files.write(tmp_path / "image.fits", BASE / 4.7)
     found = run(path, *AT, "--units", "electron", "--gain", "900", "--sky", str(SKY / 4.7))
     assert found["chi_square"] < 0.5
+    assert "less noise than counted" in found["sources"][0]["flags"]
     path = files.write(tmp_path / "image.fits", BASE * 4.7)
     found = run(path, *AT, "--units", "electron", "--gain", "900", "--sky", str(SKY * 4.7))
     assert "poor fit" in found["sources"][0]["flags"]

@@ -14,7 +14,7 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.celeste.evaluator import Floats
 from fpga_ml.science.celeste.frames import decam, sdss
 from fpga_ml.science.celeste.frames.cosmics import cosmic_rays
-from fpga_ml.science.celeste.frames.fits_files import headers, image_hdu, number_or_name, opened, pixels
+from fpga_ml.science.celeste.frames.fits_files import choice_note, headers, image_hdu, number_or_name, opened, pixels
 from fpga_ml.science.celeste.frames.frame import ConstantPsf, Flag, Flags, Frame, PsfModel, mark, no_flags
 from fpga_ml.science.celeste.frames.masks import read_mask, read_weights
 from fpga_ml.science.celeste.frames.noise import from_inverse_variance, read_noise
@@ -130,7 +130,7 @@ def _plain(file: Any, path: Path | str, options: Options) -> Frame:
         variance=variance,
         wcs=wcs,
         band=band,
-        notes=(*scale.notes, *notes, *note, *noise_notes, *told, *psf_notes),
+        notes=(*choice_note(file, hdu, options.hdu), *scale.notes, *notes, *note, *noise_notes, *told, *psf_notes),
     )
 
 

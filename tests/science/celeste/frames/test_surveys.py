@@ -171,3 +171,8 @@ def test_old_data_quality_of_decam(tmp_path: Path) -> None:
     with pytest.raises(FpgaMlError, match="the header has no PLVER"):
         read_frame(image, options)
     assert read_frame(image, Options(mask=companion(image, "ood"), mask_bits=64)).masked.sum() == 1
+
+
+def test_a_ccd_that_is_not_named_is_noted(exposure: Path) -> None:
+    assert read_frame(exposure).notes[0] == "HDU 1 S29 is taken, the first of 2 images"
+    assert read_frame(exposure, Options(hdu="S29")).notes[0] != "HDU 1 S29 is taken, the first of 2 images"

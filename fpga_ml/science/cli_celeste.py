@@ -165,6 +165,7 @@ def fit_command(
         click.echo(_line(one))
     if found.quality is not None:
         told = " The model does not describe the pixels; errors are enlarged." if found.quality.poor else ""
+        told += " The pixels have less noise than their counts should: is the gain right?" if found.quality.quiet else ""
         click.echo(f"chi square {found.quality.chi_square:.3g} a degree of freedom.{told}")
     for note in frame.notes:
         click.echo(f"note: {note}")

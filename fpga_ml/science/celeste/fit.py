@@ -22,6 +22,7 @@ from fpga_ml.science.celeste.quality import (
     MOVED,
     NOT_FOUND,
     POOR_FIT,
+    QUIET,
     Quality,
     core_is_masked,
     judge,
@@ -43,8 +44,6 @@ BOUNDS = {
 """Of each parameter: low, high, longest step; of x and y from where the source was looked for."""
 _FAINTEST = 3.0
 """Errors of its flux that a source has at least."""
-_MATTERS = 5.0
-"""Log-likelihood by which another place has to be better."""
 _APERTURE_PX = 6
 """Pixels around a source in which a first guess looks at it."""
 
@@ -128,6 +127,7 @@ def _judged(found: Fit, task: _Task, moved: bool) -> Fit:
             BOUND_MET: bool(np.isnan(list(errors.values())).any()),
             MASKED_CORE: core_is_masked(patch, source),
             POOR_FIT: quality.poor,
+            QUIET: quality.quiet,
         }
         flags.append(tuple(name for name, held in holds.items() if held))
     return replace(found, flags=tuple(flags))
@@ -149,12 +149,17 @@ def _nearby(task: _Task, start: Source | Position) -> tuple[Fit, bool]:
             again = _together(task, [Position(*place)])
         except FpgaMlError:
             again = None
-        if again is not None and (found is None or again.value > found.value + _MATTERS):
+        if again is not None and (found is None or _same_place(found, again) or again.value > found.value):
             return again, True
     if found is None:
         assert failure is not None
         raise failure
     return found, False
+
+
+def _same_place(one: Fit, other: Fit) -> bool:
+    """Whether both found the same source, if not the same kind: from too far away a star is taken for a galaxy."""
+    return max(abs(one.sources[0].x - other.sources[0].x), abs(one.sources[0].y - other.sources[0].y)) < 1
 
 
 def _astray(found: Fit, start: Position) -> bool:

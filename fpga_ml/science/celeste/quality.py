@@ -14,6 +14,8 @@ from fpga_ml.science.celeste.sources import Exposure, Source
 
 POOR_FIT = "poor fit"
 """Chi square is significantly more than one a degree of freedom; errors are enlarged by its root."""
+QUIET = "less noise than counted"
+"""Chi square is significantly less than one a degree of freedom: the gain may be wrong, or pixels were averaged."""
 NOT_FOUND = "not found"
 """There is no source within the reach of the position: its flux is less than 3 errors."""
 MOVED = "moved"
@@ -50,6 +52,10 @@ class Quality:
     @property
     def poor(self) -> bool:
         return self.chi_square > 1 + _SIGNIFICANT * self.scatter
+
+    @property
+    def quiet(self) -> bool:
+        return self.chi_square < min(0.8, 1 - _SIGNIFICANT * self.scatter)
 
     @property
     def enlargement(self) -> float:

@@ -52,6 +52,14 @@ def image_hdu(file: Any, hdu: int | str | None, path: Path | str) -> Any:
     return found
 
 
+def choice_note(file: Any, hdu: Any, named: int | str | None) -> tuple[str, ...]:
+    """Which image was taken, where there are several and none was named."""
+    images = [i for i, one in enumerate(file) if _is_image(one)]
+    if named is not None or len(images) < 2:
+        return ()
+    return (f"HDU {images[0]} {hdu.name}".strip() + f" is taken, the first of {len(images)} images",)
+
+
 def _is_image(hdu: Any) -> bool:
     return bool(hdu.is_image) and hdu.header.get("NAXIS") == 2 and hdu.data is not None
 

@@ -156,9 +156,12 @@ class Frame:
     def flags_at(self, column: float, row: float) -> tuple[str, ...]:
         """What a user should know of a source there, of the names in `quality`."""
         height, width = self.shape
-        rows, columns = np.mgrid[0:height, 0:width]
-        core = np.hypot(columns - column, rows - row) <= CORE_PX
-        saturated = bool((self.flags[core] & (Flag.SATURATED | Flag.BLEED)).any())
+        x, y, half = round(column), round(row), int(CORE_PX) + 1
+        top, left = max(0, y - half), max(0, x - half)
+        around = self.flags[top : y + half + 1, left : x + half + 1]
+        rows, columns = np.indices(around.shape)
+        core = np.hypot(columns + left - column, rows + top - row) <= CORE_PX
+        saturated = bool((around[core] & np.uint16(Flag.SATURATED | Flag.BLEED)).any())
         edge = min(column, row, width - 1 - column, height - 1 - row) < EDGE_PX
         return tuple(name for name, held in ((SATURATED, saturated), (AT_EDGE, edge)) if held)
 

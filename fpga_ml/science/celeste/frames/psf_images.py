@@ -19,9 +19,9 @@ TERMS = (2, 3, 4)
 """Gaussians that are tried, one number after another."""
 GOOD_RESIDUAL = 0.015
 """Share of the flux at which no further Gaussian is tried."""
-POOR_RESIDUAL = 0.1
+POOR_RESIDUAL = 0.2
 """Share of the flux at which an image is no mixture of Gaussians."""
-_MOST_NEGATIVE = 0.05
+_MOST_NEGATIVE = 0.1
 _FARTHEST_PX = 1.5
 """Of the light's centre from the image's."""
 _GRID_PX = 128.0

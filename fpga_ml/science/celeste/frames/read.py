@@ -14,7 +14,7 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.celeste.evaluator import Floats
 from fpga_ml.science.celeste.frames import decam, sdss
 from fpga_ml.science.celeste.frames.cosmics import cosmic_rays
-from fpga_ml.science.celeste.frames.fits_files import headers, image_hdu, number_or_name, opened, pixels
+from fpga_ml.science.celeste.frames.fits_files import choice_note, headers, image_hdu, number_or_name, opened, pixels
 from fpga_ml.science.celeste.frames.frame import ConstantPsf, Flag, Flags, Frame, PsfModel, mark, no_flags
 from fpga_ml.science.celeste.frames.masks import read_mask, read_weights
 from fpga_ml.science.celeste.frames.noise import from_inverse_variance, read_noise
@@ -27,6 +27,8 @@ from fpga_ml.science.celeste.profiles import SDSS_PSF, Psf
 SATURATION_KEYS = ("SATURATE", "SATLEVEL", "SATURATA", "SATURATB")
 """In the file's units; the lowest holds."""
 _FWHM_OF_SIGMA = 2.355
+_FAR = 5.0
+"""Standard deviations of a pixel by which a sky is wrong."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ def read_frame(path: Path | str, options: Options = Options()) -> Frame:
 
 def _sdss(file: Any, path: Path | str, options: Options) -> Frame:
     found = sdss.sdss_image(file, str(path))
-    header, shape = headers(file, file[0]), (found.electrons.shape[0], found.electrons.shape[1])
+    shape = (found.electrons.shape[0], found.electrons.shape[1])
+    wcs, told = _astrometry(file[0])
     flags = _flags(found.electrons, path, options, None)
     psf, notes = _psf(options, options.band or found.band, shape)
     return Frame(
@@ -89,9 +92,9 @@ def _sdss(file: Any, path: Path | str, options: Options) -> Frame:
         gain=found.gain,
         psf=psf,
         variance=found.variance,
-        wcs=_astrometry(header),
+        wcs=wcs,
         band=found.band,
-        notes=("SDSS frame: counts by HDU 1 and 2, noise by the data model's tables", *notes),
+        notes=("SDSS frame: counts by HDU 1 and 2, noise by the data model's tables", *told, *notes),
     )
 
 
@@ -117,6 +120,7 @@ def _plain(file: Any, path: Path | str, options: Options) -> Frame:
     mark(flags, empty, Flag.BAD)
     band = options.band or decam.band_of(header)
     psf, psf_notes = _psf(options, band, shape)
+    wcs, told = _astrometry(hdu)
     return Frame(
         electrons=_finite(electrons, flags),
         background=background,
@@ -124,9 +128,9 @@ def _plain(file: Any, path: Path | str, options: Options) -> Frame:
         gain=scale.gain,
         psf=psf,
         variance=variance,
-        wcs=_astrometry(header),
+        wcs=wcs,
         band=band,
-        notes=(*scale.notes, *notes, *note, *noise_notes, *psf_notes),
+        notes=(*choice_note(file, hdu, options.hdu), *scale.notes, *notes, *note, *noise_notes, *told, *psf_notes),
     )
 
 
@@ -153,7 +157,17 @@ def _sky(electrons: Floats, flags: Flags, options: Options) -> tuple[Floats, Flo
     given = np.asarray(options.sky, dtype=np.float64)
     if not np.isfinite(given).all() or given.min() < 0:
         raise FpgaMlError(f"the sky is {given.min():g} electrons a pixel, below 0", do="give another --sky, or --sky auto")
-    return np.broadcast_to(given, electrons.shape).copy(), None, ()
+    return np.broadcast_to(given, electrons.shape).copy(), None, _check_sky(electrons, given, flags, options)
+
+
+def _check_sky(electrons: Floats, given: Floats, flags: Flags, options: Options) -> tuple[str, ...]:
+    """An error where the image is far darker than the sky that was given, a note where it is far brighter."""
+    level, spread = (float(np.median(one)) for one in estimate_sky(electrons, flags != 0))
+    said = 0.0 if options.sky_subtracted else float(np.median(given))
+    told = f"the image has about {level:.4g} electrons a pixel where it is empty, {said:.4g} were expected"
+    if level < said - _FAR * spread:
+        raise FpgaMlError(told, do="give another --sky, or --sky-subtracted if the file is without it")
+    return (told,) if level > said + _FAR * spread else ()
 
 
 def _noise(
@@ -214,18 +228,17 @@ def _psf(options: Options, band: str | None, shape: tuple[int, int]) -> tuple[Ps
     return read_psf(options.psf, band, shape, options.psf_terms)
 
 
-def _astrometry(header: Mapping[str, Any]) -> Any:
-    """astropy's WCS, or None where the header has no celestial one."""
-    from astropy.io.fits import Header
+def _astrometry(hdu: Any) -> tuple[Any, tuple[str, ...]]:
+    """astropy's WCS, or None where the header has no celestial one; a note if it has one that cannot be read."""
     from astropy.wcs import WCS
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found = WCS(Header(dict(header)), naxis=2)
-        except (ValueError, MemoryError):
-            return None
-    return found if found.has_celestial else None
+            found = WCS(hdu.header, naxis=2)
+        except (ValueError, KeyError, MemoryError) as error:
+            return None, (f"the header's coordinates cannot be read: {error}",)
+    return (found if found.has_celestial else None), ()
 
 
 def _without_cosmics(frame: Frame) -> Frame:

@@ -27,7 +27,7 @@ except ImportError:
     raise FpgaMlError("numba is not installed", do="pip install 'fpga_ml[celeste]'") from None
 
 NUMBERS = ("x", "y", "log_electrons", "de_vaucouleurs", "xx", "xy", "yy")
-_BLOCK = 8
+_BLOCK = 16
 _LEAST = 1e-6
 """Electrons: a term's light in a pixel that has less is left out."""
 
@@ -111,10 +111,10 @@ def slopes(terms: Terms, numbers: Floats, pixels: Pixels) -> tuple[float, Floats
 
 @njit(cache=True)
 def _prepared(table, numbers):  # type: ignore[no-untyped-def]
-    """(9, K) of each term: electrons at its peak, mean x and y, P's xx, xy, yy, nu, whether it is exponential, and half the
-    squared distance within which it has more than _LEAST electrons. A star's theta is not asked for."""
+    """(10, K) of each term: electrons at its peak, mean x and y, P's xx, xy, yy, nu, whether it is exponential, half the
+    squared distance within which it has more than _LEAST electrons, and e^-P_xx. A star's theta is not asked for."""
     count = table.shape[0]
-    out = np.empty((9, count))
+    out = np.empty((10, count))
     electrons, theta = math.exp(numbers[2]), numbers[3]
     round_ = numbers[4] == 0.0 and numbers[6] == 0.0
     for k in range(count):
@@ -126,6 +126,7 @@ def _prepared(table, numbers):  # type: ignore[no-untyped-def]
         out[1, k], out[2, k] = numbers[0] + table[k, 2], numbers[1] + table[k, 3]
         out[3, k], out[4, k], out[5, k] = yy / det, -xy / det, xx / det
         out[6, k], out[7, k], out[8, k] = nu, table[k, 1], math.log(out[0, k] / _LEAST)
+        out[9, k] = math.exp(-out[3, k])
     return out
 
 
@@ -142,7 +143,7 @@ def _row_light(terms, y, x0, wide, out):  # type: ignore[no-untyped-def]
         reach = math.sqrt(2.0 * (terms[8, k] - conditional) / pxx)
         first = max(0, math.floor(middle - reach - x0))
         last = min(wide, math.ceil(middle + reach - x0) + 1)
-        curve = math.exp(-pxx)
+        curve = terms[9, k]
         for start in range(first, last, _BLOCK):
             dx = x0 + start - terms[1, k]
             g = terms[0, k] * math.exp(-0.5 * (pxx * dx * dx + 2 * pxy * dx * dy + pyy * dy * dy))
@@ -198,7 +199,7 @@ def _slopes(terms, numbers, counts, background, used, gradient, information):  #
             reach = math.sqrt(2.0 * (terms[8, k] - conditional) / pxx)
             first = max(0, math.floor(middle - reach + wide // 2))
             last = min(wide, math.ceil(middle + reach + wide // 2) + 1)
-            curve = math.exp(-pxx)
+            curve = terms[9, k]
             which = 1 if terms[7, k] > 0.5 else 0
             for start in range(first, last, _BLOCK):
                 dx = start - wide // 2 - terms[1, k]

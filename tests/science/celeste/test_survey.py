@@ -28,7 +28,7 @@ from fpga_ml.science.celeste.survey.run import Look, Settings, merged, plan, sur
 from fpga_ml.science.celeste.survey.simulate import Conditions, draw, simulate
 from fpga_ml.science.cli_celeste import celeste
 
-SMALL = Conditions(field_px=220, density=40_000.0, faintest=1.5)
+SMALL = Conditions(field_px=220, density=25_000.0, faintest=1.5)
 TILES = Settings(tile_arcmin=0.8)
 
 

@@ -161,7 +161,7 @@ def _client(workers: int, dask: str | None) -> Iterator[Run]:
     given: dict[str, Any] = (
         {"address": dask}
         if dask
-        else {"n_workers": workers or None, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+        else {"n_workers": workers or None, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
     )
     with distributed.Client(**given) as client:
 

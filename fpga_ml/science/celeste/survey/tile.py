@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntFlag
 
 import numpy as np
@@ -16,7 +16,7 @@ from fpga_ml.science.celeste.population import BANDS, FROM_COLOURS, Prior
 from fpga_ml.science.celeste.posterior import STAR, Likelihood, Posterior, View
 from fpga_ml.science.celeste.profiles import Psf
 from fpga_ml.science.celeste.survey.detect import detect
-from fpga_ml.science.celeste.survey.sky import local, offset, separation
+from fpga_ml.science.celeste.survey.sky import Local, local, offset, separation
 
 ROUNDS = 2
 """How often the sources are fitted before what is left of the images is looked through, and after it."""
@@ -96,6 +96,13 @@ class Tile:
         self.frames, self.prior, self.likelihood = list(frames), prior, likelihood
         self.models = [np.zeros(frame.electrons.shape) for frame in frames]
         self.targets: list[Target] = []
+        self._locals: dict[tuple[int, float, float], Local] = {}
+
+    def _local(self, frame: int, target: Target) -> Local:
+        key = (frame, target.ra, target.dec)
+        if key not in self._locals:
+            self._locals[key] = local(self.frames[frame], target.ra, target.dec)
+        return self._locals[key]
 
     def add(self, targets: Sequence[Target]) -> None:
         """Brightest first: their first light is added to the models."""
@@ -135,7 +142,7 @@ class Tile:
 
     def _refit(self, target: Target, sample: bool) -> None:
         views = self._views(target)
-        reach = _REACH_PX * max(local(self.frames[s.frame], target.ra, target.dec).pixel_arcsec for s in target.stamps)
+        reach = _REACH_PX * max(self._local(s.frame, target).pixel_arcsec for s in target.stamps)
         starts = target.starts if target.found is None else [target.found.star.best, target.found.as_galaxy.best]
         if target.found is None:
             small = target.starts[0].copy()
@@ -145,22 +152,27 @@ class Tile:
         self._lay(target, target.found.likely.best)
         if max(abs(target.found.likely.best[:2])) > 0.9 * reach and target.moves < _MOVES:
             self._move(target)
-            self._refit(target, sample)
+            if target.found is None:
+                self._refit(target, sample)
 
     def _move(self, target: Target) -> None:
         """To where a fit took it, as far as it may go: what it describes lies there or further."""
         assert target.found is not None
-        place = target.found.likely.best
+        before, place = replace(target), target.found.likely.best
         target.ra, target.dec = offset(target.ra, target.dec, float(place[0]), float(place[1]))
         target.starts = [np.r_[0.0, 0.0, place[2:STAR], target.starts[0][STAR:]]]
         target.found, target.moves = None, target.moves + 1
         self._lay(target, target.starts[0])
+        if not target.stamps:  # off all images: it stays where it was
+            target.ra, target.dec, target.starts, target.found = before.ra, before.dec, before.starts, before.found
+            target.moves = _MOVES
+            self._lay(target, place)
 
     def _lay(self, target: Target, vector: Floats) -> None:
         """Take a source's light out of the models, and put in what it is now, in patches as large as it needs."""
         for stamp in target.stamps:
             self.models[stamp.frame][stamp.window] -= stamp.light
-        made = [_stamp(index, frame, target, vector) for index, frame in enumerate(self.frames)]
+        made = [_stamp(index, frame, self._local(index, target), vector) for index, frame in enumerate(self.frames)]
         target.stamps = [stamp for stamp in made if stamp is not None]
         for stamp in target.stamps:
             self.models[stamp.frame][stamp.window] += stamp.light
@@ -194,7 +206,7 @@ class Tile:
         place = np.concatenate([vector[:2], [0.0], np.zeros(4)])
         seen: dict[int, tuple[float, float]] = {}
         for index, frame in enumerate(self.frames):
-            stamp = _stamp(index, frame, target, place)
+            stamp = _stamp(index, frame, self._local(index, target), place)
             if stamp is None:
                 continue
             data = frame.electrons[stamp.window] - frame.background[stamp.window] - self.models[index][stamp.window]
@@ -290,10 +302,9 @@ def _psf(frame: Frame, stamp: _Stamp) -> Psf:
     return frame.psf.at((columns.start + columns.stop) / 2, (rows.start + rows.stop) / 2)
 
 
-def _stamp(index: int, frame: Frame, target: Target, vector: Floats) -> _Stamp | None:
+def _stamp(index: int, frame: Frame, near: Local, vector: Floats) -> _Stamp | None:
     """None where the source's place is outside the frame."""
     height, width = frame.electrons.shape
-    near = local(frame, target.ra, target.dec)
     column, row = round(near.column), round(near.row)
     if not (0 <= column < width and 0 <= row < height):
         return None

@@ -12,7 +12,7 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.celeste import SDSS_PSF, Star
 from fpga_ml.science.celeste.frames import Flag, Given, Options, read_frame
 from fpga_ml.science.celeste.frames.sdss import detector
-from fpga_ml.science.celeste.prior import MAGNITUDES
+from fpga_ml.science.celeste.population import MAGNITUDES
 from tests.science.celeste.frames import files
 from tests.science.celeste.frames.test_read import fitted
 

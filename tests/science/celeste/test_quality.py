@@ -84,7 +84,9 @@ def test_counts_below_zero_keep_their_gradient() -> None:
 
 @pytest.mark.parametrize("away", [3.2, 4.5, 6.0, 7.5])
 @pytest.mark.parametrize(
-    "truth", [Star(0.3, -0.2, 20.0), Galaxy(0.3, -0.2, 60.0, 0.3, 0.6, 0.5, 2.5)], ids=["star", "galaxy"]
+    "truth",
+    [Star(0.3, -0.2, 20.0), Star(0.3, -0.2, 1.5), Galaxy(0.3, -0.2, 60.0, 0.3, 0.6, 0.5, 2.5)],
+    ids=["star", "faint star", "galaxy"],
 )
 def test_a_start_that_is_off(truth: Source, away: float) -> None:
     """The source is found, with its kind, from every side; that it was looked for again is said."""

@@ -54,8 +54,9 @@ def within(frame: Frame, ra: Floats, dec: Floats, margin: float = 0.0) -> npt.ND
     """(N,) which places (degrees) lie in an image, or nearer to it than a margin in pixels."""
     height, width = frame.shape
     x, y = frame.wcs.world_to_pixel_values(ra, dec)
-    found: npt.NDArray[np.bool_] = (x > -0.5 - margin) & (x < width - 0.5 + margin)
-    return found & (y > -0.5 - margin) & (y < height - 0.5 + margin)
+    across = (x > -0.5 - margin) & (x < width - 0.5 + margin)
+    found: npt.NDArray[np.bool_] = across & (y > -0.5 - margin) & (y < height - 0.5 + margin)
+    return found
 
 
 def _add(out: Floats, frame: Frame, band: int, gain: float, vector: Floats, ra: float, dec: float) -> None:

@@ -81,7 +81,8 @@ class Share:
 class Score:
     """sources, true, matched: numbers; flagged: matched sources that are left out of the pulls; pulls: by quantity; galaxy:
     in bins of the probability, how many are galaxies; completeness: in bins of true magnitude, how many were found; purity:
-    in bins of the catalogue's magnitude, how many are true; wrong_kind: sources in `galaxy` whose more probable kind is wrong."""
+    in bins of the catalogue's magnitude, how many are true; wrong_kind: how many of those in `galaxy` have the wrong
+    kind as the more probable one."""
 
     sources: int
     true: int
@@ -228,11 +229,15 @@ def _by_magnitude(magnitudes: Floats, hits: Bools, width: float) -> tuple[Share,
 def _summary(values: Floats) -> Pulls:
     counts, _ = np.histogram(np.clip(values, PULL_EDGES[0], PULL_EDGES[-1]), PULL_EDGES)
     size, whole = np.abs(values), len(values) > 0
-    mean, deviation, median, first, second = (
-        (values.mean(), values.std(), np.median(values), (size < 1).mean(), (size < 2).mean()) if whole else [np.nan] * 5
+    return Pulls(
+        number=len(values),
+        mean=float(values.mean()) if whole else np.nan,
+        deviation=float(values.std()) if whole else np.nan,
+        median=float(np.median(values)) if whole else np.nan,
+        within_1=float((size < 1).mean()) if whole else np.nan,
+        within_2=float((size < 2).mean()) if whole else np.nan,
+        counts=tuple(int(n) for n in counts),
     )
-    found = (float(one) for one in (mean, deviation, median, first, second))
-    return Pulls(len(values), *found, tuple(int(n) for n in counts))
 
 
 def _rows(given: Columns, which: npt.NDArray[Any]) -> Columns:

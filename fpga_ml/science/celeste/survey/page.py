@@ -15,9 +15,20 @@ from fpga_ml import __version__
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.celeste.population import COLOURS
 from fpga_ml.science.celeste.survey import charts, pictures
+from fpga_ml.science.celeste.survey.catalogue import COLUMNS
 from fpga_ml.science.celeste.survey.field import Image, read_field
 from fpga_ml.science.celeste.survey.render import within
-from fpga_ml.science.celeste.survey.score import ALLOWED, COVERAGE, MATCH_ARCSEC, Columns, Score, columns, score, unflagged
+from fpga_ml.science.celeste.survey.score import (
+    ALLOWED,
+    COVERAGE,
+    MATCH_ARCSEC,
+    Columns,
+    Score,
+    columns,
+    matches,
+    score,
+    unflagged,
+)
 from fpga_ml.science.celeste.survey.tile import Quality
 
 MOST_ROWS = 100
@@ -38,12 +49,20 @@ _PULL_NAMES = {
 def write_page(catalogue: Path, images: Path, out: Path, truth: Path | None = None, field: str | None = None) -> Path:
     """catalogue, truth: parquet; images: the survey's folder; field: how the name of one of its images begins."""
     given = read_table(catalogue)
-    rows = columns(given, ("ra", "dec", "mag_r", "galaxy", "flags", "chi_square", "radius", "position_angle"))
-    found = score(given, read_table(truth)) if truth else None
-    html = render(rows, read_field(images, rows, field), found, catalogue.name)
+    rows = columns(given, tuple(name for name in COLUMNS if name != "bands"))
+    real = read_table(truth) if truth else None
+    found = score(given, real) if truth else None
+    missed = _missed(rows, columns(real)) if truth else None
+    html = render(rows, read_field(images, rows, field), found, catalogue.name, missed)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(html, encoding="utf-8")
     return out
+
+
+def _missed(rows: Columns, truth: Columns) -> Columns:
+    """Rows of the truth that the catalogue lacks."""
+    lacking = matches(truth["ra"], truth["dec"], rows["ra"], rows["dec"]) < 0
+    return {name: truth[name][lacking] for name in ("ra", "dec")}
 
 
 def read_table(path: Path) -> Any:
@@ -57,8 +76,9 @@ def read_table(path: Path) -> Any:
         raise FpgaMlError(f"cannot be read: {error}", where=str(path), do="give a parquet file") from None
 
 
-def render(rows: Columns, images: Sequence[Image], found: Score | None, name: str) -> str:
-    """rows: (N,) arrays of `catalogue.COLUMNS`; images: of one field; name: what to call the catalogue."""
+def render(rows: Columns, images: Sequence[Image], found: Score | None, name: str, missed: Columns | None = None) -> str:
+    """rows: (N,) arrays of `catalogue.COLUMNS`; images: of one field; name: what to call the catalogue; missed: ra and dec,
+    degrees, of true sources that it lacks."""
     reference = next((image for image in images if image.band == "r"), images[0])
     here = np.nonzero(within(reference.frame, rows["ra"], rows["dec"]))[0]
     here = here[np.argsort(rows["mag_r"][here], kind="stable")]
@@ -70,7 +90,7 @@ def render(rows: Columns, images: Sequence[Image], found: Score | None, name: st
         version=__version__,
         tiles=_tiles(rows, len(here), found),
         marks={key: words for key, (words, _) in pictures.MARKS.items()},
-        overview=_overview(reference, inside, numbers),
+        overview=_overview(reference, inside, numbers, missed),
         reference=reference,
         bands=[_band(image, rows) for image in images],
         limit=pictures.RESIDUAL_SIGMA,
@@ -112,8 +132,10 @@ def _tiles(rows: Columns, here: int, found: Score | None) -> list[tuple[str, str
     return tiles
 
 
-def _overview(image: Image, rows: Columns, numbers: Sequence[int | None]) -> Markup:
+def _overview(image: Image, rows: Columns, numbers: Sequence[int | None], missed: Columns | None) -> Markup:
     over = pictures.overlay(image.frame, rows, numbers) + pictures.compass(image.frame)
+    if missed is not None:
+        over += pictures.crosses(image.frame, missed["ra"], missed["dec"])
     return pictures.picture(f"The field in {image.band}", pictures.panels(image)["image"], image.frame, over, group="group")
 
 
@@ -154,7 +176,7 @@ def _source(rows: Columns, i: int) -> dict[str, Any]:
         "dec": f"{one['dec']:+.6f}",
         "magnitudes": [_measured(one, name) for name in ("mag_r", *COLOURS)],
         "galaxy": f"{one['galaxy']:.2f}",
-        "shape": [_measured(one, "radius"), _measured(one, "axis_ratio")] if galaxy else ["", ""],
+        "shape": [_measured(one, "radius"), f"{one['axis_ratio']:.2f}"] if galaxy else ["", ""],
         "chi_square": f"{one['chi_square']:.2f}",
         "mark": pictures.mark_of(int(one["flags"])),
         "flags": pictures.words(int(one["flags"])),
@@ -163,7 +185,7 @@ def _source(rows: Columns, i: int) -> dict[str, Any]:
 
 def _measured(one: dict[str, Any], name: str) -> str:
     value, error = float(one[name]), float(one[f"{name}_error"])
-    digits = int(np.clip(np.ceil(1 - np.log10(error)), 1, 4)) if 0 < error < np.inf else 2
+    digits = int(np.clip(np.ceil(1 - np.log10(error)), 1, 3)) if 0 < error < np.inf else 2
     return f"{value:.{digits}f} \N{PLUS-MINUS SIGN} {error:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 

@@ -22,7 +22,7 @@ from fpga_ml.science.celeste.survey.tile import Quality
 RESIDUAL_SIGMA = 5.0
 """Where the colours of a residual end."""
 _LARGEST_PX = 1000
-_SOFTENING = 2.0
+_SOFTENING = 3.0
 """Standard deviations of the sky at which the scale turns from linear to logarithmic."""
 _STAR_ARCSEC = 1.5
 _RADII = 2.0
@@ -60,7 +60,7 @@ def panels(image: Image) -> dict[str, str]:
     seen = _summed(used, step) > 0
     above[~seen], model[~seen], variance[~seen] = np.nan, np.nan, np.nan
     noise = float(np.sqrt(np.median(sky[seen])))
-    top = np.arcsinh(max(float(np.percentile(above[seen], 99.9)) / noise, 20.0) / _SOFTENING)
+    top = np.arcsinh(max(float(np.percentile(above[seen], 99.9)) / noise, 30.0) / _SOFTENING)
     grey: dict[str, Any] = {"low": float(np.arcsinh(-3 / _SOFTENING)), "high": float(top), "colours": "gray_r"}
     limit = RESIDUAL_SIGMA
     return {
@@ -76,6 +76,22 @@ def overlay(frame: Frame, rows: Columns, numbers: Sequence[int | None]) -> Marku
     height = frame.shape[0]
     return Markup("").join(
         _drawn(frame, {name: values[i] for name, values in rows.items()}, numbers[i], height) for i in range(len(rows["ra"]))
+    )
+
+
+def crosses(frame: Frame, ra: Floats, dec: Floats) -> Markup:
+    """At places (N,), degrees: true sources that the catalogue lacks."""
+    x, y = frame.wcs.world_to_pixel_values(ra, dec)
+    s = max(frame.shape) / 90
+    centres = zip((x + 0.5).tolist(), (frame.shape[0] - 0.5 - y).tolist(), strict=True)
+    return Markup("").join(
+        tag(
+            "path",
+            tag("title", "true source that is not in the catalogue"),
+            d=f"M{a - s:.1f} {b - s:.1f}L{a + s:.1f} {b + s:.1f}M{a - s:.1f} {b + s:.1f}L{a + s:.1f} {b - s:.1f}",
+            class_="mark missed",
+        )
+        for a, b in centres
     )
 
 

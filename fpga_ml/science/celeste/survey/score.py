@@ -95,10 +95,10 @@ class Score:
     wrong_kind: int
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON; shares with their value and interval, None where a bin is empty."""
+        """For JSON; shares with their value and interval; None where a bin is empty, or no pull is known."""
         found = asdict(self)
         found["pull_edges"] = PULL_EDGES.tolist()
-        found["pulls"] = {name: asdict(one) | {"counts": list(one.counts)} for name, one in self.pulls.items()}
+        found["pulls"] = {name: _known(asdict(one)) | {"counts": list(one.counts)} for name, one in self.pulls.items()}
         for name in ("galaxy", "completeness", "purity"):
             found[name] = [
                 asdict(one)
@@ -238,6 +238,10 @@ def _summary(values: Floats) -> Pulls:
         within_2=float((size < 2).mean()) if whole else np.nan,
         counts=tuple(int(n) for n in counts),
     )
+
+
+def _known(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: None if value != value else value for name, value in values.items()}
 
 
 def _rows(given: Columns, which: npt.NDArray[Any]) -> Columns:

@@ -15,6 +15,7 @@ from fpga_ml.report.plots.svg import tag
 from fpga_ml.science.celeste.evaluator import Floats
 from fpga_ml.science.celeste.frames.frame import Frame
 from fpga_ml.science.celeste.survey.field import Image
+from fpga_ml.science.celeste.survey.render import within
 from fpga_ml.science.celeste.survey.score import Columns
 from fpga_ml.science.celeste.survey.sky import local
 from fpga_ml.science.celeste.survey.tile import Quality
@@ -81,7 +82,8 @@ def overlay(frame: Frame, rows: Columns, numbers: Sequence[int | None]) -> Marku
 
 def crosses(frame: Frame, ra: Floats, dec: Floats) -> Markup:
     """At places (N,), degrees: true sources that the catalogue lacks."""
-    x, y = frame.wcs.world_to_pixel_values(ra, dec)
+    near = within(frame, ra, dec)
+    x, y = frame.wcs.world_to_pixel_values(ra[near], dec[near])
     s = max(frame.shape) / 90
     centres = zip((x + 0.5).tolist(), (frame.shape[0] - 0.5 - y).tolist(), strict=True)
     return Markup("").join(
@@ -140,13 +142,13 @@ def _drawn(frame: Frame, row: dict[str, Any], number: int | None, height: int) -
     )
     if number is None:
         return shape
-    size = max(frame.shape) / 75
+    size, left = max(frame.shape) / 75, x > 0.95 * frame.shape[1]
     text = tag(
         "text",
         str(number),
-        x=x + 0.72 * major + 0.2 * size,
+        x=x + (-1 if left else 1) * (0.72 * major + 0.2 * size),
         y=y - 0.72 * major,
-        class_=mark,
+        class_=f"{mark} end" if left else mark,
         style=f"font-size:{size:.1f}px",
     )
     return tag("a", shape, text, href=f"#source-{number}")

@@ -282,3 +282,18 @@ def survey_command(
 
         catalogue = survey(found, out, settings, workers=workers, dask=dask, told=told)
     click.echo(catalogue)
+
+
+@celeste.command()
+@click.argument("catalogue", type=click.Path(path_type=Path))
+@click.option(
+    "--images", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of the survey's images."
+)
+@click.option("--truth", type=click.Path(path_type=Path), help="Parquet file of true sources, to compare with.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True)
+@click.option("--field", "name", help="How the file name of an image begins, whose field is shown. Default: the first one.")
+def report(catalogue: Path, images: Path, truth: Path | None, output: Path, name: str | None) -> None:
+    """Show a CATALOGUE (parquet) as a page: image, model and residual of a field, sources, and how far they are true."""
+    from fpga_ml.science.celeste.survey.page import write_page
+
+    click.echo(f"wrote {write_page(catalogue, images, output, truth, name)}")

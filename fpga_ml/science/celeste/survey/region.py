@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +64,10 @@ def _there(paths: list[Path]) -> Iterator[str]:
     return (str(path) for path in paths if path.exists())
 
 
+@lru_cache(maxsize=5)
 def read(image: Path) -> Frame:
-    """With what lies beside it. The sky is estimated where the layout does not say it."""
+    """With what lies beside it; a worker keeps the last five for the next tile. The sky is estimated where the layout does
+    not say it."""
     options = beside(image)
     return read_frame(image, options if _SDSS.match(image.name) else replace(options, sky="auto"))
 

@@ -28,7 +28,7 @@ from fpga_ml.science.celeste.survey.run import Look, Settings, merged, plan, sur
 from fpga_ml.science.celeste.survey.simulate import Conditions, draw, simulate
 from fpga_ml.science.cli_celeste import celeste
 
-SMALL = Conditions(field_px=220, density=25_000.0, faintest=1.5)
+SMALL = Conditions(field_px=220, density=18_000.0, faintest=1.5)
 TILES = Settings(tile_arcmin=0.8)
 
 
@@ -72,7 +72,7 @@ def test_every_source_once(images: Path, serial: Path) -> None:
     alone = (np.sort(np.hypot(*(there[:, None] - there[None]).transpose(2, 0, 1)), axis=1)[:, 1] > 2.5) & (
         truth["log_flux_r"].to_numpy() > np.log(2.0)
     )
-    assert alone.sum() > 15
+    assert alone.sum() > 8
     assert ((apart[alone] < 1).sum(axis=1) == 1).all()
     assert (apart.min(axis=0) > 1.5).sum() <= 1  # without a truth
     which = apart[alone].argmin(axis=1)
@@ -82,6 +82,7 @@ def test_every_source_once(images: Path, serial: Path) -> None:
     assert np.abs(pull).max() < 5
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_same_bits(images: Path, serial: Path, tmp_path: Path) -> None:
     survey(images_in(images), tmp_path, TILES, workers=2)
     assert parquet.read_table(tmp_path / "catalogue.parquet").equals(parquet.read_table(serial / "catalogue.parquet"))

@@ -30,6 +30,7 @@ bench: $(STAMP)
 	$(BIN)/python scripts/bench.py
 	$(BIN)/python scripts/bench_rtl.py
 	$(BIN)/python scripts/bench_celeste.py
+	$(BIN)/python scripts/bench_survey.py
 
 docs: $(STAMP) system-tests
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

@@ -109,6 +109,56 @@ def slopes(terms: Terms, numbers: Floats, pixels: Pixels) -> tuple[float, Floats
     return float(found) - pixels.saturated, gradient, information
 
 
+def coefficients(terms: Terms, numbers: Floats) -> Floats:
+    """(K, 6) what the kernel is given for a source: base-2 logarithms of electrons as polynomials."""
+    found: Floats = _coefficients(_prepared(terms.table, numbers))
+    return found
+
+
+def gradient(terms: Terms, numbers: Floats, moments: Floats) -> Floats:
+    """(7,) of the log-likelihood, from the kernel's moments (K, 6)."""
+    found: Floats = _gradient(_prepared(terms.table, numbers), numbers, moments)
+    return found
+
+
+@njit(cache=True)
+def _coefficients(terms):  # type: ignore[no-untyped-def]
+    out = np.empty((terms.shape[1], 6))
+    half = 0.5 / math.log(2.0)
+    for k in range(terms.shape[1]):
+        x, y = terms[1, k], terms[2, k]
+        pxx, pxy, pyy = terms[3, k], terms[4, k], terms[5, k]
+        pull_x, pull_y = pxx * x + pxy * y, pxy * x + pyy * y
+        out[k, 0] = math.log(terms[0, k]) / math.log(2.0) - half * (x * pull_x + y * pull_y)
+        out[k, 1], out[k, 2] = 2 * half * pull_x, 2 * half * pull_y
+        out[k, 3], out[k, 4], out[k, 5] = -half * pxx, -2 * half * pxy, -half * pyy
+    return out
+
+
+@njit(cache=True)
+def _gradient(terms, numbers, moments):  # type: ignore[no-untyped-def]
+    """With moments of t G about a term's mean: after the mean P d, after its covariance (P d d' P - P) / 2."""
+    out = np.zeros(7)
+    theta, galaxy = numbers[3], terms[6].max() > 0.0
+    for k in range(terms.shape[1]):
+        x, y = terms[1, k], terms[2, k]
+        pxx, pxy, pyy, nu = terms[3, k], terms[4, k], terms[5, k], terms[6, k]
+        one = moments[k, 0]
+        dx, dy = moments[k, 1] - x * one, moments[k, 2] - y * one
+        xx = moments[k, 3] - 2 * x * moments[k, 1] + x * x * one
+        xy = moments[k, 4] - x * moments[k, 2] - y * moments[k, 1] + x * y * one
+        yy = moments[k, 5] - 2 * y * moments[k, 2] + y * y * one
+        out[0] += pxx * dx + pxy * dy
+        out[1] += pxy * dx + pyy * dy
+        out[2] += one
+        if galaxy:
+            out[3] += one / theta if terms[7, k] < 0.5 else -one / (1.0 - theta)
+            out[4] += 0.5 * nu * (pxx * pxx * xx + 2 * pxx * pxy * xy + pxy * pxy * yy - pxx * one)
+            out[5] += nu * (pxx * pxy * xx + (pxx * pyy + pxy * pxy) * xy + pxy * pyy * yy - pxy * one)
+            out[6] += 0.5 * nu * (pxy * pxy * xx + 2 * pxy * pyy * xy + pyy * pyy * yy - pyy * one)
+    return out
+
+
 @njit(cache=True)
 def _prepared(table, numbers):  # type: ignore[no-untyped-def]
     """(10, K) of each term: electrons at its peak, mean x and y, P's xx, xy, yy, nu, whether it is exponential, half the

@@ -185,16 +185,12 @@ def _ellipse(galaxy: Galaxy) -> tuple[Floats, Floats]:
 
 
 def coefficients(source: Source, exposure: Exposure) -> tuple[Floats, Floats]:
-    """The kernel's coefficients (K, 6) of a source, and their derivatives (P, K, 6) after its parameters."""
-    return tabulated(components(source, exposure))
-
-
-def tabulated(found: Components) -> tuple[Floats, Floats]:
-    """The kernel's coefficients (K, 6) of Gaussians, and their derivatives (P, K, 6).
+    """The kernel's coefficients (K, 6) of a source, and their derivatives (P, K, 6) after its parameters.
 
     log2 of a Gaussian of covariance S around mu, of P = S^-1: log2 w - log2(2 pi) - log2|S| / 2 - log2(e)/2 (m - mu)' P (m -
     mu).
     """
+    found = components(source, exposure)
     inverse: Floats = np.asarray(np.linalg.inv(found.covariances), dtype=np.float64)
     mean = found.means
     pull = np.einsum("kij,kj->ki", inverse, mean)

@@ -11,14 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from fpga_ml.science.celeste import pixels as compiled
 from fpga_ml.science.celeste.evaluator import Evaluator, Floats, Patch
-from fpga_ml.science.celeste.likelihood import gradient
-from fpga_ml.science.celeste.pixels import Pixels, Terms
+from fpga_ml.science.celeste.pixels import Pixels
 from fpga_ml.science.celeste.posterior import STAR, Likelihood, View
-from fpga_ml.science.celeste.sources import Components, tabulated
-
-_COVARIANCES = np.array([[[1.0, 0.0], [0.0, 0.0]], [[0.0, 1.0], [1.0, 0.0]], [[0.0, 0.0], [0.0, 1.0]]])
-"""(3, 2, 2) derivatives of X after xx, xy, yy."""
 
 
 class ThroughKernel(Likelihood):
@@ -35,46 +31,21 @@ class ThroughKernel(Likelihood):
         assert exact is not None
         value, slope = 0.0, np.zeros(len(vector))
         for view, patch, terms in zip(self.views, self.patches, self.terms[int(len(vector) > STAR)], strict=True):
-            table, derivatives = tabulated(gaussians(terms, view.numbers(vector)))
-            found = self.for_slopes(table, patch)
+            numbers = view.numbers(vector)
+            found = self.for_slopes(compiled.coefficients(terms, numbers), patch)
             if found.overflow:
                 return None
             value += found.value
-            slope += view.jacobian(vector)[: len(derivatives)].T @ gradient(found.moments, derivatives)
+            slope += view.jacobian(vector).T @ compiled.gradient(terms, numbers, found.moments)
         return value, slope, exact[2]
 
     def values(self, vectors: Floats) -> Floats:
         found = np.zeros(len(vectors))
         for view, patch, terms in zip(self.views, self.patches, self.terms[int(vectors.shape[1] > STAR)], strict=True):
             for i, numbers in enumerate(view.numbers(vectors)):
-                one = self.for_values(tabulated(gaussians(terms, numbers))[0], patch)
+                one = self.for_values(compiled.coefficients(terms, numbers), patch)
                 found[i] += -np.inf if one.overflow else one.value
         return found
-
-
-def gaussians(terms: Terms, numbers: Floats) -> Components:
-    """The terms of a source with its seven numbers, and their derivatives after these; a star's after the first three."""
-    table = terms.table
-    galaxy = bool(table[:, 7].any())
-    size, count = (7 if galaxy else 3), len(table)
-    theta, late = numbers[3], table[:, 1] > 0.5
-    shares = np.where(late, 1 - theta, theta) if galaxy else np.ones(count)
-    ellipse = np.array([[numbers[4], numbers[5]], [numbers[5], numbers[6]]])
-    psf = np.stack([table[:, [4, 5]], table[:, [5, 6]]], axis=1)
-    d_log_weights, d_means = np.zeros((size, count)), np.zeros((size, count, 2))
-    d_covariances = np.zeros((size, count, 2, 2))
-    d_means[0, :, 0] = d_means[1, :, 1] = d_log_weights[2] = 1.0
-    if galaxy:
-        d_log_weights[3] = np.where(late, -1 / (1 - theta), 1 / theta)
-        d_covariances[4:] = table[:, 7][:, None, None] * _COVARIANCES[:, None]
-    return Components(
-        log_weights=numbers[2] + np.log(shares * table[:, 0]),
-        means=numbers[:2] + table[:, 2:4],
-        covariances=psf + table[:, 7][:, None, None] * ellipse,
-        d_log_weights=d_log_weights,
-        d_means=d_means,
-        d_covariances=d_covariances,
-    )
 
 
 def _lifted(pixels: Pixels) -> Pixels:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import multivariate_normal, poisson
+from scipy.stats import poisson
 
 from fpga_ml.science.celeste import SDSS_PSF, Exposure, Float64, Galaxy, Patch, Star
 from fpga_ml.science.celeste.evaluator import Floats
 from fpga_ml.science.celeste.likelihood import rate
-from fpga_ml.science.celeste.pixels import Pixels, Terms, light, slopes, values
+from fpga_ml.science.celeste.pixels import Pixels, Terms, coefficients, gradient, light, slopes, values
 from fpga_ml.science.celeste.sources import Source, scene
-from fpga_ml.science.celeste.through_kernel import gaussians
 
 GAIN, SKY, SHAPE = 900.0, 600.0, (41, 45)
 SOURCES: dict[str, Source] = {
@@ -61,30 +60,30 @@ def test_value_is_the_poisson_likelihood(source: Source) -> None:
 def test_gradient_and_information_are_differences(source: Source) -> None:
     """Of the value, and of the rate."""
     terms, numbers, pixels, expected = seen(source)
-    _, gradient, information = slopes(terms, numbers, pixels)
+    _, slope, information = slopes(terms, numbers, pixels)
     size, step = (7, 1e-5) if isinstance(source, Galaxy) else (3, 1e-5)
     moves = step * np.eye(7)[:size]
     either = values(terms, np.concatenate([numbers + moves, numbers - moves]), pixels)
-    np.testing.assert_allclose(gradient[:size], (either[:size] - either[size:]) / (2 * step), rtol=1e-3, atol=0.05)
+    np.testing.assert_allclose(slope[:size], (either[:size] - either[size:]) / (2 * step), rtol=1e-3, atol=0.05)
     rates = np.stack(
         [(light(terms, numbers + one, SHAPE) - light(terms, numbers - one, SHAPE))[pixels.used] for one in moves]
     )
     rates /= 2 * step
     np.testing.assert_allclose(information[:size, :size], (rates / expected[pixels.used]) @ rates.T, rtol=2e-3, atol=1e-2)
     assert not information[size:].any()
-    assert not gradient[size:].any()
+    assert not slope[size:].any()
 
 
-def test_gaussians_are_the_same_light() -> None:
-    """The terms as the kernel is given them: densities by SciPy."""
-    terms, numbers, _, expected = seen(SOURCES["galaxy"])
-    found = gaussians(terms, numbers)
-    y, x = np.indices(SHAPE) - np.array([SHAPE[0] // 2, SHAPE[1] // 2])[:, None, None]
-    total = sum(
-        np.exp(weight) * multivariate_normal(mean, covariance).pdf(np.stack([x, y], axis=-1))
-        for weight, mean, covariance in zip(found.log_weights, found.means, found.covariances, strict=True)
-    )
-    assert np.abs(total + SKY - expected).max() < 1e-6
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_what_the_kernel_is_given_and_gives(source: Source) -> None:
+    """Coefficients: those of the fit of one image, in some order. Gradient from moments: the compiled one."""
+    terms, numbers, pixels, _ = seen(source)
+    table = coefficients(terms, numbers)
+    known, _ = scene(source, Exposure(SDSS_PSF[2], GAIN)).coefficients()
+    np.testing.assert_allclose(table, known, rtol=1e-9, atol=1e-9)
+    result = Float64()(table, Patch(pixels.counts, pixels.background, ~pixels.used))
+    _, slope, _ = slopes(terms, numbers, pixels)
+    np.testing.assert_allclose(gradient(terms, numbers, result.moments), slope, rtol=1e-4, atol=1e-2)
 
 
 def test_counts_below_zero() -> None:
@@ -96,7 +95,7 @@ def test_counts_below_zero() -> None:
         counts = random.poisson(model + 1.0) + random.normal(0, 3.0, SHAPE) + 9.0 - 1.0 + 1.0
         pixels = Pixels(counts, np.full(SHAPE, 10.0), np.ones(SHAPE, bool))
         assert (counts < 0).any() or counts.min() < 3
-        _, gradient, information = slopes(terms, numbers, pixels)
-        pulls.append(gradient[:3] / np.sqrt(np.diag(information)[:3]))
+        _, slope, information = slopes(terms, numbers, pixels)
+        pulls.append(slope[:3] / np.sqrt(np.diag(information)[:3]))
     assert np.abs(np.mean(pulls, axis=0)).max() < 4 / 60**0.5
     assert np.std(pulls, axis=0) == pytest.approx(np.ones(3), abs=0.3)

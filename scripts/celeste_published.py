@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as parquet
-from fit_celeste_prior import PIXEL_ARCSEC, complete, read
+from fit_celeste_prior import PIXEL_ARCSEC, complete, prior_of, read
 from scipy.spatial import cKDTree
 
 from fpga_ml.science.celeste.population import COLOURS, MAGNITUDES, Prior, vectors_of
@@ -62,20 +62,19 @@ def ours(path: Path) -> Columns:
 
 def drawn(truths: Path, corner: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, Prior]:
     """(N, 12) sources for `simulate`, in the catalogue's order, and the prior of all of them."""
-    parts, priors = {}, {}
+    parts, columns = {}, {}
     with truths.open() as file:
         rows = list(csv.DictReader(file))
     out = np.zeros((len(rows), 12))
     for star in (True, False):
         mine = [i for i, row in enumerate(rows) if (row["is_star"] == "true") == star]
-        columns = complete(read(truths, star), random)
-        parts[star], priors[star] = mine, vectors_of(columns)
+        parts[star], columns[star] = mine, complete(read(truths, star), random)
     for star, mine in parts.items():
         size = 5 if star else 9
-        out[mine, 2 : 2 + size], out[mine, 11] = priors[star][:, :size], not star
+        out[mine, 2 : 2 + size], out[mine, 11] = vectors_of(columns[star])[:, :size], not star
     places = np.array([[float(row["ra"]), float(row["dec"])] for row in rows])
     out[:, :2] = (places - corner) * 3600
-    return out, Prior.fitted(priors[True][:, :5], priors[False])
+    return out, prior_of(columns[True], columns[False], random)
 
 
 def table(truth: Columns, catalogues: dict[str, Columns]) -> None:

@@ -50,7 +50,7 @@ class Settings:
     standard deviations; prior: JSON of a `population.Prior`, or None for that of Stripe 82; kernel: "float64", or
     presets of the fixed-point kernel for climbs and for draws, "D16/D18"."""
 
-    tile_arcmin: float = 1.5
+    tile_arcmin: float = 3.0
     halo_arcsec: float = 12.0
     threshold: float = 4.0
     prior: str | None = None
@@ -324,12 +324,11 @@ def _fit(plot: Plot, paths: Sequence[str], settings: Settings) -> list[dict[str,
     rows = np.concatenate([plot.sources, plot.halo])
     own = np.arange(len(rows)) < len(plot.sources)
     order = np.argsort(-rows["flux"], kind="stable")
-    targets = [Target(float(rows[i]["ra"]), float(rows[i]["dec"]), [start(rows[i])]) for i in order]
+    targets = [Target(float(rows[i]["ra"]), float(rows[i]["dec"]), [start(rows[i])], bool(own[i])) for i in order]
     tile.add(targets)
     tile.fit()
-    mine = {id(target) for target, i in zip(targets, order, strict=True) if own[i]}
-    mine |= {id(target) for target in tile.targets if target.residual and plot.holds(target.ra, target.dec)}
-    return [catalogue.row(one) for one in tile.measured() if id(one.target) in mine]
+    found = [one for one in tile.measured() if not one.target.residual or plot.holds(one.target.ra, one.target.dec)]
+    return [catalogue.row(one) for one in found]
 
 
 def _joined(tables: Sequence[Any]) -> Any:

@@ -27,6 +27,8 @@ _SAME_ARCSEC = 0.8
 _FAINT = 0.03
 """Standard deviations of the sky: where a source's light falls below it, its patch ends."""
 _HALF_SIDES = (10, 40)
+_CHANGED = 0.02
+"""Standard deviations of a pixel: neighbours' light that changes by less is the same."""
 _BLENDED, _HIDDEN = 0.1, 0.1
 """Shares of a source's weight in the fit: under neighbours' light, and of pixels that are masked or outside."""
 _POOR = 4.0
@@ -49,11 +51,13 @@ class Quality(IntFlag):
 @dataclass
 class Target:
     """One source while its tile is fitted. ra, dec: where it is looked for, degrees; starts: vectors from which to climb;
-    residual: it was found once the others had been taken away; moves: how often it was looked for again further on."""
+    residual: it was found once the others had been taken away; moves: how often it was looked for again further on;
+    reported: else it is a neighbour of the tile's, and not drawn from."""
 
     ra: float
     dec: float
     starts: list[Floats]
+    reported: bool = True
     residual: bool = False
     moves: int = 0
     found: Posterior | None = None
@@ -62,8 +66,8 @@ class Target:
 
 @dataclass
 class _Stamp:
-    """Of one source in one frame. window: rows and columns of the frame; light: (h, w) electrons, as last fitted; its view's
-    pixels are those of a full patch, of which `inside` lies within the frame."""
+    """Of one source in one frame. window: rows and columns of the frame; light: (h, w) electrons, as last fitted; others: of
+    its neighbours then; its view's pixels are those of a full patch, of which `inside` lies within the frame."""
 
     frame: int
     window: tuple[slice, slice]
@@ -72,6 +76,7 @@ class _Stamp:
     scale: Floats
     origin: Floats
     light: Floats
+    others: Floats
 
 
 @dataclass(frozen=True)
@@ -121,9 +126,26 @@ class Tile:
         self._round(1, sample=True)
 
     def _round(self, number: int, sample: bool = False) -> None:
+        """Sources whose neighbours have not changed since are not fitted again, but for the draws that the last round takes
+        of those that are reported."""
         for _ in range(number):
             for target in sorted(self.targets, key=_by_brightness):
-                self._refit(target, sample)
+                if (sample and target.reported) or self._changed(target):
+                    self._refit(target, sample and target.reported)
+
+    def _changed(self, target: Target) -> bool:
+        """Whether the neighbours' light in its patches has changed by what a fit would see."""
+        if target.found is None:
+            return True
+        for stamp, others in zip(target.stamps, self._others(target), strict=True):
+            noise = np.sqrt(self.frames[stamp.frame].background[stamp.window] + others)
+            if (np.abs(others - stamp.others) > _CHANGED * noise).any():
+                return True
+        return False
+
+    def _others(self, target: Target) -> list[Floats]:
+        """(h, w) neighbours' light in each of its patches, electrons."""
+        return [np.maximum(self.models[one.frame][one.window] - one.light, 0.0) for one in target.stamps]
 
     def _left_over(self, sigma: float) -> list[Target]:
         """What is found in the residuals, but for what is hardly beside a source that is known."""
@@ -137,8 +159,8 @@ class Tile:
         return [target for target in targets if all(_apart(target, other) > _SAME_ARCSEC for other in self.targets)]
 
     def measured(self) -> list[Measured]:
-        """In the order in which they were added."""
-        return [self._measure(target) for target in self.targets]
+        """What is reported, in the order in which it was added."""
+        return [self._measure(target) for target in self.targets if target.reported]
 
     def _refit(self, target: Target, sample: bool) -> None:
         views = self._views(target)
@@ -176,18 +198,19 @@ class Tile:
         target.stamps = [stamp for stamp in made if stamp is not None]
         for stamp in target.stamps:
             self.models[stamp.frame][stamp.window] += stamp.light
+        for stamp, others in zip(target.stamps, self._others(target), strict=True):
+            stamp.others = others
 
     def _views(self, target: Target) -> list[View]:
         views = []
-        for stamp in target.stamps:
+        for stamp, others in zip(target.stamps, self._others(target), strict=True):
             frame, window = self.frames[stamp.frame], stamp.window
             pedestal = _pedestal(frame, window)
             counts, background = np.zeros(stamp.shape), np.ones(stamp.shape)
             used = np.zeros(stamp.shape, bool)
             used[stamp.inside] = ~frame.masked[window]
             counts[stamp.inside] = np.where(used[stamp.inside], frame.electrons[window] + pedestal, 0.0)
-            others = self.models[stamp.frame][window] - stamp.light
-            background[stamp.inside] = frame.background[window] + pedestal + np.maximum(others, 0.0)
+            background[stamp.inside] = frame.background[window] + pedestal + others
             views.append(
                 View(
                     Pixels(counts, background, used),
@@ -328,4 +351,6 @@ def _stamp(index: int, frame: Frame, near: Local, vector: Floats) -> _Stamp | No
         slice(window[0].start - top, window[0].stop - top),
         slice(window[1].start - left, window[1].stop - left),
     )
-    return _Stamp(index, window, inside, (side, side), near.scale, origin, light[inside].copy())
+    return _Stamp(
+        index, window, inside, (side, side), near.scale, origin, light[inside].copy(), np.zeros(light[inside].shape)
+    )

@@ -53,8 +53,8 @@ def complete(rows: dict[str, np.ndarray], random: np.random.Generator) -> dict[s
 
 
 def prior_of(stars: dict[str, np.ndarray], galaxies: dict[str, np.ndarray], random: np.random.Generator) -> Prior:
-    """Of complete columns. Colours are cut off at -2 and 4: beyond, a band saw nothing. Shares of exactly 0 or 1, at which the
-    survey's own fit stops, are spread over what such a fit can mean."""
+    """Of complete columns. Colours are cut off at -2 and 4: beyond, a band saw nothing. Shares of exactly 0 or 1, at which
+    the survey's own fit stops, are spread over what such a fit can mean."""
     vectors = []
     for rows in (stars, galaxies):
         logits = logit(np.clip(rows["de_vaucouleurs"], 1e-3, 1 - 1e-3))

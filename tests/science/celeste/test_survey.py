@@ -23,8 +23,9 @@ from fpga_ml.science.celeste.evaluator import Floats
 from fpga_ml.science.celeste.population import Prior
 from fpga_ml.science.celeste.survey import run as survey_run
 from fpga_ml.science.celeste.survey.detect import DETECTION
+from fpga_ml.science.celeste.survey.plan import Look, merged, plan
 from fpga_ml.science.celeste.survey.region import beside, images_in
-from fpga_ml.science.celeste.survey.run import Look, Settings, merged, plan, survey
+from fpga_ml.science.celeste.survey.run import Settings, survey
 from fpga_ml.science.celeste.survey.simulate import Conditions, draw, simulate
 from fpga_ml.science.cli_celeste import celeste
 
@@ -147,7 +148,7 @@ def test_each_source_lies_in_one_tile() -> None:
     rows = rows_at(*zip(random.uniform(0, 360, 200) % 360, np.degrees(np.arcsin(random.uniform(-1, 1, 200))), strict=True))
     near = rows_at((359.9999, 0.0001), (0.0001, 0.0001), (0.0001, -0.0001), (10.0, 89.9))
     every = np.concatenate([rows, near])
-    plots = plan(every, Settings(tile_arcmin=1.5, halo_arcsec=5.0))
+    plots = plan(every, 1.5, 5.0)
     together = np.concatenate([plot.sources for plot in plots])
     assert sorted(together.tolist()) == sorted(every.tolist())
     corner = [plot for plot in plots if 0.0001 in plot.sources["ra"] and 0.0001 in plot.sources["dec"]]

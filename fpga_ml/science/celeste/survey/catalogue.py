@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ def write(found: Any, path: Path) -> None:
     import pyarrow.parquet as parquet
     from astropy.table import Table
 
-    beside = path.with_name(path.name + ".part")
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     parquet.write_table(found, beside)
     beside.replace(path.with_suffix(".parquet"))
     whole = Table({name: found[name].to_numpy() for name in found.column_names})

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -27,21 +28,16 @@ from fpga_ml import __version__
 from fpga_ml.celeste_design import Design
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.celeste.emulator import Emulator
-from fpga_ml.science.celeste.evaluator import Floats
 from fpga_ml.science.celeste.population import BANDS, Prior
 from fpga_ml.science.celeste.posterior import Likelihood, View
 from fpga_ml.science.celeste.survey import catalogue
-from fpga_ml.science.celeste.survey.detect import DETECTION, detect
+from fpga_ml.science.celeste.survey.detect import detect
+from fpga_ml.science.celeste.survey.plan import Look, Plot, fields_of, merged, pairs, plan
 from fpga_ml.science.celeste.survey.region import cut_to, files_of, read
-from fpga_ml.science.celeste.survey.sky import separation
 from fpga_ml.science.celeste.survey.tile import Quality, Target, Tile, start
 from fpga_ml.science.celeste.through_kernel import ThroughKernel
 
 FLOAT = "float64"
-_SAME_ARCSEC = 1.0
-"""Detections of two fields that lie nearer are one source."""
-_EDGE_ARCSEC = 4.0
-"""What lies nearer to a field's edge is left to another field."""
 
 
 @dataclass(frozen=True)
@@ -63,48 +59,6 @@ class Settings:
         climbing, _, drawing = self.kernel.partition("/")
         kernels = Emulator(Design.of(climbing)), Emulator(Design.of(drawing or climbing))
         return lambda views: ThroughKernel(views, *kernels)
-
-
-@dataclass(frozen=True)
-class Look:
-    """One image, as far as the plan needs it. corners: (4, 2) degrees; sha256: of its file."""
-
-    path: str
-    band: str
-    corners: tuple[tuple[float, float], ...]
-    sha256: str
-
-    @property
-    def centre(self) -> tuple[float, float]:
-        ra = np.array([c[0] for c in self.corners])
-        middle = (ra[0] + ((ra - ra[0] + 180) % 360 - 180).mean()) % 360
-        return float(middle), float(np.mean([c[1] for c in self.corners]))
-
-    def covers(self, ra: float, dec: float, margin_arcsec: float = 0.0) -> bool:
-        """Whether a place is within the box that holds the image, or so near to it."""
-        middle = np.broadcast_to(self.centre, (5, 2)).T
-        there = np.array([(ra, dec), *self.corners]).T
-        apart = separation(middle[0], middle[1], there[0], there[1])
-        return all(abs(one[0]) <= np.abs(one[1:]).max() + margin_arcsec for one in apart)
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A tile. low, high: (ra, dec) degrees of its corners; sources, halo: (N,) of DETECTION."""
-
-    name: str
-    low: tuple[float, float]
-    high: tuple[float, float]
-    sources: np.ndarray
-    halo: np.ndarray
-
-    @property
-    def square_arcmin(self) -> float:
-        width = (self.high[0] - self.low[0]) * np.cos(np.radians((self.low[1] + self.high[1]) / 2))
-        return float(width * (self.high[1] - self.low[1]) * 3600)
-
-    def holds(self, ra: float, dec: float) -> bool:
-        return bool(0 <= (ra - self.low[0]) % 360 < self.high[0] - self.low[0] and self.low[1] <= dec < self.high[1])
 
 
 @dataclass(frozen=True)
@@ -139,7 +93,7 @@ def survey(
     with _client(workers, dask) as run:
         looks = _looks(images, run, told)
         found = _detections(looks, out, settings, run, told)
-        plots = plan(found, settings)
+        plots = plan(found, settings.tile_arcmin, settings.halo_arcsec)
         tables = _tiles(plots, looks, out, settings, run, told)
     joined = _joined(tables)
     catalogue.write(joined, out / "catalogue")
@@ -201,7 +155,7 @@ def _detections(
     looks: Sequence[Look], out: Path, settings: Settings, run: Run, told: Callable[[Progress], None]
 ) -> np.ndarray:
     """Of all fields, each source once: (N,) of DETECTION."""
-    fields = _fields(looks)
+    fields = fields_of(looks)
     keys = [_key(settings, *(look.sha256 for look in field)) for field in fields]
     paths = [out / "detections" / f"{Path(field[0].path).stem}_{key}.npy" for field, key in zip(fields, keys, strict=True)]
     missing = [i for i, path in enumerate(paths) if not path.exists()]
@@ -215,71 +169,8 @@ def _detections(
     return merged([np.load(path) for path in paths], [field[0] for field in fields])
 
 
-def _fields(looks: Sequence[Look]) -> list[list[Look]]:
-    """Of each image in r (or the band with most images), it and the nearest image of every other band that covers its
-    middle."""
-    bands = [look.band for look in looks]
-    reference = "r" if "r" in bands else max(sorted(set(bands)), key=bands.count)
-    fields = []
-    for look in looks:
-        if look.band != reference:
-            continue
-        field = [look]
-        for band in sorted(set(bands) - {reference}):
-            near = [other for other in looks if other.band == band and other.covers(*look.centre)]
-            if near:
-                field.append(min(near, key=lambda other: float(np.hypot(*separation(*look.centre, *other.centre)))))
-        fields.append(field)
-    return fields
-
-
 def _detect(paths: Sequence[str], settings: Settings) -> np.ndarray:
     return detect([read(Path(path)) for path in paths], settings.threshold)
-
-
-def merged(found: Sequence[np.ndarray], fields: Sequence[Look]) -> np.ndarray:
-    """Each source once: that of the field, of those that cover it, whose middle is nearest; of two of different fields that
-    are nearer than an arc second all the same, the first."""
-    kept = [rows[_nearest(rows, i, fields)] for i, rows in enumerate(found)]
-    rows = np.concatenate([np.zeros(0, DETECTION), *kept])
-    field = np.repeat(np.arange(len(kept)), [len(one) for one in kept])
-    single = np.ones(len(rows), bool)
-    for one, other in _pairs(rows["ra"], rows["dec"]):
-        if field[one] != field[other] and single[one]:
-            single[other] = False
-    rows = rows[single]
-    return rows[np.lexsort((rows["ra"], rows["dec"]))]
-
-
-def _nearest(rows: np.ndarray, own: int, fields: Sequence[Look]) -> np.ndarray:
-    """(N,) whether no other field that covers a place has it nearer to its middle."""
-    found = np.ones(len(rows), bool)
-    for i, row in enumerate(rows):
-        here = separation(*fields[own].centre, row["ra"], row["dec"])
-        for j, other in enumerate(fields):
-            there = separation(*other.centre, row["ra"], row["dec"])
-            nearer = (np.hypot(*there), j) < (np.hypot(*here), own)
-            found[i] &= not (j != own and nearer and other.covers(row["ra"], row["dec"], -_EDGE_ARCSEC))
-    return found
-
-
-def plan(found: np.ndarray, settings: Settings) -> list[Plot]:
-    """The tiles that hold a source: rows of declination, each cut into tiles of about a square. A source is in the tile that
-    its detection lies in, and in the halo of others."""
-    side, halo = settings.tile_arcmin / 60, settings.halo_arcsec / 3600
-    rows = np.floor(found["dec"] / side).astype(int)
-    number = np.maximum(1, np.floor(360 * np.cos(np.radians((rows + 0.5) * side)) / side)).astype(int)
-    columns = np.minimum(np.floor(found["ra"] / 360 * number).astype(int), number - 1)
-    plots = []
-    for row, column, wide in sorted(set(zip(rows.tolist(), columns.tolist(), number.tolist(), strict=True))):
-        low, high = (column * 360 / wide, row * side), ((column + 1) * 360 / wide, (row + 1) * side)
-        inside = (rows == row) & (columns == column)
-        stretch = halo / np.cos(np.radians(low[1]))
-        ra = (found["ra"] - low[0] + 180) % 360 - 180 + low[0]
-        near = (ra > low[0] - stretch) & (ra < high[0] + stretch)
-        near &= (found["dec"] > low[1] - halo) & (found["dec"] < high[1] + halo)
-        plots.append(Plot(f"{row:+07d}_{column:06d}", low, high, found[inside], found[near & ~inside]))
-    return plots
 
 
 def _tiles(
@@ -287,7 +178,7 @@ def _tiles(
 ) -> list[Any]:
     import pyarrow.parquet as parquet
 
-    seen = [[look for look in looks if _touches(look, plot, settings)] for plot in plots]
+    seen = [[look for look in looks if plot.touches(look, settings.halo_arcsec)] for plot in plots]
     keys = [
         _key(settings, plot.sources.tobytes().hex(), plot.halo.tobytes().hex(), *(look.sha256 for look in mine))
         for plot, mine in zip(plots, seen, strict=True)
@@ -308,11 +199,6 @@ def _tiles(
         here.add(missing[at])
         tell()
     return [parquet.read_table(path) for path in paths]
-
-
-def _touches(look: Look, plot: Plot, settings: Settings) -> bool:
-    middle = (plot.low[0] + plot.high[0]) / 2, (plot.low[1] + plot.high[1]) / 2
-    return look.covers(*middle, settings.tile_arcmin * 30 + settings.halo_arcsec)
 
 
 def _fit(plot: Plot, paths: Sequence[str], settings: Settings) -> list[dict[str, Any]]:
@@ -339,29 +225,19 @@ def _joined(tables: Sequence[Any]) -> Any:
     tile = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
     left_over = (every["flags"].to_numpy() & Quality.RESIDUAL) > 0
     kept = np.ones(len(every), bool)
-    for one, other in _pairs(every["ra"].to_numpy(), every["dec"].to_numpy()):
+    for one, other in pairs(every["ra"].to_numpy(), every["dec"].to_numpy()):
         if tile[one] != tile[other] and kept[one] and kept[other]:
             kept[other if left_over[other] else one] &= not (left_over[one] or left_over[other])
     return every.filter(pa.array(kept))
 
 
-def _pairs(ra: Floats, dec: Floats) -> list[tuple[int, int]]:
-    """Of places (N,), degrees, nearer than an arc second."""
-    from scipy.spatial import cKDTree
-
-    if not len(ra):
-        return []
-    ra, dec = np.radians(ra), np.radians(dec)
-    places = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
-    return sorted(cKDTree(places).query_pairs(np.radians(_SAME_ARCSEC / 3600)))
-
-
 def _key(settings: Settings, *parts: str) -> str:
-    text = json.dumps([__version__, asdict(settings), parts])
+    prior = Path(settings.prior).read_text() if settings.prior else None
+    text = json.dumps([__version__, asdict(settings), prior, parts])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _keep(path: Path, content: bytes) -> None:
-    beside = path.with_name(path.name + ".part")
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     beside.write_bytes(content)
     beside.replace(path)

@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as parquet
 
+from fpga_ml.science.celeste.parameters import STAR
 from fpga_ml.science.celeste.pixels import Pixels
 from fpga_ml.science.celeste.population import BANDS, Prior
-from fpga_ml.science.celeste.posterior import STAR, Likelihood, View
+from fpga_ml.science.celeste.posterior import Likelihood, View
 from fpga_ml.science.celeste.profiles import Psf
 from fpga_ml.science.celeste.survey.region import images_in
 from fpga_ml.science.celeste.survey.run import survey

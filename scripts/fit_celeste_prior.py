@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit, logit
 
+from fpga_ml.science.celeste.parameters import STAR
 from fpga_ml.science.celeste.population import COLOURS, MAGNITUDES, Prior, vectors_of
-from fpga_ml.science.celeste.posterior import STAR
 
 PIXEL_ARCSEC = 0.396
 HERE = Path(__file__).resolve().parent

@@ -22,7 +22,7 @@ from fpga_ml.science.celeste.evaluator import Floats
 from fpga_ml.science.celeste.profiles import PROFILES, Profiles, Psf
 
 try:
-    from numba import njit
+    from numba import njit as njit
 except ImportError:
     raise FpgaMlError("numba is not installed", do="pip install 'fpga_ml[celeste]'") from None
 

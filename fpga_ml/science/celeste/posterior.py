@@ -18,17 +18,17 @@ import numpy as np
 from scipy.special import expit, gammaln, logsumexp
 from scipy.stats import chi2, norm, qmc
 
+from fpga_ml.science.celeste import parameters
 from fpga_ml.science.celeste import pixels as compiled
 from fpga_ml.science.celeste.ascent import Ascent, Bools, Box, Point, Settings, ascend
 from fpga_ml.science.celeste.evaluator import Floats
+from fpga_ml.science.celeste.parameters import STAR
 from fpga_ml.science.celeste.pixels import Pixels, Terms
 from fpga_ml.science.celeste.population import COMMON, FROM_COLOURS, SHAPE, Population, Prior
 from fpga_ml.science.celeste.profiles import Psf
 
 PLACE = ("x", "y")
 NAMES = (*PLACE, *COMMON, *SHAPE)
-STAR = len(PLACE) + len(COMMON)
-"""So many of NAMES are a star's."""
 
 _DRAWS = (256, 512, 1024)
 """Draws of a round; the next one is needed where fewer than _ENOUGH of them count."""
@@ -61,65 +61,16 @@ class View:
 
     def numbers(self, vectors: Floats) -> Floats:
         """(..., 7) what `pixels` wants to know of a source's parameters (..., P)."""
-        found = np.zeros((*vectors.shape[:-1], len(compiled.NUMBERS)))
-        found[..., :2] = vectors[..., :2] @ self.scale.T + self.origin
-        found[..., 2] = np.log(self.gain) + vectors[..., 2] + vectors[..., 3:STAR] @ FROM_COLOURS[self.band]
-        if vectors.shape[-1] == STAR:
-            found[..., 3] = 0.5
-            return found
-        found[..., 3] = expit(vectors[..., STAR])
-        ellipse = self.scale @ ellipses(vectors[..., STAR + 1 :]) @ self.scale.T
-        found[..., 4], found[..., 5], found[..., 6] = ellipse[..., 0, 0], ellipse[..., 0, 1], ellipse[..., 1, 1]
-        return found
+        return parameters.numbers(vectors, self.scale, self.origin, float(np.log(self.gain)), FROM_COLOURS[self.band])
 
     def jacobian(self, vector: Floats) -> Floats:
         """(7, P) of `numbers`."""
-        found = np.zeros((7, len(vector)))
-        found[:2, :2] = self.scale
-        found[2, 2], found[2, 3:STAR] = 1.0, FROM_COLOURS[self.band]
-        if len(vector) > STAR:
-            share = expit(vector[STAR])
-            found[3, STAR] = share * (1 - share)
-            turned = self.scale @ _ellipse_slopes(vector[STAR + 1 :]) @ self.scale.T
-            found[4:, STAR + 1 :] = turned[:, [0, 0, 1], [0, 1, 1]].T
-        return found
+        return parameters.jacobian(vector, self.scale, FROM_COLOURS[self.band])
 
     def light(self, vector: Floats) -> Floats:
         """(H, W) expected electrons of a source."""
         kind = int(len(vector) > STAR)
         return compiled.light(self.terms(kind), self.numbers(vector), self.pixels.counts.shape)
-
-
-def ellipses(shapes: Floats) -> Floats:
-    """(..., 2, 2) X of log size and stretch (..., 3): X = e^(2 size) exp([[s1, s2], [s2, -s1]]), arc seconds^2.
-
-    The axis ratio is e^-|s|, the angle of the major axis half of s's; a round galaxy, s = 0, is no special place.
-    """
-    size, s1, s2 = np.moveaxis(shapes, -1, 0)
-    length = np.hypot(s1, s2)
-    cosh, sinhc, _ = _hyperbolic(length)
-    scale = np.exp(2 * size)
-    xx, xy, yy = scale * (cosh + sinhc * s1), scale * sinhc * s2, scale * (cosh - sinhc * s1)
-    return np.stack([np.stack([xx, xy], -1), np.stack([xy, yy], -1)], -2)
-
-
-def _hyperbolic(length: Floats) -> tuple[Floats, Floats, Floats]:
-    """cosh s, sinh s / s, and (cosh s - sinh s / s) / s^2."""
-    near, safe = length < 1e-2, np.maximum(length, 1e-2)
-    cosh = np.cosh(length)
-    sinhc = np.where(near, 1 + length**2 / 6 + length**4 / 120, np.sinh(safe) / safe)
-    bend = np.where(near, 1 / 3 + length**2 / 30, (np.cosh(safe) - np.sinh(safe) / safe) / safe**2)
-    return cosh, sinhc, bend
-
-
-def _ellipse_slopes(shape: Floats) -> Floats:
-    """(3, 2, 2) derivatives of X after log size and stretch (3,)."""
-    size, s1, s2 = shape
-    _, sinhc, bend = _hyperbolic(np.hypot(s1, s2))
-    turn = np.array([[s1, s2], [s2, -s1]])
-    units = np.array([[[1.0, 0.0], [0.0, -1.0]], [[0.0, 1.0], [1.0, 0.0]]])
-    along = [s * (sinhc * np.eye(2) + bend * turn) + sinhc * unit for s, unit in zip((s1, s2), units, strict=True)]
-    return np.concatenate([2 * ellipses(shape)[None], np.exp(2 * size) * np.array(along)])
 
 
 @dataclass(frozen=True)

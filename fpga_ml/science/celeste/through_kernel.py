@@ -13,8 +13,9 @@ import numpy as np
 
 from fpga_ml.science.celeste import pixels as compiled
 from fpga_ml.science.celeste.evaluator import Evaluator, Floats, Patch
+from fpga_ml.science.celeste.parameters import STAR
 from fpga_ml.science.celeste.pixels import Pixels
-from fpga_ml.science.celeste.posterior import STAR, Likelihood, View
+from fpga_ml.science.celeste.posterior import Likelihood, View
 
 
 class ThroughKernel(Likelihood):

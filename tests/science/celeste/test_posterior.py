@@ -13,9 +13,10 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.celeste import SDSS_PSF, Float64
 from fpga_ml.science.celeste.emulator import Emulator
 from fpga_ml.science.celeste.evaluator import Floats
+from fpga_ml.science.celeste.parameters import STAR, ellipses
 from fpga_ml.science.celeste.pixels import Pixels
 from fpga_ml.science.celeste.population import FROM_COLOURS, Prior, vectors_of
-from fpga_ml.science.celeste.posterior import NAMES, STAR, Likelihood, Posterior, View, ellipses, infer
+from fpga_ml.science.celeste.posterior import NAMES, Likelihood, Posterior, View, infer
 from fpga_ml.science.celeste.through_kernel import ThroughKernel
 
 PRIOR = Prior.load()

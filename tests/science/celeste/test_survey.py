@@ -30,7 +30,7 @@ from fpga_ml.science.celeste.survey.simulate import Conditions, draw, simulate
 from fpga_ml.science.cli_celeste import celeste
 
 SMALL = Conditions(field_px=220, density=18_000.0, faintest=1.5)
-TILES = Settings(tile_arcmin=0.8)
+TILES = Settings(tile_arcmin=1.2)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_what_is_there_is_not_made_again(
 def test_kill_9(images: Path, serial: Path, tmp_path: Path, victim: str) -> None:
     """In the midst of the tiles. A worker's death is not noticed; a dead driver is started again."""
     command = [sys.executable, "-m", "fpga_ml", "celeste", "survey", str(images), "-o", str(tmp_path), "--workers", "2"]
-    command += ["--tile", "0.8"]
+    command += ["--tile", "1.2"]
     first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     for _ in range(1200):
         if list((tmp_path / "tiles").glob("*.parquet")):

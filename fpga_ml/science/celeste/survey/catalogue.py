@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from fpga_ml.science.celeste.parameters import STAR
 from fpga_ml.science.celeste.population import COLOURS, MAGNITUDES
-from fpga_ml.science.celeste.posterior import STAR
 from fpga_ml.science.celeste.sources import ZERO_POINT_MAG
 from fpga_ml.science.celeste.survey.sky import offset
 from fpga_ml.science.celeste.survey.tile import Measured, Quality

@@ -12,9 +12,10 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.celeste import pixels
 from fpga_ml.science.celeste.evaluator import Floats
 from fpga_ml.science.celeste.frames.frame import Frame
+from fpga_ml.science.celeste.parameters import STAR
 from fpga_ml.science.celeste.pixels import Pixels, Terms
 from fpga_ml.science.celeste.population import BANDS, COLOURS, MAGNITUDES, vectors_of
-from fpga_ml.science.celeste.posterior import STAR, View
+from fpga_ml.science.celeste.posterior import View
 from fpga_ml.science.celeste.survey.sky import local
 
 _MARGIN_PX = 40

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from fpga_ml.science.celeste.evaluator import Floats
+from fpga_ml.science.celeste.parameters import STAR, ellipses
 from fpga_ml.science.celeste.population import BANDS, COLOURS, FROM_COLOURS, Prior
-from fpga_ml.science.celeste.posterior import STAR, ellipses
 from fpga_ml.science.celeste.profiles import SDSS_PSF, Psf
 from fpga_ml.science.celeste.simulate import render_galsim
 from fpga_ml.science.celeste.sources import Exposure, Galaxy, Source, Star

@@ -11,9 +11,10 @@ import numpy as np
 from fpga_ml.science.celeste import posterior as joint
 from fpga_ml.science.celeste.evaluator import Floats
 from fpga_ml.science.celeste.frames.frame import Flag, Frame
+from fpga_ml.science.celeste.parameters import STAR
 from fpga_ml.science.celeste.pixels import Pixels
 from fpga_ml.science.celeste.population import BANDS, FROM_COLOURS, Prior
-from fpga_ml.science.celeste.posterior import STAR, Likelihood, Posterior, View
+from fpga_ml.science.celeste.posterior import Likelihood, Posterior, View
 from fpga_ml.science.celeste.profiles import Psf
 from fpga_ml.science.celeste.survey.detect import detect
 from fpga_ml.science.celeste.survey.sky import Local, local, offset, separation
@@ -23,7 +24,7 @@ ROUNDS = 2
 _REACH_PX = 4.0
 _MOVES = 3
 _SAME_ARCSEC = 0.8
-"""A residual that lies nearer to a known source is of its shape, not another source."""
+"""What lies nearer to a brighter source is of its shape, not another source."""
 _FAINT = 0.03
 """Standard deviations of the sky: where a source's light falls below it, its patch ends."""
 _HALF_SIDES = (10, 40)
@@ -123,7 +124,23 @@ class Tile:
         self._round(rounds)
         self.add(self._left_over(residual_sigma))
         self._round(rounds - 1)
+        self._unite()
         self._round(1, sample=True)
+
+    def _unite(self) -> None:
+        """Of two that have come to lie in one place the fainter goes: it describes the other's shape."""
+        kept: list[Target] = []
+        for target in sorted(self.targets, key=_by_brightness):
+            if all(_apart(target, other) > _SAME_ARCSEC for other in kept):
+                kept.append(target)
+            else:
+                self._take_out(target)
+        self.targets = [target for target in self.targets if any(target is one for one in kept)]
+        self._round(1)
+
+    def _take_out(self, target: Target) -> None:
+        for stamp in target.stamps:
+            self.models[stamp.frame][stamp.window] -= stamp.light
 
     def _round(self, number: int, sample: bool = False) -> None:
         """Sources whose neighbours have not changed since are not fitted again, but for the draws that the last round takes
@@ -192,8 +209,7 @@ class Tile:
 
     def _lay(self, target: Target, vector: Floats) -> None:
         """Take a source's light out of the models, and put in what it is now, in patches as large as it needs."""
-        for stamp in target.stamps:
-            self.models[stamp.frame][stamp.window] -= stamp.light
+        self._take_out(target)
         made = [_stamp(index, frame, self._local(index, target), vector) for index, frame in enumerate(self.frames)]
         target.stamps = [stamp for stamp in made if stamp is not None]
         for stamp in target.stamps:
@@ -293,9 +309,12 @@ def start(detection: np.void) -> Floats:
 
 
 def _apart(one: Target, other: Target) -> float:
+    """Arc seconds between the places that two sources have by now."""
     east, north = separation(one.ra, one.dec, other.ra, other.dec)
-    if other.found is not None:
-        east, north = east - other.found.likely.best[0], north - other.found.likely.best[1]
+    for target, sign in ((one, -1), (other, 1)):
+        if target.found is not None:
+            place = target.found.likely.best
+            east, north = east + sign * place[0], north + sign * place[1]
     return float(np.hypot(east, north))
 
 

@@ -242,7 +242,7 @@ def simulate_command(
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder of the catalogue.")
 @click.option("--workers", type=click.IntRange(min=0), default=0, help="Local processes; 0: one a core.", show_default=True)
 @click.option("--dask", help="Address of a Dask scheduler in place of local processes.")
-@click.option("--threshold", type=float, default=4.0, show_default=True, help="Of the detection, in standard deviations.")
+@click.option("--threshold", type=float, default=4.5, show_default=True, help="Of the detection, in standard deviations.")
 @click.option("--tile", "tile_arcmin", type=float, default=3.0, show_default=True, help="Side of a tile, arc minutes.")
 @click.option("--prior", type=click.Path(path_type=Path), help="JSON of a prior; default: that of Stripe 82.")
 @click.option(

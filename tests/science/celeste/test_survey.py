@@ -16,10 +16,12 @@ import numpy as np
 import psutil
 import pyarrow.parquet as parquet
 import pytest
+from astropy.io import fits
 from click.testing import CliRunner
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.celeste.evaluator import Floats
+from fpga_ml.science.celeste.frames.decam import band_of
 from fpga_ml.science.celeste.population import Prior
 from fpga_ml.science.celeste.survey import run as survey_run
 from fpga_ml.science.celeste.survey.detect import DETECTION
@@ -195,3 +197,36 @@ def test_bad_input_is_told_before_any_work(tmp_path: Path) -> None:
         assert isinstance(found.exception, FpgaMlError)
         assert text in str(found.exception)
         assert not (tmp_path / "out" / "tiles").exists()
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        ({"FILTER": "r"}, "no celestial coordinates"),
+        ({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CDELT1": -1e-4, "CDELT2": 1e-4}, "the band is None"),
+        ({"FILTER": "V"}, "the band is V"),
+    ],
+)
+def test_an_image_without_what_is_needed(
+    keys: dict[str, Any], text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survey_run, "_client", _here)
+    header = fits.Header({"BUNIT": "electron", "NMGY": 1 / 900, **keys})
+    fits.PrimaryHDU(np.random.default_rng(1).poisson(600, (90, 90)).astype("f4"), header).writeto(tmp_path / "one.fits")
+    with pytest.raises(FpgaMlError, match=text) as told:
+        survey([tmp_path / "one.fits"], tmp_path / "out")
+    assert told.value.where == str(tmp_path / "one.fits")
+
+
+def test_an_output_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    with pytest.raises(FpgaMlError, match="cannot write there"):
+        survey([tmp_path / "one.fits"], tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("name", "band"),
+    [("r", "r"), ("SDSS r", "r"), ("g DECam SDSS c0001 4720.0 1520.0", "g"), ("i.MP9702", "i"), ("r'", "r"), ("R", "R")],
+)
+def test_names_of_filters(name: str, band: str) -> None:
+    assert band_of({"FILTER": name}) == band

@@ -41,6 +41,6 @@ def quality_flags(values: npt.NDArray[np.generic], header: Mapping[str, Any], wh
 
 
 def band_of(header: Mapping[str, Any]) -> str | None:
-    """'g' of FILTER = 'g DECam SDSS c0001 4720.0 1520.0'."""
-    words = str(header.get("FILTER", "")).split()
-    return words[0] if words else None
+    """'g' of FILTER = 'g DECam SDSS c0001 4720.0 1520.0', 'r' of 'SDSS r', 'r.MP9601' or "r'"; else the first word."""
+    words = re.findall(r"[A-Za-z0-9]+", str(header.get("FILTER", "")))
+    return next((word for word in words if word in tuple("ugrizy")), words[0] if words else None)

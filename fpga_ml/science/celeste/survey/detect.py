@@ -20,7 +20,7 @@ _KERNEL_SIDE = 9
 _LEAST_PX2 = 0.1
 
 
-def detect(frames: Sequence[Frame], threshold: float = 4.0, least_pixels: int = 3, models: Sequence[Floats] = ()) -> Rows:
+def detect(frames: Sequence[Frame], threshold: float = 4.5, least_pixels: int = 3, models: Sequence[Floats] = ()) -> Rows:
     """(N,) of DETECTION. threshold: standard deviations of the filtered detection image; models: (H, W) electrons of sources
     that are known, for each frame.
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -48,7 +49,7 @@ class Settings:
 
     tile_arcmin: float = 3.0
     halo_arcsec: float = 12.0
-    threshold: float = 4.0
+    threshold: float = 4.5
     prior: str | None = None
     kernel: str = FLOAT
 
@@ -88,8 +89,11 @@ def survey(
     settings.likelihood()  # an unknown kernel is told before any work
     if not images:
         raise FpgaMlError("there is no image", do="give a folder with FITS files, or a list of them")
-    for name in ("detections", "tiles"):
-        (out / name).mkdir(parents=True, exist_ok=True)
+    try:
+        for name in ("detections", "tiles"):
+            (out / name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FpgaMlError(f"cannot write there: {error}", where=str(out), do="give another folder with -o") from None
     with _client(workers, dask) as run:
         looks = _looks(images, run, told)
         found = _detections(looks, out, settings, run, told)
@@ -112,15 +116,13 @@ def _client(workers: int, dask: str | None) -> Iterator[Run]:
         raise FpgaMlError(
             "distributed is not installed", do="pip install 'fpga_ml[celeste]', here and on the workers"
         ) from None
-    given: dict[str, Any] = (
-        {"address": dask}
-        if dask
-        else {"n_workers": workers or None, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
-    )
+    local = {"n_workers": workers or None, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
+    quiet = {"silence_logs": logging.CRITICAL}  # an error is told once, by us
+    given: dict[str, Any] = {"address": dask} if dask else {**local, **quiet}
     with distributed.Client(**given) as client:
 
         def run(task: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
-            futures = {client.submit(task, *one, pure=False, retries=2): i for i, one in enumerate(arguments)}
+            futures = {client.submit(task, *one, pure=False): i for i, one in enumerate(arguments)}
             for future in distributed.as_completed(list(futures)):
                 index, result = futures.pop(future), future.result()
                 future.release()
@@ -143,6 +145,8 @@ def _look(path: str) -> Look:
         raise FpgaMlError(
             f"the band is {frame.band}, none of {', '.join(BANDS)}", where=path, do="write FILTER into its header"
         )
+    if frame.wcs is None:
+        raise FpgaMlError("the image has no celestial coordinates", where=path, do="give its header a WCS")
     height, width = frame.shape
     corners = frame.wcs.pixel_to_world_values([0, width - 1, 0, width - 1], [0, 0, height - 1, height - 1])
     digest = hashlib.sha256()

@@ -79,6 +79,47 @@ def _show(found: Check, console: Console) -> None:
     )
 
 
+_IMAGE = (
+    click.option(
+        "--units", help="Of the file's values, where the header has no BUNIT: electron, adu, nanomaggy, electron/s, Jy ..."
+    ),
+    click.option("--electrons-per-unit", type=float, help="Electrons per unit of the file's pixel values."),
+    click.option("--gain", type=float, help="Electrons per nanomaggie."),
+    click.option("--zero-point", type=float, help="AB magnitude of one unit of the file."),
+    click.option("--adu-gain", type=float, help="Electrons per ADU, where the header has no GAIN."),
+    click.option("--exposure-time", type=float, help="Seconds, for a file of rates whose header has no EXPTIME."),
+    click.option("--sky", help="Sky background in electrons per pixel, or 'auto': estimated. Default: auto."),
+    click.option("--sky-subtracted", is_flag=True, help="The sky has been subtracted from the file."),
+    click.option("--read-noise", type=float, help="Read-out noise in electrons; default: the header's."),
+    click.option(
+        "--saturate", type=float, help="Level from which pixels are saturated, in the file's units; default: the header's."
+    ),
+    click.option("--mask", help="File, or HDU of the image's file, whose pixels other than 0 are bad; fpM, DECam's ood."),
+    click.option("--mask-bits", type=int, help="Bits of the mask that are bad. Default: all."),
+    click.option("--mask-zeros", is_flag=True, help="Pixels of exactly 0 are dead."),
+    click.option("--ivar", help="File, or HDU of the image's file, with the inverse variance."),
+    click.option(
+        "--ivar-with-sources/--ivar-without-sources",
+        default=None,
+        help="Whether it contains the Poisson noise of sources. Default: bright pixels tell.",
+    ),
+    click.option("--cosmics", is_flag=True, help="Look for cosmic rays, and leave out what they hit."),
+    click.option(
+        "--psf", "psf_path", help="PSF: JSON of Gaussians, PSFEx, psField, or an image. Default: SDSS-like, 3.3 px wide."
+    ),
+    click.option("--psf-terms", type=click.IntRange(1, 6), help="Gaussians of the PSF. Default: 2 to 4, as are needed."),
+    click.option("--band", help="Name of the band; default: the header's FILTER."),
+    click.option("--hdu", help="Number or name of the image's HDU. Default: the first that is an image."),
+)
+"""What may be said of an image that its header does not say."""
+
+
+def _of_images(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_IMAGE):
+        command = option(command)
+    return command
+
+
 @celeste.command("fit")
 @click.argument("image", type=click.Path(path_type=Path))
 @click.option(
@@ -95,36 +136,7 @@ def _show(found: Check, console: Console) -> None:
     multiple=True,
     help="Right ascension and declination of a source, degrees; may be repeated.",
 )
-@click.option(
-    "--units", help="Of the file's values, where the header has no BUNIT: electron, adu, nanomaggy, electron/s, Jy ..."
-)
-@click.option("--electrons-per-unit", type=float, help="Electrons per unit of the file's pixel values.")
-@click.option("--gain", type=float, help="Electrons per nanomaggie.")
-@click.option("--zero-point", type=float, help="AB magnitude of one unit of the file.")
-@click.option("--adu-gain", type=float, help="Electrons per ADU, where the header has no GAIN.")
-@click.option("--exposure-time", type=float, help="Seconds, for a file of rates whose header has no EXPTIME.")
-@click.option("--sky", help="Sky background in electrons per pixel, or 'auto': estimated. Default: auto.")
-@click.option("--sky-subtracted", is_flag=True, help="The sky has been subtracted from the file.")
-@click.option("--read-noise", type=float, help="Read-out noise in electrons; default: the header's.")
-@click.option(
-    "--saturate", type=float, help="Level from which pixels are saturated, in the file's units; default: the header's."
-)
-@click.option("--mask", help="File, or HDU of the image's file, whose pixels other than 0 are bad; fpM, DECam's ood.")
-@click.option("--mask-bits", type=int, help="Bits of the mask that are bad. Default: all.")
-@click.option("--mask-zeros", is_flag=True, help="Pixels of exactly 0 are dead.")
-@click.option("--ivar", help="File, or HDU of the image's file, with the inverse variance.")
-@click.option(
-    "--ivar-with-sources/--ivar-without-sources",
-    default=None,
-    help="Whether it contains the Poisson noise of sources. Default: bright pixels tell.",
-)
-@click.option("--cosmics", is_flag=True, help="Look for cosmic rays, and leave out what they hit.")
-@click.option(
-    "--psf", "psf_path", help="PSF: JSON of Gaussians, PSFEx, psField, or an image. Default: SDSS-like, 3.3 px wide."
-)
-@click.option("--psf-terms", type=click.IntRange(1, 6), help="Gaussians of the PSF. Default: 2 to 4, as are needed.")
-@click.option("--band", help="Name of the band; default: the header's FILTER.")
-@click.option("--hdu", help="Number or name of the image's HDU. Default: the first that is an image.")
+@_of_images
 @click.option(
     "--side", type=int, default=51, show_default=True, help="Side of the square patch around the first source, in pixels."
 )
@@ -251,6 +263,7 @@ def simulate_command(
     show_default=True,
     help="float64, or presets of the fixed-point kernel for climbs and for draws: D16/D18 (by the emulator: slow).",
 )
+@_of_images
 def survey_command(
     images: tuple[Path, ...],
     out: Path,
@@ -260,6 +273,7 @@ def survey_command(
     tile_arcmin: float,
     prior: Path | None,
     kernel: str,
+    **given: Any,
 ) -> None:
     """Catalogue IMAGES, FITS files or folders of them: detect, fit all bands at once, write catalogue.parquet and .fits.
 
@@ -272,7 +286,8 @@ def survey_command(
         if not path.exists():
             raise FpgaMlError("there is no such file or folder", where=str(path), do="give FITS images, or folders of them")
     found = [one for path in images for one in (images_in(path) if path.is_dir() else [path])]
-    settings = Settings(tile_arcmin, threshold=threshold, prior=str(prior.resolve()) if prior else None, kernel=kernel)
+    known = str(prior.resolve()) if prior else None
+    settings = Settings(tile_arcmin, threshold=threshold, prior=known, kernel=kernel, images=_options(given))
     with RichProgress(*RichProgress.get_default_columns(), console=Console(stderr=True)) as shown:
         line = shown.add_task("", total=None)
 

@@ -52,6 +52,11 @@ class Population:
         found: Floats = np.log(self.weights) - np.linalg.slogdet(2 * np.pi * self.covariances)[1] / 2
         return found
 
+    @property
+    def terms(self) -> list[tuple[float, Floats, Floats]]:
+        """Of each: log density at its middle, weight included, mean (D,), precision (D, D)."""
+        return list(zip(self._constants.tolist(), self.means, self._precisions, strict=True))
+
     def values(self, vectors: Floats) -> Floats:
         """(N,) log densities at vectors (N, D)."""
         away = vectors[:, None] - self.means

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from scipy.special import expit, gammaln, logsumexp
@@ -33,6 +33,9 @@ NAMES = (*PLACE, *COMMON, *SHAPE)
 _DRAWS = (256, 512, 1024)
 """Draws of a round; the next one is needed where fewer than _ENOUGH of them count."""
 _ENOUGH = 40
+_FEW = 12
+"""Draws that count, below which they tell nothing."""
+_LEAST_SHARE = 0.01
 _FREEDOM = 5.0
 """Degrees of freedom of the t distribution: its tails are wider than a posterior's."""
 _CLEAR = 30.0
@@ -79,7 +82,7 @@ class Kind:
 
     best: (P,) where it is highest, in the order of NAMES; evidence: natural logarithm; vectors: (N, P) drawn from it, and
     shares: (N,) what each counts for; distance: to the maximum that is left, in statistical errors; held: (P,) parameters at
-    the end of their range.
+    the end of their range; few: too few draws counted, and it is a normal distribution at the maximum.
     """
 
     best: Floats
@@ -89,6 +92,7 @@ class Kind:
     shares: Floats
     distance: float
     held: Bools
+    few: bool = False
 
     @property
     def effective(self) -> float:
@@ -201,29 +205,84 @@ def _normal(end: Ascent) -> Kind:
 
 
 @cache
-def _draws(number: int, size: int) -> tuple[Floats, Floats]:
-    """(N, size) draws of a standard t distribution by a Sobol sequence, and (N,) their log densities."""
-    uniform = np.clip(qmc.Sobol(size + 1, seed=1).random(number), 1e-9, 1 - 1e-9)
-    spread = np.sqrt(_FREEDOM / chi2.ppf(uniform[:, size], _FREEDOM))
-    drawn = norm.ppf(uniform[:, :size]) * spread[:, None]
-    constant = gammaln((_FREEDOM + size) / 2) - gammaln(_FREEDOM / 2) - size / 2 * np.log(_FREEDOM * np.pi)
-    return drawn, constant - (_FREEDOM + size) / 2 * np.log1p((drawn**2).sum(1) / _FREEDOM)
+def _draws(size: int) -> Floats:
+    """(_DRAWS[-1], size) draws of a standard t distribution, by a Sobol sequence."""
+    uniform = np.clip(qmc.Sobol(size + 1, seed=1).random(_DRAWS[-1]), 1e-9, 1 - 1e-9)
+    drawn: Floats = norm.ppf(uniform[:, :size]) * np.sqrt(_FREEDOM / chi2.ppf(uniform[:, size:], _FREEDOM))
+    return drawn
+
+
+@dataclass(frozen=True)
+class _Bump:
+    """A t distribution to draw from, and its share of the draws."""
+
+    share: float
+    centre: Floats
+    covariance: Floats
+
+    @cached_property
+    def factor(self) -> Floats:
+        found: Floats = np.asarray(np.linalg.cholesky(self.covariance), dtype=np.float64)
+        return found
+
+    def draw(self, number: int) -> Floats:
+        return self.centre + _draws(len(self.centre))[:number] @ self.factor.T
+
+    def density(self, vectors: Floats) -> Floats:
+        """(N,) logarithms."""
+        size = len(self.centre)
+        away = np.linalg.solve(self.factor, (vectors - self.centre).T)
+        constant = gammaln((_FREEDOM + size) / 2) - gammaln(_FREEDOM / 2) - size / 2 * np.log(_FREEDOM * np.pi)
+        volume = np.log(np.diag(self.factor)).sum()
+        found: Floats = constant - volume - (_FREEDOM + size) / 2 * np.log1p((away**2).sum(0) / _FREEDOM)
+        return found
 
 
 def _sampled(likelihood: Likelihood, population: Population, kind: Kind) -> Kind:
-    """Draws and evidence by importance sampling; again around their mean, with more of them, where few counted."""
-    centre, covariance = kind.best, kind.covariance
+    """Draws and evidence by importance sampling; again around their mean, with more of them, where few counted. Where few
+    do so in the end, the normal distribution at the maximum stays, and that is said."""
+    bumps = _bumps(likelihood, population, kind)
     for number in _DRAWS:
-        drawn, density = _draws(number, len(centre))
-        factor = np.linalg.cholesky(covariance)
-        vectors = centre + drawn @ factor.T
-        weight = likelihood.values(vectors) + population.values(vectors[:, 2:]) - density + np.log(np.diag(factor)).sum()
+        counts = [max(round(bump.share * number), 1) for bump in bumps]
+        vectors = np.concatenate([bump.draw(count) for bump, count in zip(bumps, counts, strict=True)])
+        shares = np.log(np.array(counts) / len(vectors))
+        density = logsumexp([share + bump.density(vectors) for bump, share in zip(bumps, shares, strict=True)], axis=0)
+        weight = likelihood.values(vectors) + population.values(vectors[:, 2:]) - density
         total = logsumexp(weight)
-        found = replace(kind, vectors=vectors, shares=np.exp(weight - total), evidence=float(total - np.log(number)))
+        evidence = float(total - np.log(len(vectors)))
+        found = replace(kind, vectors=vectors, shares=np.exp(weight - total), evidence=evidence)
         if found.effective > _ENOUGH:
-            break
+            return found
         trust = min(1.0, found.effective / _ENOUGH)
         mean = found.shares @ vectors
         spread = ((vectors - mean) * found.shares[:, None]).T @ (vectors - mean)
-        centre, covariance = centre + trust * (mean - centre), covariance + trust * (spread - covariance)
-    return found
+        centre = kind.best + trust * (mean - kind.best)
+        moved = _Bump(0.5, centre, kind.covariance + trust * (spread - kind.covariance))
+        bumps = [moved, *(replace(bump, share=bump.share / 2) for bump in bumps)]
+    return found if found.effective > _FEW else replace(kind, few=True)
+
+
+def _bumps(likelihood: Likelihood, population: Population, kind: Kind) -> list[_Bump]:
+    """Where a posterior may lie, to second order of the likelihood about its maximum: at the maximum, and for each term of
+    the prior where it and the likelihood agree. A band that was not seen leaves its colours to all terms."""
+    found = likelihood.slopes(kind.best)
+    bumps = [_Bump(1.0, kind.best, kind.covariance)]
+    if found is None:
+        return bumps
+    _, slope, information = found
+    terms, logs = [], []
+    for constant, mean, precision in population.terms:
+        whole = information.copy()
+        whole[2:, 2:] += precision
+        away = kind.best[2:] - mean
+        pull = slope.copy()
+        pull[2:] -= precision @ away
+        covariance = np.linalg.inv(whole)
+        covariance = (covariance + covariance.T) / 2
+        terms.append((kind.best + covariance @ pull, covariance))
+        logs.append(
+            constant - away @ precision @ away / 2 + pull @ covariance @ pull / 2 + np.linalg.slogdet(covariance)[1] / 2
+        )
+    shares = np.exp(np.array(logs) - logsumexp(logs))
+    agreed = [_Bump(0.7 * share, *term) for share, term in zip(shares, terms, strict=True) if share > _LEAST_SHARE]
+    return [replace(bumps[0], share=0.3), *agreed]

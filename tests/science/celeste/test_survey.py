@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,16 +18,20 @@ import psutil
 import pyarrow.parquet as parquet
 import pytest
 from astropy.io import fits
+from astropy.wcs import WCS
 from click.testing import CliRunner
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.science.celeste import SDSS_PSF, Exposure, Psf, Star
 from fpga_ml.science.celeste.evaluator import Floats
 from fpga_ml.science.celeste.frames.decam import band_of
+from fpga_ml.science.celeste.frames.frame import ConstantPsf, Frame, no_flags
 from fpga_ml.science.celeste.population import Prior
+from fpga_ml.science.celeste.simulate import render
 from fpga_ml.science.celeste.survey import run as survey_run
-from fpga_ml.science.celeste.survey.detect import DETECTION
+from fpga_ml.science.celeste.survey.detect import DETECTION, detect
 from fpga_ml.science.celeste.survey.plan import Look, merged, plan
-from fpga_ml.science.celeste.survey.region import beside, images_in
+from fpga_ml.science.celeste.survey.region import beside, images_in, read
 from fpga_ml.science.celeste.survey.run import Settings, survey
 from fpga_ml.science.celeste.survey.simulate import Conditions, draw, simulate
 from fpga_ml.science.cli_celeste import celeste
@@ -205,6 +210,7 @@ def test_bad_input_is_told_before_any_work(tmp_path: Path) -> None:
         ({"FILTER": "r"}, "no celestial coordinates"),
         ({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CDELT1": -1e-4, "CDELT2": 1e-4}, "the band is None"),
         ({"FILTER": "V"}, "the band is V"),
+        ({"FILTER": "r"}, "no PSF lies beside the image"),
     ],
 )
 def test_an_image_without_what_is_needed(
@@ -213,6 +219,9 @@ def test_an_image_without_what_is_needed(
     monkeypatch.setattr(survey_run, "_client", _here)
     header = fits.Header({"BUNIT": "electron", "NMGY": 1 / 900, **keys})
     fits.PrimaryHDU(np.random.default_rng(1).poisson(600, (90, 90)).astype("f4"), header).writeto(tmp_path / "one.fits")
+    if "PSF" not in text:
+        given = {name: np.asarray(value).tolist() for name, value in vars(SDSS_PSF[2]).items()}
+        (tmp_path / "one.psf.json").write_text(json.dumps(given))
     with pytest.raises(FpgaMlError, match=text) as told:
         survey([tmp_path / "one.fits"], tmp_path / "out")
     assert told.value.where == str(tmp_path / "one.fits")
@@ -230,3 +239,34 @@ def test_an_output_that_is_a_file(tmp_path: Path) -> None:
 )
 def test_names_of_filters(name: str, band: str) -> None:
     assert band_of({"FILTER": name}) == band
+
+
+def test_an_image_that_is_replaced_is_read_again(tmp_path: Path) -> None:
+    """By a worker that has read it before."""
+    header = fits.Header({"BUNIT": "electron", "NMGY": 1 / 900, "FILTER": "r"})
+    given = {name: np.asarray(value).tolist() for name, value in vars(SDSS_PSF[2]).items()}
+    (tmp_path / "one.psf.json").write_text(json.dumps(given))
+    for seed in (1, 2):
+        image = np.random.default_rng(seed).poisson(600, (90, 90)).astype("f4")
+        fits.PrimaryHDU(image, header).writeto(tmp_path / "one.fits", overwrite=True)
+        assert (read(tmp_path / "one.fits").electrons == image).all()
+
+
+def test_images_of_other_pixels_are_seen_as_they_are() -> None:
+    """An image of pixels twice as large beside another: noise is not taken for sources."""
+    random, frames = np.random.default_rng(3), []
+    for band, scale, side in (("r", 0.2, 200), ("i", 0.4, 110)):
+        wcs = WCS(naxis=2)
+        wcs.wcs.ctype, wcs.wcs.cdelt = ("RA---TAN", "DEC--TAN"), (-scale / 3600, scale / 3600)
+        wcs.wcs.crpix = side / 2 + 0.5, side / 2 + 0.5
+        wcs.wcs.set()
+        sky = np.full((side, side), 600.0)
+        base = SDSS_PSF[2]
+        psf = Psf(base.weights, base.means, base.covariances * (0.396 / scale) ** 2)
+        star = Star(8.0 / scale - 0.5, 4.0 / scale - 0.5, 20.0)
+        electrons = random.poisson(render([star], Exposure(psf, 900.0), sky.shape) + sky) * 1.0
+        frames.append(Frame(electrons, sky, no_flags(sky.shape), 900.0, ConstantPsf(psf), 0.0, wcs, band))
+    for given in (frames, frames[::-1]):
+        found = detect(given)
+        assert len(found) == 1
+        np.testing.assert_allclose(3600 * found["dec"], 4.0, atol=0.3)

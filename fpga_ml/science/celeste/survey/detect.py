@@ -34,7 +34,7 @@ def detect(frames: Sequence[Frame], threshold: float = 4.5, least_pixels: int = 
     for frame, model in zip(frames, models or [np.zeros(frame.shape) for frame in frames], strict=True):
         light, weight = _weighed(frame, model)
         if frame is not first:
-            light, weight = _moved(light, frame, first), _moved(weight, frame, first)
+            light, weight = _moved(light, frame, first), _moved(weight, frame, first) / _pixels(frame, first)
         total, weights = total + light, weights + weight
     seen = weights > 0
     mean = np.where(seen, total / np.where(seen, weights, 1.0), 0.0)
@@ -74,6 +74,13 @@ def _weighed(frame: Frame, model: Floats) -> tuple[Floats, Floats]:
     weight = np.where(frame.masked, 0.0, frame.gain**2 / variance)
     above = np.where(frame.masked, 0.0, frame.electrons - frame.background - model)
     return weight * above / frame.gain, weight
+
+
+def _pixels(frame: Frame, onto: Frame) -> float:
+    """How many of a frame's pixels one of another is: its flux and variance are so many times as large."""
+    height, width = onto.electrons.shape
+    ra, dec = onto.wcs.pixel_to_world_values(width / 2, height / 2)
+    return float((local(onto, ra, dec).pixel_arcsec / local(frame, ra, dec).pixel_arcsec) ** 2)
 
 
 def _moved(values: Floats, frame: Frame, onto: Frame) -> Floats:

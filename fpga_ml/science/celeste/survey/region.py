@@ -10,11 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.celeste.frames.frame import Frame, PsfModel
 from fpga_ml.science.celeste.frames.read import Options, read_frame
 from fpga_ml.science.celeste.profiles import Psf
 
 _MARGIN_PX = 42
+NOTHING = Options()
+"""What a user says of images whose headers say all."""
 _FITS = (".fits", ".fit", ".fits.gz", ".fits.fz", ".fits.bz2", ".fit.gz")
 _SDSS = re.compile(r"frame-([ugriz])-(\d{6})-(\d)-(\d{4})\.fits(\.bz2)?$")
 _DECAM = "_ooi_"
@@ -64,12 +67,21 @@ def _there(paths: list[Path]) -> Iterator[str]:
     return (str(path) for path in paths if path.exists())
 
 
+def read(image: Path, said: Options = NOTHING) -> Frame:
+    """With what lies beside it, and what the user says of all images; a worker keeps the last five for the next tile. The
+    sky is estimated where neither says it."""
+    return _read(image, said, tuple(path.stat().st_mtime_ns for path in files_of(image)))
+
+
 @lru_cache(maxsize=5)
-def read(image: Path) -> Frame:
-    """With what lies beside it; a worker keeps the last five for the next tile. The sky is estimated where the layout does
-    not say it."""
-    options = beside(image)
-    return read_frame(image, options if _SDSS.match(image.name) else replace(options, sky="auto"))
+def _read(image: Path, said: Options, changed: tuple[int, ...]) -> Frame:
+    found = beside(image)
+    sky = said.sky if said.sky is not None or (_SDSS.match(image.name) and not said.recalibrated) else "auto"
+    options = replace(said, psf=found.psf or said.psf, mask=found.mask or said.mask, ivar=found.ivar or said.ivar, sky=sky)
+    if options.psf is None:
+        do = "put NAME.psf.json or NAME.psf (PSFEx) beside it, of SDSS its psField, or give --psf for all images"
+        raise FpgaMlError("no PSF lies beside the image", where=str(image), do=do)
+    return read_frame(image, options)
 
 
 class _Shifted:

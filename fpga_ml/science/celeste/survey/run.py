@@ -29,12 +29,13 @@ from fpga_ml import __version__
 from fpga_ml.celeste_design import Design
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.celeste.emulator import Emulator
+from fpga_ml.science.celeste.frames.read import Options
 from fpga_ml.science.celeste.population import BANDS, Prior
 from fpga_ml.science.celeste.posterior import Likelihood, View
 from fpga_ml.science.celeste.survey import catalogue
 from fpga_ml.science.celeste.survey.detect import detect
 from fpga_ml.science.celeste.survey.plan import Look, Plot, fields_of, merged, pairs, plan
-from fpga_ml.science.celeste.survey.region import cut_to, files_of, read
+from fpga_ml.science.celeste.survey.region import NOTHING, cut_to, files_of, read
 from fpga_ml.science.celeste.survey.tile import Quality, Target, Tile, start
 from fpga_ml.science.celeste.through_kernel import ThroughKernel
 
@@ -45,13 +46,14 @@ FLOAT = "float64"
 class Settings:
     """tile_arcmin: side of a tile; halo_arcsec: how far around it neighbours are fitted too; threshold: of the detection, in
     standard deviations; prior: JSON of a `population.Prior`, or None for that of Stripe 82; kernel: "float64", or
-    presets of the fixed-point kernel for climbs and for draws, "D16/D18"."""
+    presets of the fixed-point kernel for climbs and for draws, "D16/D18"; images: what the user says of all images."""
 
     tile_arcmin: float = 3.0
     halo_arcsec: float = 12.0
     threshold: float = 4.5
     prior: str | None = None
     kernel: str = FLOAT
+    images: Options = NOTHING
 
     def likelihood(self) -> Callable[[Sequence[View]], Likelihood]:
         """What a source's views are compared with."""
@@ -95,7 +97,7 @@ def survey(
     except OSError as error:
         raise FpgaMlError(f"cannot write there: {error}", where=str(out), do="give another folder with -o") from None
     with _client(workers, dask) as run:
-        looks = _looks(images, run, told)
+        looks = _looks(images, settings, run, told)
         found = _detections(looks, out, settings, run, told)
         plots = plan(found, settings.tile_arcmin, settings.halo_arcsec)
         tables = _tiles(plots, looks, out, settings, run, told)
@@ -131,16 +133,16 @@ def _client(workers: int, dask: str | None) -> Iterator[Run]:
         yield run
 
 
-def _looks(images: Sequence[Path], run: Run, told: Callable[[Progress], None]) -> list[Look]:
+def _looks(images: Sequence[Path], settings: Settings, run: Run, told: Callable[[Progress], None]) -> list[Look]:
     found: dict[int, Look] = {}
-    for index, look in run(_look, [(str(path.resolve()),) for path in images]):
+    for index, look in run(_look, [(str(path.resolve()), settings.images) for path in images]):
         found[index] = look
         told(Progress("images", len(found), len(images)))
     return [found[i] for i in range(len(images))]
 
 
-def _look(path: str) -> Look:
-    frame = read(Path(path))
+def _look(path: str, said: Options) -> Look:
+    frame = read(Path(path), said)
     if frame.band not in BANDS:
         raise FpgaMlError(
             f"the band is {frame.band}, none of {', '.join(BANDS)}", where=path, do="write FILTER into its header"
@@ -174,7 +176,7 @@ def _detections(
 
 
 def _detect(paths: Sequence[str], settings: Settings) -> np.ndarray:
-    return detect([read(Path(path)) for path in paths], settings.threshold)
+    return detect([read(Path(path), settings.images) for path in paths], settings.threshold)
 
 
 def _tiles(
@@ -192,7 +194,10 @@ def _tiles(
     here = set(range(len(plots))) - set(missing)
 
     def tell() -> None:
-        area, sources = sum(plots[i].square_arcmin for i in here), sum(len(plots[i].sources) for i in here)
+        area, sources = (
+            sum(plots[i].square_arcmin for i in here),
+            sum(parquet.read_metadata(paths[i]).num_rows for i in here),
+        )
         told(Progress("tiles", len(here), len(plots), sources, area))
 
     tell()
@@ -208,7 +213,9 @@ def _tiles(
 def _fit(plot: Plot, paths: Sequence[str], settings: Settings) -> list[dict[str, Any]]:
     """The rows of a tile's own sources, and of what is left over in it once they are taken away."""
     frames = [
-        cut for path in paths if (cut := cut_to(read(Path(path)), plot.low, plot.high, settings.halo_arcsec)) is not None
+        cut
+        for path in paths
+        if (cut := cut_to(read(Path(path), settings.images), plot.low, plot.high, settings.halo_arcsec)) is not None
     ]
     tile = Tile(frames, Prior.load(settings.prior) if settings.prior else Prior.load(), settings.likelihood())
     rows = np.concatenate([plot.sources, plot.halo])
@@ -237,7 +244,7 @@ def _joined(tables: Sequence[Any]) -> Any:
 
 def _key(settings: Settings, *parts: str) -> str:
     prior = Path(settings.prior).read_text() if settings.prior else None
-    text = json.dumps([__version__, asdict(settings), prior, parts])
+    text = json.dumps([__version__, asdict(settings), prior, parts], default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

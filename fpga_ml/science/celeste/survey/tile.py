@@ -47,13 +47,14 @@ class Quality(IntFlag):
     NOT_CONVERGED = 32
     AT_BOUND = 64
     RESIDUAL = 128
+    FEW_DRAWS = 256
 
 
 @dataclass
 class Target:
     """One source while its tile is fitted. ra, dec: where it is looked for, degrees; starts: vectors from which to climb;
     residual: it was found once the others had been taken away; moves: how often it was looked for again further on;
-    reported: else it is a neighbour of the tile's, and not drawn from."""
+    reported: else it is a neighbour of the tile's, and not drawn from; stale: the sky has changed since it was fitted."""
 
     ra: float
     dec: float
@@ -61,6 +62,7 @@ class Target:
     reported: bool = True
     residual: bool = False
     moves: int = 0
+    stale: bool = False
     found: Posterior | None = None
     stamps: list[_Stamp] = field(default_factory=list)
 
@@ -121,11 +123,29 @@ class Tile:
     def fit(self, residual_sigma: float = 5.0, rounds: int = ROUNDS) -> None:
         """All sources, brightest first, in rounds; then those that show in what is left, and all again, the last time with
         draws from the posterior."""
-        self._round(rounds)
+        self._round(1)
+        self._set_sky()
+        self._round(rounds - 1)
         self.add(self._left_over(residual_sigma))
+        self._set_sky()
         self._round(rounds - 1)
         self._unite()
         self._round(1, sample=True)
+
+    def _set_sky(self) -> None:
+        """The level of each frame's sky that is most likely with the sources as they are: an estimate before there were any
+        has their faint outer light in it."""
+        moved = False
+        for index, (frame, model) in enumerate(zip(self.frames, self.models, strict=True)):
+            rate = frame.background + np.maximum(model, 0.0) + _pedestal(frame, (slice(None), slice(None)))
+            excess = np.where(frame.masked, 0.0, frame.electrons - frame.background - model)
+            weight = np.where(frame.masked, 0.0, 1 / np.maximum(rate, 1e-9))
+            if (weight > 0).any():
+                shift = float((weight * excess).sum() / weight.sum())
+                self.frames[index] = replace(frame, background=frame.background + shift)
+                moved |= abs(shift) > _CHANGED / 4 * float(np.sqrt(np.median(rate)))
+        for target in self.targets if moved else ():
+            target.stale = True
 
     def _unite(self) -> None:
         """Of two that have come to lie in one place the fainter goes: it describes the other's shape."""
@@ -152,10 +172,11 @@ class Tile:
 
     def _changed(self, target: Target) -> bool:
         """Whether the neighbours' light in its patches has changed by what a fit would see."""
-        if target.found is None:
+        if target.found is None or target.stale:
             return True
         for stamp, others in zip(target.stamps, self._others(target), strict=True):
-            noise = np.sqrt(self.frames[stamp.frame].background[stamp.window] + others)
+            frame = self.frames[stamp.frame]
+            noise = np.sqrt(frame.background[stamp.window] + _pedestal(frame, stamp.window) + others)
             if (np.abs(others - stamp.others) > _CHANGED * noise).any():
                 return True
         return False
@@ -180,6 +201,7 @@ class Tile:
         return [self._measure(target) for target in self.targets if target.reported]
 
     def _refit(self, target: Target, sample: bool) -> None:
+        target.stale = False
         views = self._views(target)
         reach = _REACH_PX * max(self._local(s.frame, target).pixel_arcsec for s in target.stamps)
         starts = target.starts if target.found is None else [target.found.star.best, target.found.as_galaxy.best]
@@ -296,6 +318,7 @@ class Tile:
             Quality.NOT_CONVERGED: best.distance > 0.1,
             Quality.AT_BOUND: bool(best.held.any()),
             Quality.RESIDUAL: target.residual,
+            Quality.FEW_DRAWS: best.few,
         }
         for flag, holds in conditions.items():
             quality |= flag if holds else Quality(0)
@@ -328,6 +351,12 @@ def _band(frame: Frame) -> int:
     return BANDS.index(frame.band)
 
 
+def _noise(frame: Frame, row: int, column: int) -> float:
+    """Electrons, of a pixel of the sky."""
+    variance = np.broadcast_to(frame.variance, frame.shape)[row, column]
+    return float(np.sqrt(max(frame.background[row, column] + variance, 1e-9)))
+
+
 def _pedestal(frame: Frame, window: tuple[slice, slice]) -> Floats:
     """Electrons^2 of noise beyond Poisson: counts and background are raised by as many electrons, which have that noise."""
     found: Floats = np.broadcast_to(frame.variance, frame.electrons.shape)[window]
@@ -351,7 +380,7 @@ def _stamp(index: int, frame: Frame, near: Local, vector: Floats) -> _Stamp | No
     if not (0 <= column < width and 0 <= row < height):
         return None
     origin = np.array([near.column - column, near.row - row])
-    psf, noise = frame.psf.at(near.column, near.row), float(np.sqrt(frame.background[row, column]))
+    psf, noise = frame.psf.at(near.column, near.row), _noise(frame, row, column)
 
     def light_of(half: int) -> Floats:
         shape = (2 * half + 1, 2 * half + 1)

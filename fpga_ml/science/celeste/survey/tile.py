@@ -54,7 +54,7 @@ class Quality(IntFlag):
 class Target:
     """One source while its tile is fitted. ra, dec: where it is looked for, degrees; starts: vectors from which to climb;
     residual: it was found once the others had been taken away; moves: how often it was looked for again further on;
-    reported: else it is a neighbour of the tile's, and not drawn from; stale: the sky has changed since it was fitted."""
+    reported: else it is a neighbour of the tile's, and not drawn from."""
 
     ra: float
     dec: float
@@ -62,7 +62,6 @@ class Target:
     reported: bool = True
     residual: bool = False
     moves: int = 0
-    stale: bool = False
     found: Posterior | None = None
     stamps: list[_Stamp] = field(default_factory=list)
 
@@ -123,29 +122,11 @@ class Tile:
     def fit(self, residual_sigma: float = 5.0, rounds: int = ROUNDS) -> None:
         """All sources, brightest first, in rounds; then those that show in what is left, and all again, the last time with
         draws from the posterior."""
-        self._round(1)
-        self._set_sky()
-        self._round(rounds - 1)
+        self._round(rounds)
         self.add(self._left_over(residual_sigma))
-        self._set_sky()
         self._round(rounds - 1)
         self._unite()
         self._round(1, sample=True)
-
-    def _set_sky(self) -> None:
-        """The level of each frame's sky that is most likely with the sources as they are: an estimate before there were any
-        has their faint outer light in it."""
-        moved = False
-        for index, (frame, model) in enumerate(zip(self.frames, self.models, strict=True)):
-            rate = frame.background + np.maximum(model, 0.0) + _pedestal(frame, (slice(None), slice(None)))
-            excess = np.where(frame.masked, 0.0, frame.electrons - frame.background - model)
-            weight = np.where(frame.masked, 0.0, 1 / np.maximum(rate, 1e-9))
-            if (weight > 0).any():
-                shift = float((weight * excess).sum() / weight.sum())
-                self.frames[index] = replace(frame, background=frame.background + shift)
-                moved |= abs(shift) > _CHANGED / 4 * float(np.sqrt(np.median(rate)))
-        for target in self.targets if moved else ():
-            target.stale = True
 
     def _unite(self) -> None:
         """Of two that have come to lie in one place the fainter goes: it describes the other's shape."""
@@ -172,7 +153,7 @@ class Tile:
 
     def _changed(self, target: Target) -> bool:
         """Whether the neighbours' light in its patches has changed by what a fit would see."""
-        if target.found is None or target.stale:
+        if target.found is None:
             return True
         for stamp, others in zip(target.stamps, self._others(target), strict=True):
             frame = self.frames[stamp.frame]
@@ -201,7 +182,6 @@ class Tile:
         return [self._measure(target) for target in self.targets if target.reported]
 
     def _refit(self, target: Target, sample: bool) -> None:
-        target.stale = False
         views = self._views(target)
         reach = _REACH_PX * max(self._local(s.frame, target).pixel_arcsec for s in target.stamps)
         starts = target.starts if target.found is None else [target.found.star.best, target.found.as_galaxy.best]

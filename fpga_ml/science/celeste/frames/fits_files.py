@@ -61,7 +61,12 @@ def choice_note(file: Any, hdu: Any, named: int | str | None) -> tuple[str, ...]
 
 
 def _is_image(hdu: Any) -> bool:
-    return bool(hdu.is_image) and hdu.header.get("NAXIS") == 2 and hdu.data is not None
+    if not hdu.is_image or hdu.header.get("NAXIS") != 2:
+        return False
+    try:
+        return hdu.data is not None
+    except (ValueError, TypeError) as error:  # fewer bytes than the header says
+        raise OSError(f"HDU {hdu.name or 'of the image'} is cut off: {error}") from None
 
 
 def column_names(hdu: Any) -> set[str]:

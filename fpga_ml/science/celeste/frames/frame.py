@@ -122,6 +122,8 @@ class Frame:
         that of the centre. Raises where its centre is not in the image, or sky + variance is not above 0.
         """
         height, width = self.shape
+        if not np.isfinite([column, row]).all():
+            raise FpgaMlError(f"the place is ({column}, {row})", do="give numbers of pixels, counted from 0")
         x, y, half = round(column), round(row), side // 2
         if side % 2 == 0 or side < 1:
             raise FpgaMlError(f"a patch of side {side} has no central pixel", do="give an odd side")

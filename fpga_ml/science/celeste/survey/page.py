@@ -55,7 +55,10 @@ def write_page(catalogue: Path, images: Path, out: Path, truth: Path | None = No
     missed = _missed(rows, columns(real)) if truth else None
     html = render(rows, read_field(images, rows, field), found, catalogue.name, missed)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(html, encoding="utf-8")
+    try:
+        out.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise FpgaMlError(f"cannot write the page: {error}", where=str(out), do="give another file with -o") from None
     return out
 
 

@@ -371,3 +371,11 @@ def test_coordinates(tmp_path: Path) -> None:
         read_frame(files.write(tmp_path / "plain.fits", BASE), ELECTRONS).to_sky(1.0, 1.0)
     with pytest.raises(FpgaMlError, match="is not on the image"):
         frame.from_sky(0.0, -30.0)
+
+
+def test_a_file_that_is_cut_off(tmp_path: Path) -> None:
+    fits.PrimaryHDU(np.ones((90, 90), "f4")).writeto(tmp_path / "whole.fits")
+    (tmp_path / "cut.fits").write_bytes((tmp_path / "whole.fits").read_bytes()[:20000])
+    with pytest.raises(FpgaMlError, match="cannot read it as FITS") as told:
+        read_frame(tmp_path / "cut.fits")
+    assert told.value.where == str(tmp_path / "cut.fits")

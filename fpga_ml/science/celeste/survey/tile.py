@@ -251,7 +251,8 @@ class Tile:
             if stamp is None:
                 continue
             data = frame.electrons[stamp.window] - frame.background[stamp.window] - self.models[index][stamp.window]
-            weight = np.where(frame.masked[stamp.window], 0.0, stamp.light / frame.background[stamp.window])
+            rate = np.maximum(frame.background[stamp.window] + _pedestal(frame, stamp.window), 1e-9)
+            weight = np.where(frame.masked[stamp.window], 0.0, stamp.light / rate)
             norm = float((weight * stamp.light).sum())
             if norm > 0:
                 old = seen.get(_band(frame), (0.0, 0.0))

@@ -4,7 +4,8 @@
 
 Sources of Stripe 82's prior in images of 1.0 to 1.8 arc seconds of seeing, drawn by GalSim, catalogued as any survey, and
 compared with their truth as `fpga-ml celeste report` does. The bound is the inverse of the Fisher information of the pixels
-at the truth, without a prior, of sources without a neighbour within 8 arc seconds. Prints the tables of docs/celeste.md.
+at the truth, without a prior, of sources without a neighbour within 8 arc seconds. "Alone" are true sources without another
+within 3 arc seconds. Prints the tables of docs/celeste.md.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as parquet
+from pyarrow import Table
+from scipy.spatial import cKDTree
 
 from fpga_ml.science.celeste.parameters import STAR
 from fpga_ml.science.celeste.pixels import Pixels
@@ -23,11 +26,11 @@ from fpga_ml.science.celeste.posterior import Likelihood, View
 from fpga_ml.science.celeste.profiles import Psf
 from fpga_ml.science.celeste.survey.region import images_in
 from fpga_ml.science.celeste.survey.run import survey
-from fpga_ml.science.celeste.survey.score import matches, score, unflagged
+from fpga_ml.science.celeste.survey.score import Score, matches, score, unflagged
 from fpga_ml.science.celeste.survey.simulate import DEC, PIXEL_ARCSEC, RA, Conditions, draw, simulate
 
 CONDITIONS = Conditions(seeing=(1.0, 1.8))
-ALONE_ARCSEC, SIDE = 8.0, 61
+ALONE_ARCSEC, CLOSE_ARCSEC, SIDE = 8.0, 3.0, 61
 
 
 def bound(vector: np.ndarray, images: Path, wide: int) -> float:
@@ -45,6 +48,14 @@ def bound(vector: np.ndarray, images: Path, wide: int) -> float:
     return float(np.linalg.inv(found[2])[2, 2] ** 0.5)
 
 
+def without_neighbours(catalogue: Table, truth: Table, arcsec: float) -> Score:
+    """The comparison of the true sources that have no other within so many arc seconds."""
+    places = np.stack([truth["ra"].to_numpy(), truth["dec"].to_numpy()], axis=1) * 3600
+    alone = cKDTree(places).query(places, k=2)[0][:, 1] > arcsec
+    which = matches(*(table[name].to_numpy() for table in (catalogue, truth) for name in ("ra", "dec")))
+    return score(catalogue.filter((which >= 0) & alone[which]), truth.filter(alone))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sources", type=int, default=2000)
@@ -55,14 +66,18 @@ def main() -> None:
     if not (a.out / "images" / "truth.parquet").exists():
         simulate(a.out / "images", sources, 1, CONDITIONS)
     catalogue = parquet.read_table(survey(images_in(a.out / "images"), a.out, workers=a.workers))
-    found = score(catalogue, parquet.read_table(a.out / "images" / "truth.parquet"))
+    truth = parquet.read_table(a.out / "images" / "truth.parquet")
+    found = score(catalogue, truth)
     print(
         f"{found.true} true sources, {found.sources} catalogued, {found.matched} matched, {found.flagged} of these flagged\n"
     )
-    print("| | sources | mean pull | standard deviation | within 1 sigma | within 2 sigma |\n|---|---|---|---|---|---|")
+    alone = without_neighbours(catalogue, truth, CLOSE_ARCSEC)
+    print("| | sources | mean pull | standard deviation | within 1 sigma | within 2 sigma | alone: sources | ", end="")
+    print("standard deviation | within 1 sigma |\n|---|---|---|---|---|---|---|---|---|")
     for name, one in found.pulls.items():
-        cells = f"{one.mean:+.2f} | {one.deviation:.2f} | {one.within_1:.1%} | {one.within_2:.1%}"
-        print(f"| {name} | {one.number} | {cells} |")
+        other = alone.pulls[name]
+        cells = f"{one.number} | {one.mean:+.2f} | {one.deviation:.2f} | {one.within_1:.1%} | {one.within_2:.1%}"
+        print(f"| {name} | {cells} | {other.number} | {other.deviation:.2f} | {other.within_1:.1%} |")
     print("\n| probability of a galaxy | sources | mean probability | galaxies |\n|---|---|---|---|")
     for share in found.galaxy:
         if share.number:
@@ -72,6 +87,8 @@ def main() -> None:
     print("\n| r | completeness | purity |\n|---|---|---|")
     purity = {share.low: share for share in found.purity}
     for share in found.completeness:
+        if not share.number:
+            continue
         other = purity.get(share.low)
         print(f"| {share.low:.1f} to {share.high:.1f} | {share.value:.1%} of {share.number} | ", end="")
         print(f"{other.value:.1%} of {other.number} |" if other and other.number else "|")

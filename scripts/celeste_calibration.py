@@ -11,7 +11,6 @@ within 3 arc seconds. Prints the tables of docs/celeste.md.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +18,11 @@ import pyarrow.parquet as parquet
 from pyarrow import Table
 from scipy.spatial import cKDTree
 
+from fpga_ml.science.celeste.frames.psf_images import read_json
 from fpga_ml.science.celeste.parameters import STAR
 from fpga_ml.science.celeste.pixels import Pixels
 from fpga_ml.science.celeste.population import BANDS, Prior
 from fpga_ml.science.celeste.posterior import Likelihood, View
-from fpga_ml.science.celeste.profiles import Psf
 from fpga_ml.science.celeste.survey.region import images_in
 from fpga_ml.science.celeste.survey.run import survey
 from fpga_ml.science.celeste.survey.score import Score, matches, score, unflagged
@@ -40,8 +39,7 @@ def bound(vector: np.ndarray, images: Path, wide: int) -> float:
     pixels = Pixels(sky, sky, np.ones(sky.shape, bool))
     views = []
     for band, name in enumerate(BANDS):
-        given = json.loads((images / f"field_{row * wide + column:04d}_{name}.psf.json").read_text())
-        psf = Psf(*(np.array(given[key]) for key in ("weights", "means", "covariances")))
+        psf = read_json(images / f"field_{row * wide + column:04d}_{name}.psf.json").psf
         views.append(View(pixels, band, CONDITIONS.gain, psf, np.eye(2) / PIXEL_ARCSEC, np.zeros(2)))
     found = Likelihood(views).slopes(np.concatenate([np.zeros(2), vector[2 : 11 if vector[11] else STAR]]))
     assert found is not None

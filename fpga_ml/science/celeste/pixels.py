@@ -83,9 +83,9 @@ class Pixels:
         x = self.counts[self.used & (self.counts > 0)]
         return float((x * np.log(x) - x).sum())
 
-    @property
-    def number(self) -> int:
-        return int(self.used.sum())
+
+NO_PIXELS = Pixels(np.zeros((1, 1)), np.ones((1, 1)), np.ones((1, 1), bool))
+"""Of a source whose light alone is asked for."""
 
 
 def light(terms: Terms, numbers: Floats, shape: tuple[int, int]) -> Floats:

@@ -1,9 +1,9 @@
 """One source in several images at once: its kind, place, brightness, colours and shape, with their uncertainties.
 
 The posterior of either kind is found at its maximum by Fisher scoring (`ascent.ascend`), where only value and gradient of
-the likelihood are asked for: what the kernel gives. Importance sampling from a t distribution around the maximum then gives
-mean, covariance and evidence (Geweke 1989, Econometrica 57, 1317): it asks for values alone. The evidence of both kinds and
-the prior give the probability of being a galaxy.
+the likelihood are asked for: what the kernel gives. Importance sampling then gives mean, covariance and evidence (Geweke
+1989, Econometrica 57, 1317): it asks for values alone. It draws from t distributions, one at the maximum and one for each
+term of the prior. The evidence of both kinds and the prior give the probability of being a galaxy.
 
 Places and sizes are in arc seconds from where the source was looked for; fluxes are natural logarithms of nanomaggies.
 """
@@ -70,10 +70,10 @@ class View:
         """(7, P) of `numbers`."""
         return parameters.jacobian(vector, self.scale, FROM_COLOURS[self.band])
 
-    def light(self, vector: Floats) -> Floats:
-        """(H, W) expected electrons of a source."""
+    def light(self, vector: Floats, shape: tuple[int, int] | None = None) -> Floats:
+        """(H, W) expected electrons of a source; shape: of another patch around the same place."""
         kind = int(len(vector) > STAR)
-        return compiled.light(self.terms(kind), self.numbers(vector), self.pixels.counts.shape)
+        return compiled.light(self.terms(kind), self.numbers(vector), shape or self.pixels.counts.shape)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Posterior:
 
 
 class Likelihood:
-    """Of one source's vector in all its views. How it is computed may differ: see `kernel`."""
+    """Of one source's vector in all its views. How it is computed may differ: see `through_kernel`."""
 
     def __init__(self, views: Sequence[View]) -> None:
         self.views = views

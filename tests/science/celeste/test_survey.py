@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -26,6 +25,7 @@ from fpga_ml.science.celeste import SDSS_PSF, Exposure, Psf, Star
 from fpga_ml.science.celeste.evaluator import Floats
 from fpga_ml.science.celeste.frames.decam import band_of
 from fpga_ml.science.celeste.frames.frame import ConstantPsf, Frame, no_flags
+from fpga_ml.science.celeste.frames.psf_images import write_json
 from fpga_ml.science.celeste.population import Prior
 from fpga_ml.science.celeste.simulate import render
 from fpga_ml.science.celeste.survey import run as survey_run
@@ -220,8 +220,7 @@ def test_an_image_without_what_is_needed(
     header = fits.Header({"BUNIT": "electron", "NMGY": 1 / 900, **keys})
     fits.PrimaryHDU(np.random.default_rng(1).poisson(600, (90, 90)).astype("f4"), header).writeto(tmp_path / "one.fits")
     if "PSF" not in text:
-        given = {name: np.asarray(value).tolist() for name, value in vars(SDSS_PSF[2]).items()}
-        (tmp_path / "one.psf.json").write_text(json.dumps(given))
+        write_json(SDSS_PSF[2], tmp_path / "one.psf.json")
     with pytest.raises(FpgaMlError, match=text) as told:
         survey([tmp_path / "one.fits"], tmp_path / "out")
     assert told.value.where == str(tmp_path / "one.fits")
@@ -244,8 +243,7 @@ def test_names_of_filters(name: str, band: str) -> None:
 def test_an_image_that_is_replaced_is_read_again(tmp_path: Path) -> None:
     """By a worker that has read it before."""
     header = fits.Header({"BUNIT": "electron", "NMGY": 1 / 900, "FILTER": "r"})
-    given = {name: np.asarray(value).tolist() for name, value in vars(SDSS_PSF[2]).items()}
-    (tmp_path / "one.psf.json").write_text(json.dumps(given))
+    write_json(SDSS_PSF[2], tmp_path / "one.psf.json")
     for seed in (1, 2):
         image = np.random.default_rng(seed).poisson(600, (90, 90)).astype("f4")
         fits.PrimaryHDU(image, header).writeto(tmp_path / "one.fits", overwrite=True)

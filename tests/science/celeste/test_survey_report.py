@@ -26,11 +26,11 @@ from fpga_ml.science.celeste.likelihood import rate
 from fpga_ml.science.celeste.sources import Source, scene
 from fpga_ml.science.celeste.survey.catalogue import COLUMNS, table
 from fpga_ml.science.celeste.survey.field import read_field
+from fpga_ml.science.celeste.survey.measure import Quality
 from fpga_ml.science.celeste.survey.page import write_page
 from fpga_ml.science.celeste.survey.pictures import mark_of, words
 from fpga_ml.science.celeste.survey.render import render, within
 from fpga_ml.science.celeste.survey.score import columns
-from fpga_ml.science.celeste.survey.tile import Quality
 from tests.science.celeste.frames.files import astrometry, write, write_psf
 
 SHAPE, GAIN, SKY = (61, 75), 900.0, 600.0

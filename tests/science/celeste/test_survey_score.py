@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.science.celeste.survey.measure import Quality
 from fpga_ml.science.celeste.survey.score import COVERAGE, SHAPES, matches, score, shares, wilson
-from fpga_ml.science.celeste.survey.tile import Quality
 
 COLOURS = ("u-g", "g-r", "r-i", "i-z")
 ERRORS = {

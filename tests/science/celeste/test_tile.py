@@ -15,7 +15,9 @@ from fpga_ml.science.celeste.population import Prior
 from fpga_ml.science.celeste.posterior import NAMES
 from fpga_ml.science.celeste.sources import Source, scene
 from fpga_ml.science.celeste.survey.catalogue import row
-from fpga_ml.science.celeste.survey.tile import Measured, Quality, Target, Tile
+from fpga_ml.science.celeste.survey.measure import Measured, Quality
+from fpga_ml.science.celeste.survey.target import Target
+from fpga_ml.science.celeste.survey.tile import Tile
 
 PIXEL_ARCSEC, SIDE, SKY, GAIN = 0.396, 71, 600.0, 900.0
 FAULTS = ~(Quality.RESIDUAL | Quality.AT_BOUND)

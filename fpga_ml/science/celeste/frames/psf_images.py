@@ -191,6 +191,12 @@ def read_json(path: Path | str) -> Mixture:
     return Mixture(psf, 0.0, notes)
 
 
+def write_json(psf: Psf, path: Path | str) -> None:
+    """As `read_json` reads it."""
+    given = {name: np.asarray(value).tolist() for name, value in vars(psf).items()}
+    Path(path).write_text(json.dumps(given) + "\n")
+
+
 @dataclass(frozen=True)
 class VaryingPsf:
     """A PSF that is given as an image at each place; made a mixture where it is asked for, every 128 px, and remembered.

@@ -13,8 +13,8 @@ from scipy.special import expit
 from fpga_ml.science.celeste.parameters import STAR
 from fpga_ml.science.celeste.population import COLOURS, MAGNITUDES
 from fpga_ml.science.celeste.sources import ZERO_POINT_MAG
+from fpga_ml.science.celeste.survey.measure import Measured, Quality
 from fpga_ml.science.celeste.survey.sky import offset
-from fpga_ml.science.celeste.survey.tile import Measured, Quality
 
 COLUMNS = {
     "ra": ("deg", "right ascension, ICRS"),

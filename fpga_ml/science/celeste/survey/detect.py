@@ -34,7 +34,7 @@ def detect(frames: Sequence[Frame], threshold: float = 4.5, least_pixels: int = 
     for frame, model in zip(frames, models or [np.zeros(frame.shape) for frame in frames], strict=True):
         light, weight = _weighed(frame, model)
         if frame is not first:
-            light, weight = _moved(light, frame, first), _moved(weight, frame, first) / _pixels(frame, first)
+            light, weight = _onto(first, frame, light, weight)
         total, weights = total + light, weights + weight
     seen = weights > 0
     mean = np.where(seen, total / np.where(seen, weights, 1.0), 0.0)
@@ -76,25 +76,26 @@ def _weighed(frame: Frame, model: Floats) -> tuple[Floats, Floats]:
     return weight * above / frame.gain, weight
 
 
-def _pixels(frame: Frame, onto: Frame) -> float:
-    """How many of a frame's pixels one of another is: its flux and variance are so many times as large."""
-    height, width = onto.electrons.shape
-    ra, dec = onto.wcs.pixel_to_world_values(width / 2, height / 2)
-    return float((local(onto, ra, dec).pixel_arcsec / local(frame, ra, dec).pixel_arcsec) ** 2)
+def _onto(first: Frame, frame: Frame, light: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """A frame's light and weight in the pixels of the first, to first order about its middle; 0 outside.
 
-
-def _moved(values: Floats, frame: Frame, onto: Frame) -> Floats:
-    """A frame's values in the pixels of another, to first order about its middle; 0 outside."""
-    height, width = onto.electrons.shape
-    ra, dec = onto.wcs.pixel_to_world_values(width / 2, height / 2)
-    there, here = local(frame, float(ra), float(dec)), local(onto, float(ra), float(dec))
+    One of its pixels is several of the frame's, or a part of one: its flux and its variance are so many times as large.
+    """
+    height, width = first.shape
+    ra, dec = (float(one) for one in first.wcs.pixel_to_world_values(width / 2, height / 2))
+    there, here = local(frame, ra, dec), local(first, ra, dec)
+    pixels = (here.pixel_arcsec / there.pixel_arcsec) ** 2
     turn = there.scale @ np.linalg.inv(here.scale)
     shift = np.array([there.column, there.row]) - turn @ [here.column, here.row]
-    if np.allclose(turn, np.eye(2), atol=1e-6) and np.allclose(shift, 0, atol=1e-3) and values.shape == (height, width):
-        return values
-    flipped = turn[::-1, ::-1]  # scipy counts rows first
-    found: Floats = affine_transform(values, flipped, shift[::-1], (height, width), order=1, cval=0.0)
-    return found
+    if np.allclose(turn, np.eye(2), atol=1e-6) and np.allclose(shift, 0, atol=1e-3) and frame.shape == first.shape:
+        return light, weight / pixels
+
+    def moved(values: Floats) -> Floats:
+        flipped = turn[::-1, ::-1]  # scipy counts rows first
+        found: Floats = affine_transform(values, flipped, shift[::-1], (height, width), order=1, cval=0.0)
+        return found
+
+    return moved(light), moved(weight) / pixels
 
 
 def _as_shape(ellipse: Floats, turn: Floats) -> tuple[float, float, float]:

@@ -17,6 +17,7 @@ from fpga_ml.science.celeste.population import COLOURS
 from fpga_ml.science.celeste.survey import charts, pictures
 from fpga_ml.science.celeste.survey.catalogue import COLUMNS
 from fpga_ml.science.celeste.survey.field import Image, read_field
+from fpga_ml.science.celeste.survey.measure import Quality
 from fpga_ml.science.celeste.survey.render import within
 from fpga_ml.science.celeste.survey.score import (
     ALLOWED,
@@ -29,7 +30,6 @@ from fpga_ml.science.celeste.survey.score import (
     score,
     unflagged,
 )
-from fpga_ml.science.celeste.survey.tile import Quality
 
 MOST_ROWS = 100
 """Sources in the table, brightest first."""

@@ -15,10 +15,10 @@ from fpga_ml.report.plots.svg import tag
 from fpga_ml.science.celeste.evaluator import Floats
 from fpga_ml.science.celeste.frames.frame import Frame
 from fpga_ml.science.celeste.survey.field import Image
+from fpga_ml.science.celeste.survey.measure import Quality
 from fpga_ml.science.celeste.survey.render import within
 from fpga_ml.science.celeste.survey.score import Columns
 from fpga_ml.science.celeste.survey.sky import local
-from fpga_ml.science.celeste.survey.tile import Quality
 
 RESIDUAL_SIGMA = 5.0
 """Where the colours of a residual end."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from fpga_ml.science.celeste.evaluator import Floats
 from fpga_ml.science.celeste.survey.detect import DETECTION
-from fpga_ml.science.celeste.survey.sky import separation
+from fpga_ml.science.celeste.survey.sky import on_sphere, separation
 
 _SAME_ARCSEC = 1.0
 """Detections of two fields that lie nearer are one source."""
@@ -136,6 +136,4 @@ def pairs(ra: Floats, dec: Floats) -> list[tuple[int, int]]:
 
     if not len(ra):
         return []
-    ra, dec = np.radians(ra), np.radians(dec)
-    places = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
-    return sorted(cKDTree(places).query_pairs(np.radians(_SAME_ARCSEC / 3600)))
+    return sorted(cKDTree(on_sphere(ra, dec)).query_pairs(np.radians(_SAME_ARCSEC / 3600)))

@@ -53,13 +53,8 @@ def beside(image: Path) -> Options:
         psf += [image.with_name(f"psField-{run}-{column}-{field}.fit")]
         masks += [image.with_name(f"fpM-{run}-{band}{column}-{field}.fit{end}") for end in ("", ".gz")]
     if _DECAM in name:
-        masks, weights = (
-            [*masks, image.with_name(name.replace(_DECAM, "_ood_"))],
-            [
-                *weights,
-                image.with_name(name.replace(_DECAM, "_oow_")),
-            ],
-        )
+        masks += [image.with_name(name.replace(_DECAM, "_ood_"))]
+        weights += [image.with_name(name.replace(_DECAM, "_oow_"))]
     return Options(psf=next(_there(psf), None), mask=next(_there(masks), None), ivar=next(_there(weights), None))
 
 

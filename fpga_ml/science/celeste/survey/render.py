@@ -13,10 +13,10 @@ from fpga_ml.science.celeste import pixels
 from fpga_ml.science.celeste.evaluator import Floats
 from fpga_ml.science.celeste.frames.frame import Frame
 from fpga_ml.science.celeste.parameters import STAR
-from fpga_ml.science.celeste.pixels import Pixels, Terms
+from fpga_ml.science.celeste.pixels import NO_PIXELS, Terms
 from fpga_ml.science.celeste.population import BANDS, COLOURS, MAGNITUDES, vectors_of
 from fpga_ml.science.celeste.posterior import View
-from fpga_ml.science.celeste.survey.sky import local
+from fpga_ml.science.celeste.survey.sky import local, placed
 
 _MARGIN_PX = 40
 """Sources so far outside an image still put light into it."""
@@ -66,18 +66,13 @@ def _add(out: Floats, frame: Frame, band: int, gain: float, vector: Floats, ra: 
         return
     column, row = round(near.column), round(near.row)
     psf = frame.psf.at(float(np.clip(near.column, 0, width - 1)), float(np.clip(near.row, 0, height - 1)))
-    view = View(_NOTHING, band, gain, psf, near.scale, np.array([near.column - column, near.row - row]))
+    view = View(NO_PIXELS, band, gain, psf, near.scale, np.array([near.column - column, near.row - row]))
     terms, numbers = view.terms(int(len(vector) > STAR)), view.numbers(vector)
     half = _reach(terms, numbers, _FAINT * float(np.sqrt(np.median(frame.background + frame.variance))))
     light = pixels.light(terms, numbers, (2 * half + 1, 2 * half + 1))
-    top, left, side = row - half, column - half, 2 * half + 1
-    rows = slice(max(top, 0), min(top + side, height))
-    columns = slice(max(left, 0), min(left + side, width))
-    if rows.start < rows.stop and columns.start < columns.stop:
-        out[rows, columns] += light[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-
-
-_NOTHING = Pixels(np.zeros((1, 1)), np.ones((1, 1)), np.ones((1, 1), bool))
+    window, inside = placed(row, column, half, (height, width))
+    if all(one.start < one.stop for one in window):
+        out[window] += light[inside]
 
 
 def _reach(terms: Terms, numbers: Floats, least: float) -> int:

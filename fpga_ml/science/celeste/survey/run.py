@@ -34,9 +34,11 @@ from fpga_ml.science.celeste.population import BANDS, Prior
 from fpga_ml.science.celeste.posterior import Likelihood, View
 from fpga_ml.science.celeste.survey import catalogue
 from fpga_ml.science.celeste.survey.detect import detect
+from fpga_ml.science.celeste.survey.measure import Quality
 from fpga_ml.science.celeste.survey.plan import Look, Plot, fields_of, merged, pairs, plan
 from fpga_ml.science.celeste.survey.region import NOTHING, cut_to, files_of, read
-from fpga_ml.science.celeste.survey.tile import Quality, Target, Tile, start
+from fpga_ml.science.celeste.survey.target import Target, start
+from fpga_ml.science.celeste.survey.tile import Tile
 from fpga_ml.science.celeste.through_kernel import ThroughKernel
 
 FLOAT = "float64"
@@ -162,7 +164,7 @@ def _detections(
 ) -> np.ndarray:
     """Of all fields, each source once: (N,) of DETECTION."""
     fields = fields_of(looks)
-    keys = [_key(settings, *(look.sha256 for look in field)) for field in fields]
+    keys = _keys(settings, [[look.sha256 for look in field] for field in fields])
     paths = [out / "detections" / f"{Path(field[0].path).stem}_{key}.npy" for field, key in zip(fields, keys, strict=True)]
     missing = [i for i, path in enumerate(paths) if not path.exists()]
     done = len(paths) - len(missing)
@@ -185,28 +187,24 @@ def _tiles(
     import pyarrow.parquet as parquet
 
     seen = [[look for look in looks if plot.touches(look, settings.halo_arcsec)] for plot in plots]
-    keys = [
-        _key(settings, plot.sources.tobytes().hex(), plot.halo.tobytes().hex(), *(look.sha256 for look in mine))
+    made_from = [
+        [plot.sources.tobytes().hex(), plot.halo.tobytes().hex(), *(look.sha256 for look in mine)]
         for plot, mine in zip(plots, seen, strict=True)
     ]
+    keys = _keys(settings, made_from)
     paths = [out / "tiles" / f"{plot.name}_{key}.parquet" for plot, key in zip(plots, keys, strict=True)]
     missing = [i for i, path in enumerate(paths) if not path.exists()]
-    here = set(range(len(plots))) - set(missing)
-
-    def tell() -> None:
-        area, sources = (
-            sum(plots[i].square_arcmin for i in here),
-            sum(parquet.read_metadata(paths[i]).num_rows for i in here),
-        )
-        told(Progress("tiles", len(here), len(plots), sources, area))
-
-    tell()
-    for at, rows in run(_fit, [(plots[i], [look.path for look in seen[i]], settings) for i in missing]):
+    here = sorted(set(range(len(plots))) - set(missing))
+    area = sum(plots[i].square_arcmin for i in here)
+    sources = sum(parquet.read_metadata(paths[i]).num_rows for i in here)
+    told(Progress("tiles", len(here), len(plots), sources, area))
+    arguments = [(plots[i], [look.path for look in seen[i]], settings) for i in missing]
+    for done, (at, rows) in enumerate(run(_fit, arguments), start=len(here) + 1):
         buffer = io.BytesIO()
         parquet.write_table(catalogue.table(rows), buffer)
         _keep(paths[missing[at]], buffer.getvalue())
-        here.add(missing[at])
-        tell()
+        area, sources = area + plots[missing[at]].square_arcmin, sources + len(rows)
+        told(Progress("tiles", done, len(plots), sources, area))
     return [parquet.read_table(path) for path in paths]
 
 
@@ -242,10 +240,11 @@ def _joined(tables: Sequence[Any]) -> Any:
     return every.filter(pa.array(kept))
 
 
-def _key(settings: Settings, *parts: str) -> str:
-    prior = Path(settings.prior).read_text() if settings.prior else None
-    text = json.dumps([__version__, asdict(settings), prior, parts], default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _keys(settings: Settings, made_from: Sequence[Sequence[str]]) -> list[str]:
+    """One for each result."""
+    same = [__version__, asdict(settings), Path(settings.prior).read_text() if settings.prior else None]
+    texts = [json.dumps([*same, parts], default=str) for parts in made_from]
+    return [hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts]
 
 
 def _keep(path: Path, content: bytes) -> None:

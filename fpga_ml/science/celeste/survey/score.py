@@ -21,8 +21,8 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.celeste.evaluator import Bools, Floats
 from fpga_ml.science.celeste.population import COLOURS, MAGNITUDES
 from fpga_ml.science.celeste.sources import ZERO_POINT_MAG
-from fpga_ml.science.celeste.survey.sky import separation
-from fpga_ml.science.celeste.survey.tile import Quality
+from fpga_ml.science.celeste.survey.measure import Quality
+from fpga_ml.science.celeste.survey.sky import on_sphere, separation
 
 Columns = Mapping[str, npt.NDArray[Any]]
 MATCH_ARCSEC = 1.0
@@ -163,8 +163,8 @@ def matches(
     found = np.full(len(ra), -1)
     if not len(ra) or not len(true_ra):
         return found
-    near = cKDTree(_on_sphere(ra, dec)).sparse_distance_matrix(
-        cKDTree(_on_sphere(true_ra, true_dec)), np.radians(within / 3600), output_type="ndarray"
+    near = cKDTree(on_sphere(ra, dec)).sparse_distance_matrix(
+        cKDTree(on_sphere(true_ra, true_dec)), np.radians(within / 3600), output_type="ndarray"
     )
     taken: set[int] = set()
     for one in near[np.lexsort((near["j"], near["i"], near["v"]))]:
@@ -246,9 +246,3 @@ def _known(values: dict[str, Any]) -> dict[str, Any]:
 
 def _rows(given: Columns, which: npt.NDArray[Any]) -> Columns:
     return {name: values[which] for name, values in given.items()}
-
-
-def _on_sphere(ra: Floats, dec: Floats) -> Floats:
-    """(N, 3)"""
-    ra, dec = np.radians(ra), np.radians(dec)
-    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)

@@ -1,14 +1,13 @@
 """A survey of any size with known sources: stars and galaxies of a prior, five bands, overlapping fields, seeing that
 changes; drawn by GalSim.
 
-FOLDER/field_0000_r.fits   electrons with the sky in them; WCS, FILTER, NMGY (nanomaggies an electron), RDNOISE, SATURATE
+FOLDER/field_0000_r.fits   electrons with the sky in them; WCS, FILTER, NMGY (nanomaggies an electron), SKY, RDNOISE
 FOLDER/field_0000_r.psf.json  its PSF as Gaussians
 FOLDER/truth.parquet       what was drawn
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from fpga_ml.science.celeste.evaluator import Floats
+from fpga_ml.science.celeste.frames.psf_images import write_json
 from fpga_ml.science.celeste.parameters import STAR, ellipses
 from fpga_ml.science.celeste.population import BANDS, COLOURS, FROM_COLOURS, Prior
 from fpga_ml.science.celeste.profiles import SDSS_PSF, Psf
@@ -124,8 +124,7 @@ def _field(
     header["SKY"], header["RDNOISE"] = conditions.sky, conditions.read_noise
     name = folder / f"field_{index:04d}_{BANDS[band]}"
     fits.PrimaryHDU(electrons.astype(np.float32), header).writeto(name.with_suffix(".fits"), overwrite=True)
-    given = {key: np.asarray(value).tolist() for key, value in vars(psf).items()}
-    Path(f"{name}.psf.json").write_text(json.dumps(given) + "\n")
+    write_json(psf, f"{name}.psf.json")
 
 
 def _wcs(corner: Floats, dither: Floats, side: int) -> Any:

@@ -12,6 +12,7 @@ from fpga_ml.science.celeste.frames.frame import Frame
 
 _STEP_ARCSEC = 1.0
 Value = TypeVar("Value", float, Floats)
+Window = tuple[slice, slice]
 
 
 def offset(ra: Value, dec: Value, east: Value, north: Value) -> tuple[Value, Value]:
@@ -23,6 +24,21 @@ def separation(ra: Value, dec: Value, other_ra: Value, other_dec: Value) -> tupl
     """Arc seconds east and north from a first place to another, near it; right ascensions may lie across 0."""
     east = ((other_ra - ra + 180) % 360 - 180) * np.cos(np.radians(dec))
     return 3600 * east, 3600 * (other_dec - dec)
+
+
+def on_sphere(ra: Floats, dec: Floats) -> Floats:
+    """(N, 3) unit vectors of places (N,), degrees."""
+    ra, dec = np.radians(ra), np.radians(dec)
+    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
+
+
+def placed(row: int, column: int, half: int, shape: tuple[int, int]) -> tuple[Window, Window]:
+    """Rows and columns of an image that a patch of 2 half + 1 pixels around one of them covers, and those of the patch that
+    lie in the image; the former are empty (they end before they begin) where none does."""
+    top, left, side = row - half, column - half, 2 * half + 1
+    window = (slice(max(top, 0), min(top + side, shape[0])), slice(max(left, 0), min(left + side, shape[1])))
+    rows, columns = window
+    return window, (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
 
 
 @dataclass(frozen=True)

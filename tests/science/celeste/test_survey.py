@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from click.testing import CliRunner
 
+from fpga_ml import cluster
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.celeste import SDSS_PSF, Exposure, Psf, Star
 from fpga_ml.science.celeste.evaluator import Floats
@@ -35,6 +34,7 @@ from fpga_ml.science.celeste.survey.region import beside, images_in, read
 from fpga_ml.science.celeste.survey.run import Settings, survey
 from fpga_ml.science.celeste.survey.simulate import Conditions, draw, simulate
 from fpga_ml.science.cli_celeste import celeste
+from tests.serial import here
 
 SMALL = Conditions(field_px=220, density=18_000.0, faintest=1.5)
 TILES = Settings(tile_arcmin=1.2)
@@ -48,21 +48,11 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return simulate(folder, sources, 4, SMALL)
 
 
-@contextmanager
-def _here(workers: int, dask: str | None) -> Iterator[survey_run.Run]:
-    """Tasks one after the other in this process."""
-
-    def run(task: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
-        yield from ((i, task(*one)) for i, one in enumerate(arguments))
-
-    yield run
-
-
 @pytest.fixture(scope="module")
 def serial(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("survey") / "serial"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(survey_run, "_client", _here)
+        patch.setattr(cluster, "workers", here)
         survey(images_in(images), out, TILES)
     return out
 
@@ -99,7 +89,7 @@ def test_two_workers_give_the_same_bits(images: Path, serial: Path, tmp_path: Pa
 def test_what_is_there_is_not_made_again(
     images: Path, serial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(survey_run, "_client", _here)
+    monkeypatch.setattr(cluster, "workers", here)
     for name in ("detections", "tiles"):
         (tmp_path / name).mkdir()
         for path in (serial / name).iterdir():
@@ -216,7 +206,7 @@ def test_bad_input_is_told_before_any_work(tmp_path: Path) -> None:
 def test_an_image_without_what_is_needed(
     keys: dict[str, Any], text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(survey_run, "_client", _here)
+    monkeypatch.setattr(cluster, "workers", here)
     header = fits.Header({"BUNIT": "electron", "NMGY": 1 / 900, **keys})
     fits.PrimaryHDU(np.random.default_rng(1).poisson(600, (90, 90)).astype("f4"), header).writeto(tmp_path / "one.fits")
     if "PSF" not in text:

@@ -14,19 +14,17 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fpga_ml import __version__
+from fpga_ml import __version__, cluster
 from fpga_ml.celeste_design import Design
+from fpga_ml.cluster import Run
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.celeste.emulator import Emulator
 from fpga_ml.science.celeste.frames.read import Options
@@ -98,7 +96,7 @@ def survey(
             (out / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FpgaMlError(f"cannot write there: {error}", where=str(out), do="give another folder with -o") from None
-    with _client(workers, dask) as run:
+    with cluster.workers(workers, dask, "celeste") as run:
         looks = _looks(images, settings, run, told)
         found = _detections(looks, out, settings, run, told)
         plots = plan(found, settings.tile_arcmin, settings.halo_arcsec)
@@ -108,37 +106,10 @@ def survey(
     return out / "catalogue.parquet"
 
 
-Run = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], Iterator[tuple[int, Any]]]
-"""Calls a function with each tuple of arguments, somewhere; yields index and result as they come."""
-
-
-@contextmanager
-def _client(workers: int, dask: str | None) -> Iterator[Run]:
-    try:
-        distributed: Any = import_module("distributed")
-    except ImportError:
-        raise FpgaMlError(
-            "distributed is not installed", do="pip install 'fpga_ml[celeste]', here and on the workers"
-        ) from None
-    local = {"n_workers": workers or None, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
-    quiet = {"silence_logs": logging.CRITICAL}  # an error is told once, by us
-    given: dict[str, Any] = {"address": dask} if dask else {**local, **quiet}
-    with distributed.Client(**given) as client:
-
-        def run(task: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
-            futures = {client.submit(task, *one, pure=False): i for i, one in enumerate(arguments)}
-            for future in distributed.as_completed(list(futures)):
-                index, result = futures.pop(future), future.result()
-                future.release()
-                yield index, result
-
-        yield run
-
-
 def _looks(images: Sequence[Path], settings: Settings, run: Run, told: Callable[[Progress], None]) -> list[Look]:
     found: dict[int, Look] = {}
-    for index, look in run(_look, [(str(path.resolve()), settings.images) for path in images]):
-        found[index] = look
+    for one in run(_look, [(str(path.resolve()), settings.images) for path in images]):
+        found[one.index] = one.value()
         told(Progress("images", len(found), len(images)))
     return [found[i] for i in range(len(images))]
 
@@ -168,10 +139,10 @@ def _detections(
     paths = [out / "detections" / f"{Path(field[0].path).stem}_{key}.npy" for field, key in zip(fields, keys, strict=True)]
     missing = [i for i, path in enumerate(paths) if not path.exists()]
     done = len(paths) - len(missing)
-    for at, found in run(_detect, [([look.path for look in fields[i]], settings) for i in missing]):
+    for one in run(_detect, [([look.path for look in fields[i]], settings) for i in missing]):
         buffer = io.BytesIO()
-        np.save(buffer, found)
-        _keep(paths[missing[at]], buffer.getvalue())
+        np.save(buffer, one.value())
+        _keep(paths[missing[one.index]], buffer.getvalue())
         done += 1
         told(Progress("fields", done, len(paths)))
     return merged([np.load(path) for path in paths], [field[0] for field in fields])
@@ -199,11 +170,12 @@ def _tiles(
     sources = sum(parquet.read_metadata(paths[i]).num_rows for i in here)
     told(Progress("tiles", len(here), len(plots), sources, area))
     arguments = [(plots[i], [look.path for look in seen[i]], settings) for i in missing]
-    for done, (at, rows) in enumerate(run(_fit, arguments), start=len(here) + 1):
+    for done, one in enumerate(run(_fit, arguments), start=len(here) + 1):
+        rows, at = one.value(), missing[one.index]
         buffer = io.BytesIO()
         parquet.write_table(catalogue.table(rows), buffer)
-        _keep(paths[missing[at]], buffer.getvalue())
-        area, sources = area + plots[missing[at]].square_arcmin, sources + len(rows)
+        _keep(paths[at], buffer.getvalue())
+        area, sources = area + plots[at].square_arcmin, sources + len(rows)
         told(Progress("tiles", done, len(plots), sources, area))
     return [parquet.read_table(path) for path in paths]
 

@@ -80,12 +80,13 @@ Named = Annotated[str, Field(min_length=1)]
 class LayerConfig:
     """Settings of one layer; None means the model's own.
 
-    bits: width of its weights and output when they are calibrated; static: whether a recurrent layer's state is a static
-    variable of the C++; precision: types by name (result, weight, bias,
+    bits: width of its weights and output when they are calibrated; weight_bits: of its weights, where it differs; static:
+    whether a recurrent layer's state is a static variable of the C++; precision: types by name (result, weight, bias,
     accum, table, ... or the Keras variable's name).
     """
 
     bits: Bits | None = None
+    weight_bits: WeightBits | None = None
     reuse_factor: Count | None = None
     strategy: Annotated[str, one_of("strategy", STRATEGIES, _STRATEGIES_ELSEWHERE)] | None = None
     parallelization_factor: Count | None = None
@@ -122,6 +123,8 @@ class Config:
         hls4ml's; the reuse factor shares multipliers in our RTL too.
     bits, weight_bits
         Width of calibrated tensors, 2 to 24; of weights, where it differs.
+    saturate
+        Whether calibrated types let rare values saturate, where that makes the error of rounding smaller.
     input_type
         Type of all inputs, such as "ap_fixed<8,5>"; None: chosen from the data.
     softmax_table_bits
@@ -166,6 +169,7 @@ class Config:
     reuse_factor: Count = 1
     bits: Bits = 16
     weight_bits: WeightBits | None = None
+    saturate: bool = False
     input_type: Fixed | None = None
     softmax_table_bits: Annotated[int, Field(ge=4, le=20)] = 12
     vectors: Count = 2000

@@ -78,9 +78,10 @@ def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Conf
     in_types, notes = input_types(model, x, config)
     rounded_x = [t.quantise(v) for t, v in zip(in_types, x, strict=True)]
     check_domains(model, rounded_x)
-    ranges, states = Probe(model).ranges(rounded_x), reaches(model, rounded_x)
+    ranges, states, values = _met(model, rounded_x, config)
     for _ in range(8):
-        types = replace(_types(ranges, states, config), inputs={n: t.type for n, t in zip(names, in_types, strict=True)})
+        inputs = {n: t.type for n, t in zip(names, in_types, strict=True)}
+        types = replace(_types(ranges, states, values, config), inputs=inputs)
         quantised = rewrite(model, types)
         seen = Probe(quantised.model).ranges(rounded_x)
         over = [r for r in quantised.rounded if r.before and _overflows(r, seen[r.before], config)]
@@ -94,6 +95,23 @@ def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Conf
             states |= {r.tensor: max(-low, high, states[r.tensor])} if r.tensor in states else {}
     errors = _errors(quantised, in_types, x, rounded_x, names)
     return Calibrated(quantised, in_types, errors, tuple(c.layer.name for c in calls(model)), notes)
+
+
+def twin(model: Any, x: Sequence[Array], config: Config) -> tuple[Quantised, tuple[InputType, ...]]:
+    """The QKeras twin of a float model to be trained, with types as `calibrate` chooses them, and the types of its inputs.
+    What is before a softmax is left unrounded, as an output is."""
+    in_types, _ = input_types(model, x, config)
+    rounded_x = [t.quantise(v) for t, v in zip(in_types, x, strict=True)]
+    return rewrite(model, _types(*_met(model, rounded_x, config), config), round_logits=False), in_types
+
+
+def _met(
+    model: Any, rounded_x: Sequence[Array], config: Config
+) -> tuple[dict[str, tuple[float, float]], dict[str, float], dict[str, Array]]:
+    """What tensors meet on the data: ranges, reaches of states and, where types may saturate, some values."""
+    probe = Probe(model)
+    values = probe.layers([a[:_ERROR_SAMPLES] for a in rounded_x]) if config.saturate else {}
+    return probe.ranges(rounded_x), reaches(model, rounded_x), values
 
 
 def check_domains(model: Any, x: Sequence[Array]) -> None:
@@ -118,25 +136,36 @@ def check_domains(model: Any, x: Sequence[Array]) -> None:
 def _overflows(r: Rounded, reach: tuple[float, float], config: Config) -> bool:
     if config.layer(r.tensor.split("#")[0]).precision.get("result"):
         return False  # the user's own choice: saturation is reported, not undone
+    if config.saturate and np.isfinite(reach).all():
+        return False
     low, high = (end if np.isfinite(end) else 0.0 for end in reach)  # a pole saturates
     return bool(r.type.overflows(r.of(np.array([low, high]))))
 
 
-def _types(ranges: Mapping[str, tuple[float, float]], states: Mapping[str, float], config: Config) -> Choice:
-    def weight(layer: str, variable: str, values: np.ndarray) -> FixedType:
+def _types(
+    ranges: Mapping[str, tuple[float, float]], states: Mapping[str, float], values: Mapping[str, Array], config: Config
+) -> Choice:
+    """values: of tensors that may saturate, some samples."""
+
+    def weight(layer: str, variable: str, weights: np.ndarray) -> FixedType:
         own = config.layer(layer)
         role = "bias" if variable.endswith(("bias", "beta")) else "weight"
         given = own.precision.get(variable) or own.precision.get(role)
         if given:
             return FixedType.parse(given)
-        return weight_type(values, own.bits or config.weight_bits or config.bits)
+        bits = own.weight_bits or own.bits or config.weight_bits or config.bits
+        return weight_type(weights, bits, saturate=config.saturate)
 
     def activation(tensor: str, relu: bool) -> FixedType:
         own = config.layer(tensor.split("#")[0])
         if given := own.precision.get("result"):
             return FixedType.parse(given)
+        bits = own.bits or config.bits
+        if tensor in values:
+            met = values[tensor][np.isfinite(values[tensor])]
+            return FixedType.for_values(np.maximum(met, 0.0) if relu else met, bits, signed=not relu)
         low, high = ranges.get(tensor, (-1.0, 1.0))
-        return FixedType.for_range(max(low, 0.0) if relu else low, high, own.bits or config.bits, signed=not relu)
+        return FixedType.for_range(max(low, 0.0) if relu else low, high, bits, signed=not relu)
 
     def state(layer: str) -> FixedType:
         own = config.layer(layer)

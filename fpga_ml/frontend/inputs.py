@@ -72,15 +72,18 @@ def input_types(model: Any, x: Sequence[Array], config: Config) -> tuple[tuple[I
     """The type of each input, and what to know of them."""
     found, notes = [], []
     for tensor, read, values in zip(model.inputs, _reads(model), x, strict=True):
-        given = config.input_type or config.layer(tensor.name).precision.get("result")
-        if given:
+        own = config.layer(tensor.name)
+        given = own.precision.get("result") or config.input_type
+        if own.bits and not (read.types or own.precision.get("result")):
+            found.append(InputType(_measured(values, own.bits, config.saturate)))
+        elif given:
             found.append(InputType(FixedType.parse(given)))
         elif read.types:
             found.append(_rounded(read, values, config.bits))
             if read.others:
                 notes.append(_also_read(tensor.name, read, found[-1].type))
         else:
-            found.append(InputType(_grid(values) or FixedType.for_range(*_ends(values), config.bits)))
+            found.append(InputType(_grid(values) or _measured(values, config.bits, config.saturate)))
     return tuple(found), tuple(notes)
 
 
@@ -173,6 +176,10 @@ def _also_read(name: str, read: _Read, t: FixedType) -> str:
         f"input '{name}' is read by {', '.join(read.others)} as it comes, beside layers that round it: it has the type"
         f" {t.cpp()}, and what reads it so differs from Keras by what that rounding costs"
     )
+
+
+def _measured(values: Array, bits: int, saturate: bool) -> FixedType:
+    return FixedType.for_values(values, bits) if saturate else FixedType.for_range(*_ends(values), bits)
 
 
 def _reach(read: _Read) -> tuple[Array, Array]:

@@ -17,8 +17,10 @@ from fpga_ml.numerics import FixedType, Overflow, Rounding
 _MAX_RELU_INTEGER = 30  # QKeras computes 2**integer of quantized_relu in int32
 
 
-def weight_type(values: np.ndarray, width_bits: int) -> FixedType:
-    """The finest signed type of that width in which no value overflows."""
+def weight_type(values: np.ndarray, width_bits: int, *, saturate: bool = False) -> FixedType:
+    """The finest signed type of that width in which no value overflows; with `saturate` the one of the least error."""
+    if saturate:
+        return FixedType.for_values(np.asarray(values, np.float64), width_bits, signed=True)
     return FixedType.for_range(float(np.min(values)), float(np.max(values)), width_bits, signed=True)
 
 

@@ -133,6 +133,20 @@ class FixedType:
         finer = replace(chosen, integer=chosen.integer - 1)
         return chosen if reach == 0 or finer.overflows(np.array([low, high])) else finer
 
+    @classmethod
+    def for_values(cls, values: npt.NDArray[np.float64], width: int, *, signed: bool | None = None) -> FixedType:
+        """The round-to-even, saturating type of `width` bits with the least mean square error on the values: the finest in
+        which none overflows, or a finer one in which some do. Errors are those of `for_range`."""
+        best = cls.for_range(float(values.min()), float(values.max()), width, signed=signed)
+        least = float(np.mean((best.quantise(values) - values) ** 2))
+        while least > 0:
+            finer = replace(best, integer=best.integer - 1)
+            error = float(np.mean((finer.quantise(values) - values) ** 2))
+            if error >= least:
+                break
+            best, least = finer, error
+        return best
+
     @property
     def fraction(self) -> int:
         """Bits below the binary point; may be negative or exceed the width."""

@@ -27,6 +27,7 @@ CHANGES: dict[str, Any] = {
     "strategy": "resource",
     "reuse_factor": 4,
     "bits": 8,
+    "saturate": True,
     "vectors": 11,
     "jobs": 1,
     "simulators": ("icarus",),

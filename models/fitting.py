@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.quantise import Prune
 from fpga_ml.science.jets.images import Standardise
 
 
@@ -67,39 +68,6 @@ class InStep(keras.callbacks.Callback):
         random = [layer.seed_generator for layer in self.model.layers if hasattr(layer, "seed_generator")]
         for place, generator in enumerate(random):
             generator.state.assign([1000 * self.batches.seed + place, epoch << 16])
-
-
-class Prune(keras.callbacks.Callback):
-    """Keeps the smallest weights of every kernel at zero: a share that grows over the first epochs to `sparsity`, then
-    stays. With `by_input` the weights of one input (of a convolution: one channel of one pixel of the window) go together,
-    by their root mean square: an input without weights takes no part in a layer that shares hardware."""
-
-    def __init__(self, sparsity: float, ramp_epochs: int, by_input: bool = False) -> None:
-        super().__init__()
-        self.sparsity, self.ramp_epochs, self.by_input = sparsity, ramp_epochs, by_input
-        self.masks: dict[str, np.ndarray] = {}
-
-    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
-        if epoch >= self.ramp_epochs and self.masks:
-            return
-        done = min((epoch + 1) / max(self.ramp_epochs, 1), 1.0)
-        share = self.sparsity * (1 - (1 - done) ** 3)
-        for layer in self._layers():
-            size = np.abs(np.asarray(layer.kernel))
-            if self.by_input:
-                size = np.sqrt((size**2).mean(-1, keepdims=True))
-            self.masks[layer.name] = (size > np.quantile(size, share)).astype(np.float32)
-        self._apply()
-
-    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        self._apply()
-
-    def _layers(self) -> list[keras.Layer]:
-        return [layer for layer in self.model.layers if hasattr(layer, "kernel")]
-
-    def _apply(self) -> None:
-        for layer in self._layers():
-            layer.kernel.assign(layer.kernel * self.masks[layer.name])
 
 
 @dataclass(frozen=True)

@@ -197,8 +197,13 @@ def seeds_table(runs: Sequence[Mapping[str, Any]]) -> str:
     lines = [f"| seeds {seeds} | {' | '.join(stages)} |", "|---" * (len(stages) + 1) + "|"]
     for name in [k for k in rows[stages[0]][0] if k not in ("stage", "seed")]:
         values = [np.array([r[name] for r in rows[s]], np.float64) for s in stages]
-        lines.append(f"| {name} | " + " | ".join(f"{v.mean():.4f} +- {v.std(ddof=1):.4f}" for v in values) + " |")
+        lines.append(f"| {name} | " + " | ".join(map(_over_seeds, values)) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _over_seeds(values: npt.NDArray[np.float64]) -> str:
+    """Mean and standard deviation; one has none."""
+    return f"{values.mean():.4f}" + (f" +- {values.std(ddof=1):.4f}" if len(values) > 1 else "")
 
 
 def table(figures: dict[str, Any]) -> str:

@@ -1,22 +1,11 @@
 """The jet-image CNN of Komiske, Metodiev, Schwartz, arXiv:1612.01551: three valid convolutions of 64 filters (8x8, 4x4,
 4x4) with 2x2 max-pooling and spatial dropout (.25, .5, .5), a dense layer of 128 with dropout .5, two classes.
-
-    python models/jet_cnn_paper/model.py
-
-writes float.keras (152,130 parameters, seeded initial weights: not trained) and sample.npz (the first images of
-models/jet_cnn). What is asked of it is its size: how large a network streams, and what it costs.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import keras
-import numpy as np
 from keras import layers
-
-HERE = Path(__file__).parent
-IMAGES = 24
 
 
 def build(filters: int = 64, units: int = 128, channels: int = 3) -> keras.Model:
@@ -33,14 +22,3 @@ def build(filters: int = 64, units: int = 128, channels: int = 3) -> keras.Model
     x = layers.Dropout(0.5, name="dropout4")(x)
     x = layers.Dense(2, name="logits")(x)
     return keras.Model(inputs, layers.Softmax(name="softmax")(x), name="jet_cnn_paper")
-
-
-def main() -> None:
-    keras.utils.set_random_seed(1)
-    build().save(HERE / "float.keras")
-    with np.load(HERE.parent / "jet_cnn" / "sample.npz") as z:
-        np.savez_compressed(HERE / "sample.npz", **{name: z[name][:IMAGES] for name in z.files})
-
-
-if __name__ == "__main__":
-    main()

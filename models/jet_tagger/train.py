@@ -14,10 +14,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from fitting import Prune
 from model import build
 
-from fpga_ml.quantise import save_plain, to_qkeras
+from fpga_ml.quantise import Prune, save_plain, to_qkeras
 from fpga_ml.science.jets.data import Arrays, block, five_class, shuffled
 from fpga_ml.science.jets.features import Features
 from fpga_ml.science.jets.metrics import mean_auc

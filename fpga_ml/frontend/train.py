@@ -1,0 +1,110 @@
+"""Training a model, as far as a search needs it: a few epochs, from weights that are nearly right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.quantise import activation_name
+from fpga_ml.frontend.rebuild import Array, calls
+
+_BATCH, _RATE = 256, 1e-3
+
+
+class Prune(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps the smallest weights of every kernel at zero: a share that grows over the first epochs to `sparsity`, then
+    stays.
+
+    sparsity: of all layers, or {layer: its own}. With `by_input` the weights of one input (of a convolution: one channel of
+    one pixel of the window) go together, by their root mean square: an input without weights takes no part in a layer that
+    shares hardware.
+    """
+
+    def __init__(self, sparsity: float | Mapping[str, float], ramp_epochs: int, by_input: bool = False) -> None:
+        super().__init__()
+        self.sparsity, self.ramp_epochs, self.by_input = sparsity, ramp_epochs, by_input
+        self.masks: dict[str, npt.NDArray[np.float32]] = {}
+
+    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+        if epoch >= self.ramp_epochs and self.masks:
+            return
+        done = min((epoch + 1) / max(self.ramp_epochs, 1), 1.0)
+        for layer in self._layers():
+            share = self._of(layer) * (1 - (1 - done) ** 3)
+            size = np.abs(np.asarray(layer.kernel))
+            if self.by_input:
+                size = np.sqrt((size**2).mean(-1, keepdims=True))
+            self.masks[layer.name] = (size > np.quantile(size, share)).astype(np.float32)
+        self._apply()
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        self._apply()
+
+    def _of(self, layer: Any) -> float:
+        return self.sparsity.get(layer.name, 0.0) if isinstance(self.sparsity, Mapping) else self.sparsity
+
+    def _layers(self) -> list[Any]:
+        return [layer for layer in self.model.layers if hasattr(layer, "kernel") and self._of(layer) > 0]
+
+    def _apply(self) -> None:
+        for layer in self._layers():
+            layer.kernel.assign(layer.kernel * self.masks[layer.name])
+
+
+def train(
+    model: Any,
+    x: Sequence[Array],
+    y: npt.NDArray[Any],
+    *,
+    epochs: int,
+    seed: int,
+    sparsity: Mapping[str, float] | None = None,
+) -> None:
+    """Train in place: Adam, the rate falling to 0 as a cosine, batches of 256. y: class numbers of the first output, or
+    targets of it, by which the loss is chosen: cross-entropy or mean square error. sparsity: {layer: share of its weights
+    that is 0 in the end}, reached in the first third.
+
+    Raises FpgaMlError where the loss became NaN, and for class numbers where there are several outputs.
+    """
+    if y.dtype.kind != "f" and len(model.outputs) > 1:
+        raise FpgaMlError(
+            f"the model has {len(model.outputs)} outputs, and labels that are class numbers are of one",
+            where=f"model '{model.name}'",
+            do="train a model with one output, or give targets",
+        )
+    keras.utils.set_random_seed(seed)
+    falling = keras.optimizers.schedules.CosineDecay(_RATE, epochs * -(-len(y) // _BATCH))
+    loss = _loss(model, y)
+    model.compile(keras.optimizers.Adam(falling), [loss] * len(model.outputs) if len(model.outputs) > 1 else loss)
+    callbacks = [Prune(sparsity, max(epochs // 3, 1))] if sparsity and any(sparsity.values()) else []
+    single = [a.astype(np.float32) for a in x]
+    history = model.fit(
+        single[0] if len(single) == 1 else single, _targets(model, y), _BATCH, epochs, callbacks=callbacks, verbose=0
+    )
+    if not np.isfinite(history.history["loss"][-1]):
+        raise FpgaMlError("the loss became NaN in training", do="see whether the data suit the model")
+
+
+def _targets(model: Any, y: npt.NDArray[Any]) -> Any:
+    """Class numbers as they are; targets by output, which have their columns in the outputs' order."""
+    if y.dtype.kind != "f":
+        return y
+    flat, shapes = y.reshape(len(y), -1).astype(np.float32), [t.shape[1:] for t in model.outputs]
+    ends = np.cumsum([int(np.prod(s)) for s in shapes])
+    each = [a.reshape(-1, *s) for a, s in zip(np.split(flat, ends[:-1], axis=1), shapes, strict=True)]
+    return each[0] if len(each) == 1 else each
+
+
+def _loss(model: Any, y: npt.NDArray[Any]) -> Any:
+    if y.dtype.kind == "f":
+        return "mse"
+    last = next(c for c in calls(model) if any(t is model.outputs[0] for t in c.outputs)).layer
+    known = type(last).__name__ == "Softmax" or activation_name(last) == "softmax"
+    if model.outputs[0].shape[-1] == 1:
+        return keras.losses.BinaryCrossentropy(from_logits=activation_name(last) != "sigmoid")
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=not known)

@@ -88,6 +88,12 @@ def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--device", type=click.Choice(list(PIPELINED)), help="Target device; its delay model sets the pipelining."
             ),
             click.option("--bits", type=int, help="Bits of weights and activations that have no quantizer."),
+            click.option(
+                "--saturate",
+                is_flag=True,
+                default=None,
+                help="Let rare values saturate where that makes the rounding error of a type smaller.",
+            ),
             click.option("--reuse-factor", type=int, help="How many products share one multiplier (hls4ml's ReuseFactor)."),
             click.option(
                 "--interval-cycles", type=int, help="Clock cycles between two inferences; layers share hardware to match."
@@ -336,11 +342,19 @@ def board(project: Path, board: str, line: str, baud: int, only: str | None, tim
 @click.option("-v", "--verbose", is_flag=True, help="Of one project: print tables of metrics and types, and every check.")
 @click.option("--json", "as_json", is_flag=True, help="Print report.json, or the comparison, and write no HTML.")
 def report(projects: tuple[Path, ...], output: Path | None, verbose: bool, as_json: bool) -> None:
-    """Show the report of a project folder and write its report.html again; of two, put them side by side."""
+    """Show the report of a project folder, or a search, and write its page again; of two, put them side by side."""
     from fpga_ml.report.show import show_one, show_two
 
     if len(projects) > 2:
         raise FpgaMlError(f"{len(projects)} projects given", do="give one project to show, or two to compare")
+    of_searches = [(project / "search.json").exists() for project in projects]
+    if any(of_searches) and not all(of_searches):
+        raise FpgaMlError("one of the folders is a search, the other is not", do="give two projects, or two searches")
+    if all(of_searches):
+        with muted():
+            from fpga_ml.explore.show import show_folders
+        show_folders(projects, output=output, as_json=as_json)
+        return
     if len(projects) == 1:
         show_one(*projects, output=output, as_json=as_json, verbose=verbose)
     else:
@@ -384,6 +398,57 @@ def doctor(layers: bool, install: str | None) -> None:
             told = f": {found.tool.name}, for {found.tool.needed_for}; to get it: {found.tool.get}"
             console.print(Text.assemble(("missing", "yellow"), told))
     console.print(Text(cache.described()))
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), help="Samples with labels: an .npz with x and y.")
+@click.option("--train", type=click.Path(path_type=Path), help="Samples with labels to train each trial on; default: none.")
+@click.option("--epochs", type=int, default=5, show_default=True, help="With --train: epochs of each trial.")
+@click.option("--objective", help="auc, accuracy, mse, width or module:function; default: auc of classes, mse of targets.")
+@click.option("--cost", "costs", default="luts,latency_ns", show_default=True, help="Costs of the front, with commas.")
+@click.option("--trials", type=int, default=40, show_default=True, help="Number of trials, earlier runs included.")
+@click.option(
+    "--time",
+    "time_s",
+    type=float,
+    metavar="SECONDS",
+    help="Begin no more trials after so many seconds; those that were asked for end.",
+)
+@click.option(
+    "--trial-limit", "trial_limit_s", type=float, default=600, show_default=True, help="Seconds that one trial may take."
+)
+@click.option("--prove", type=int, metavar="N", help="Points of the front to build and simulate; default: all.")
+@click.option("--workers", type=int, default=0, help="Local processes; default: one per core.")
+@click.option("--dask", metavar="ADDRESS", help="Dask scheduler whose workers compute the trials; they see the same files.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the trials.")
+@click.option("--sampler", default="nsga2", show_default=True, help="Optuna's sampler: nsga2 or tpe.")
+@click.option("--generation", type=int, default=8, show_default=True, help="Trials that are asked for at a time.")
+@click.option("--marks", type=click.Path(path_type=Path), help="JSON list of published points to show beside.")
+@click.option("--config", "config_path", type=click.Path(path_type=Path), help="Settings file, as of compile.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the search; default: searches/NAME.")
+@click.option("--arch", type=click.Choice([str(arch) for arch in Arch]), help="Architecture of the RTL.")
+@click.option("--device", type=click.Choice(list(PIPELINED)), help="Target device.")
+@click.option("--clock-ns", type=float, help="Clock period in ns.")
+@click.option("--interval-cycles", type=int, help="Clock cycles between two inferences.")
+@click.option("--json", "as_json", is_flag=True, help="Print search.json on stdout and nothing else.")
+def search(model: Path, config_path: Path | None, costs: str, marks: Path | None, as_json: bool, **options: Any) -> None:
+    """Search the bits of a float MODEL: a front of quality against LUTs and latency, every point proved."""
+    own = model / CONFIG_FILE
+    path = config_path or (own if own.exists() else None)
+    config = Config.read(path) if path else Config()
+    with muted():
+        from fpga_ml.explore.search import search
+    from fpga_ml.explore.show import read_marks, show
+
+    asked = [name.strip() for name in costs.split(",")]
+    found = search(model, costs=asked, marks=read_marks(marks), config=config, **options)
+    if as_json:
+        click.echo(json.dumps(found.found, indent=2))
+    else:
+        show(found, Console())
+    if not found.agrees:
+        sys.exit(1)
 
 
 @main.command()

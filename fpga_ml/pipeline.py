@@ -20,9 +20,8 @@ from fpga_ml.bridge.read_graph import read_graph
 from fpga_ml.config import Config, Effort
 from fpga_ml.devices import PIPELINED
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.inputs import reaches_of_inputs
 from fpga_ml.frontend.load import Source, load
-from fpga_ml.frontend.prepare import Prepared, prepare
+from fpga_ml.frontend.prepare import Prepared, prepare, samples_of
 from fpga_ml.frontend.work import check_samples
 from fpga_ml.hls.csim import CSim
 from fpga_ml.hls.project import build_csim, csim_of, fresh_folder, write_project, write_vectors
@@ -37,7 +36,7 @@ from fpga_ml.report import document
 from fpga_ml.report.assemble import Build, assemble
 from fpga_ml.report.typed import BuildReport
 from fpga_ml.rtl.architecture import ARCHITECTURES
-from fpga_ml.samples import Samples, load_samples, names_in
+from fpga_ml.samples import Samples
 from fpga_ml.schedule.auto import clock_of_least_latency_ns
 from fpga_ml.schedule.fitting import Budget, fitting
 from fpga_ml.simulate.compare import Check, check_csim
@@ -133,7 +132,7 @@ def _compiled(
         check_asked(source, config, given, stages, target := _target(output, source))
         with source.names.errors():
             check_model(source.model)
-            samples = _samples(source, data, config)
+            samples = samples_of(source, data, config.seed).first(config.vectors)
             if source.model is not None and not config.force:
                 check_samples(source.model, len(samples))
     with source.names.errors():
@@ -351,17 +350,6 @@ def _without_rtl(
     if isinstance(error, FpgaMlError):
         return nothing, FpgaMlError(error.what, where=error.where, do="; ".join(filter(None, (error.do, kept))))
     return nothing, KeyboardInterrupt(kept)
-
-
-def _samples(source: Source, data: Any, config: Config) -> Samples:
-    """The user's, or the model folder's own; the arrays that its file has besides may be in the user's too."""
-    own = names_in(source.data) if source.data else ()
-    drawn = data is None and source.data is None  # from what the inputs' types hold
-    reaches = reaches_of_inputs(source.model) if drawn and source.model is not None else []
-    samples = load_samples(source.data if data is None else data, source.inputs, config.seed, own, reaches)
-    if source.model is not None:
-        samples = samples.labelled([tuple(t.shape[1:]) for t in source.model.outputs], decides=source.decides)
-    return samples.first(config.vectors)
 
 
 def _tell(names: Naming, *files: Path) -> None:

@@ -48,6 +48,9 @@ STAGES = {
     "cosim": "co-simulation",
     "tests": "write the project's tests",
     "synth": "synthesis",
+    "sensitivity": "noise of each tensor",
+    "trials": "trials",
+    "points": "build the front",
 }
 
 

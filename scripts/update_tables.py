@@ -1,6 +1,6 @@
 """Writes the tables that documents take from code and figures: supported layers into README.md and docs/supported.md,
-synthesis figures of the models into docs/benchmarks.md, classifiers of quark and gluon jets into docs/physics.md. --check
-only compares."""
+synthesis figures of the models into docs/benchmarks.md, classifiers of quark and gluon jets into docs/physics.md, searches
+of the models into docs/search.md. --check only compares."""
 
 from __future__ import annotations
 
@@ -59,12 +59,29 @@ def _difference(pair: list[float] | None) -> str:
     return "" if pair is None else f"{pair[0]:+.4f} +- {pair[1]:.4f}"
 
 
+def searches() -> str:
+    """Of models/*/search.json: for each search the model as it is today, uniform bits, and what was found."""
+    head = ("model", "trials", "", "loss on test samples", "LUTs", "latency, ns")
+    lines = [f"| {' | '.join(head)} |\n", "|---" * len(head) + "|\n"]
+    for path in sorted((ROOT / "models").glob("*/search.json")):
+        for how, found in json.loads(path.read_text()).items():
+            name = f"{path.parent.name}, {found['objective']['name']}{' (trained)' * (how == 'training')}"
+            place, trials = name, str(found["trials"])
+            for row, one in found["rows"].items():
+                loss, costs = one["loss"], one["costs"]
+                cells = [f"{loss['mean']:.4f} +- {loss['error']:.4f}", f"{costs['luts']:,}", f"{costs['latency_ns']:g}"]
+                lines.append(f"| {' | '.join([place, trials, row, *cells])} |\n")
+                place = trials = ""
+    return "".join(lines)
+
+
 def main() -> None:
     tables = {
         "README.md": ("supported", supported()),
         "docs/supported.md": ("layers", full()),
         "docs/benchmarks.md": ("synthesis", overview(every(ROOT / "models"), "ecp5-85k")),
         "docs/physics.md": ("quark_gluon", quark_gluon()),
+        "docs/search.md": ("searches", searches()),
     }
     for file, (name, table) in tables.items():
         text = (ROOT / file).read_text()

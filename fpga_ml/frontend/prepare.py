@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.calibrate import Calibrated, calibrate
+from fpga_ml.frontend.inputs import reaches_of_inputs
 from fpga_ml.frontend.load import Source
 from fpga_ml.frontend.onnx.check import compared
 from fpga_ml.frontend.rebuild import Array, calls
 from fpga_ml.frontend.reference import Reference, evaluate
-from fpga_ml.samples import Samples
+from fpga_ml.samples import Samples, load_samples, names_in
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,18 @@ class Prepared:
     x: tuple[Array, ...]
     calibrated: Calibrated | None
     reference: Reference | None
+
+
+def samples_of(source: Source, data: Any, seed: int) -> Samples:
+    """The user's, or the model folder's own; the arrays that its file has besides may be in the user's too. seed: of random
+    numbers where there are neither."""
+    own = names_in(source.data) if source.data else ()
+    drawn = data is None and source.data is None  # from what the inputs' types hold
+    reaches = reaches_of_inputs(source.model) if drawn and source.model is not None else []
+    samples = load_samples(source.data if data is None else data, source.inputs, seed, own, reaches)
+    if source.model is None:
+        return samples
+    return samples.labelled([tuple(t.shape[1:]) for t in source.model.outputs], decides=source.decides)
 
 
 def prepare(source: Source, samples: Samples, config: Config) -> Prepared:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -25,16 +26,26 @@ def renamed(model: Any) -> tuple[Any, Naming]:
     name = model.name if SCOPE.fullmatch(model.name) else identifier(model.name)
     if name == model.name and not naming.names and {c.layer.name for c in every} == set(called):
         return model, naming
+    return _called(model, naming.identifier, name), naming
+
+
+def as_given(model: Any, naming: Naming) -> Any:
+    """A model of identifiers under the names that its user gave."""
+    return _called(model, lambda name: naming.names.get(name, name), model.name)
+
+
+def _called(model: Any, new_name: Callable[[str], str], name: str) -> Any:
+    """A copy whose layers and inputs have other names."""
     pairs: list[tuple[Any, Any]] = []
 
     def make(layer: Any) -> Any:
         copy = copy_layer(layer)
-        copy.name = naming.identifier(layer.name)
+        copy.name = new_name(layer.name)
         pairs.append((layer, copy))
         return copy
 
-    inputs = [keras.Input(batch_shape=t.shape, dtype=t.dtype, name=naming.identifier(t.name)) for t in model.inputs]
+    inputs = [keras.Input(batch_shape=t.shape, dtype=t.dtype, name=new_name(t.name)) for t in model.inputs]
     new = rebuild(model, make, inputs=inputs, name=name)
     for layer, copy in pairs:
         give_weights(copy, layer.get_weights())
-    return new, naming
+    return new

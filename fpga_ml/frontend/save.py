@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import keras
+import numpy as np
+
+
+def content_of(model: keras.Model) -> bytes:
+    """What the model is: the same for the same layers, names and weights."""
+    config = json.dumps(keras.saving.serialize_keras_object(model), sort_keys=True, default=str)
+    return config.encode() + b"".join(np.asarray(w).tobytes() for w in model.get_weights())
 
 
 def save_plain(model: keras.Model, path: Path) -> None:

@@ -156,8 +156,10 @@ def _swap(new: Path, target: Path) -> None:
 
 
 @contextmanager
-def disk_errors(target: Path, do: str = "choose another folder with -o") -> Iterator[None]:
-    """What the operating system says of a folder, in a sentence. do: where it cannot be written."""
+def disk_errors(
+    target: Path, do: str = "choose another folder with -o", kept: str = "the previous project is untouched"
+) -> Iterator[None]:
+    """What the operating system says of a folder, in a sentence. do: where it cannot be written; kept: of what there is."""
     try:
         yield
     except OSError as error:
@@ -165,7 +167,7 @@ def disk_errors(target: Path, do: str = "choose another folder with -o") -> Iter
         raise FpgaMlError(
             "the disk is full" if full else f"cannot write: {error.strerror or error}",
             where=str(target),
-            do="free some space; the previous project is untouched" if full else do,
+            do=f"free some space; {kept}" if full else do,
         ) from error
 
 

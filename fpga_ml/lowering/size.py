@@ -19,6 +19,7 @@ from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.normalise import Normalise
 from fpga_ml.layers.recurrent import Bidirectional, Recurrent
+from fpga_ml.layers.tables import Softmax, Table
 from fpga_ml.machine import MOST_MINUTES, memory_bytes
 from fpga_ml.numerics.types import Raw
 from fpga_ml.passes.choose_reuse import choose_reuse
@@ -30,6 +31,7 @@ _CARRIED = 4
 _LUTS_PER_SHARED_BIT = 4  # of the data, for a multiplier by weights from a memory
 _LUTS_PER_BIT = 2  # of an element that is no sum of products
 _LUTS_PER_NORMALISED_BIT = 16
+_LUT_ADDRESS = 6  # bits
 _SOLVE_S, _SOLVE_DIGITS, _SOLVE_POWER = 1.2, 2700, 1.77  # seconds for a matrix of so many digits; they grow with this power
 _BLOCK_DIGITS = 11_000  # up to a block of layers/cmvm.py, beyond which they grow with the blocks
 _RTL_S, _COSIM_S = 4e-5, 4e-4  # a LUT
@@ -68,6 +70,15 @@ def size_of(graph: LayerGraph, arch: Arch, interval_cycles: int | None, *, simul
     seconds = sum(_solve_s(s.digits) for s in sums if not s.shared)
     seconds += luts * _RTL_S + (_SIMULATED_S + luts * _COSIM_S) * simulated
     return Size(sum(s.products * s.instances for s in sums), int(luts), seconds, int(luts) * _MEMORY_BYTES)
+
+
+def luts_of_layers(graph: LayerGraph, arch: Arch, interval_cycles: int | None) -> dict[str, float]:
+    """LUTs of each layer, by its name."""
+    widths = {layer.name: layer.result.width for layer in graph.layers}
+    return {
+        layer.name: sum(map(_luts, _sums(layer, widths, arch, interval_cycles))) + _others(layer, arch)
+        for layer in graph.layers
+    }
 
 
 def luts_ratio(graph: LayerGraph, arch: Arch, interval_cycles: int | None, more_bits: int) -> float:
@@ -201,7 +212,20 @@ def _others(layer: Layer, arch: Arch, more_bits: int = 0) -> float:
     if isinstance(layer, Normalise):
         at_once = layer.size // tokens if layer.by_token(tokens) else layer.size
         return float(at_once * (layer.result.width + more_bits) * _LUTS_PER_NORMALISED_BIT)
-    return float(layer.size // tokens * (layer.result.width + more_bits) * _LUTS_PER_BIT)
+    tables = _tables(layer) // tokens if isinstance(layer, (Softmax, Table)) else 0
+    return float(layer.size // tokens * (layer.result.width + more_bits) * _LUTS_PER_BIT) + tables
+
+
+def _tables(layer: Softmax | Table) -> int:
+    """LUTs of the tables that all elements of a layer read at once: a bit of 2**n entries takes 2**(n - 6)."""
+    if isinstance(layer, Table):
+        return layer.size * _entries(layer.table.width, layer.table_size)
+    of_sums = layer.outer * layer.inner * _entries(layer.inverse.width, layer.inverse_size)
+    return layer.size * _entries(layer.exp.width, layer.exp_size) + of_sums
+
+
+def _entries(width: int, entries: int) -> int:
+    return width * max(entries >> _LUT_ADDRESS, 1)
 
 
 def _round(value: int) -> int:

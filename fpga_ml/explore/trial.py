@@ -1,0 +1,128 @@
+"""One point of a search, on a worker: the model with these bits, how good it is and what its hardware takes.
+
+It goes the way of a build (frontend, bridge, lowering, RTL), without C++ and without a simulator: the emulator gives the
+outputs, and the RTL's own plan the cycles, LUTs and registers.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from fpga_ml.bridge.convert import convert
+from fpga_ml.bridge.read_graph import read_graph
+from fpga_ml.config import Config
+from fpga_ml.devices import PIPELINED
+from fpga_ml.explore import knobs as space
+from fpga_ml.explore.knobs import Knob, Params
+from fpga_ml.explore.subject import PROBED, Opened, Subject, opened
+from fpga_ml.frontend.calibrate import twin
+from fpga_ml.frontend.load import QUANTISED_FILE, Source, load
+from fpga_ml.frontend.prepare import Prepared, prepare
+from fpga_ml.frontend.rename import as_given
+from fpga_ml.frontend.save import save_plain
+from fpga_ml.frontend.train import train
+from fpga_ml.layers.graph import LayerGraph
+from fpga_ml.lowering.size import check_size, luts_of_layers
+from fpga_ml.rtl.architecture import ARCHITECTURES
+from fpga_ml.samples import Samples
+from fpga_ml.simulate.emulate import emulate
+
+COSTS = ("luts", "ffs", "dsps", "rom_bits", "memory_bits", "latency_cycles", "latency_ns", "interval_cycles")
+
+
+@dataclass(frozen=True)
+class Result:
+    """score, score_test: on every other sample, and on those between; loss: by how much it is worse than the float model on
+    the latter, with the standard error; costs: {name: value} as COSTS."""
+
+    score: float
+    score_test: float
+    loss: tuple[float, float]
+    costs: Mapping[str, float]
+    seconds: float
+
+
+def built(it: Opened, source: Source, config: Config, samples: Samples) -> tuple[Prepared, LayerGraph]:
+    """As a build makes it; under identifiers. source: the subject's, or what training made of it."""
+    with source.names.errors(), tempfile.TemporaryDirectory() as scratch:
+        identified = config.identified(source.names, [name for name, _ in source.inputs])
+        prepared = prepare(source, samples, identified)
+        graph = convert(source, prepared, identified, Path(scratch))
+        return prepared, read_graph(graph.hls)
+
+
+def tried(subject: Subject, knobs: Sequence[Knob], params: Params) -> tuple[Result, bytes | None]:
+    """The result, and the .keras file of the model where it was trained. Raises FpgaMlError for a point that cannot be built
+    or judged."""
+    began = time.perf_counter()
+    it, config = opened(subject), space.applied(subject.config, knobs, params)
+    source, file = (it.source, None) if subject.train is None else _trained(it, knobs, params, config)
+    prepared, layers = built(it, source, config, it.calibration)
+    costs = priced(layers, config, it.source.name)
+    assert prepared.calibrated is not None
+    types = prepared.calibrated.input_types
+    outputs = emulate(layers, [t.quantise(a) for t, a in zip(types, it.every.x, strict=True)])
+    outputs = [a.reshape(b.shape) for a, b in zip(outputs, it.float_outputs, strict=True)]
+    score, score_test = it.scores(outputs)
+    loss = it.loss(outputs)
+    return Result(score, score_test, loss, costs, round(time.perf_counter() - began, 2)), file
+
+
+def _trained(it: Opened, knobs: Sequence[Knob], params: Params, config: Config) -> tuple[Source, bytes]:
+    """The QKeras twin, trained with these bits and zeros, as a source, and as a file of the user's names."""
+    data, names = it.training, it.source.names
+    with names.errors():
+        quantised, types = twin(it.source.model, it.calibration.x, it.identified(config))
+        x = [t.quantise(a) for t, a in zip(types, data.x, strict=True)]
+        zeros = {names.identifier(k.layer): params[k.name] / 100 for k in knobs if k.kind == "sparsity"}
+        assert data.y is not None  # the subject has seen to it
+        train(quantised.model, x, data.y, epochs=it.subject.epochs, seed=config.seed, sparsity=zeros)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / QUANTISED_FILE
+        save_plain(as_given(quantised.model, names), path)
+        return replace(load(path), name=it.source.name, float_model=it.source.float_model), path.read_bytes()
+
+
+def priced(layers: LayerGraph, config: Config, model: str) -> dict[str, float]:
+    """What the RTL takes, by its own plan; FpgaMlError for one that is too large to be made."""
+    arch, device = ARCHITECTURES[config.arch], PIPELINED[config.device]
+    arch.check(layers, config.interval_cycles, config.interleave, config.lanes)
+    if not config.force:
+        check_size(layers, config.arch, config.interval_cycles, simulated=False, model=model)
+    network = arch.lower(layers, config.interval_cycles, config.interleave, config.lanes)
+    rtl = arch.emit(network, config.clock_ns, device, frame_last=config.frame_last)
+    return {
+        "luts": rtl.area.luts,
+        "ffs": rtl.register_bits,
+        "dsps": rtl.area.multipliers,
+        "rom_bits": rtl.area.rom_bits,
+        "memory_bits": rtl.area.memory_bits,
+        "latency_cycles": rtl.latency_cycles,
+        "latency_ns": round(rtl.latency_cycles * config.clock_ns, 3),
+        "interval_cycles": rtl.interval_cycles,
+    }
+
+
+@dataclass(frozen=True)
+class Noise:
+    """power: mean square of the differences that rounding makes in the outputs, to the float model's; luts: of each layer,
+    by the quick estimate."""
+
+    power: float
+    luts: Mapping[str, float]
+
+
+def noise(subject: Subject, knobs: Sequence[Knob], params: Params) -> Noise:
+    """On a few samples, of the model that is not trained."""
+    it, config = opened(subject), space.applied(subject.config, knobs, params)
+    prepared, layers = built(it, it.source, config, it.calibration.first(PROBED))
+    assert prepared.reference is not None
+    pairs = zip(prepared.reference.quantised_outputs, prepared.reference.float_outputs, strict=True)
+    power = float(np.mean([np.mean((a - b) ** 2) for a, b in pairs]))
+    return Noise(power, luts_of_layers(layers, config.arch, config.interval_cycles))

@@ -1,0 +1,126 @@
+"""Searches models of this checkout, and keeps of each what docs/search.md shows (models/NAME/search.json).
+
+    python scripts/search_models.py [jet_tagger jet_cnn ...] [--train] [-o searches]
+
+With --train, each trial is trained on the first part of the model's sample, and judged on the rest. Searches go on where
+they were stopped. `make tables` writes the page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fpga_ml.config import CONFIG_FILE, Config
+from fpga_ml.explore import trial
+from fpga_ml.explore.search import Search, search
+from fpga_ml.explore.subject import Subject, opened
+from fpga_ml.frontend.load import SAMPLE_FILE, load
+from fpga_ml.simulate.emulate import emulate
+
+ROOT = Path(__file__).parent.parent
+TRAINING_SHARE = 0.6
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a model is searched; loss: that a point may have, to its float model's score where `relative`."""
+
+    trials: int
+    prove: int | None
+    objective: str
+    loss: float
+    relative: bool = False
+    epochs: int = 0
+
+
+MODELS = {
+    "jet_tagger": Asked(40, None, "auc", 0.002, epochs=20),
+    "jet_cnn": Asked(20, 1, "auc", 0.002),
+    "jet_regression": Asked(40, None, "width", 0.01, relative=True, epochs=20),
+    "constituent_gru": Asked(20, 1, "auc", 0.002),
+    "particle_deepsets": Asked(24, 1, "auc", 0.002, epochs=20),
+}
+
+
+def parts(folder: Path, out: Path) -> tuple[Path, Path]:
+    """Files of the first part of a model's sample, to train on, and of the rest."""
+    with np.load(folder / SAMPLE_FILE) as sample:
+        arrays = {name: sample[name] for name in ("x", "x_scale", "x_offset", "y")}
+    share = int(TRAINING_SHARE * len(arrays["x"]))
+    out.mkdir(parents=True, exist_ok=True)
+    for name, rows in (("train", slice(0, share)), ("rest", slice(share, None))):
+        np.savez(out / f"{name}.npz", **{k: a[rows] if a.ndim else a for k, a in arrays.items()})
+    return out / "train.npz", out / "rest.npz"
+
+
+def today(found: Search, subject: Subject) -> dict[str, Any]:
+    """The committed quantised model, as the search prices and judges a point."""
+    it, config = opened(subject), Config.read(Path(subject.model) / CONFIG_FILE)
+    source = load(subject.model)
+    prepared, layers = trial.built(it, source, config, it.calibration)
+    assert prepared.calibrated is not None
+    x = [t.quantise(a) for t, a in zip(prepared.calibrated.input_types, it.every.x, strict=True)]
+    outputs = [a.reshape(b.shape) for a, b in zip(emulate(layers, x), it.float_outputs, strict=True)]
+    mean, error = it.loss(outputs)
+    return {"loss": {"mean": mean, "error": error}, "costs": trial.priced(layers, config, source.name)}
+
+
+def summary(found: Search, subject: Subject, asked: Asked) -> dict[str, Any]:
+    whole = found.found
+    most = asked.loss * (abs(whole["objective"]["float_test"]) if asked.relative else 1.0)
+    best = found.cheapest(most)
+    uniform = [r for r in whole["trials"] if r["origin"] == "uniform" and r["state"] == "done"]
+    bits = {r["number"]: {v for k, v in r["params"].items() if "zeros" not in k and k != "softmax table"} for r in uniform}
+    eight = next((r for r in uniform if 8 in bits[r["number"]]), None)
+    proofs = {p["number"]: p["proved"] for p in whole["points"]}
+    rows = {"today": today(found, subject), "uniform 8 bits": eight, "searched": best}
+    return {
+        "how": whole["how"],
+        "objective": whole["objective"],
+        "samples": whole["samples"],
+        "trials": len(whole["trials"]),
+        "most": most,
+        "proved": [sum(p is True for p in proofs.values()), len(whole["front"])],
+        "rows": {name: _row(row) for name, row in rows.items() if row is not None},
+    }
+
+
+def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"loss": row["loss"], "costs": row["costs"]} | ({"params": row["params"]} if "params" in row else {})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", default=list(MODELS), metavar="NAME")
+    parser.add_argument("--train", action="store_true")
+    parser.add_argument("-o", "--out", type=Path, default=ROOT / "searches")
+    a = parser.parse_args()
+    for name in a.names:
+        asked, folder = MODELS[name], ROOT / "models" / name
+        trained = a.train and asked.epochs > 0
+        out = a.out / (f"{name}_trained" if trained else name)
+        how: dict[str, Any] = {"trials": asked.trials, "prove": asked.prove, "objective": asked.objective, "output": out}
+        data = None
+        if trained:
+            train, data = parts(folder, a.out / f"{name}_data")
+            how |= {"train": train, "data": data, "epochs": asked.epochs}
+        found = search(folder, **how)
+        settings = json.loads((out / "subject.json").read_text())["settings"]
+        given = None if data is None else str(data)
+        subject = Subject(name, str(folder), given, settings, asked.objective, str(Path.cwd()))
+        kept = folder / "search.json"
+        every = json.loads(kept.read_text()) if kept.exists() else {}
+        every["training" if trained else "bits"] = summary(found, subject, asked)
+        kept.write_text(json.dumps(every, indent=1) + "\n")
+        print(name, json.dumps(every["training" if trained else "bits"]["rows"], indent=1), flush=True)
+
+
+if __name__ == "__main__":
+    main()

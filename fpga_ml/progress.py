@@ -48,10 +48,8 @@ STAGES = {
     "cosim": "co-simulation",
     "tests": "write the project's tests",
     "synth": "synthesis",
-    "sensitivity": "noise of each tensor",
-    "trials": "trials",
-    "points": "build the front",
 }
+_OF_A_SEARCH = {"sensitivity": "noise of each tensor", "trials": "trials", "points": "build the front"}
 
 
 class Stage(Protocol):
@@ -184,7 +182,7 @@ class Work:
         left = self._left_s(took)
         times = [_clock(took), *([] if left is None else [f"about {_clock(left)} left"])]
         place = f"stage {self.number} of {self.of}" if self.number else ""
-        name = STAGES.get(self.name, self.name)
+        name = (STAGES | _OF_A_SEARCH).get(self.name, self.name)
         whole = [place, f"{name}, {self.what}" if self.what else name, *counts, *times]
         shorter = [
             whole,

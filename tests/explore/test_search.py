@@ -29,7 +29,7 @@ from fpga_ml.explore.knobs import plain
 from fpga_ml.explore.search import Search, search
 from fpga_ml.explore.subject import Subject, bits
 from tests.explore import small
-from tests.serial import here
+from tests.one_process import here
 
 GOAL = "tests.explore.goals_of_tests:good"
 QUICK = {"trials": 12, "generation": 4, "prove": 0, "objective": GOAL, "progress": False}

@@ -34,7 +34,7 @@ from fpga_ml.science.celeste.survey.region import beside, images_in, read
 from fpga_ml.science.celeste.survey.run import Settings, survey
 from fpga_ml.science.celeste.survey.simulate import Conditions, draw, simulate
 from fpga_ml.science.cli_celeste import celeste
-from tests.serial import here
+from tests.one_process import here
 
 SMALL = Conditions(field_px=220, density=18_000.0, faintest=1.5)
 TILES = Settings(tile_arcmin=1.2)

@@ -172,11 +172,9 @@ def _build(
     rtl: Foreign | None = None,
     **settings: Any,
 ) -> None:
-    own = model / CONFIG_FILE
-    path = config_path or (own if own.exists() else None)
     settings |= {name: settings.get(name) or None for name in ("simulators", "synth_devices")}
     settings |= _clock(settings.get("clock_ns"))
-    config = (Config.read(path) if path else Config()).replace(**settings)  # an error of it comes before Keras is imported
+    config = _config_of(model, config_path).replace(**settings)
     with muted():
         from fpga_ml.pipeline import compile
     from fpga_ml.report.brief import show_brief
@@ -193,6 +191,13 @@ def _build(
         _check_ran(project.report["stages"], config.stages)
     if not project.agrees:
         sys.exit(1)
+
+
+def _config_of(model: Path, given: Path | None) -> Config:
+    """The user's settings, or those in the model's folder; an error of them comes before Keras is imported."""
+    own = model / CONFIG_FILE
+    path = given or (own if own.exists() else None)
+    return Config.read(path) if path else Config()
 
 
 def _check_ran(states: Mapping[str, str], asked: Sequence[str]) -> None:
@@ -413,7 +418,7 @@ def doctor(layers: bool, install: str | None) -> None:
     "time_s",
     type=float,
     metavar="SECONDS",
-    help="Begin no more trials after so many seconds; those that were asked for end.",
+    help="Ask for no more trials after so many seconds.",
 )
 @click.option(
     "--trial-limit", "trial_limit_s", type=float, default=600, show_default=True, help="Seconds that one trial may take."
@@ -434,9 +439,7 @@ def doctor(layers: bool, install: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print search.json on stdout and nothing else.")
 def search(model: Path, config_path: Path | None, costs: str, marks: Path | None, as_json: bool, **options: Any) -> None:
     """Search the bits of a float MODEL: a front of quality against LUTs and latency, every point proved."""
-    own = model / CONFIG_FILE
-    path = config_path or (own if own.exists() else None)
-    config = Config.read(path) if path else Config()
+    config = _config_of(model, config_path)
     with muted():
         from fpga_ml.explore.search import search
     from fpga_ml.explore.show import read_marks, show

@@ -153,7 +153,7 @@ def _built(
     clock: _Clock,
 ) -> Project:
     """Under identifiers; asked: the configuration with the user's names; given: RTL in place of our own."""
-    config = asked.identified(source.names, [name for name, _ in source.inputs])
+    config = source.identified(asked)
     with clock.stage("quantise"):
         prepared = prepare(source, samples, config)
     failure: BaseException | None = None

@@ -46,7 +46,7 @@ def check_asked(source: Source, config: Config, rtl: Foreign | None, stages: Sta
     placers = [PLACED[d] for d in (*config.synth_devices, config.device) if d in PLACED and config.effort != "estimate"]
     check_tools(stages.running, config.simulators, {p.family for p in placers})
     if rtl is not None:
-        top = config.identified(source.names, [name for name, _ in source.inputs]).project_name
+        top = source.identified(config).project_name
         outputs = [] if source.model is None else [math.prod(t.shape[1:]) for t in source.model.outputs]
         rtl.check(top, config.simulators if stages.runs("cosim") else (), len(source.inputs), outputs)
 

@@ -22,7 +22,6 @@ from fpga_ml.explore import trial
 from fpga_ml.explore.search import Search, search
 from fpga_ml.explore.subject import Subject, opened
 from fpga_ml.frontend.load import SAMPLE_FILE, load
-from fpga_ml.simulate.emulate import emulate
 
 ROOT = Path(__file__).parent.parent
 TRAINING_SHARE = 0.6
@@ -64,11 +63,9 @@ def today(found: Search, subject: Subject) -> dict[str, Any]:
     """The committed quantised model, as the search prices and judges a point."""
     it, config = opened(subject), Config.read(Path(subject.model) / CONFIG_FILE)
     source = load(subject.model)
-    prepared, layers = trial.built(it, source, config, it.calibration)
+    prepared, layers = trial.built(source, config, it.calibration)
     assert prepared.calibrated is not None
-    x = [t.quantise(a) for t, a in zip(prepared.calibrated.input_types, it.every.x, strict=True)]
-    outputs = [a.reshape(b.shape) for a, b in zip(emulate(layers, x), it.float_outputs, strict=True)]
-    mean, error = it.loss(outputs)
+    mean, error = it.loss(it.emulated(layers, prepared.calibrated.input_types))
     return {"loss": {"mean": mean, "error": error}, "costs": trial.priced(layers, config, source.name)}
 
 

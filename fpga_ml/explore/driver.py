@@ -18,10 +18,11 @@ from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.explore import exchange, page, trial
 from fpga_ml.explore import knobs as space
 from fpga_ml.explore.knobs import Knob, Params
-from fpga_ml.explore.store import Store, put
+from fpga_ml.explore.store import Store
 from fpga_ml.explore.study import SAMPLERS, Asked, Study, front
 from fpga_ml.explore.subject import Opened
 from fpga_ml.explore.trial import COSTS, Noise
+from fpga_ml.whole import put
 
 TRIALS, _MEASURED = "trials", "measured"
 FOUND_FILE = "search.json"

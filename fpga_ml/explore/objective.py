@@ -95,11 +95,7 @@ def objective(name: str | None, samples: Samples, folder: Path) -> Objective:
     """By its name: one of those above, or `module:function`, of a module that can be imported or lies in `folder`, a
     function of outputs and labels whose result is to be high. None: auc of classes, mse of targets."""
     if samples.y is None:
-        raise FpgaMlError(
-            "there are no labels to judge a model by",
-            where=samples.origin,
-            do="give an .npz with x and y; of several outputs, y has their numbers side by side",
-        )
+        raise FpgaMlError("there are no labels to judge a model by", where=samples.origin, do=_LABELS)
     if name is None:
         name = "auc" if samples.classified else "mse"
     if samples.classified and len(np.unique(samples.y)) == 1:

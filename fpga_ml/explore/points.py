@@ -18,9 +18,9 @@ from fpga_ml.config import CONFIG_FILE
 from fpga_ml.explore import knobs as space
 from fpga_ml.explore.driver import TRIALS, Driver, write
 from fpga_ml.explore.prove import proved
-from fpga_ml.explore.store import put
 from fpga_ml.explore.trial import Result
 from fpga_ml.frontend.load import FLOAT_FILE, QUANTISED_FILE
+from fpga_ml.whole import put
 
 _PROOF = "proof.json"
 

@@ -12,7 +12,6 @@ from fpga_ml.explore.subject import Subject, opened
 from fpga_ml.explore.trial import Result
 from fpga_ml.frontend.load import QUANTISED_FILE
 from fpga_ml.pipeline import compile
-from fpga_ml.simulate.emulate import emulate
 
 _SAME_COSTS = {"luts": "luts", "dsps": "multipliers", "rom_bits": "rom_bits", "memory_bits": "memory_bits"}
 
@@ -35,15 +34,14 @@ def proved(subject: Subject, folder: Path, expected: Result) -> Proof:
     config = Config.read(folder / CONFIG_FILE).replace(until="cosim")
     project = compile(model, data=subject.samples, config=config, output=folder / "project", progress=False)
     assert project.graph is not None  # co-simulation needs it
-    x = [t.quantise(a) for t, a in zip(project.types, it.every.x, strict=True)]
-    outputs = [a.reshape(b.shape) for a, b in zip(emulate(project.graph, x), it.float_outputs, strict=True)]
+    scores = it.scores(it.emulated(project.graph, project.types))
     rtl: Mapping[str, Any] = project.report["rtl"] or {}
     found = {name: rtl["area"][key] for name, key in _SAME_COSTS.items()}
     found |= {name: rtl[name] for name in ("latency_cycles", "interval_cycles")}
     if not project.agrees:
         return Proof(False, "its stages differ: see report.html in its project folder")
-    if it.scores(outputs) != (expected.score, expected.score_test):
-        return Proof(False, f"the build scores {it.scores(outputs)[0]:.6g}, the trial {expected.score:.6g}")
+    if scores != (expected.score, expected.score_test):
+        return Proof(False, f"the build scores {scores[0]:.6g}, the trial {expected.score:.6g}")
     return _same_costs(found, expected.costs, config)
 
 

@@ -12,8 +12,8 @@ OUT/search.json, .html what was found
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -30,10 +30,11 @@ from fpga_ml.explore.driver import Driver, Effort, How
 from fpga_ml.explore.points import prove as prove_front
 from fpga_ml.explore.store import Store
 from fpga_ml.explore.subject import Opened, Subject, bits, opened
-from fpga_ml.frontend.save import content_of, save_plain
+from fpga_ml.frontend.save import content_of, file_of
 from fpga_ml.hls.project import disk_errors
 from fpga_ml.naming import folder_name
 from fpga_ml.progress import Watcher, stage, watching
+from fpga_ml.whole import put
 
 _KEPT = "what is done is kept: run the same again to go on"
 
@@ -173,7 +174,7 @@ def _subject(
     with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         if in_memory:
-            model = _written(out, content_of(model), ".keras", partial(save_plain, model))
+            model = _written(out, content_of(model), ".keras", partial(file_of, model))
         files = [_on_disk(out, samples) for samples in (data, train)]
     return Subject(
         called, str(model), files[0], text, asked, str(Path.cwd()), files[1], epochs if train is not None else 0
@@ -186,17 +187,20 @@ def _on_disk(out: Path, data: Any) -> str | None:
         return None if data is None else str(data)
     arrays: dict[str, Any] = {k: np.asarray(a) for k, a in (data if isinstance(data, Mapping) else {"x": data}).items()}
     content = b"".join(f"{k} {a.dtype} {a.shape}".encode() + a.tobytes() for k, a in sorted(arrays.items()))
-    return str(_written(out, content, ".npz", lambda path: np.savez(path, **arrays)))
+    return str(_written(out, content, ".npz", partial(_packed, arrays)))
 
 
-def _written(out: Path, content: bytes, suffix: str, write: Callable[[Path], None]) -> Path:
+def _packed(arrays: Mapping[str, Any]) -> bytes:
+    packed = io.BytesIO()
+    np.savez(packed, **arrays)
+    return packed.getvalue()
+
+
+def _written(out: Path, content: bytes, suffix: str, file: Callable[[], bytes]) -> Path:
     """A file in the search's folder that is called by its content."""
     path = out / "given" / f"{hashlib.sha256(content).hexdigest()[:20]}{suffix}"
     if not path.exists():
-        path.parent.mkdir(exist_ok=True)
-        beside = path.with_name(f"{os.getpid()}_{path.name}")
-        write(beside)
-        beside.replace(path)
+        put(path, file())
     return path
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.explore.knobs import Params
+from fpga_ml.whole import put
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,3 @@ class Store:
 
     def keep(self, kind: str, params: Params, value: Mapping[str, Any]) -> None:
         put(self.path(kind, params), json.dumps(value) + "\n")
-
-
-def put(path: Path, content: str | bytes) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_bytes(content.encode() if isinstance(content, str) else content)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

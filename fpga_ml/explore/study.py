@@ -92,9 +92,11 @@ class Study:
         return [self._asked(t) for t in lost if len(t.params) == len(self.knobs)]
 
     def _lives(self, driver: str) -> bool:
+        if driver == self.me:
+            return True
         path = self.drivers / driver
-        if driver == self.me or not driver or not path.exists():
-            return driver == self.me
+        if not path.is_file():
+            return False
         with path.open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -19,11 +19,14 @@ from fpga_ml.explore import knobs as space
 from fpga_ml.explore.knobs import Knob
 from fpga_ml.explore.objective import Objective, objective
 from fpga_ml.frontend.calibrate import calibrate, twin
+from fpga_ml.frontend.inputs import InputType
 from fpga_ml.frontend.load import FLOAT_FILE, SAMPLE_FILE, Source, load
 from fpga_ml.frontend.prepare import samples_of
 from fpga_ml.frontend.rebuild import Probe
 from fpga_ml.frontend.reference import flow
+from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.samples import Samples
+from fpga_ml.simulate.emulate import emulate
 
 Array = npt.NDArray[np.float64]
 LEAST_SAMPLES = 20
@@ -87,14 +90,15 @@ class Opened:
         assert self.subject.train is not None
         return samples_of(self.source, self.subject.train, self.subject.config.seed)
 
-    def identified(self, config: Config) -> Config:
-        """With identifiers in the place of the user's names."""
-        return config.identified(self.source.names, [name for name, _ in self.source.inputs])
-
     @property
     def calibration(self) -> Samples:
         """Those that a build chooses types on."""
         return self.every.first(self.subject.config.vectors)
+
+    def emulated(self, layers: LayerGraph, types: Sequence[InputType]) -> list[Array]:
+        """Outputs (N, ...) of all samples, as hardware with these layers and input types gives them."""
+        outputs = emulate(layers, [t.quantise(a) for t, a in zip(types, self.every.x, strict=True)])
+        return [a.reshape(b.shape) for a, b in zip(outputs, self.float_outputs, strict=True)]
 
     def part(self, outputs: Sequence[Array], test: bool) -> tuple[list[Array], npt.NDArray[Any]]:
         """Outputs and labels of every other sample."""
@@ -139,7 +143,7 @@ def bits(subject: Subject) -> list[Knob]:
     """A knob for each input, for each layer's weights and for its results, in the order in which data pass them; where there
     are data to train on, one for the share of zeros in its weights too."""
     it = opened(subject)
-    config, x = it.identified(replace(subject.config, bits=space.MOST_BITS)), it.calibration.first(PROBED).x
+    config, x = it.source.identified(replace(subject.config, bits=space.MOST_BITS)), it.calibration.first(PROBED).x
     inputs = [name for name, _ in it.source.inputs]
     with it.source.names.errors():
         if subject.train is None:

@@ -31,7 +31,6 @@ from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.lowering.size import check_size, luts_of_layers
 from fpga_ml.rtl.architecture import ARCHITECTURES
 from fpga_ml.samples import Samples
-from fpga_ml.simulate.emulate import emulate
 
 COSTS = ("luts", "ffs", "dsps", "rom_bits", "memory_bits", "latency_cycles", "latency_ns", "interval_cycles")
 
@@ -48,10 +47,10 @@ class Result:
     seconds: float
 
 
-def built(it: Opened, source: Source, config: Config, samples: Samples) -> tuple[Prepared, LayerGraph]:
+def built(source: Source, config: Config, samples: Samples) -> tuple[Prepared, LayerGraph]:
     """As a build makes it; under identifiers. source: the subject's, or what training made of it."""
     with source.names.errors(), tempfile.TemporaryDirectory() as scratch:
-        identified = config.identified(source.names, [name for name, _ in source.inputs])
+        identified = source.identified(config)
         prepared = prepare(source, samples, identified)
         graph = convert(source, prepared, identified, Path(scratch))
         return prepared, read_graph(graph.hls)
@@ -63,12 +62,10 @@ def tried(subject: Subject, knobs: Sequence[Knob], params: Params) -> tuple[Resu
     began = time.perf_counter()
     it, config = opened(subject), space.applied(subject.config, knobs, params)
     source, file = (it.source, None) if subject.train is None else _trained(it, knobs, params, config)
-    prepared, layers = built(it, source, config, it.calibration)
+    prepared, layers = built(source, config, it.calibration)
     costs = priced(layers, config, it.source.name)
     assert prepared.calibrated is not None
-    types = prepared.calibrated.input_types
-    outputs = emulate(layers, [t.quantise(a) for t, a in zip(types, it.every.x, strict=True)])
-    outputs = [a.reshape(b.shape) for a, b in zip(outputs, it.float_outputs, strict=True)]
+    outputs = it.emulated(layers, prepared.calibrated.input_types)
     score, score_test = it.scores(outputs)
     loss = it.loss(outputs)
     return Result(score, score_test, loss, costs, round(time.perf_counter() - began, 2)), file
@@ -78,7 +75,7 @@ def _trained(it: Opened, knobs: Sequence[Knob], params: Params, config: Config) 
     """The QKeras twin, trained with these bits and zeros, as a source, and as a file of the user's names."""
     data, names = it.training, it.source.names
     with names.errors():
-        quantised, types = twin(it.source.model, it.calibration.x, it.identified(config))
+        quantised, types = twin(it.source.model, it.calibration.x, it.source.identified(config))
         x = [t.quantise(a) for t, a in zip(types, data.x, strict=True)]
         zeros = {names.identifier(k.layer): params[k.name] / 100 for k in knobs if k.kind == "sparsity"}
         assert data.y is not None  # the subject has seen to it
@@ -121,7 +118,7 @@ class Noise:
 def noise(subject: Subject, knobs: Sequence[Knob], params: Params) -> Noise:
     """On a few samples, of the model that is not trained."""
     it, config = opened(subject), space.applied(subject.config, knobs, params)
-    prepared, layers = built(it, it.source, config, it.calibration.first(PROBED))
+    prepared, layers = built(it.source, config, it.calibration.first(PROBED))
     assert prepared.reference is not None
     pairs = zip(prepared.reference.quantised_outputs, prepared.reference.float_outputs, strict=True)
     power = float(np.mean([np.mean((a - b) ** 2) for a, b in pairs]))

@@ -17,7 +17,7 @@ import qkeras  # noqa: F401  (registers the QKeras layers that a saved model nam
 
 import fpga_ml.frontend.celeste
 import fpga_ml.frontend.layers  # noqa: F401  (registers their layers)
-from fpga_ml.config import CONFIG_FILE
+from fpga_ml.config import CONFIG_FILE, Config
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.floats import to_float
 from fpga_ml.frontend.hgq.apart import without_hgq
@@ -70,6 +70,10 @@ class Source:
     data: Path | None = None
     config: Path | None = None
     onnx: Exchanged | None = None
+
+    def identified(self, config: Config) -> Config:
+        """With identifiers in the place of the user's names."""
+        return config.identified(self.names, [name for name, _ in self.inputs])
 
     @property
     def decides(self) -> bool:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from fpga_ml.explore.findings import Side, measured
 from fpga_ml.explore.page import render, render_comparison, write
@@ -62,16 +61,6 @@ PAGES: dict[str, Callable[[], str]] = {
     "none": lambda: render(search([], costs=[], knobs=[])),
     "failed beside": lambda: render_comparison(usual(), search([failed(0)]), ("one", "other")),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    where = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    assert where is not None, "there is no Chromium: bash scripts/system_packages.sh tests"
-    with sync_playwright() as play:
-        found = play.chromium.launch(executable_path=where, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")

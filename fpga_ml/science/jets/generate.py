@@ -8,6 +8,7 @@ OUT/NAME/NAME_CLASS.npz, card.md the merged arrays and the data card
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ import numpy as np
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.science.jets.sets import Arrays, JetSet, jet_set
+from fpga_ml.whole import put
 
 _EVENT_STEP = 1_000_000
 _MAX_SEED = 900_000_000
@@ -181,18 +183,12 @@ def _is_whole(shard: Shard, folder: Path, manifest: dict[str, Any]) -> bool:
 
 def _keep(shard: Shard, arrays: Arrays, folder: Path, manifest: dict[str, Any]) -> None:
     """Write a shard and enter it; each file is written beside and renamed, so an interrupted run loses one shard."""
-    beside = _path(shard, folder).with_suffix(".part.npz")
-    np.savez_compressed(beside, **arrays)  # type: ignore[arg-type]
-    beside.replace(_path(shard, folder))
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
+    put(_path(shard, folder), packed.getvalue())
     entry = {"seed": shard.seed, "events": shard.events, "jets": len(arrays["event"]), "sha256": digest(arrays)}
     manifest["shards"][shard.name] = entry
-    _write(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True))
-
-
-def _write(path: Path, text: str) -> None:
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(text)
-    beside.replace(path)
+    put(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True))
 
 
 def _merge(order: Order, folder: Path, manifest: dict[str, Any]) -> None:
@@ -203,7 +199,7 @@ def _merge(order: Order, folder: Path, manifest: dict[str, Any]) -> None:
         merged = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
         np.savez_compressed(folder / f"{order.name}_{kind}.npz", **merged)  # type: ignore[arg-type]
         totals[kind] = len(merged["event"]), digest(merged)
-    _write(folder / "card.md", card(order, totals, manifest["versions"]))
+    put(folder / "card.md", card(order, totals, manifest["versions"]))
 
 
 def card(order: Order, totals: dict[str, tuple[int, str]], versions: dict[str, str]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -230,20 +229,13 @@ def test_flags_in_words() -> None:
     assert mark_of(255) == "poor"
 
 
-def test_a_browser_has_nothing_to_say(page: str, survey: Path) -> None:
-    from playwright.sync_api import sync_playwright
-
-    where = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    assert where is not None, "there is no Chromium: bash scripts/system_packages.sh tests"
+def test_a_browser_has_nothing_to_say(page: str, survey: Path, browser: Any) -> None:
     file = survey / "page.html"
     file.write_text(page)
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=where, args=["--no-sandbox"])
-        for width in (1400, 390):
-            shown, heard = browser.new_page(viewport={"width": width, "height": 900}), []
-            shown.on("console", lambda message, heard=heard: heard.append(message.text))
-            shown.on("request", lambda request, heard=heard: heard.append(request.url))
-            shown.goto(file.as_uri())
-            assert [one for one in heard if not one.startswith("data:")] == [file.as_uri()]
-            assert shown.evaluate("document.documentElement.scrollWidth") <= width
-        browser.close()
+    for width in (1400, 390):
+        shown, heard = browser.new_page(viewport={"width": width, "height": 900}), []
+        shown.on("console", lambda message, heard=heard: heard.append(message.text))
+        shown.on("request", lambda request, heard=heard: heard.append(request.url))
+        shown.goto(file.as_uri())
+        assert [one for one in heard if not one.startswith("data:")] == [file.as_uri()]
+        assert shown.evaluate("document.documentElement.scrollWidth") <= width

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from fpga_ml.science.celeste.population import COLOURS, MAGNITUDES
 from fpga_ml.science.celeste.sources import ZERO_POINT_MAG
 from fpga_ml.science.celeste.survey.measure import Measured, Quality
 from fpga_ml.science.celeste.survey.sky import offset
+from fpga_ml.whole import put
 
 COLUMNS = {
     "ra": ("deg", "right ascension, ICRS"),
@@ -106,12 +107,12 @@ def write(found: Any, path: Path) -> None:
     import pyarrow.parquet as parquet
     from astropy.table import Table
 
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    parquet.write_table(found, beside)
-    beside.replace(path.with_suffix(".parquet"))
+    packed, table = io.BytesIO(), io.BytesIO()
+    parquet.write_table(found, packed)
+    put(path.with_suffix(".parquet"), packed.getvalue())
     whole = Table({name: found[name].to_numpy() for name in found.column_names})
     for name, (unit, meaning) in COLUMNS.items():
         whole[name].unit, whole[name].description = unit if unit in ("deg", "arcsec", "mag") else None, meaning
     whole["bands"] = whole["bands"].astype("U8")
-    whole.write(beside, format="fits", overwrite=True)
-    beside.replace(path.with_suffix(".fits"))
+    whole.write(table, format="fits")
+    put(path.with_suffix(".fits"), table.getvalue())

@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,6 +37,7 @@ from fpga_ml.science.celeste.survey.region import NOTHING, cut_to, files_of, rea
 from fpga_ml.science.celeste.survey.target import Target, start
 from fpga_ml.science.celeste.survey.tile import Tile
 from fpga_ml.science.celeste.through_kernel import ThroughKernel
+from fpga_ml.whole import put
 
 FLOAT = "float64"
 
@@ -142,7 +142,7 @@ def _detections(
     for one in run(_detect, [([look.path for look in fields[i]], settings) for i in missing]):
         buffer = io.BytesIO()
         np.save(buffer, one.value())
-        _keep(paths[missing[one.index]], buffer.getvalue())
+        put(paths[missing[one.index]], buffer.getvalue())
         done += 1
         told(Progress("fields", done, len(paths)))
     return merged([np.load(path) for path in paths], [field[0] for field in fields])
@@ -174,7 +174,7 @@ def _tiles(
         rows, at = one.value(), missing[one.index]
         buffer = io.BytesIO()
         parquet.write_table(catalogue.table(rows), buffer)
-        _keep(paths[at], buffer.getvalue())
+        put(paths[at], buffer.getvalue())
         area, sources = area + plots[at].square_arcmin, sources + len(rows)
         told(Progress("tiles", done, len(plots), sources, area))
     return [parquet.read_table(path) for path in paths]
@@ -217,9 +217,3 @@ def _keys(settings: Settings, made_from: Sequence[Sequence[str]]) -> list[str]:
     same = [__version__, asdict(settings), Path(settings.prior).read_text() if settings.prior else None]
     texts = [json.dumps([*same, parts], default=str) for parts in made_from]
     return [hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts]
-
-
-def _keep(path: Path, content: bytes) -> None:
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    beside.write_bytes(content)
-    beside.replace(path)

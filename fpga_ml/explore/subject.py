@@ -30,7 +30,7 @@ from fpga_ml.simulate.emulate import emulate
 
 Array = npt.NDArray[np.float64]
 LEAST_SAMPLES = 20
-PROBED = 512  # samples, where a few are enough
+_FEW, _LEAST_FEW, _FEW_VALUES = 512, 96, 1 << 17  # samples, where a few are enough, and the values that they have
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,12 @@ class Opened:
         """Those that a build chooses types on."""
         return self.every.first(self.subject.config.vectors)
 
+    @property
+    def few(self) -> Samples:
+        """Some of those, for what is measured often."""
+        values = sum(a[0].size for a in self.every.x)
+        return self.calibration.first(min(_FEW, max(_LEAST_FEW, _FEW_VALUES // values)))
+
     def emulated(self, layers: LayerGraph, types: Sequence[InputType]) -> list[Array]:
         """Outputs (N, ...) of all samples, as hardware with these layers and input types gives them."""
         outputs = emulate(layers, [t.quantise(a) for t, a in zip(types, self.every.x, strict=True)])
@@ -143,7 +149,7 @@ def bits(subject: Subject) -> list[Knob]:
     """A knob for each input, for each layer's weights and for its results, in the order in which data pass them; where there
     are data to train on, one for the share of zeros in its weights too."""
     it = opened(subject)
-    config, x = it.source.identified(replace(subject.config, bits=space.MOST_BITS)), it.calibration.first(PROBED).x
+    config, x = it.source.identified(replace(subject.config, bits=space.MOST_BITS)), it.few.x
     inputs = [name for name, _ in it.source.inputs]
     with it.source.names.errors():
         if subject.train is None:

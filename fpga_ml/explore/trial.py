@@ -20,7 +20,7 @@ from fpga_ml.config import Config
 from fpga_ml.devices import PIPELINED
 from fpga_ml.explore import knobs as space
 from fpga_ml.explore.knobs import Knob, Params
-from fpga_ml.explore.subject import PROBED, Opened, Subject, opened
+from fpga_ml.explore.subject import Opened, Subject, opened
 from fpga_ml.frontend.calibrate import twin
 from fpga_ml.frontend.load import QUANTISED_FILE, Source, load
 from fpga_ml.frontend.prepare import Prepared, prepare
@@ -118,8 +118,8 @@ class Noise:
 def noise(subject: Subject, knobs: Sequence[Knob], params: Params) -> Noise:
     """On a few samples, of the model that is not trained."""
     it, config = opened(subject), space.applied(subject.config, knobs, params)
-    prepared, layers = built(it.source, config, it.calibration.first(PROBED))
+    prepared, layers = built(it.source, config, it.few)
     assert prepared.reference is not None
-    pairs = zip(prepared.reference.quantised_outputs, prepared.reference.float_outputs, strict=True)
+    pairs = [(a, b[: len(a)]) for a, b in zip(prepared.reference.quantised_outputs, it.float_outputs, strict=True)]
     power = float(np.mean([np.mean((a - b) ** 2) for a, b in pairs]))
     return Noise(power, luts_of_layers(layers, config.arch, config.interval_cycles))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -55,18 +56,24 @@ class TensorError:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """The fully quantised model, the types of its inputs, and the error that each tensor adds; layers: the names of those
-    that the model had when it came; notes: what to know of its inputs."""
+    """The fully quantised model, and its inputs: their names, types and data (N, ...) as they came; layers: the names of
+    those that the model had when it came; notes: what to know of its inputs."""
 
     quantised: Quantised
+    inputs: tuple[str, ...]
     input_types: tuple[InputType, ...]
-    tensors: tuple[TensorError, ...]
+    x: tuple[Array, ...]
     layers: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
     @property
     def model(self) -> Any:
         return self.quantised.model
+
+    @cached_property
+    def tensors(self) -> tuple[TensorError, ...]:
+        """The error that each tensor adds: inputs, weights and activations, in the order of the data's way."""
+        return _errors(self.quantised, self.inputs, self.input_types, self.x)
 
 
 def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Config) -> Calibrated:
@@ -93,8 +100,8 @@ def calibrate(model: Any, x: Sequence[Array], names: Sequence[str], config: Conf
             )
             ranges[r.tensor] = (min(low, ranges[r.tensor][0]), max(high, ranges[r.tensor][1]))
             states |= {r.tensor: max(-low, high, states[r.tensor])} if r.tensor in states else {}
-    errors = _errors(quantised, in_types, x, rounded_x, names)
-    return Calibrated(quantised, in_types, errors, tuple(c.layer.name for c in calls(model)), notes)
+    layers = tuple(c.layer.name for c in calls(model))
+    return Calibrated(quantised, tuple(names), in_types, tuple(x), layers, notes)
 
 
 def twin(model: Any, x: Sequence[Array], config: Config) -> tuple[Quantised, tuple[InputType, ...]]:
@@ -177,14 +184,14 @@ def _types(
 
 
 def _errors(
-    quantised: Quantised, in_types: Sequence[InputType], x: Sequence[Array], rounded_x: Sequence[Array], names: Sequence[str]
+    quantised: Quantised, names: Sequence[str], in_types: Sequence[InputType], x: Sequence[Array]
 ) -> tuple[TensorError, ...]:
-    """The error table: inputs, weights and activations, in the order of the data's way."""
     rows = [
         _row(name, "input", t.type, values, t.quantise(values), "data")
         for name, t, values in zip(names, in_types, x, strict=True)
     ]
-    tensors = Probe(quantised.model).layers([a[:_ERROR_SAMPLES] for a in rounded_x])
+    some = [t.quantise(a[:_ERROR_SAMPLES]) for t, a in zip(in_types, x, strict=True)]
+    tensors = Probe(quantised.model).layers(some)
     ours = {r.behind: r for r in quantised.rounded if r.behind}
     rows += [_weight_row(quantised.model, r) for r in quantised.rounded if not r.behind]
     rows += _trained_rows(quantised)

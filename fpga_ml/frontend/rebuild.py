@@ -6,6 +6,7 @@ behind it for further uses of a shared layer. Quantisation, calibration and the 
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -252,6 +253,9 @@ def _rounding(t: FixedType) -> Callable[[Any], Any]:
     return round_to_type
 
 
+_LEAST_BATCH, _BATCH_VALUES = 256, 1 << 22  # samples, and values of all tensors of a batch
+
+
 class Probe:
     """A float64 twin of a model that shows the tensor behind every call.
 
@@ -259,8 +263,7 @@ class Probe:
     of the values that the hardware receives. What a stateful layer keeps is lost between two batches: there is one then.
     """
 
-    def __init__(self, model: Any, batch: int = 256) -> None:
-        self.batch = sys.maxsize if any(getattr(layer, "stateful", False) for layer in model.layers) else batch
+    def __init__(self, model: Any) -> None:
         tensors: dict[str, Any] = {}
 
         def keep(call: Call, output: Any) -> Any:
@@ -280,7 +283,9 @@ class Probe:
             inputs = {t.name: t for t in twin.inputs}
             self._tensors = {**inputs, **tensors}
             self._model = twin
-        self.n_outputs = len(twin.outputs)
+        size = sum(math.prod(d or 1 for d in t.shape[1:]) for t in self._tensors.values())
+        keeps = any(getattr(layer, "stateful", False) for layer in model.layers)
+        self.batch = sys.maxsize if keeps else max(_LEAST_BATCH, _BATCH_VALUES // size)
 
     def outputs(self, x: Sequence[Array]) -> list[Array]:
         return self._run(self._model, x)
@@ -291,15 +296,19 @@ class Probe:
     def select(self, keys: Sequence[str], x: Sequence[Array]) -> dict[str, Array]:
         """As `layers`, for some tensors only."""
         wanted = list(dict.fromkeys(keys))
+        return dict(zip(wanted, self._run(self._showing(wanted), x), strict=True))
+
+    def _showing(self, keys: Sequence[str]) -> Any:
         with float64():
-            model = keras.Model(_single(self._model.inputs), [self._tensors[k] for k in wanted])
-        return dict(zip(wanted, self._run(model, x), strict=True))
+            return keras.Model(_single(self._model.inputs), [self._tensors[k] for k in keys])
 
     def ranges(self, x: Sequence[Array]) -> dict[str, tuple[float, float]]:
         """{key: (lowest, highest value)} over all samples, in batches: the tensors themselves may not fit in memory."""
         found: dict[str, tuple[float, float]] = {}
+        model = self._showing(list(self._tensors))
         for start in range(0, len(x[0]), self.batch):
-            for key, a in self.layers([v[start : start + self.batch] for v in x]).items():
+            values = self._run(model, [v[start : start + self.batch] for v in x])
+            for key, a in zip(self._tensors, values, strict=True):
                 low, high = found.get(key, (np.inf, -np.inf))
                 found[key] = (min(low, float(a.min())), max(high, float(a.max())))
         return found

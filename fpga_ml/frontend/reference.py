@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from fpga_ml.activations import BY_TABLE
@@ -104,20 +105,25 @@ def _head(last: Call, maker: dict[int, Call]) -> str:
 
 @dataclass(frozen=True)
 class Reference:
-    """Outputs of both models and, of the quantised one, the `compared` tensors of its flow, on all samples; `probe` for
-    any tensor."""
+    """Outputs of the quantised model and the `compared` tensors of its flow, on all samples; `probe` for any tensor;
+    float_model, x: the model that it was made of, and the data as they came."""
 
-    float_outputs: tuple[Array, ...]
     quantised_outputs: tuple[Array, ...]
     compared: dict[str, Array]
     flow: Flow
     probe: Probe
+    float_model: Any
+    x: tuple[Array, ...]
+
+    @cached_property
+    def float_outputs(self) -> tuple[Array, ...]:
+        return tuple(Probe(self.float_model).outputs(self.x))
 
 
 def evaluate(quantised: Any, float_model: Any, x: Sequence[Array], rounded_x: Sequence[Array]) -> Reference:
     """The float model on the data as they came, the quantised one on what the hardware receives."""
     found = flow(quantised)
     probe = Probe(quantised)
-    outputs = probe.outputs(rounded_x)
-    compared = probe.select(found.compared, rounded_x)
-    return Reference(tuple(Probe(float_model).outputs(x)), tuple(outputs), compared, found, probe)
+    values = probe.select([*found.outputs, *found.compared], rounded_x)
+    outputs = tuple(values[key] for key in found.outputs)
+    return Reference(outputs, {key: values[key] for key in found.compared}, found, probe, float_model, tuple(x))

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from hgq_models import CASES, SAMPLES, STYLES, C, H, data, made, randomised
+from hgq_models import CASES, STYLES, C, H, data, made, randomised
 from keras import layers as L
 
 from fpga_ml.errors import FpgaMlError
@@ -25,7 +25,7 @@ def apart(model: Any) -> Any:
 def differences(model: Any, x: Sequence[np.ndarray]) -> tuple[int, int]:
     """(results that differ, different results that there are)"""
     theirs = np.asarray(model(list(x) if len(x) > 1 else x[0], training=False), np.float64)
-    ours = Probe(apart(model), batch=len(x[0])).outputs([a.astype(np.float64) for a in x])[0]
+    ours = Probe(apart(model)).outputs([a.astype(np.float64) for a in x])[0]
     assert theirs.shape == ours.shape
     return int((theirs != ours).sum()), len(np.unique(theirs))
 
@@ -81,7 +81,7 @@ def test_a_hidden_layer_of_tables_takes_its_input_for_each_unit() -> None:
     keras.utils.set_random_seed(1)
     inputs = keras.Input((4, 3))
     model = randomised(keras.Model(inputs, H.QEinsumDenseT("bij,jk->bik", (4, 2), d_hl=5)(inputs)), np.random.default_rng(1))
-    ours, [x] = Probe(apart(model), batch=SAMPLES), data(model, np.random.default_rng(2))
+    ours, [x] = Probe(apart(model)), data(model, np.random.default_rng(2))
     network = model.layers[1].module
     model.layers[1].module = lambda one, training: network(np.repeat(one, 5, axis=-1), training=training)
     assert np.array_equal(ours.outputs([x.astype(np.float64)])[0], model.layers[1](x))

@@ -1,9 +1,10 @@
 """Searches models of this checkout, and keeps of each what docs/search.md shows (models/NAME/search.json).
 
-    python scripts/search_models.py [jet_tagger jet_cnn ...] [--train] [-o searches]
+    python scripts/search_models.py [jet_tagger jet_cnn ...] [--train DIR] [-o searches]
 
-With --train, each trial is trained on the first part of the model's sample, and judged on the rest. Searches go on where
-they were stopped. `make tables` writes the page.
+With --train, each trial is trained: the taggers on the training jets of DIR/five_class_pt1000 (scripts/generate_jets.py
+five_class), and judged on the model's sample; other networks on the first part of their sample, and judged on the rest.
+Searches go on where they were stopped. `make tables` writes the page.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ from fpga_ml.explore import trial
 from fpga_ml.explore.search import Search, search
 from fpga_ml.explore.subject import Subject, opened
 from fpga_ml.frontend.load import SAMPLE_FILE, load
+from fpga_ml.science.jets.data import block, five_class
+from fpga_ml.science.jets.features import Features
 
 ROOT = Path(__file__).parent.parent
 TRAINING_SHARE = 0.6
+TAGGER_SHARE = 0.7  # models/jet_tagger/train.py
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,15 @@ def parts(folder: Path, out: Path) -> tuple[Path, Path]:
     for name, rows in (("train", slice(0, share)), ("rest", slice(share, None))):
         np.savez(out / f"{name}.npz", **{k: a[rows] if a.ndim else a for k, a in arrays.items()})
     return out / "train.npz", out / "rest.npz"
+
+
+def of_five_classes(folder: Path, data: Path, out: Path) -> Path:
+    """The file of the jets that the five-class tagger was trained on, as it reads them."""
+    train = block(five_class(data), 0, TAGGER_SHARE)
+    path = out / "train.npz"
+    out.mkdir(parents=True, exist_ok=True)
+    np.savez(path, x=Features.load(folder / "standardise.npz").values(train["x"]), y=train["y"])
+    return path
 
 
 def today(found: Search, subject: Subject) -> dict[str, Any]:
@@ -96,17 +109,21 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", default=list(MODELS), metavar="NAME")
-    parser.add_argument("--train", action="store_true")
+    parser.add_argument("--train", type=Path, metavar="DIR")
     parser.add_argument("-o", "--out", type=Path, default=ROOT / "searches")
     a = parser.parse_args()
     for name in a.names:
         asked, folder = MODELS[name], ROOT / "models" / name
-        trained = a.train and asked.epochs > 0
+        trained = a.train is not None and asked.epochs > 0
         out = a.out / (f"{name}_trained" if trained else name)
         how: dict[str, Any] = {"trials": asked.trials, "prove": asked.prove, "objective": asked.objective, "output": out}
         data = None
         if trained:
-            train, data = parts(folder, a.out / f"{name}_data")
+            place = a.out / f"{name}_data"
+            if name == "jet_tagger":
+                train = of_five_classes(folder, a.train, place)
+            else:
+                train, data = parts(folder, place)
             how |= {"train": train, "data": data, "epochs": asked.epochs}
         found = search(folder, **how)
         settings = json.loads((out / "subject.json").read_text())["settings"]

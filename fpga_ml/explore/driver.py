@@ -15,7 +15,7 @@ from fpga_ml import progress
 from fpga_ml.cluster import Run
 from fpga_ml.config import CONFIG_FILE
 from fpga_ml.errors import FpgaMlError, suggest
-from fpga_ml.explore import exchange, page, trial
+from fpga_ml.explore import architecture, exchange, page, trial
 from fpga_ml.explore import knobs as space
 from fpga_ml.explore.knobs import Knob, Params
 from fpga_ml.explore.store import Store
@@ -88,6 +88,8 @@ class Driver:
     def starts(self) -> list[tuple[Params, str]]:
         """The first points to try: uniform bits, and those that exchange finds from each tensor's noise; where trials are
         trained, without zeros and with many."""
+        if self.it.architecture is not None:
+            return architecture.starts(self.knobs)
         rounded = [k for k in self.knobs if k.kind != "sparsity"]
         pruned = [k for k in self.knobs if k.kind == "sparsity"]
         shares = (0, _MANY_ZEROS) if pruned else (0,)
@@ -149,9 +151,9 @@ class Driver:
         ):
             one = missing[outcome.index]
             if outcome.error is None:
-                result, model = outcome.result
-                if model is not None:
-                    put(self.store.path(TRIALS, one.params, ".keras"), model)
+                result, files = outcome.result
+                for name, content in files.items():
+                    put(self.store.path(TRIALS, one.params, f".{name}"), content)
                 self.store.keep(TRIALS, one.params, asdict(result))
             else:
                 failed[one.number] = outcome.said
@@ -207,7 +209,7 @@ class Driver:
             "--config": config,
             "-o": self.store.folder,
         }
-        words = ["fpga-ml", "search", subject.model]
+        words = ["fpga-ml", "search", subject.build or subject.model]
         return shlex.join([*words, *(str(w) for name, v in options.items() if v is not None for w in (name, v))])
 
     def _described(self) -> dict[str, Any]:
@@ -219,7 +221,7 @@ class Driver:
             "version": 1,
             "model": it.subject.name,
             "command": self._command(),
-            "how": "bits" if it.subject.train is None else "training",
+            "how": "architecture" if it.architecture else "bits" if it.subject.train is None else "training",
             "arch": str(config.arch),
             "device": config.device,
             "clock_ns": config.clock_ns,
@@ -227,8 +229,12 @@ class Driver:
             "objective": goal,
             "samples": {"validation": -(-samples // 2), "test": samples // 2},
             "costs": list(self.how.costs),
-            "knobs": [{"name": k.name, "layer": k.layer, "kind": k.kind, "choices": list(k.choices)} for k in self.knobs],
+            "knobs": [_described(k) for k in self.knobs],
         }
+
+
+def _described(k: Knob) -> dict[str, Any]:
+    return {"name": k.name, "layer": k.layer, "kind": k.kind, "choices": list(k.choices), "names": list(k.names)}
 
 
 def write(folder: Path, found: Mapping[str, Any]) -> None:

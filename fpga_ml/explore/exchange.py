@@ -17,7 +17,7 @@ import numpy as np
 from fpga_ml.explore.knobs import Knob, Params
 from fpga_ml.explore.trial import Noise
 
-MEASURED = (2, 3, 4, 6, 8)  # bits; between them, and beyond, noise falls by a factor of four a bit
+MEASURED = (2, 3, 4, 6, 8)  # bits
 _LEAST = 1e-30
 
 
@@ -62,14 +62,13 @@ def _factors(one: Noise, widest: Noise) -> dict[str, float]:
 
 
 def _between(b: int, added: Mapping[int, float], high: int) -> float:
-    """Of b bits: by the logarithm between two that were measured; beyond the last, a factor of four a bit, less what the
-    widest makes itself."""
+    """Of b bits. Noise falls by a factor of four a bit, less what the widest makes itself; the factor before that is
+    interpolated by its logarithm, and beyond those that were measured it is that of the last."""
     known = sorted(added)
     if not known or b == high:
         return _LEAST * (b < high)
-    if b > known[-1]:
-        return added[known[-1]] * (4.0**-b - 4.0**-high) / (4.0 ** -known[-1] - 4.0**-high)
-    return math.exp(float(np.interp(b, known, [math.log(added[k]) for k in known])))
+    factors = [math.log(added[k] / (4.0**-k - 4.0**-high)) for k in known]
+    return math.exp(float(np.interp(b, known, factors))) * (4.0**-b - 4.0**-high)
 
 
 @dataclass(frozen=True)

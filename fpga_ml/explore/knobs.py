@@ -19,7 +19,7 @@ _SETTINGS = {"weights": "weight_bits", "results": "bits", "input": "bits"}  # th
 
 @dataclass(frozen=True)
 class Knob:
-    """One number. layer: the user's name of whose it is, of `architecture` the argument's."""
+    """One number. layer: the user's name of whose it is, '' of all layers; names: of its choices, where they have some."""
 
     name: str
     layer: str
@@ -27,6 +27,7 @@ class Knob:
     low: int
     high: int
     step: int = 1
+    names: tuple[str, ...] = ()
 
     @property
     def choices(self) -> tuple[int, ...]:
@@ -57,7 +58,7 @@ def softmax_table() -> Knob:
 
 def sparsity(layer: str) -> Knob:
     """Per cent of a layer's weights that are zero."""
-    return Knob(f"{layer} zeros", layer, "sparsity", 0, 90, 15)
+    return Knob(f"{layer} zeros" if layer else "zeros", layer, "sparsity", 0, 90, 15)
 
 
 def is_held(own: LayerConfig, knob: Knob) -> bool:
@@ -74,6 +75,9 @@ def applied(config: Config, knobs: Sequence[Knob], params: Params) -> Config:
             config = dataclasses.replace(config, softmax_table_bits=params[knob.name])
         if name := _SETTINGS.get(knob.kind):
             change: dict[str, Any] = {name: params[knob.name]}
+            if not knob.layer:
+                config = dataclasses.replace(config, **change)
+                continue
             layers[knob.layer] = dataclasses.replace(layers.get(knob.layer, LayerConfig()), **change)
     return dataclasses.replace(config, layers=MappingProxyType(layers))
 

@@ -106,15 +106,21 @@ def objective(name: str | None, samples: Samples, folder: Path) -> Objective:
             do = " or ".join(n for n in KNOWN if (n in _OF_CLASSES) == samples.classified)
             raise FpgaMlError(f"the objective '{name}' does not suit labels that are {kind}", do=f"use {do}")
         return KNOWN[name]
-    module, colon, function = name.partition(":")
-    if not colon:
+    if ":" not in name:
         raise FpgaMlError(
             f"unknown objective '{name}'", do=f"{suggest(name, KNOWN)}, or module:function of outputs and labels"
         )
+    of = imported(name, folder, "the objective")
+    return Objective(name, "higher", of, Path(inspect.getfile(of)))
+
+
+def imported(name: str, folder: Path, what: str) -> Any:
+    """A user's function, `module:function`, of a module that can be imported or lies in `folder`."""
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
+    module, _, function = name.partition(":")
     try:
-        of = getattr(import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise FpgaMlError(f"the objective '{name}' cannot be imported: {error}", do="write module:function") from None
-    return Objective(name, "higher", of, Path(inspect.getfile(of)))
+        return getattr(import_module(module), function)
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise FpgaMlError(f"{what} '{name}' cannot be imported: {why}", do="write module:function") from None

@@ -54,11 +54,11 @@ def _folder(driver: Driver, row: Mapping[str, Any]) -> Path:
     """Of a trial, with its settings, and its model where that was trained."""
     folder, it = driver.store.folder / "points" / str(row["number"]), driver.it
     config = space.applied(it.subject.config, driver.knobs, row["params"])
-    trained = driver.store.path(TRIALS, row["params"], ".keras")
+    trained, own = (driver.store.path(TRIALS, row["params"], f".{name}") for name in (QUANTISED_FILE, FLOAT_FILE))
     folder.mkdir(parents=True, exist_ok=True)
     if trained.exists():
         shutil.copyfile(trained, folder / QUANTISED_FILE)
-        shutil.copyfile(it.subject.file, folder / FLOAT_FILE)
+        shutil.copyfile(own if own.exists() else it.subject.file, folder / FLOAT_FILE)
     put(folder / CONFIG_FILE, space.toml(space.plain(config)))
     return folder
 

@@ -26,10 +26,13 @@ from fpga_ml import __version__, cluster
 from fpga_ml.config import CONFIG_FILE, Config
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.explore import knobs as space
+from fpga_ml.explore.architecture import architecture, trained
 from fpga_ml.explore.driver import Driver, Effort, How
 from fpga_ml.explore.points import prove as prove_front
 from fpga_ml.explore.store import Store
 from fpga_ml.explore.subject import Opened, Subject, bits, opened
+from fpga_ml.frontend.load import load
+from fpga_ml.frontend.prepare import samples_of
 from fpga_ml.frontend.save import content_of, file_of
 from fpga_ml.hls.project import disk_errors
 from fpga_ml.naming import folder_name
@@ -94,7 +97,9 @@ def search(
     Parameters
     ----------
     model
-        A float Keras model, a path to one, or a folder with float.keras.
+        A float Keras model, a path to one, a folder with float.keras, or `module:function` of a function build(trial) that
+        makes one of what it asks for (`trial.suggest_int`, `trial.suggest_categorical`). Of its networks each trial trains
+        one, first as a float model, then with its bits; the losses are those to the greatest network.
     data
         Samples with labels, as `compile` takes them. Every other one scores the trials, those between test the front.
     train, epochs
@@ -163,10 +168,14 @@ def _subject(
     output: Path | str | None,
 ) -> tuple[Subject, Path]:
     """The subject, and the folder of its search. Models and arrays in memory are written there, for the workers."""
+    build = str(model) if isinstance(model, (str, Path)) and ":" in str(model) and not Path(model).exists() else None
+    if build is not None and train is None:
+        do = "give --train FILE.npz with x and y"
+        raise FpgaMlError("networks that a function makes have to be trained", where=build, do=do)
     in_memory = not isinstance(model, (str, Path))
     if in_memory and not hasattr(model, "get_weights"):
         raise FpgaMlError(f"the model is of type {type(model).__name__}", do="give a Keras model, or a path to one")
-    called = str(model.name) if in_memory else Path(model).resolve().stem
+    called = str(model.name) if in_memory else build.replace(":", ".") if build else Path(model).resolve().stem
     out = Path(output) if output is not None else Path("searches") / folder_name(called)
     own = None if in_memory else Path(model) / CONFIG_FILE
     config = config or (Config.read(own) if own is not None and own.exists() else Config())
@@ -176,9 +185,23 @@ def _subject(
         if in_memory:
             model = _written(out, content_of(model), ".keras", partial(file_of, model))
         files = [_on_disk(out, samples) for samples in (data, train)]
-    return Subject(
-        called, str(model), files[0], text, asked, str(Path.cwd()), files[1], epochs if train is not None else 0
-    ), out
+        if build is not None:
+            model = _greatest(out, build, str(files[1]), epochs, json.loads(text).get("seed", Config().seed))
+    epochs = epochs if train is not None else 0
+    return Subject(called, str(model), files[0], text, asked, str(Path.cwd()), files[1], epochs, build), out
+
+
+def _greatest(out: Path, build: str, data: str, epochs: int, seed: int) -> Path:
+    """The file of the greatest network that a function makes, trained."""
+    of = architecture(build, Path.cwd(), seed)
+    _, model = of.asked()
+    follows = json.dumps([build, _of_file(of.source), _of_file(Path(data)), epochs, seed, __version__])
+
+    def file() -> bytes:
+        trained(model, samples_of(load(model), data, seed), epochs, seed)
+        return file_of(model)
+
+    return _written(out, follows.encode(), ".keras", file)
 
 
 def _on_disk(out: Path, data: Any) -> str | None:
@@ -211,6 +234,7 @@ def _same(it: Opened, how: How) -> dict[str, Any]:
         "model": _of_file(subject.file),
         "data": _of_file(subject.samples),
         "training data": _of_file(Path(subject.train) if subject.train is not None else None),
+        "build": [subject.build, _of_file(it.architecture.source)] if it.architecture is not None else [],
         "epochs": subject.epochs,
         "settings": subject.settings,
         "objective": [it.objective.name, _of_file(it.objective.source)],

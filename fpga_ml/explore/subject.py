@@ -16,6 +16,8 @@ from fpga_ml.bridge.convertible import check_model
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.explore import knobs as space
+from fpga_ml.explore.architecture import Architecture, architecture
+from fpga_ml.explore.architecture import knobs as knobs_of
 from fpga_ml.explore.knobs import Knob
 from fpga_ml.explore.objective import Objective, objective
 from fpga_ml.frontend.calibrate import calibrate, twin
@@ -38,7 +40,8 @@ class Subject:
     """What all trials of a search share. model: a file, or a folder with float.keras; data: an .npz, None for the folder's;
     settings: of the configuration, as JSON of `knobs.plain`; objective: its name, None by the labels; place: the folder
     in which modules that it names are sought; train: an .npz to train each trial on, for so many epochs;
-    None: trials are not trained; name: what the model is called."""
+    None: trials are not trained; build: `module:function` that makes the networks, of which `model` is the greatest; name:
+    what the model is called."""
 
     name: str
     model: str
@@ -48,6 +51,7 @@ class Subject:
     place: str
     train: str | None = None
     epochs: int = 0
+    build: str | None = None
 
     @property
     def config(self) -> Config:
@@ -89,6 +93,11 @@ class Opened:
         """Labelled as those that score."""
         assert self.subject.train is not None
         return samples_of(self.source, self.subject.train, self.subject.config.seed)
+
+    @cached_property
+    def architecture(self) -> Architecture | None:
+        build = self.subject.build
+        return None if build is None else architecture(build, Path(self.subject.place), self.subject.config.seed)
 
     @property
     def calibration(self) -> Samples:
@@ -147,8 +156,10 @@ def opened(subject: Subject) -> Opened:
 
 def bits(subject: Subject) -> list[Knob]:
     """A knob for each input, for each layer's weights and for its results, in the order in which data pass them; where there
-    are data to train on, one for the share of zeros in its weights too."""
+    are data to train on, one for the share of zeros in its weights too. Of networks that a function makes: its numbers."""
     it = opened(subject)
+    if it.architecture is not None:
+        return knobs_of(it.architecture.asked()[0])
     config, x = it.source.identified(replace(subject.config, bits=space.MOST_BITS)), it.few.x
     inputs = [name for name, _ in it.source.inputs]
     with it.source.names.errors():

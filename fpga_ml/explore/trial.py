@@ -19,13 +19,14 @@ from fpga_ml.bridge.read_graph import read_graph
 from fpga_ml.config import Config
 from fpga_ml.devices import PIPELINED
 from fpga_ml.explore import knobs as space
+from fpga_ml.explore.architecture import trained
 from fpga_ml.explore.knobs import Knob, Params
 from fpga_ml.explore.subject import Opened, Subject, opened
 from fpga_ml.frontend.calibrate import twin
-from fpga_ml.frontend.load import QUANTISED_FILE, Source, load
+from fpga_ml.frontend.load import FLOAT_FILE, QUANTISED_FILE, Source, load
 from fpga_ml.frontend.prepare import Prepared, prepare
 from fpga_ml.frontend.rename import as_given
-from fpga_ml.frontend.save import save_plain
+from fpga_ml.frontend.save import file_of, save_plain
 from fpga_ml.frontend.train import train
 from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.lowering.size import check_size, luts_of_layers
@@ -56,34 +57,42 @@ def built(source: Source, config: Config, samples: Samples) -> tuple[Prepared, L
         return prepared, read_graph(graph.hls)
 
 
-def tried(subject: Subject, knobs: Sequence[Knob], params: Params) -> tuple[Result, bytes | None]:
-    """The result, and the .keras file of the model where it was trained. Raises FpgaMlError for a point that cannot be built
-    or judged."""
+def tried(subject: Subject, knobs: Sequence[Knob], params: Params) -> tuple[Result, Mapping[str, bytes]]:
+    """The result, and {name: content} of the model's files where it was trained. Raises FpgaMlError for a point that cannot
+    be built or judged."""
     began = time.perf_counter()
     it, config = opened(subject), space.applied(subject.config, knobs, params)
-    source, file = (it.source, None) if subject.train is None else _trained(it, knobs, params, config)
+    source, files = (it.source, {}) if subject.train is None else _trained(it, knobs, params, config)
     prepared, layers = built(source, config, it.calibration)
     costs = priced(layers, config, it.source.name)
     assert prepared.calibrated is not None
     outputs = it.emulated(layers, prepared.calibrated.input_types)
     score, score_test = it.scores(outputs)
     loss = it.loss(outputs)
-    return Result(score, score_test, loss, costs, round(time.perf_counter() - began, 2)), file
+    return Result(score, score_test, loss, costs, round(time.perf_counter() - began, 2)), files
 
 
-def _trained(it: Opened, knobs: Sequence[Knob], params: Params, config: Config) -> tuple[Source, bytes]:
-    """The QKeras twin, trained with these bits and zeros, as a source, and as a file of the user's names."""
-    data, names = it.training, it.source.names
+def _trained(it: Opened, knobs: Sequence[Knob], params: Params, config: Config) -> tuple[Source, dict[str, bytes]]:
+    """The QKeras twin, trained with these bits and zeros, as a source, and the model's files, in the user's names; that of
+    the float model where the search makes it."""
+    data, source, files = it.training, it.source, {}
+    assert data.y is not None  # the subject has seen to it
+    if it.architecture is not None:
+        model = it.architecture.made(params)
+        source = trained(model, data, it.subject.epochs, config.seed)
+        files[FLOAT_FILE] = file_of(model)
+    names = source.names
     with names.errors():
-        quantised, types = twin(it.source.model, it.calibration.x, it.source.identified(config))
+        quantised, types = twin(source.model, it.calibration.x, source.identified(config))
         x = [t.quantise(a) for t, a in zip(types, data.x, strict=True)]
-        zeros = {names.identifier(k.layer): params[k.name] / 100 for k in knobs if k.kind == "sparsity"}
-        assert data.y is not None  # the subject has seen to it
+        shares = {k.layer: params[k.name] / 100 for k in knobs if k.kind == "sparsity"}
+        zeros = shares[""] if "" in shares else {names.identifier(layer): share for layer, share in shares.items()}
         train(quantised.model, x, data.y, epochs=it.subject.epochs, seed=config.seed, sparsity=zeros)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / QUANTISED_FILE
         save_plain(as_given(quantised.model, names), path)
-        return replace(load(path), name=it.source.name, float_model=it.source.float_model), path.read_bytes()
+        files[QUANTISED_FILE] = path.read_bytes()
+        return replace(load(path), name=it.source.name, float_model=source.float_model), files
 
 
 def priced(layers: LayerGraph, config: Config, model: str) -> dict[str, float]:

@@ -56,6 +56,11 @@ class Prune(keras.callbacks.Callback):  # type: ignore[misc]
             layer.kernel.assign(layer.kernel * self.masks[layer.name])
 
 
+def seeded(seed: int) -> None:
+    """The weights that a model begins with, and what training draws, are the same again."""
+    keras.utils.set_random_seed(seed)
+
+
 def train(
     model: Any,
     x: Sequence[Array],
@@ -63,11 +68,11 @@ def train(
     *,
     epochs: int,
     seed: int,
-    sparsity: Mapping[str, float] | None = None,
+    sparsity: float | Mapping[str, float] = 0.0,
 ) -> None:
     """Train in place: Adam, the rate falling to 0 as a cosine, batches of 256. y: class numbers of the first output, or
-    targets of it, by which the loss is chosen: cross-entropy or mean square error. sparsity: {layer: share of its weights
-    that is 0 in the end}, reached in the first third.
+    targets of it, by which the loss is chosen: cross-entropy or mean square error. sparsity: share of the weights that is
+    0 in the end, of all layers or {layer: its own}, reached in the first third.
 
     Raises FpgaMlError where the loss became NaN, and for class numbers where there are several outputs.
     """
@@ -77,11 +82,12 @@ def train(
             where=f"model '{model.name}'",
             do="train a model with one output, or give targets",
         )
-    keras.utils.set_random_seed(seed)
+    seeded(seed)
     falling = keras.optimizers.schedules.CosineDecay(_RATE, epochs * -(-len(y) // _BATCH))
     loss = _loss(model, y)
     model.compile(keras.optimizers.Adam(falling), [loss] * len(model.outputs) if len(model.outputs) > 1 else loss)
-    callbacks = [Prune(sparsity, max(epochs // 3, 1))] if sparsity and any(sparsity.values()) else []
+    prunes = any(sparsity.values()) if isinstance(sparsity, Mapping) else sparsity
+    callbacks = [Prune(sparsity, max(epochs // 3, 1))] if prunes else []
     single = [a.astype(np.float32) for a in x]
     history = model.fit(
         single[0] if len(single) == 1 else single, _targets(model, y), _BATCH, epochs, callbacks=callbacks, verbose=0

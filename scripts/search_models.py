@@ -25,10 +25,12 @@ from fpga_ml.explore.subject import Subject, opened
 from fpga_ml.frontend.load import SAMPLE_FILE, load
 from fpga_ml.science.jets.data import block, five_class
 from fpga_ml.science.jets.features import Features
+from fpga_ml.science.jets.series import series
 
 ROOT = Path(__file__).parent.parent
 TRAINING_SHARE = 0.6
-TAGGER_SHARE = 0.7  # models/jet_tagger/train.py
+TAGGER_SHARE = 0.7  # as models/jet_tagger/train.py and models/particle_deepsets/train.py
+FIVE_CLASSES = ("jet_tagger", "particle_deepsets")
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,18 @@ def parts(folder: Path, out: Path) -> tuple[Path, Path]:
 
 
 def of_five_classes(folder: Path, data: Path, out: Path) -> Path:
-    """The file of the jets that the five-class tagger was trained on, as it reads them."""
-    train = block(five_class(data), 0, TAGGER_SHARE)
+    """The file of the jets that a five-class tagger was trained on, as it reads them: features, or particles."""
+    particles = not (folder / "standardise.npz").exists()
+    train = block(five_class(data, "constituents" if particles else "x"), 0, TAGGER_SHARE)
+    if particles:
+        with np.load(folder / SAMPLE_FILE) as sample:
+            count, lsb = sample["x"].shape[1], float(sample["x_scale"])
+        x = np.rint(series(train["x"][:, :count]) / lsb) * lsb
+    else:
+        x = Features.load(folder / "standardise.npz").values(train["x"])
     path = out / "train.npz"
     out.mkdir(parents=True, exist_ok=True)
-    np.savez(path, x=Features.load(folder / "standardise.npz").values(train["x"]), y=train["y"])
+    np.savez(path, x=x, y=train["y"])
     return path
 
 
@@ -87,8 +96,10 @@ def summary(found: Search, subject: Subject, asked: Asked) -> dict[str, Any]:
     most = asked.loss * (abs(whole["objective"]["float_test"]) if asked.relative else 1.0)
     best = found.cheapest(most)
     uniform = [r for r in whole["trials"] if r["origin"] == "uniform" and r["state"] == "done"]
-    bits = {r["number"]: {v for k, v in r["params"].items() if "zeros" not in k and k != "softmax table"} for r in uniform}
-    eight = next((r for r in uniform if 8 in bits[r["number"]]), None)
+    same = {
+        max(v for k, v in r["params"].items() if "zeros" not in k and k != "softmax table"): r for r in reversed(uniform)
+    }
+    eight = same.get(8)
     proofs = {p["number"]: p["proved"] for p in whole["points"]}
     rows = {"today": today(found, subject), "uniform 8 bits": eight, "searched": best}
     return {
@@ -98,6 +109,7 @@ def summary(found: Search, subject: Subject, asked: Asked) -> dict[str, Any]:
         "trials": len(whole["trials"]),
         "most": most,
         "proved": [sum(p is True for p in proofs.values()), len(whole["front"])],
+        "uniform": {bits: _row(row) for bits, row in sorted(same.items())},
         "rows": {name: _row(row) for name, row in rows.items() if row is not None},
     }
 
@@ -120,7 +132,7 @@ def main() -> None:
         data = None
         if trained:
             place = a.out / f"{name}_data"
-            if name == "jet_tagger":
+            if name in FIVE_CLASSES:
                 train = of_five_classes(folder, a.train, place)
             else:
                 train, data = parts(folder, place)

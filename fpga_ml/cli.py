@@ -176,6 +176,7 @@ def _build(
     settings |= _clock(settings.get("clock_ns"))
     config = _config_of(model, config_path).replace(**settings)
     with muted():
+        from fpga_ml.explore.hint import hint
         from fpga_ml.pipeline import compile
     from fpga_ml.report.brief import show_brief
     from fpga_ml.report.summary import show
@@ -187,6 +188,8 @@ def _build(
         show_brief(project.report, Console(), project.folder / "report.html")
         if verbose:
             show(project.report, Console())
+        if rtl is None and (line := hint(model, data, config, project.report["timings_s"])):
+            Console().print(line, soft_wrap=True, markup=False, highlight=False)
     if config.until is not None:
         _check_ran(project.report["stages"], config.stages)
     if not project.agrees:

@@ -50,11 +50,10 @@ def save(figure: Any, name: str) -> None:
 
 
 def values(it: Opened) -> dict[str, np.ndarray]:
-    """What tensors of the float model hold on some samples: inputs, and what layers make."""
-    model = it.source.model
-    kept = [layer.name for layer in model.layers if not layer.name.startswith("softmax")]
-    found = Probe(model).select(kept, it.few.x)
-    return {it.source.names.shown(name): found[name].reshape(-1) for name in kept}
+    """What tensors hold on some samples in the float model: its inputs, and the results that hardware rounds."""
+    kept = [k.layer for k in bits(it.subject) if k.kind in ("input", "results")]
+    found = Probe(it.source.model).select([it.source.names.identifier(name) for name in kept], it.few.x)
+    return dict(zip(kept, (a.reshape(-1) for a in found.values()), strict=True))
 
 
 def ranges() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from fpga_ml.activations import CONVERTIBLE
 from fpga_ml.bridge.convertible import QUANTIZERS
@@ -75,6 +76,28 @@ def searches() -> str:
     return "".join(lines)
 
 
+def uniform_bits() -> str:
+    """Of models/*/search.json: the fewest bits, the same everywhere, that lose no more than the search allows or than two
+    errors."""
+    lines = ["| model | loss allowed | as trained | trained on |\n", "|---" * 4 + "|\n"]
+    for path in sorted((ROOT / "models").glob("*/search.json")):
+        every = json.loads(path.read_text())
+        first = next(iter(every.values()))
+        cells = [_fewest(every.get(how)) for how in ("bits", "training")]
+        lines.append(f"| {path.parent.name}, {first['objective']['name']} | {first['most']:.3g} | {' | '.join(cells)} |\n")
+    return "".join(lines)
+
+
+def _fewest(found: dict[str, Any] | None) -> str:
+    """Bits, their loss and LUTs."""
+    rows = sorted((int(b), row) for b, row in (found or {}).get("uniform", {}).items())
+    for bits, row in rows:
+        loss = row["loss"]
+        if loss["mean"] <= found["most"] or loss["mean"] <= 2 * loss["error"]:
+            return f"{bits} bits, {loss['mean']:.4f} +- {loss['error']:.4f}, {row['costs']['luts']:,} LUTs"
+    return f"more than {rows[-1][0]} bits" if rows else ""
+
+
 def main() -> None:
     tables = {
         "README.md": ("supported", supported()),
@@ -82,6 +105,7 @@ def main() -> None:
         "docs/benchmarks.md": ("synthesis", overview(every(ROOT / "models"), "ecp5-85k")),
         "docs/physics.md": ("quark_gluon", quark_gluon()),
         "docs/search.md": ("searches", searches()),
+        "docs/bits.md": ("bits", uniform_bits()),
     }
     for file, (name, table) in tables.items():
         text = (ROOT / file).read_text()

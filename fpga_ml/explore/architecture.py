@@ -103,7 +103,7 @@ class Architecture:
 
 
 def architecture(name: str, folder: Path, seed: int) -> Architecture:
-    """`module:function`, of a module that can be imported or lies in `folder`."""
+    """Of a function's name, as `imported` takes it."""
     build = imported(name, folder, "the model")
     return Architecture(build, Path(inspect.getfile(build)), seed)
 

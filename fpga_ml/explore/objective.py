@@ -7,7 +7,9 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -115,12 +117,23 @@ def objective(name: str | None, samples: Samples, folder: Path) -> Objective:
 
 
 def imported(name: str, folder: Path, what: str) -> Any:
-    """A user's function, `module:function`, of a module that can be imported or lies in `folder`."""
+    """A user's function: `module:function`, of a module that can be imported or lies in `folder`, or `file.py:function`, of
+    a path from there."""
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
-    module, _, function = name.partition(":")
+    module, _, function = name.rpartition(":")
     try:
-        return getattr(import_module(module), function)
+        return getattr(_of_file(folder / module) if module.endswith(".py") else import_module(module), function)
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
-        raise FpgaMlError(f"{what} '{name}' cannot be imported: {why}", do="write module:function") from None
+        do = "write module:function or file.py:function"
+        raise FpgaMlError(f"{what} '{name}' cannot be imported: {why}", do=do) from None
+
+
+def _of_file(path: Path) -> ModuleType:
+    spec = spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None  # a name that ends with .py has both
+    found = module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found

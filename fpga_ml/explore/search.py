@@ -97,9 +97,10 @@ def search(
     Parameters
     ----------
     model
-        A float Keras model, a path to one, a folder with float.keras, or `module:function` of a function build(trial) that
-        makes one of what it asks for (`trial.suggest_int`, `trial.suggest_categorical`). Of its networks each trial trains
-        one, first as a float model, then with its bits; the losses are those to the greatest network.
+        A float Keras model, a path to one, or a folder with float.keras. Or `file.py:function` (`module:function`) of a
+        function build(trial) that makes a network of what it asks for with `trial.suggest_int` and
+        `trial.suggest_categorical`. Each trial then trains one of its networks, as a float model and with its bits; losses
+        are those to the greatest one.
     data
         Samples with labels, as `compile` takes them. Every other one scores the trials, those between test the front.
     train, epochs
@@ -175,7 +176,7 @@ def _subject(
     in_memory = not isinstance(model, (str, Path))
     if in_memory and not hasattr(model, "get_weights"):
         raise FpgaMlError(f"the model is of type {type(model).__name__}", do="give a Keras model, or a path to one")
-    called = str(model.name) if in_memory else build.replace(":", ".") if build else Path(model).resolve().stem
+    called = str(model.name) if in_memory else Path((build or str(model)).replace(".py:", ".")).resolve().stem
     out = Path(output) if output is not None else Path("searches") / folder_name(called)
     own = None if in_memory else Path(model) / CONFIG_FILE
     config = config or (Config.read(own) if own is not None and own.exists() else Config())

@@ -54,6 +54,15 @@ def test_it_gets_what_was_chosen() -> None:
     assert model.layers[1].activation is keras.activations.tanh
 
 
+def test_a_file_can_be_named(tmp_path: Path) -> None:
+    (tmp_path / "nets").mkdir()
+    (tmp_path / "nets" / "mine.py").write_text("from tests.explore.nets_of_tests import build\n")
+    found = architecture("nets/mine.py:build", tmp_path, 1)
+    assert len(found.asked()[0]) == 3
+    with pytest.raises(FpgaMlError, match=r"none.py:build' cannot be imported: FileNotFoundError"):
+        architecture("none.py:build", tmp_path, 1)
+
+
 def test_the_same_seed_gives_the_same_weights() -> None:
     chosen = {"width": 4, "activation": 1, "depth": 1}
     one, again, other = (architecture(f"{NETS}:build", Path.cwd(), s).made(chosen).get_weights()[0] for s in (1, 1, 2))

@@ -38,7 +38,8 @@ class Subject:
     """What all trials of a search share. model: a file, or a folder with float.keras; data: an .npz, None for the folder's;
     settings: of the configuration, as JSON of `knobs.plain`; objective: its name, None by the labels; place: the folder
     in which modules that it names are sought; train: an .npz to train each trial on, for so many epochs;
-    None: trials are not trained; name: what the model is called."""
+    None: trials are not trained; levels: of a resource weight at which the HGQ2 twin is trained, 0 where trials are bits;
+    name: what the model is called."""
 
     name: str
     model: str
@@ -48,6 +49,7 @@ class Subject:
     place: str
     train: str | None = None
     epochs: int = 0
+    levels: int = 0
 
     @property
     def config(self) -> Config:

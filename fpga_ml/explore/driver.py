@@ -128,17 +128,21 @@ class Driver:
         progress.expect(self.effort.trials, "trials")
         progress.done(len(study.finished()), "trials")
         while True:
-            late = self.effort.time_s is not None and time.monotonic() - self.began > self.effort.time_s
             asked = study.orphans()
-            if not late:
+            if not self.is_late:
                 asked += study.ask(self.effort.trials)
             if asked:
                 self._generation(study, asked)
-                self.found(study)
+                self.found(study.finished())
             elif study.running:
                 time.sleep(_POLL_S)
             else:
-                return self.found(study)
+                return self.found(study.finished())
+
+    @property
+    def is_late(self) -> bool:
+        """Whether no more trials are to begin."""
+        return self.effort.time_s is not None and time.monotonic() - self.began > self.effort.time_s
 
     def _generation(self, study: Study, asked: Sequence[Asked]) -> None:
         """Compute the trials and tell their results in order."""
@@ -162,9 +166,10 @@ class Driver:
             values = None if kept is None else (kept["score"], *(kept["costs"][c] for c in self.how.costs))
             study.tell(one.number, values, failed.get(one.number, ""))
 
-    def found(self, study: Study) -> dict[str, Any]:
-        """What is known so far, written to search.json and search.html. Raises FpgaMlError where no trial could be built."""
-        rows = [self._row(number, one, why) for number, (one, why) in sorted(study.finished().items())]
+    def found(self, finished: Mapping[int, tuple[Asked, str | None]]) -> dict[str, Any]:
+        """What is known so far, written to search.json and search.html. finished: {number: the trial, and why it failed, or
+        None}. Raises FpgaMlError where no trial could be built."""
+        rows = [self._row(number, one, why) for number, (one, why) in sorted(finished.items())]
         good = {row["number"]: row for row in rows if row["state"] == "done"}
         if rows and not good:
             do = "mend that; other settings need another folder"
@@ -207,7 +212,7 @@ class Driver:
             "--config": config,
             "-o": self.store.folder,
         }
-        words = ["fpga-ml", "search", subject.model]
+        words = ["fpga-ml", "search", subject.model, *(["--hgq"] if subject.levels else [])]
         return shlex.join([*words, *(str(w) for name, v in options.items() if v is not None for w in (name, v))])
 
     def _described(self) -> dict[str, Any]:
@@ -219,7 +224,7 @@ class Driver:
             "version": 1,
             "model": it.subject.name,
             "command": self._command(),
-            "how": "bits" if it.subject.train is None else "training",
+            "how": "hgq" if it.subject.levels else "bits" if it.subject.train is None else "training",
             "arch": str(config.arch),
             "device": config.device,
             "clock_ns": config.clock_ns,

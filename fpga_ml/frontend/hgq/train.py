@@ -20,7 +20,7 @@ _WIDTHS = ("b", "f", "i")  # as HGQ2's quantizers call them
 _LEAST_LOSS = 1e-6
 
 
-class _Adam(keras.optimizers.Adam):  # type: ignore[misc]
+class WidthAdam(keras.optimizers.Adam):  # type: ignore[misc]
     """Adam with another rate for widths, which have further to go than weights: `faster` times that of the weights."""
 
     def __init__(self, rate: Any, faster: float) -> None:
@@ -28,7 +28,8 @@ class _Adam(keras.optimizers.Adam):  # type: ignore[misc]
         self.faster = faster
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        super().update_step(gradient, variable, learning_rate * (self.faster if variable.name in _WIDTHS else 1.0))
+        own = variable.name.rpartition("/")[2].partition(":")[0]  # TensorFlow's is a path with an index
+        super().update_step(gradient, variable, learning_rate * (self.faster if own in _WIDTHS else 1.0))
 
 
 def unit(model: Any, x: Sequence[Array], y: npt.NDArray[Any]) -> float:
@@ -48,7 +49,7 @@ def train(model: Any, x: Sequence[Array], y: npt.NDArray[Any], *, beta: float, e
     for layer in model._flatten_layers():
         if getattr(layer, "_beta", None) is not None:
             layer._beta.assign(beta)
-    optimizer = _Adam(falling(_RATE, y, epochs), _TRAVEL_BITS / steps(y, epochs) / _RATE)
+    optimizer = WidthAdam(falling(_RATE, y, epochs), _TRAVEL_BITS / steps(y, epochs) / _RATE)
     fit(_beside(model), x, y, optimizer, epochs)
 
 

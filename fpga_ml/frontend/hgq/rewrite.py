@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -13,7 +14,7 @@ from fpga_ml.config import check_bits
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.hgq.files import need_hgq
 from fpga_ml.frontend.quantise import INFERENCE_IDENTITY, activation_name, affine_of, folds, is_relu
-from fpga_ml.frontend.rebuild import Array, Call, Probe, as_functional, calls, copy_layer, inputs_of, over_last_axis, rebuild
+from fpga_ml.frontend.rebuild import Array, Call, Probe, as_functional, calls, copy_layer, inputs_of, rebuild
 from fpga_ml.frontend.rewrites import rewritten
 from fpga_ml.samples import load_samples
 
@@ -37,7 +38,7 @@ def to_hgq(model: Any, data: Any, bits: int = 8) -> Any:
     arXiv:2405.00645).
 
     Batch normalisation behind a linear layer is folded into it. Softmax becomes QSoftmax, other functions become
-    QUnaryFunctionLUT. Outputs of linear layers are not rounded, those of all others are.
+    QUnaryFunctionLUT; where these are outputs, their tables keep the widths that they have at the start.
 
     Parameters
     ----------
@@ -122,10 +123,6 @@ def _refused(c: Call) -> tuple[str, str] | None:
     layer, kind = c.layer, type(c.layer).__name__
     if type(layer).__module__.partition(".")[0] in ("qkeras", "hgq"):
         return f"is a {kind}, which has quantizers already", "give the float model"
-    if kind in ("Conv1D", "Conv2D") and (layer.groups != 1 or set(layer.dilation_rate) != {1}):
-        return "has groups or a dilation, which fpga_ml does not read in a layer of HGQ2", "use a plain convolution"
-    if kind in _NORMS and not over_last_axis(c):
-        return "normalises an axis that is not the last", "normalise the last axis"
     if kind in ("Activation", "Softmax"):
         function = "softmax" if kind == "Softmax" else activation_name(layer)
         if function not in ("", "relu", "softmax", *_TABLES):
@@ -231,29 +228,32 @@ class _Rewrite:
         (reach,), (low, high) = self.reads[layer.name], self.gives[layer.name]
         integer = min(_integer(reach), _LEVEL) if function in _LEVELS else _integer(reach)
         entry = _integer(low, high)
+        table = partial(self._saturating, trainable=not self._is_output(layer))
         return self.layers.QUnaryFunctionLUT(
             function,
-            iq_conf=self._saturating("datalane", integer, _TABLE_BITS - integer, signed=True, heterogeneous_axis=(-1,)),
-            oq_conf=self._saturating("table", entry, self.bits - entry, signed=low < 0),
+            iq_conf=table("datalane", integer, _TABLE_BITS - integer, signed=True, heterogeneous_axis=(-1,)),
+            oq_conf=table("table", entry, self.bits - entry, signed=low < 0),
             name=layer.name,
         )
 
     def _softmax(self, layer: Any) -> Any:
-        size = self._inputs(layer)[0].shape[getattr(layer, "axis", -1)]
-        total = _integer(size + 1)
+        (read,) = next(c.inputs for c in calls(self.model) if c.layer is layer)
+        total = _integer(read.shape[getattr(layer, "axis", -1)] + 1)
+        table = partial(self._saturating, signed=False, trainable=not self._is_output(layer))
         return self.layers.QSoftmax(
             axis=getattr(layer, "axis", -1),
             enable_iq=True,
             iq_conf=self._of_data(*self.reads[layer.name]),
-            exp_iq_conf=self._saturating("datalane", _LEVEL, _TABLE_BITS - _LEVEL, signed=False),
-            exp_oq_conf=self._saturating("table", 0, _ENTRY_BITS, signed=False),
-            inv_iq_conf=self._saturating("datalane", total, _TABLE_BITS - total, signed=False),
-            inv_oq_conf=self._saturating("table", 0, _ENTRY_BITS, signed=False),
+            exp_iq_conf=table("datalane", _LEVEL, _TABLE_BITS - _LEVEL),
+            exp_oq_conf=table("table", 0, _ENTRY_BITS),
+            inv_iq_conf=table("datalane", total, _TABLE_BITS - total),
+            inv_oq_conf=table("table", 0, _ENTRY_BITS),
             name=layer.name,
         )
 
-    def _inputs(self, layer: Any) -> Sequence[Any]:
-        return next(c.inputs for c in calls(self.model) if c.layer is layer)
+    def _is_output(self, layer: Any) -> bool:
+        """Then its tables keep their widths: few bits of a probability hardly change the loss, but make samples equal."""
+        return any(t is out for c in calls(self.model) if c.layer is layer for t in c.outputs for out in self.model.outputs)
 
     # Quantizers
 
@@ -267,8 +267,8 @@ class _Rewrite:
         integer = _integer(*reach)
         return self.config("kif", "datalane", i0=integer, f0=self.bits - integer, heterogeneous_axis=(-1,))
 
-    def _saturating(self, place: str, integer: int, fraction: int, *, signed: bool, **axes: Any) -> Any:
-        given = {"heterogeneous_axis": (), **axes}
+    def _saturating(self, place: str, integer: int, fraction: int, *, signed: bool, **other: Any) -> Any:
+        given = {"heterogeneous_axis": (), **other}
         modes = {"overflow_mode": "SAT", "round_mode": "RND_CONV"}
         return self.config("kif", place, k0=int(signed), i0=integer, f0=fraction, **modes, **given)
 

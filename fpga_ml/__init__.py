@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from fpga_ml.errors import FpgaMlError as FpgaMlError
     from fpga_ml.explore.search import Search as Search
     from fpga_ml.explore.search import search as search
-    from fpga_ml.frontend.hgq.rewrite import to_hgq as to_hgq
     from fpga_ml.pipeline import compile as compile
     from fpga_ml.project import Project as Project
+    from fpga_ml.quantise import to_hgq as to_hgq
     from fpga_ml.quantise import to_qkeras as to_qkeras
 
 _expose()  # `import hgq` finds HGQ2 where `fpga-ml doctor --install hgq2` has put it
@@ -33,7 +33,7 @@ _HOMES = {
     "FpgaMlError": "errors",
     "Search": "explore.search",
     "search": "explore.search",
-    "to_hgq": "frontend.hgq.rewrite",
+    "to_hgq": "quantise",
     "to_qkeras": "quantise",
 }
 

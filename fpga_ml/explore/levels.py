@@ -1,4 +1,4 @@
-"""The HGQ2 twin of a model, trained with a resource weight that rises: each level of the weight begins where the one before it
+"""The HGQ2 twin of a model, trained with a resource weight that rises: each level of the weight begins where the one before
 ended, and its model is a trial (C. Sun et al., arXiv:2405.00645)."""
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def checked(subject: Subject) -> list[Knob]:
 
 
 def levels(driver: Driver) -> dict[str, Any]:
-    """What was found when all levels are trained and judged, or the time is over. One process at a time does so in a search's
-    folder."""
+    """What was found when all levels are trained and judged, or the time is over. One process at a time does so in a
+    search's folder."""
     finished: dict[int, tuple[Asked, str | None]] = {}
     progress.expect(driver.it.subject.levels, "trials")
     with (driver.store.folder / "levels.lock").open("w") as lock:

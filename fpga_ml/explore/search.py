@@ -4,7 +4,7 @@ OUT/subject.json       what is searched; a search of something else needs anothe
 OUT/fpga_ml.toml       its settings; given/ models and samples that were given in memory
 OUT/measured/KEY.json  noise of a tensor at some bits
 OUT/trials/KEY.json    a trial's result, and KEY.keras its model where it was trained
-OUT/journal.log        Optuna's
+OUT/journal.log        Optuna's, where it draws the trials
 OUT/points/N/          a point of the front: fpga_ml.toml, and project/ where it was built
 OUT/search.json, .html what was found
 """
@@ -104,8 +104,8 @@ def search(
         trained for so many epochs from the float model's weights. None: trials are not trained.
     hgq
         The trials are one training of the HGQ2 twin instead, which finds the width of each weight (Sun et al.,
-        arXiv:2405.00645). It has as many levels as there are trials, of so many epochs each; resources weigh more in the loss
-        from level to level. Each level is a trial.
+        arXiv:2405.00645). It has as many levels as there are trials, of so many epochs each; resources weigh more in the
+        loss from level to level. Each level is a trial.
     objective
         auc, accuracy, mse, width (standard deviation of output - target), or module:function of outputs and labels, which
         is to be high; None: auc of classes, mse of targets.
@@ -161,14 +161,14 @@ def search(
     return Search(out, found)
 
 
-def _sampled(driver: Driver, watcher: Watcher) -> dict[str, Any]:
+def _sampled(driver: Driver, watcher: Watcher | None) -> dict[str, Any]:
     with stage(watcher, "sensitivity"):
         starts = driver.starts()
     with driver.studied() as study, stage(watcher, "trials"):
         return driver.trials(study, starts)
 
 
-def _levels(driver: Driver, watcher: Watcher) -> dict[str, Any]:
+def _levels(driver: Driver, watcher: Watcher | None) -> dict[str, Any]:
     with stage(watcher, "trials"):
         return levels.levels(driver)
 

@@ -480,8 +480,8 @@ class _Rewrite:
 
 
 def folds(every: Sequence[Call], outputs: Sequence[Any], kept: Collection[str] = ()) -> dict[str, str]:
-    """{batch normalisation: linear layer} of those that fold: behind a float linear layer that nothing else reads, y = s (W x
-    + b) + t = (sW) x + (sb + t). kept: layers that stay as they are."""
+    """{batch normalisation: linear layer} of those that fold: behind a float linear layer that nothing else reads,
+    y = s (W x + b) + t = (sW) x + (sb + t). kept: layers that stay as they are."""
     readers = consumers(every, skip=INFERENCE_IDENTITY)
     uses = Counter(c.layer.name for c in every)
     return {

@@ -25,16 +25,18 @@ _LEVELS = ("sigmoid", "tanh", "softsign")
 _TABLES = (*_LEVELS, "softplus", "elu", "selu", "silu", "gelu", "exponential", "mish")
 _MERGES = ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
 _POOLINGS = tuple(f"{g}{kind}Pooling{d}D" for g in ("", "Global") for kind in ("Max", "Average") for d in (1, 2))
-_MOVES = ("Concatenate", "Flatten", "Reshape", "Permute", "Arrange", "RepeatVector")
-_MOVES += tuple(f"{kind}{d}D" for kind in ("ZeroPadding", "Cropping", "UpSampling") for d in (1, 2))
+_MOVES = (
+    *("Concatenate", "Flatten", "Reshape", "Permute", "Arrange", "RepeatVector"),
+    *(f"{kind}{d}D" for kind in ("ZeroPadding", "Cropping", "UpSampling") for d in (1, 2)),
+)
 _LINEAR = ("Dense", "Conv1D", "Conv2D", "EinsumDense")
 _NORMS = ("BatchNormalization", "Affine")
 _KNOWN = ("InputLayer", "ReLU", "Einsum", *_LINEAR, *_NORMS, *_MERGES, *_POOLINGS, *_MOVES, *INFERENCE_IDENTITY)
 
 
 def to_hgq(model: Any, data: Any, bits: int = 8) -> Any:
-    """The HGQ2 twin of a float model, weights carried over, to be trained on: each weight and each element of a vector gets a
-    width of its own (of an image or of particles: each channel), which training changes by its gradient (C. Sun et al.,
+    """The HGQ2 twin of a float model, weights carried over, to be trained on: each weight and each element of a vector gets
+    a width of its own (of an image or of particles: each channel), which training changes by its gradient (C. Sun et al.,
     arXiv:2405.00645).
 
     Batch normalisation behind a linear layer is folded into it. Softmax becomes QSoftmax, other functions become
@@ -45,7 +47,7 @@ def to_hgq(model: Any, data: Any, bits: int = 8) -> Any:
     model
         A float Keras model.
     data
-        Samples, as `fpga_ml.compile` takes them, (N, ...) for each input. Integer bits follow from the values that they give.
+        Samples, as `fpga_ml.compile` takes them, (N, ...) for each input. Integer bits follow from the values they give.
     bits
         Bits at the start, 2 to 24, beside the sign, of the largest value of each tensor.
 
@@ -112,7 +114,7 @@ def _check(model: Any) -> None:
         shapes = [tuple(t.shape) for t in c.inputs]
         if seen.setdefault(layer.name, shapes) != shapes and kind not in _MOVES:
             raise FpgaMlError(
-                f"layer '{layer.name}' is called with tensors of several shapes, and HGQ2 has a width for each of their values",
+                f"layer '{layer.name}' is called with tensors of several shapes, and its widths in HGQ2 are of one",
                 where=f"layer '{layer.name}'",
                 do="use a layer for each shape",
             )
@@ -277,5 +279,3 @@ def _integer(*values: float) -> int:
     """Integer bits, beside the sign, of values of these magnitudes."""
     largest = max(map(abs, values))
     return math.ceil(math.log2(largest)) if largest > 0 else 0
-
-

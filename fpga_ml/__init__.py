@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from fpga_ml.explore.search import search as search
     from fpga_ml.pipeline import compile as compile
     from fpga_ml.project import Project as Project
+    from fpga_ml.quantise import to_hgq as to_hgq
     from fpga_ml.quantise import to_qkeras as to_qkeras
 
 _expose()  # `import hgq` finds HGQ2 where `fpga-ml doctor --install hgq2` has put it
 __version__ = "0.1.0"
-__all__ = ["Config", "FpgaMlError", "Project", "Search", "compile", "search", "to_qkeras"]
+__all__ = ["Config", "FpgaMlError", "Project", "Search", "compile", "search", "to_hgq", "to_qkeras"]
 _HOMES = {
     "compile": "pipeline",
     "Project": "project",
@@ -32,6 +33,7 @@ _HOMES = {
     "FpgaMlError": "errors",
     "Search": "explore.search",
     "search": "explore.search",
+    "to_hgq": "quantise",
     "to_qkeras": "quantise",
 }
 

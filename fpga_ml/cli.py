@@ -413,6 +413,7 @@ def doctor(layers: bool, install: str | None) -> None:
 @click.option("--data", type=click.Path(path_type=Path), help="Samples with labels: an .npz with x and y.")
 @click.option("--train", type=click.Path(path_type=Path), help="Samples with labels to train each trial on; default: none.")
 @click.option("--epochs", type=int, default=5, show_default=True, help="With --train: epochs of each trial.")
+@click.option("--hgq", is_flag=True, help="With --train: HGQ2 trains the width of each weight; a trial is a level of this.")
 @click.option("--objective", help="auc, accuracy, mse, width or module:function; default: auc of classes, mse of targets.")
 @click.option("--cost", "costs", default="luts,latency_ns", show_default=True, help="Costs of the front, with commas.")
 @click.option("--trials", type=int, default=40, show_default=True, help="Number of trials, earlier runs included.")

@@ -20,7 +20,7 @@ from fpga_ml.explore import knobs as space
 from fpga_ml.explore.knobs import Knob, Params
 from fpga_ml.explore.store import Store
 from fpga_ml.explore.study import SAMPLERS, Asked, Study, front
-from fpga_ml.explore.subject import Opened
+from fpga_ml.explore.subject import Opened, Subject
 from fpga_ml.explore.trial import COSTS, Noise
 from fpga_ml.whole import put
 
@@ -130,17 +130,21 @@ class Driver:
         progress.expect(self.effort.trials, "trials")
         progress.done(len(study.finished()), "trials")
         while True:
-            late = self.effort.time_s is not None and time.monotonic() - self.began > self.effort.time_s
             asked = study.orphans()
-            if not late:
+            if not self.is_late:
                 asked += study.ask(self.effort.trials)
             if asked:
                 self._generation(study, asked)
-                self.found(study)
+                self.found(study.finished())
             elif study.running:
                 time.sleep(_POLL_S)
             else:
-                return self.found(study)
+                return self.found(study.finished())
+
+    @property
+    def is_late(self) -> bool:
+        """Whether no more trials are to begin."""
+        return self.effort.time_s is not None and time.monotonic() - self.began > self.effort.time_s
 
     def _generation(self, study: Study, asked: Sequence[Asked]) -> None:
         """Compute the trials and tell their results in order."""
@@ -164,9 +168,10 @@ class Driver:
             values = None if kept is None else (kept["score"], *(kept["costs"][c] for c in self.how.costs))
             study.tell(one.number, values, failed.get(one.number, ""))
 
-    def found(self, study: Study) -> dict[str, Any]:
-        """What is known so far, written to search.json and search.html. Raises FpgaMlError where no trial could be built."""
-        rows = [self._row(number, one, why) for number, (one, why) in sorted(study.finished().items())]
+    def found(self, finished: Mapping[int, tuple[Asked, str | None]]) -> dict[str, Any]:
+        """What is known so far, written to search.json and search.html. finished: {number: the trial, and why it failed, or
+        None}. Raises FpgaMlError where no trial could be built."""
+        rows = [self._row(number, one, why) for number, (one, why) in sorted(finished.items())]
         good = {row["number"]: row for row in rows if row["state"] == "done"}
         if rows and not good:
             do = "mend that; other settings need another folder"
@@ -209,7 +214,7 @@ class Driver:
             "--config": config,
             "-o": self.store.folder,
         }
-        words = ["fpga-ml", "search", subject.build or subject.model]
+        words = ["fpga-ml", "search", subject.build or subject.model, *(["--hgq"] if subject.levels else [])]
         return shlex.join([*words, *(str(w) for name, v in options.items() if v is not None for w in (name, v))])
 
     def _described(self) -> dict[str, Any]:
@@ -221,7 +226,7 @@ class Driver:
             "version": 1,
             "model": it.subject.name,
             "command": self._command(),
-            "how": "architecture" if it.architecture else "bits" if it.subject.train is None else "training",
+            "how": _how(it.subject),
             "arch": str(config.arch),
             "device": config.device,
             "clock_ns": config.clock_ns,
@@ -231,6 +236,15 @@ class Driver:
             "costs": list(self.how.costs),
             "knobs": [_described(k) for k in self.knobs],
         }
+
+
+def _how(subject: Subject) -> str:
+    """Which of the kinds of searches it is, as explore/findings.py names them."""
+    if subject.levels:
+        return "hgq"
+    if subject.build is not None:
+        return "architecture"
+    return "bits" if subject.train is None else "training"
 
 
 def _described(k: Knob) -> dict[str, Any]:

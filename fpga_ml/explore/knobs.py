@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from fpga_ml.config import Config, LayerConfig
 
-Kind = Literal["weights", "results", "input", "table", "sparsity", "architecture"]
+Kind = Literal["weights", "results", "input", "table", "sparsity", "architecture", "level"]
 Params = Mapping[str, int]
 LEAST_BITS, MOST_BITS = 2, 12
 _SETTINGS = {"weights": "weight_bits", "results": "bits", "input": "bits"}  # the others are no settings of a build

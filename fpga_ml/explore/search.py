@@ -3,8 +3,8 @@
 OUT/subject.json       what is searched; a search of something else needs another folder
 OUT/fpga_ml.toml       its settings; given/ models and samples that were given in memory
 OUT/measured/KEY.json  noise of a tensor at some bits
-OUT/trials/KEY.json    a trial's result, and KEY.keras its model where it was trained
-OUT/journal.log        Optuna's
+OUT/trials/KEY.json    a trial's result, and KEY.quantised.keras its model where it was trained
+OUT/journal.log        Optuna's, where it draws the trials
 OUT/points/N/          a point of the front: fpga_ml.toml, and project/ where it was built
 OUT/search.json, .html what was found
 """
@@ -15,7 +15,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from fpga_ml import __version__, cluster
 from fpga_ml.config import CONFIG_FILE, Config
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.explore import knobs as space
+from fpga_ml.explore import levels
 from fpga_ml.explore.architecture import architecture, trained
 from fpga_ml.explore.driver import Driver, Effort, How
 from fpga_ml.explore.points import prove as prove_front
@@ -74,6 +75,7 @@ def search(
     data: Any = None,
     train: Any = None,
     epochs: int = 5,
+    hgq: bool = False,
     objective: str | None = None,
     costs: Sequence[str] = ("luts", "latency_ns"),
     trials: int = 40,
@@ -106,6 +108,10 @@ def search(
     train, epochs
         Samples with labels to train on: each trial is then the QKeras twin with its bits and its share of zero weights,
         trained for so many epochs from the float model's weights. None: trials are not trained.
+    hgq
+        The trials are one training of the HGQ2 twin instead, which finds the width of each weight (Sun et al.,
+        arXiv:2405.00645). It has as many levels as there are trials, of so many epochs each; resources weigh more in the
+        loss from level to level. Each level is a trial.
     objective
         auc, accuracy, mse, width (standard deviation of output - target), or module:function of outputs and labels, which
         is to be high; None: auc of classes, mse of targets.
@@ -135,27 +141,46 @@ def search(
     FpgaMlError
         For what cannot be searched, and where no trial could be built.
     """
+    if hgq and train is None:
+        raise FpgaMlError("HGQ2 finds the widths in training, and there are no data to train on", do="give samples: --train")
+    if train is not None and epochs < 1:
+        raise FpgaMlError(f"epochs = {epochs}", do="train for 1 epoch or more")
     how = How(tuple(costs), seed, sampler, generation)
     effort = Effort(trials, time_s, trial_limit_s, prove)
     try:
         with watching(progress) as watcher:
             with stage(watcher, "load"):
                 subject, out = _subject(model, data, train, epochs, objective, config, settings, output)
+                if hgq and subject.build is not None:
+                    raise FpgaMlError(
+                        "HGQ2 trains one network", where=subject.build, do="leave --hgq out, or give one network"
+                    )
+                subject = replace(subject, levels=trials if hgq else 0)
                 it = opened(subject)
+                knobs = levels.checked(subject) if hgq else bits(subject)
                 store = Store(out, _same(it, how))
                 with disk_errors(out):
                     store.begin()
             with disk_errors(out, kept=_KEPT), cluster.workers(workers, dask, "search") as run:
-                driver = Driver(store, it, bits(subject), how, effort, run, tuple(marks))
-                with stage(watcher, "sensitivity"):
-                    starts = driver.starts()
-                with driver.studied() as study, stage(watcher, "trials"):
-                    found = driver.trials(study, starts)
+                driver = Driver(store, it, knobs, how, effort, run, tuple(marks))
+                found = _levels(driver, watcher) if hgq else _sampled(driver, watcher)
                 with stage(watcher, "points"):
                     found = prove_front(driver, found)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_KEPT) from None
     return Search(out, found)
+
+
+def _sampled(driver: Driver, watcher: Watcher | None) -> dict[str, Any]:
+    with stage(watcher, "sensitivity"):
+        starts = driver.starts()
+    with driver.studied() as study, stage(watcher, "trials"):
+        return driver.trials(study, starts)
+
+
+def _levels(driver: Driver, watcher: Watcher | None) -> dict[str, Any]:
+    with stage(watcher, "trials"):
+        return levels.levels(driver)
 
 
 def _subject(
@@ -237,6 +262,7 @@ def _same(it: Opened, how: How) -> dict[str, Any]:
         "training data": _of_file(Path(subject.train) if subject.train is not None else None),
         "build": [subject.build, _of_file(it.architecture.source)] if it.architecture is not None else [],
         "epochs": subject.epochs,
+        "levels": subject.levels,
         "settings": subject.settings,
         "objective": [it.objective.name, _of_file(it.objective.source)],
         **{k: list(v) if isinstance(v, tuple) else v for k, v in asdict(how).items()},

@@ -40,8 +40,8 @@ class Subject:
     """What all trials of a search share. model: a file, or a folder with float.keras; data: an .npz, None for the folder's;
     settings: of the configuration, as JSON of `knobs.plain`; objective: its name, None by the labels; place: the folder
     in which modules that it names are sought; train: an .npz to train each trial on, for so many epochs;
-    None: trials are not trained; build: `module:function` that makes the networks, of which `model` is the greatest; name:
-    what the model is called."""
+    None: trials are not trained; build: the function that makes the networks, of which `model` is the greatest; levels: of a
+    resource weight at which the HGQ2 twin is trained, 0 where trials are bits; name: what the model is called."""
 
     name: str
     model: str
@@ -52,6 +52,7 @@ class Subject:
     train: str | None = None
     epochs: int = 0
     build: str | None = None
+    levels: int = 0
 
     @property
     def config(self) -> Config:

@@ -63,13 +63,22 @@ def tried(subject: Subject, knobs: Sequence[Knob], params: Params) -> tuple[Resu
     began = time.perf_counter()
     it, config = opened(subject), space.applied(subject.config, knobs, params)
     source, files = (it.source, {}) if subject.train is None else _trained(it, knobs, params, config)
+    return judged(it, source, config, began), files
+
+
+def judged(it: Opened, source: Source, config: Config, began: float) -> Result:
+    """A model as hardware: what it takes, and how good it is. began: when the work on it did, of time.perf_counter()."""
     prepared, layers = built(source, config, it.calibration)
     costs = priced(layers, config, it.source.name)
     assert prepared.calibrated is not None
     outputs = it.emulated(layers, prepared.calibrated.input_types)
     score, score_test = it.scores(outputs)
-    loss = it.loss(outputs)
-    return Result(score, score_test, loss, costs, round(time.perf_counter() - began, 2)), files
+    return Result(score, score_test, it.loss(outputs), costs, round(time.perf_counter() - began, 2))
+
+
+def trained_source(it: Opened, path: Path) -> Source:
+    """What training made of the subject's model, from its file."""
+    return replace(load(path), name=it.source.name, float_model=it.source.float_model)
 
 
 def _trained(it: Opened, knobs: Sequence[Knob], params: Params, config: Config) -> tuple[Source, dict[str, bytes]]:
@@ -92,7 +101,7 @@ def _trained(it: Opened, knobs: Sequence[Knob], params: Params, config: Config) 
         path = Path(scratch) / QUANTISED_FILE
         save_plain(as_given(quantised.model, names), path)
         files[QUANTISED_FILE] = path.read_bytes()
-        return replace(load(path), name=it.source.name, float_model=source.float_model), files
+        return replace(trained_source(it, path), float_model=source.float_model), files
 
 
 def priced(layers: LayerGraph, config: Config, model: str) -> dict[str, float]:

@@ -87,6 +87,12 @@ def input_types(model: Any, x: Sequence[Array], config: Config) -> tuple[tuple[I
     return tuple(found), tuple(notes)
 
 
+def as_configured(model: Any, x: Sequence[Array], config: Config) -> list[Array]:
+    """Data, (N, ...) for each input, rounded to the types that the configuration gives the inputs; others as they are."""
+    types = [config.layer(t.name).precision.get("result") or config.input_type for t in model.inputs]
+    return [FixedType.parse(t).quantise(a) if t else a for t, a in zip(types, x, strict=True)]
+
+
 def reaches_of_inputs(model: Any) -> list[tuple[Array, Array] | None]:
     """The least and the greatest value of each element of each input, where the model rounds it."""
     return [_reach(read) if read.types else None for read in _reads(model)]

@@ -9,7 +9,8 @@ left as it is.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,7 +106,7 @@ _EXACT = frozenset(
 )
 _EXACT |= {kind.__name__ for kind in (*CELESTE, Quantise, Lookup, Arrange, Kept)}
 _ROUNDS = ("QActivation", "Steps", "Bounded", "Normalise", "Quantise")  # give their results a type
-_INFERENCE_IDENTITY = frozenset({"Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "AlphaDropout"})
+INFERENCE_IDENTITY = frozenset({"Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "AlphaDropout"})
 _NORMALISE = ("BatchNormalization", "QBatchNormalization")
 
 
@@ -245,7 +246,7 @@ class _Rewrite:
     def __init__(self, model: Any, types: Choice, round_logits: bool) -> None:
         self.model, self.types, self.round_logits = as_functional(model), types, round_logits
         self.calls = calls(self.model)
-        self.readers = consumers(self.calls, skip=_INFERENCE_IDENTITY)
+        self.readers = consumers(self.calls, skip=INFERENCE_IDENTITY)
         self.taken = {c.layer.name for c in self.calls}
         self.weights: dict[str, list[np.ndarray]] = {}
         self.rounded: list[Rounded] = []
@@ -253,33 +254,11 @@ class _Rewrite:
         self.completed: dict[str, None] = {}
         self.states: dict[str, FixedType] = {}
         self.kept = {c.layer.name for c in self.calls if any(isinstance(r.layer, Kept) for r in self.readers[c.key])}
-        self.folded = self._fold()
+        self.folded = folds(self.calls, self.model.outputs, self.kept)
 
     def run(self) -> Quantised:
         new = copy_weights(rebuild(self.model, self._make, self._after), self.weights)
         return Quantised(new, tuple(self.rounded), self.precision, tuple(self.completed))
-
-    # Batch normalisation behind a float linear layer that nothing else reads: y = s (W x + b) + t = (sW) x + (sb + t)
-
-    def _fold(self) -> dict[str, str]:
-        """{batch normalisation: linear layer} of those that fold."""
-        folded = {}
-        uses = {c.layer.name: sum(d.layer is c.layer for d in self.calls) for c in self.calls}
-        for c in self.calls:
-            behind = self.readers[c.key]
-            if (
-                type(c.layer).__name__ in ("Dense", "Conv1D", "Conv2D")
-                and not activation_name(c.layer)
-                and uses[c.layer.name] == 1
-                and c.layer.name not in self.kept
-                and len(behind) == 1
-                and _is_affine(behind[0].layer)
-                and type(behind[0].layer).__name__ != "QBatchNormalization"
-                and over_last_axis(behind[0])
-                and not any(t is out for t in self.model.outputs for out in c.outputs)
-            ):
-                folded[behind[0].layer.name] = c.layer.name
-        return folded
 
     def _linear_weights(self, layer: Any) -> dict[str, np.ndarray]:
         """{variable: values} in the layer's order, a folded batch normalisation included."""
@@ -293,7 +272,7 @@ class _Rewrite:
 
     def _make(self, layer: Any) -> Any:
         name = type(layer).__name__
-        if layer.name in self.folded or name in _INFERENCE_IDENTITY or isinstance(layer, Kept):
+        if layer.name in self.folded or name in INFERENCE_IDENTITY or isinstance(layer, Kept):
             return None
         if layer.name in self.kept:
             return self._exact(layer)
@@ -411,7 +390,7 @@ class _Rewrite:
     def _after(self, call: Call, tensor: Any) -> Any:
         """Behind a layer: its activation and the rounding of its output."""
         layer, name = call.layer, type(call.layer).__name__
-        if layer.name in self.folded.values() or layer.name in self.kept or name in _EXACT | _INFERENCE_IDENTITY:
+        if layer.name in self.folded.values() or layer.name in self.kept or name in _EXACT | INFERENCE_IDENTITY:
             return tensor
         if name in NORMALISATIONS:
             return self._normalised(call, tensor)
@@ -498,6 +477,26 @@ class _Rewrite:
         of = {"of": lambda values: np.maximum(values, 0.0)} if relu else {}
         self.rounded.append(Rounded(call.key, "activation", t, before, name, **of))
         return qkeras.QActivation(quantizer, name=name)(tensor)
+
+
+def folds(every: Sequence[Call], outputs: Sequence[Any], kept: Collection[str] = ()) -> dict[str, str]:
+    """{batch normalisation: linear layer} of those that fold: behind a float linear layer that nothing else reads,
+    y = s (W x + b) + t = (sW) x + (sb + t). kept: layers that stay as they are."""
+    readers = consumers(every, skip=INFERENCE_IDENTITY)
+    uses = Counter(c.layer.name for c in every)
+    return {
+        behind[0].layer.name: c.layer.name
+        for c in every
+        if type(c.layer).__name__ in ("Dense", "Conv1D", "Conv2D")
+        and not activation_name(c.layer)
+        and uses[c.layer.name] == 1
+        and c.layer.name not in kept
+        and len(behind := readers[c.key]) == 1
+        and _is_affine(behind[0].layer)
+        and type(behind[0].layer).__name__ != "QBatchNormalization"
+        and over_last_axis(behind[0])
+        and not any(t is out for t in outputs for out in c.outputs)
+    }
 
 
 def _is_softmax(layer: Any) -> bool:

@@ -29,3 +29,8 @@ def save_plain(model: keras.Model, path: Path) -> None:
     plain = keras.models.clone_model(model)
     plain.set_weights(model.get_weights())
     plain.save(path)
+
+
+def read_back(path: Path) -> keras.Model:
+    """What `save_plain` wrote."""
+    return keras.models.load_model(path, compile=False)

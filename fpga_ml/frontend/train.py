@@ -76,24 +76,59 @@ def train(
 
     Raises FpgaMlError where the loss became NaN, and for class numbers where there are several outputs.
     """
+    check_labels(model, y)
+    seeded(seed)
+    prunes = any(sparsity.values()) if isinstance(sparsity, Mapping) else sparsity
+    callbacks = [Prune(sparsity, max(epochs // 3, 1))] if prunes else []
+    fit(model, x, y, keras.optimizers.Adam(falling(_RATE, y, epochs)), epochs, callbacks)
+
+
+def check_labels(model: Any, y: npt.NDArray[Any]) -> None:
+    """Raises FpgaMlError for class numbers where there are several outputs."""
     if y.dtype.kind != "f" and len(model.outputs) > 1:
         raise FpgaMlError(
             f"the model has {len(model.outputs)} outputs, and labels that are class numbers are of one",
             where=f"model '{model.name}'",
             do="train a model with one output, or give targets",
         )
-    seeded(seed)
-    falling = keras.optimizers.schedules.CosineDecay(_RATE, epochs * -(-len(y) // _BATCH))
+
+
+def steps(y: npt.NDArray[Any], epochs: int) -> int:
+    """Batches of a training."""
+    return epochs * -(-len(y) // _BATCH)
+
+
+def falling(rate: float, y: npt.NDArray[Any], epochs: int) -> Any:
+    """A rate that falls to 0 as a cosine."""
+    return keras.optimizers.schedules.CosineDecay(rate, steps(y, epochs))
+
+
+def compiled(model: Any, y: npt.NDArray[Any], optimizer: Any = None) -> Any:
+    """The model with the loss that suits the labels."""
     loss = _loss(model, y)
-    model.compile(keras.optimizers.Adam(falling), [loss] * len(model.outputs) if len(model.outputs) > 1 else loss)
-    prunes = any(sparsity.values()) if isinstance(sparsity, Mapping) else sparsity
-    callbacks = [Prune(sparsity, max(epochs // 3, 1))] if prunes else []
-    single = [a.astype(np.float32) for a in x]
-    history = model.fit(
-        single[0] if len(single) == 1 else single, _targets(model, y), _BATCH, epochs, callbacks=callbacks, verbose=0
-    )
+    model.compile(optimizer, [loss] * len(model.outputs) if len(model.outputs) > 1 else loss)
+    return model
+
+
+def loss_of(model: Any, x: Sequence[Array], y: npt.NDArray[Any]) -> float:
+    """Of a model that `compiled` gave, without training it."""
+    found = model.evaluate(_single(x), _targets(model, y), _BATCH, verbose=0)
+    return float(found[0] if isinstance(found, list) else found)
+
+
+def fit(
+    model: Any, x: Sequence[Array], y: npt.NDArray[Any], optimizer: Any, epochs: int, callbacks: Sequence[Any] = ()
+) -> None:
+    """Train in place. Raises FpgaMlError where the loss became NaN."""
+    compiled(model, y, optimizer)
+    history = model.fit(_single(x), _targets(model, y), _BATCH, epochs, callbacks=list(callbacks), verbose=0)
     if not np.isfinite(history.history["loss"][-1]):
         raise FpgaMlError("the loss became NaN in training", do="see whether the data suit the model")
+
+
+def _single(x: Sequence[Array]) -> Any:
+    single = [a.astype(np.float32) for a in x]
+    return single[0] if len(single) == 1 else single
 
 
 def _targets(model: Any, y: npt.NDArray[Any]) -> Any:
@@ -110,7 +145,7 @@ def _loss(model: Any, y: npt.NDArray[Any]) -> Any:
     if y.dtype.kind == "f":
         return "mse"
     last = next(c for c in calls(model) if any(t is model.outputs[0] for t in c.outputs)).layer
-    known = type(last).__name__ == "Softmax" or activation_name(last) == "softmax"
+    known = type(last).__name__ in ("Softmax", "QSoftmax") or activation_name(last) == "softmax"
     if model.outputs[0].shape[-1] == 1:
         return keras.losses.BinaryCrossentropy(from_logits=activation_name(last) != "sigmoid")
     return keras.losses.SparseCategoricalCrossentropy(from_logits=not known)

@@ -1,9 +1,10 @@
 """Searches models of this checkout, and keeps of each what docs/search.md shows (models/NAME/search.json).
 
-    python scripts/search_models.py [jet_tagger jet_cnn ...] [--train DIR] [-o searches]
+    python scripts/search_models.py [jet_tagger jet_cnn ...] [--train DIR [--hgq]] [-o searches]
 
 With --train, each trial is trained: the taggers on the training jets of DIR/five_class_pt1000 (scripts/generate_jets.py
 five_class), and judged on the model's sample; other networks on the first part of their sample, and judged on the rest.
+With --hgq, the widths are found in training.
 Searches go on where they were stopped. `make tables` writes the page.
 """
 
@@ -29,6 +30,7 @@ from fpga_ml.science.jets.series import series
 
 ROOT = Path(__file__).parent.parent
 TRAINING_SHARE = 0.6
+LEVELS = 12  # of the resource weight, with --hgq
 TAGGER_SHARE = 0.7  # as models/jet_tagger/train.py and models/particle_deepsets/train.py
 FIVE_CLASSES = ("jet_tagger", "particle_deepsets")
 
@@ -122,30 +124,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", default=list(MODELS), metavar="NAME")
     parser.add_argument("--train", type=Path, metavar="DIR")
+    parser.add_argument("--hgq", action="store_true")
     parser.add_argument("-o", "--out", type=Path, default=ROOT / "searches")
     a = parser.parse_args()
+    if a.hgq and a.train is None:
+        parser.error("--hgq needs --train DIR")
     for name in a.names:
         asked, folder = MODELS[name], ROOT / "models" / name
-        trained = a.train is not None and asked.epochs > 0
-        out = a.out / (f"{name}_trained" if trained else name)
+        kind = "bits" if a.train is None or not asked.epochs else "hgq" if a.hgq else "training"
+        out = a.out / (name if kind == "bits" else f"{name}_{kind}")
         how: dict[str, Any] = {"trials": asked.trials, "prove": asked.prove, "objective": asked.objective, "output": out}
         data = None
-        if trained:
+        if kind != "bits":
             place = a.out / f"{name}_data"
             if name in FIVE_CLASSES:
                 train = of_five_classes(folder, a.train, place)
             else:
                 train, data = parts(folder, place)
             how |= {"train": train, "data": data, "epochs": asked.epochs}
+        if kind == "hgq":
+            how |= {"hgq": True, "trials": LEVELS, "prove": 1, "trial_limit_s": 3600}
         found = search(folder, **how)
         settings = json.loads((out / "subject.json").read_text())["settings"]
         given = None if data is None else str(data)
         subject = Subject(name, str(folder), given, settings, asked.objective, str(Path.cwd()))
         kept = folder / "search.json"
         every = json.loads(kept.read_text()) if kept.exists() else {}
-        every["training" if trained else "bits"] = summary(found, subject, asked)
+        every[kind] = summary(found, subject, asked)
         kept.write_text(json.dumps(every, indent=1) + "\n")
-        print(name, json.dumps(every["training" if trained else "bits"]["rows"], indent=1), flush=True)
+        print(name, json.dumps(every[kind]["rows"], indent=1), flush=True)
 
 
 if __name__ == "__main__":

@@ -60,13 +60,16 @@ def _difference(pair: list[float] | None) -> str:
     return "" if pair is None else f"{pair[0]:+.4f} +- {pair[1]:.4f}"
 
 
+_HOW = {"bits": "", "training": " (trained)", "hgq": " (HGQ2)"}
+
+
 def searches() -> str:
     """Of models/*/search.json: for each search the model as it is today, uniform bits, and what was found."""
     head = ("model", "trials", "", "loss on test samples", "LUTs", "latency, ns")
     lines = [f"| {' | '.join(head)} |\n", "|---" * len(head) + "|\n"]
     for path in sorted((ROOT / "models").glob("*/search.json")):
         for how, found in json.loads(path.read_text()).items():
-            name = f"{path.parent.name}, {found['objective']['name']}{' (trained)' * (how == 'training')}"
+            name = f"{path.parent.name}, {found['objective']['name']}{_HOW[how]}"
             place, trials = name, str(found["trials"])
             for row, one in found["rows"].items():
                 loss, costs = one["loss"], one["costs"]

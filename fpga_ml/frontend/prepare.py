@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.calibrate import Calibrated, calibrate
 from fpga_ml.frontend.inputs import reaches_of_inputs
-from fpga_ml.frontend.load import Source
+from fpga_ml.frontend.load import SAMPLE_FILE, Source
 from fpga_ml.frontend.onnx.check import compared
 from fpga_ml.frontend.rebuild import Array, calls
 from fpga_ml.frontend.reference import Reference, evaluate
@@ -27,9 +28,11 @@ class Prepared:
 
 
 def samples_of(source: Source, data: Any, seed: int) -> Samples:
-    """The user's, or the model folder's own; the arrays that its file has besides may be in the user's too. seed: of random
-    numbers where there are neither."""
-    own = names_in(source.data) if source.data else ()
+    """The user's, or the model folder's own; the arrays that its file has besides may be in the user's too, also where the
+    model is a file of that folder. seed: of random numbers where there are neither."""
+    file = Path(source.origin)
+    beside = source.data or (file.parent / SAMPLE_FILE if file.is_file() else None)
+    own = names_in(beside) if beside is not None and beside.exists() else ()
     drawn = data is None and source.data is None  # from what the inputs' types hold
     reaches = reaches_of_inputs(source.model) if drawn and source.model is not None else []
     samples = load_samples(source.data if data is None else data, source.inputs, seed, own, reaches)

@@ -94,6 +94,19 @@ def test_points_are_proved_and_are_what_their_trials_said(files: tuple[Path, Pat
     assert f"<{row['params']['x']}," in types["x"]
 
 
+def test_samples_of_a_folder_that_have_arrays_besides(tmp_path: Path) -> None:
+    """As models/jet_regression has truths of its jets: the points, which are built from the folder's file, take them too."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    small.network().save(folder / "float.keras")
+    np.savez(folder / "sample.npz", **small.samples(100, 1), truth=np.zeros(100))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cluster, "workers", here)
+        found = search(folder, output=tmp_path / "out", **{**QUICK, "trials": 1, "prove": 1})
+    (point,) = found.found["points"]
+    assert point["proved"] is True, point["said"]
+
+
 def test_a_point_that_is_not_what_its_trial_said(files: tuple[Path, Path], serial: Search, tmp_path: Path) -> None:
     """A fault planted in a trial's result is found by the build."""
     found = searched(files, tmp_path, trials=1)

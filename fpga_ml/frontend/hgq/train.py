@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.hgq.rewrite import fit_ranges
 from fpga_ml.frontend.rebuild import Array
-from fpga_ml.frontend.train import compiled, falling, fit, loss_of, steps
+from fpga_ml.frontend.train import compiled, falling, fit, loss_of, seeded, steps
 
 _RATE = 1e-3
 _TRAVEL_BITS = 4.0  # by which a width changes at most, at a rate that does not fall
@@ -45,7 +45,7 @@ def train(model: Any, x: Sequence[Array], y: npt.NDArray[Any], *, beta: float, e
 
     Raises FpgaMlError where the loss became NaN.
     """
-    keras.utils.set_random_seed(seed)
+    seeded(seed)
     for layer in model._flatten_layers():
         if getattr(layer, "_beta", None) is not None:
             layer._beta.assign(beta)

@@ -83,7 +83,7 @@ def of_five_classes(folder: Path, data: Path, out: Path) -> Path:
     return path
 
 
-def today(found: Search, subject: Subject) -> dict[str, Any]:
+def today(subject: Subject) -> dict[str, Any]:
     """The committed quantised model, as the search prices and judges a point."""
     it, config = opened(subject), Config.read(Path(subject.model) / CONFIG_FILE)
     source = load(subject.model)
@@ -103,7 +103,7 @@ def summary(found: Search, subject: Subject, asked: Asked) -> dict[str, Any]:
     }
     eight = same.get(8)
     proofs = {p["number"]: p["proved"] for p in whole["points"]}
-    rows = {"today": today(found, subject), "uniform 8 bits": eight, "searched": best}
+    rows = {"today": today(subject), "uniform 8 bits": eight, "searched": best}
     return {
         "how": whole["how"],
         "objective": whole["objective"],

@@ -13,7 +13,7 @@ from fpga_ml.explore import knobs as space
 from fpga_ml.explore.knobs import Knob, Params
 from fpga_ml.explore.objective import imported
 from fpga_ml.frontend.load import Source, load
-from fpga_ml.frontend.train import seeded, train
+from fpga_ml.frontend.train import check_trainable, seeded, train
 from fpga_ml.samples import Samples
 
 _DO = "write def build(trial), which asks for all its numbers and returns a Keras model"
@@ -110,8 +110,8 @@ def architecture(name: str, folder: Path, seed: int) -> Architecture:
 
 def trained(model: Any, data: Samples, epochs: int, seed: int) -> Source:
     """A float model, trained in place."""
-    if data.y is None:
-        raise FpgaMlError("there are no labels to train on", where=data.origin, do="give an .npz with x and y")
+    check_trainable(data)
+    assert data.y is not None
     train(model, data.x, data.y, epochs=epochs, seed=seed)
     return load(model)
 

@@ -234,7 +234,7 @@ class Driver:
             "objective": goal,
             "samples": {"validation": -(-samples // 2), "test": samples // 2},
             "costs": list(self.how.costs),
-            "knobs": [_described(k) for k in self.knobs],
+            "knobs": [_knob(k) for k in self.knobs],
         }
 
 
@@ -247,7 +247,7 @@ def _how(subject: Subject) -> str:
     return "bits" if subject.train is None else "training"
 
 
-def _described(k: Knob) -> dict[str, Any]:
+def _knob(k: Knob) -> dict[str, Any]:
     return {"name": k.name, "layer": k.layer, "kind": k.kind, "choices": list(k.choices), "names": list(k.names)}
 
 

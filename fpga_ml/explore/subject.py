@@ -26,6 +26,7 @@ from fpga_ml.frontend.load import FLOAT_FILE, SAMPLE_FILE, Source, load
 from fpga_ml.frontend.prepare import samples_of
 from fpga_ml.frontend.rebuild import Probe
 from fpga_ml.frontend.reference import flow
+from fpga_ml.frontend.train import check_trainable
 from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.samples import Samples
 from fpga_ml.simulate.emulate import emulate
@@ -149,8 +150,8 @@ def opened(subject: Subject) -> Opened:
         if len(found.every) < LEAST_SAMPLES:
             what = f"{len(found.every)} samples are too few to tell points apart"
             raise FpgaMlError(what, where=found.every.origin, do=f"give {LEAST_SAMPLES} or more")
-        if subject.train is not None and found.training.y is None:
-            raise FpgaMlError("there are no labels to train on", where=subject.train, do="give an .npz with x and y")
+        if subject.train is not None:
+            check_trainable(found.training)
     found.objective.score(*found.part(found.float_outputs, True))
     return found
 

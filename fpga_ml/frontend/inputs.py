@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.config import Config
-from fpga_ml.frontend.quantise import is_relu
+from fpga_ml.frontend.kinds import is_relu
 from fpga_ml.frontend.rebuild import Array, Call, calls
 from fpga_ml.frontend.tensors import Kept, Quantise, Types, hull
 from fpga_ml.numerics import FixedType, Overflow, Rounding

@@ -22,10 +22,10 @@ from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.frontend.floats import to_float
 from fpga_ml.frontend.hgq.apart import without_hgq
 from fpga_ml.frontend.hgq.files import speeds_of_decay
+from fpga_ml.frontend.kinds import function_name
 from fpga_ml.frontend.legacy import CannotRebuild, input_ports, is_legacy, naming_of, read_architecture, rebuild_legacy
 from fpga_ml.frontend.onnx.apart import Exchanged, as_keras
 from fpga_ml.frontend.onnx.graph import Graph, graph_of, is_proto, read_file
-from fpga_ml.frontend.quantise import activation_name
 from fpga_ml.frontend.rebuild import as_functional, calls, inputs_of
 from fpga_ml.frontend.rename import renamed
 from fpga_ml.frontend.rewrites import rewritten
@@ -81,7 +81,7 @@ class Source:
         if self.model is None:
             return False
         last = next(c for c in calls(self.model) if any(t is self.model.outputs[0] for t in c.outputs)).layer
-        kind = "softmax" if type(last).__name__ == "Softmax" else activation_name(last)
+        kind = function_name(last)
         return kind == "softmax" or (kind == "sigmoid" and self.model.outputs[0].shape[-1] == 1)
 
 

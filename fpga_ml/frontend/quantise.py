@@ -9,8 +9,7 @@ left as it is.
 from __future__ import annotations
 
 import inspect
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +20,8 @@ import qkeras
 from fpga_ml.config import check_bits
 from fpga_ml.frontend import recurrent
 from fpga_ml.frontend.celeste import LAYERS as CELESTE
+from fpga_ml.frontend.folding import INFERENCE_IDENTITY, affine_of, folds, is_affine, linear_weights
+from fpga_ml.frontend.kinds import activation_name, is_relu
 from fpga_ml.frontend.layers import Affine, Clipped, exact_type
 from fpga_ml.frontend.normalise import NORMALISATIONS, UNROUNDED, normalise, type_behind, weights_of
 from fpga_ml.frontend.quantizers import relu_quantizer, signed_quantizer, weight_type
@@ -33,7 +34,6 @@ from fpga_ml.frontend.rebuild import (
     copy_layer,
     copy_weights,
     inputs_of,
-    over_last_axis,
     rebuild,
 )
 from fpga_ml.frontend.rewrites import rewritten
@@ -106,8 +106,6 @@ _EXACT = frozenset(
 )
 _EXACT |= {kind.__name__ for kind in (*CELESTE, Quantise, Lookup, Arrange, Kept)}
 _ROUNDS = ("QActivation", "Steps", "Bounded", "Normalise", "Quantise")  # give their results a type
-INFERENCE_IDENTITY = frozenset({"Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "AlphaDropout"})
-_NORMALISE = ("BatchNormalization", "QBatchNormalization")
 
 
 @dataclass(frozen=True)
@@ -222,21 +220,6 @@ def weight_quantizers(layer: Any) -> Iterator[tuple[str, Any]]:
             yield variable, quantizer
 
 
-def activation_name(layer: Any) -> str:
-    """Name of the activation inside a layer: '' for none or linear, the function's name, 'quantizer' for a quantizer."""
-    activation = getattr(layer, "activation", None)
-    if activation is None or activation is keras.activations.linear:
-        return ""
-    return "quantizer" if hasattr(activation, "get_config") else str(activation.__name__)
-
-
-def is_relu(layer: Any) -> bool:
-    name = type(layer).__name__
-    if name == "ReLU":
-        return not layer.negative_slope and not layer.threshold and layer.max_value is None
-    return name == "Activation" and activation_name(layer) == "relu"
-
-
 def rewrite(model: Any, types: Choice, *, round_logits: bool = True) -> Quantised:
     """The rewrite itself; see the module's text."""
     return _Rewrite(model, types, round_logits).run()
@@ -260,23 +243,13 @@ class _Rewrite:
         new = copy_weights(rebuild(self.model, self._make, self._after), self.weights)
         return Quantised(new, tuple(self.rounded), self.precision, tuple(self.completed))
 
-    def _linear_weights(self, layer: Any) -> dict[str, np.ndarray]:
-        """{variable: values} in the layer's order, a folded batch normalisation included."""
-        values = {w.name: np.asarray(w) for w in layer.weights}
-        norm = next((n for n, linear in self.folded.items() if linear == layer.name), None)
-        if norm is None:
-            return values
-        scale, shift = affine_of(self.model.get_layer(norm))
-        bias = values.get("bias", np.zeros(scale.shape))
-        return {"kernel": values["kernel"] * scale, "bias": bias * scale + shift}
-
     def _make(self, layer: Any) -> Any:
         name = type(layer).__name__
         if layer.name in self.folded or name in INFERENCE_IDENTITY or isinstance(layer, Kept):
             return None
         if layer.name in self.kept:
             return self._exact(layer)
-        if _is_affine(layer):
+        if is_affine(layer):
             return self._affine(layer)
         if recurrent.is_recurrent(layer):
             return self._recurrent(layer)
@@ -325,7 +298,7 @@ class _Rewrite:
     def _linear(self, layer: Any) -> Any:
         self.completed[layer.name] = None
         twin, arguments = _LINEAR[type(layer).__name__]
-        values = self._linear_weights(layer)
+        values = linear_weights(self.model, layer, self.folded)
         missing = set(values) if not isinstance(layer, twin) else set(_missing(layer))
         config = {**layer.get_config(), "use_bias": "bias" in values}
         if activation_name(layer) != "quantizer":
@@ -479,52 +452,7 @@ class _Rewrite:
         return qkeras.QActivation(quantizer, name=name)(tensor)
 
 
-def folds(every: Sequence[Call], outputs: Sequence[Any], kept: Collection[str] = ()) -> dict[str, str]:
-    """{batch normalisation: linear layer} of those that fold: behind a float linear layer that nothing else reads,
-    y = s (W x + b) + t = (sW) x + (sb + t). kept: layers that stay as they are."""
-    readers = consumers(every, skip=INFERENCE_IDENTITY)
-    uses = Counter(c.layer.name for c in every)
-    return {
-        behind[0].layer.name: c.layer.name
-        for c in every
-        if type(c.layer).__name__ in ("Dense", "Conv1D", "Conv2D")
-        and not activation_name(c.layer)
-        and uses[c.layer.name] == 1
-        and c.layer.name not in kept
-        and len(behind := readers[c.key]) == 1
-        and _is_affine(behind[0].layer)
-        and type(behind[0].layer).__name__ != "QBatchNormalization"
-        and over_last_axis(behind[0])
-        and not any(t is out for t in outputs for out in c.outputs)
-    }
-
-
 def _is_softmax(layer: Any) -> bool:
     return type(layer).__name__ == "Softmax" or (
         type(layer).__name__ == "Activation" and activation_name(layer) == "softmax"
     )
-
-
-def _is_affine(layer: Any) -> bool:
-    """Whether it becomes a scale and an offset of each channel."""
-    return type(layer).__name__ in _NORMALISE or (isinstance(layer, Affine) and layer.scale_quantizer is None)
-
-
-def affine_of(norm: Any) -> tuple[np.ndarray, np.ndarray]:
-    """(scale, bias), float64, of a batch normalisation with its quantizers applied where it has any, or of an Affine."""
-    if isinstance(norm, Affine):
-        return np.asarray(norm.scale, np.float64), np.asarray(norm.bias, np.float64)
-
-    def value(name: str, default: float) -> np.ndarray:
-        weight = getattr(norm, name, None)
-        if weight is None:
-            return np.asarray(default)
-        short = {"moving_mean": "mean", "moving_variance": "variance"}.get(name, name)
-        quantizer = getattr(norm, f"{short}_quantizer_internal", None)
-        return np.asarray(quantizer(weight) if quantizer else weight, np.float64)
-
-    scale = value("gamma", 1.0) / np.sqrt(value("moving_variance", 1.0) + norm.epsilon)
-    quantizer = getattr(norm, "inverse_quantizer_internal", None)
-    if quantizer is not None:
-        scale = np.asarray(quantizer(np.asarray(scale, np.float32)), np.float64)
-    return scale, value("beta", 0.0) - scale * value("moving_mean", 0.0)

@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from fpga_ml.activations import BY_TABLE
+from fpga_ml.frontend.kinds import activation_name
 from fpga_ml.frontend.layers import Bounded, Function, Steps
 from fpga_ml.frontend.normalise import Normalise
-from fpga_ml.frontend.quantise import activation_name
 from fpga_ml.frontend.quantizers import type_of
 from fpga_ml.frontend.rebuild import Array, Call, Probe, calls
 from fpga_ml.frontend.recurrent import TWINS

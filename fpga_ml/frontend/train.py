@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.frontend.quantise import activation_name
+from fpga_ml.frontend.kinds import activation_name
 from fpga_ml.frontend.rebuild import Array, calls
+from fpga_ml.samples import Samples
 
 _BATCH, _RATE = 256, 1e-3
 
@@ -81,6 +82,12 @@ def train(
     prunes = any(sparsity.values()) if isinstance(sparsity, Mapping) else sparsity
     callbacks = [Prune(sparsity, max(epochs // 3, 1))] if prunes else []
     fit(model, x, y, keras.optimizers.Adam(falling(_RATE, y, epochs)), epochs, callbacks)
+
+
+def check_trainable(data: Samples) -> None:
+    """Raises FpgaMlError for samples without labels."""
+    if data.y is None:
+        raise FpgaMlError("there are no labels to train on", where=data.origin, do="give an .npz with x and y")
 
 
 def check_labels(model: Any, y: npt.NDArray[Any]) -> None:

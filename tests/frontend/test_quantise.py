@@ -15,7 +15,7 @@ import fpga_ml
 from fpga_ml.config import Config
 from fpga_ml.frontend.calibrate import calibrate
 from fpga_ml.frontend.floats import to_float
-from fpga_ml.frontend.quantise import affine_of
+from fpga_ml.frontend.folding import affine_of
 from fpga_ml.frontend.rebuild import Probe
 from fpga_ml.numerics import FixedType
 from fpga_ml.quantise import to_qkeras

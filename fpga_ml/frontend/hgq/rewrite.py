@@ -12,8 +12,9 @@ import numpy as np
 
 from fpga_ml.config import check_bits
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.frontend.folding import INFERENCE_IDENTITY, affine_of, folds, linear_weights
 from fpga_ml.frontend.hgq.files import need_hgq
-from fpga_ml.frontend.quantise import INFERENCE_IDENTITY, activation_name, affine_of, folds, is_relu
+from fpga_ml.frontend.kinds import activation_name, function_name, is_relu
 from fpga_ml.frontend.rebuild import Array, Call, Probe, as_functional, calls, copy_layer, inputs_of, rebuild
 from fpga_ml.frontend.rewrites import rewritten
 from fpga_ml.samples import load_samples
@@ -126,7 +127,7 @@ def _refused(c: Call) -> tuple[str, str] | None:
     if type(layer).__module__.partition(".")[0] in ("qkeras", "hgq"):
         return f"is a {kind}, which has quantizers already", "give the float model"
     if kind in ("Activation", "Softmax"):
-        function = "softmax" if kind == "Softmax" else activation_name(layer)
+        function = function_name(layer)
         if function not in ("", "relu", "softmax", *_TABLES):
             return f"is the activation '{function}', which has no twin in HGQ2", f"use relu, {', '.join(_TABLES)} or softmax"
         return None
@@ -182,11 +183,7 @@ class _Rewrite:
         return copy_layer(layer)
 
     def _linear(self, layer: Any) -> Any:
-        values = {w.name: np.asarray(w, np.float64) for w in layer.weights}
-        norm = next((n for n, linear in self.folded.items() if linear == layer.name), None)
-        if norm is not None:
-            scale, shift = affine_of(self.model.get_layer(norm))
-            values = {"kernel": values["kernel"] * scale, "bias": values.get("bias", 0.0) * scale + shift}
+        values = {k: np.asarray(v, np.float64) for k, v in linear_weights(self.model, layer, self.folded).items()}
         self.weights[layer.name] = values
         if isinstance(layer, keras.layers.EinsumDense):
             given = {"equation": layer.equation, "output_shape": layer.partial_output_shape, "bias_axes": layer.bias_axes}
@@ -220,7 +217,7 @@ class _Rewrite:
         return getattr(self.layers, f"Q{kind}")(**given, iq_conf=self._of_data(*self.reads[layer.name]), name=layer.name)
 
     def _function(self, layer: Any) -> Any:
-        function = "softmax" if type(layer).__name__ == "Softmax" else activation_name(layer)
+        function = function_name(layer)
         if function == "softmax":
             return self._softmax(layer)
         if function == "relu":

@@ -12,7 +12,9 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.explore import knobs as space
 from fpga_ml.explore.findings import measured
 from fpga_ml.explore.subject import Subject, opened
+from fpga_ml.explore.subject import bits as knobs
 from fpga_ml.explore.trial import built
+from fpga_ml.frontend.load import QUANTISED_FILE
 from fpga_ml.lowering.size import luts_of_layers
 
 _FEWER = (2, 4)  # bits
@@ -25,6 +27,8 @@ _ERRORS = 2.0
 def hint(model: Path, data: Path | None, config: Config, timings_s: dict[str, float]) -> str | None:
     """A line: how many LUTs fewer bits everywhere would save at no loss that the samples show. None where that takes longer,
     where nothing is saved, and where nothing can be told: without labels, or where the model has its bits."""
+    if (model / QUANTISED_FILE).exists():
+        return None  # the folder's quantised model was built, and a search would be of its float model
     if sum(timings_s.get(stage, 0.0) for stage in ("load", "quantise", "convert")) > _QUICK_S:
         return None
     asked = config.replace(saturate=True)
@@ -38,6 +42,7 @@ def hint(model: Path, data: Path | None, config: Config, timings_s: dict[str, fl
 
 def _told(subject: Subject, config: Config) -> str | None:
     it = opened(subject)
+    knobs(subject)  # raises for a model that has its bits
 
     def tried(bits: int) -> tuple[float, tuple[float, float]]:
         few = config.replace(bits=bits)

@@ -129,6 +129,8 @@ def _parametrized(node: Any) -> Layer:
     if kind == "leaky_relu":
         return elementwise.Slope(**common, slope=np.full(size, value), slope_fraction=t.fraction)
     if kind == "thresholded_relu":
+        if value == 0:
+            return elementwise.Relu(**common)
         return elementwise.Threshold(**common, threshold=value, fraction=t.fraction)
     table = table_of(node)
     if table is not None:

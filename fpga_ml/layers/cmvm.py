@@ -9,7 +9,6 @@ from __future__ import annotations
 import pickle
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -122,8 +121,6 @@ class _Replay:
         self.made: list[Term] = []
         for op in stage.ops:
             self.made.append(self._operation(op))
-        reads = [k for op in stage.ops for k in op.addr] + list(stage.out_idxs)
-        self.uses = Counter(reads)
 
     def outputs(self) -> list[Term]:
         out = []
@@ -136,34 +133,17 @@ class _Replay:
         """Each output with its start added, as values."""
         out = []
         for (index, shift, negative), start in zip(self._results(), starts, strict=True):
-            begun = start if index < 0 else self._started(index, self.b.scale(start, -shift), negative).value
-            out.append(begun if index < 0 else self.b.scale(begun, shift))
+            if index < 0:
+                out.append(start)
+                continue
+            made = self.made[index]
+            signed = Term(self.b.scale(made.value, shift), made.negative ^ negative)
+            out.append(self._sum(Term(start), signed).value)
         return out
 
     def _results(self) -> list[tuple[int, int, bool]]:
         s = self.stage
         return [(i, shift, bool(neg)) for i, shift, neg in zip(s.out_idxs, s.out_shifts, s.out_negs, strict=True)]
-
-    def _started(self, index: int, start: int, negative: bool) -> Term:
-        """What was made, plus a constant (minus it where `negative`), as a term of that sign.
-
-        The constant goes in where a sum waits for its other operand, but only into sums that nothing else reads: no other
-        output gets the constant, and no adder is made twice.
-        """
-        op, mine = self.stage.ops[index], self.made[index]
-        if self._is_zero(start) and mine.negative == negative:
-            return mine
-        if op.opcode not in (0, 1) or self.uses[index] > 1:
-            return self._sum(mine, Term(start, negative), negative)
-        terms = [self.made[op.addr[0]], self._shifted(op)]
-        if self._is_zero(start) and terms[0].negative != terms[1].negative:
-            return self._sum(terms[0], terms[1], negative)
-        first, second = (self.stage.ops[k].latency for k in op.addr)
-        early = second < first
-        shift, sign = (op.data[0], op.opcode == 1) if early else (0, False)
-        begun = self._started(op.addr[early], self.b.scale(start, -shift), negative ^ sign)
-        terms[early] = Term(self.b.scale(begun.value, shift), begun.negative ^ sign)
-        return self._sum(terms[0], terms[1], negative)
 
     def _shifted(self, op: Any) -> Term:
         """The second operand of a sum or a difference."""
@@ -191,13 +171,8 @@ class _Replay:
         made = self.made[index]
         return Term(self.b.scale(made.value, shift), made.negative ^ (not plus))
 
-    def _sum(self, a: Term, c: Term, negative: bool = False) -> Term:
-        """Of unlike signs a term of the sign asked for."""
+    def _sum(self, a: Term, c: Term) -> Term:
         if a.negative == c.negative:
             return Term(self.b.add(a.value, c.value), a.negative)
-        plus, minus = (c, a) if a.negative != negative else (a, c)
-        return Term(self.b.sub(plus.value, minus.value), negative)
-
-    def _is_zero(self, value: int) -> bool:
-        interval = self.b.wire(value).interval
-        return interval.low == interval.high == 0
+        plus, minus = (c, a) if a.negative else (a, c)
+        return Term(self.b.sub(plus.value, minus.value))

@@ -13,9 +13,9 @@ from fpga_ml.ir.kernel import Kernel, Wire
 from fpga_ml.ir.kernel.builder import signed_digits
 from fpga_ml.ir.kernel.kernel import Value
 from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Min, Mul, Op, Scale, Select, Sub
+from fpga_ml.ir.kernel.sums import passing_bits
 from fpga_ml.ir.network import Collect, Fold, Loop, Map, Moments, Process, Quadratic, Split, Window
 from fpga_ml.schedule.cast_logic import CastLogic
-from fpga_ml.schedule.delay import passing_bits
 
 _LUT_INPUTS = 6
 _CHOICES_OF_A_LUT = 4

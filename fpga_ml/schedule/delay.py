@@ -9,6 +9,7 @@ from fpga_ml.devices.delays import DelayModel
 from fpga_ml.ir.kernel.builder import signed_digits
 from fpga_ml.ir.kernel.kernel import Value
 from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Min, Mul, Op, Scale, Select, Sub
+from fpga_ml.ir.kernel.sums import passing_bits
 from fpga_ml.ir.kernel.wire import Wire
 from fpga_ml.schedule.cast_logic import CastLogic, width_bits
 
@@ -30,12 +31,6 @@ def _sum(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:
     if sum(w.type.width for w in operands if not _is_constant(w)) <= model.lut_inputs:
         return model.lut_ns
     return model.adder_ns(max(value.wire.type.width - passing_bits(value.op, operands), 1))
-
-
-def passing_bits(op: Op, operands: Sequence[Wire]) -> int:
-    """Of a sum, the bits of one operand below the other's last one, which pass by; those of a subtrahend do not."""
-    a, b = operands
-    return max(a.fraction - b.fraction, 0 if isinstance(op, Sub) else b.fraction - a.fraction, 0)
 
 
 def _compare(model: DelayModel, operands: Sequence[Wire]) -> float:

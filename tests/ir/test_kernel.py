@@ -28,10 +28,10 @@ def test_text_form() -> None:
         "kernel unit(2) -> 1\n"
         "  %0 = input[0: ap_fixed<8,4>]() : f4 -128..127\n"
         "  %1 = input[1: ap_fixed<8,4>]() : f4 -128..127\n"
-        "  %2 = scale[1](%0) : f3 -128..127\n"
-        "  %3 = const[3p0]() : f0 3..3\n"
-        "  %4 = mul(%1, %3) : f4 -384..381\n"
-        "  %5 = add(%2, %4) : f4 -640..635\n"
+        "  %2 = const[3p0]() : f0 3..3\n"
+        "  %3 = mul(%1, %2) : f4 -384..381\n"
+        "  %4 = scale[1](%0) : f3 -128..127\n"
+        "  %5 = add(%3, %4) : f4 -640..635\n"
         "  %6 = const[0p0]() : f0 0..0\n"
         "  %7 = max(%5, %6) : f4 0..635\n"
         "  %8 = cast[ap_ufixed<6,3,AP_RND_CONV,AP_SAT>](%7) : f3 0..63\n"
@@ -70,12 +70,12 @@ def test_verifier_collects_every_fault() -> None:
     kernel = small_kernel()
     assert verify(kernel) == []
     values = list(kernel.values)
-    values[4] = replace(values[4], wire=BYTE)
+    values[3] = replace(values[3], wire=BYTE)
     values[5] = replace(values[5], operands=(2, 9))
     values[7] = replace(values[7], operands=(5,))
     faults = verify(replace(kernel, values=tuple(values), outputs=(8, 12)))
     assert len(faults) == 4
-    assert faults[0].startswith("unit %4 (mul): holds")
+    assert faults[0].startswith("unit %3 (mul): holds")
     assert "reads (2, 9), not only values before it" in faults[1]
     assert "1 operands, not 2" in faults[2]
     assert "output %12 does not exist" in faults[3]

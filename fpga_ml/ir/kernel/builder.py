@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from fpga_ml.ir.kernel.kernel import Kernel, Value
 from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Min, Mul, Op, Scale, Select, Sub
+from fpga_ml.ir.kernel.sums import Ordering
 from fpga_ml.ir.kernel.wire import Wire
 from fpga_ml.numerics import FixedType, Interval
 from fpga_ml.numerics.interval import type_of
@@ -24,6 +25,16 @@ class Builder:
 
     def wire(self, value: int) -> Wire:
         return self._values[value].wire
+
+    def value(self, value: int) -> Value:
+        return self._values[value]
+
+    def again(self, op: Op, *operands: int) -> int:
+        """What an operation makes of other operands than it had."""
+        number = self._make(op, *operands)
+        if isinstance(op, Input):
+            self._inputs.append(number)
+        return number
 
     def input(self, wire: Wire) -> int:
         number = self._make(Input(len(self._inputs), wire))
@@ -138,7 +149,11 @@ class Builder:
         return level[0]
 
     def build(self, outputs: Sequence[int]) -> Kernel:
-        """The kernel of these outputs, without values that none of them needs."""
+        """The kernel of these outputs, its sums in order (`Ordering`), without values that none of them needs."""
+        ordered = Builder(self.name)
+        return ordered._needed(Ordering(self._needed(outputs), ordered).outputs)
+
+    def _needed(self, outputs: Sequence[int]) -> Kernel:
         needed = set(outputs) | set(self._inputs)
         for number in range(len(self._values) - 1, -1, -1):
             if number in needed:

@@ -226,10 +226,10 @@ module myproject_softmax (
   logic [17:0] v12_s1;
   logic [17:0] v14_s1;
   logic [17:0] v16_s1;
-  logic [18:0] v17_s1;
-  logic [18:0] v18_s1;
-  logic [5:0] v20_s1;
-  logic [17:0] v21_s1;
+  logic [18:0] v20_s1;
+  logic [18:0] v21_s1;
+  logic [5:0] v22_s1;
+  logic [17:0] v23_s1;
   always_comb begin
     v6_s1_up = v5_s1[4];  // RND: one more
     v6_s1_near = v5_s1[12:5] + 8'(v6_s1_up);  // rounded, right if in range
@@ -243,42 +243,42 @@ module myproject_softmax (
     v12_s1 = table_0(v6_s1);
     v14_s1 = table_0(v8_s1);
     v16_s1 = table_0(v10_s1);
-    v17_s1 = 19'(v12_s1) + 19'(v14_s1);
-    v18_s1 = 19'(v16_s1) + v17_s1;
-    v20_s1 = v18_s1[18:13];  // ap_ufixed<7,7>
-    v21_s1 = table_1(v20_s1);
+    v20_s1 = 19'(v16_s1) + 19'(v12_s1);
+    v21_s1 = 19'(v14_s1) + v20_s1;
+    v22_s1 = v21_s1[18:13];  // ap_ufixed<7,7>
+    v23_s1 = table_1(v22_s1);
   end
 
   // stage 2
   logic [17:0] v12_s2;
   logic [17:0] v14_s2;
   logic [17:0] v16_s2;
-  logic [17:0] v21_s2;
+  logic [17:0] v23_s2;
   always_ff @(posedge clk) begin
     v12_s2 <= v12_s1;
     v14_s2 <= v14_s1;
     v16_s2 <= v16_s1;
-    v21_s2 <= v21_s1;
+    v23_s2 <= v23_s1;
   end
-  logic [34:0] v22_s2;
-  logic [0:0] v23_s2_up;
-  logic [17:0] v23_s2;
   logic [34:0] v24_s2;
   logic [0:0] v25_s2_up;
   logic [17:0] v25_s2;
   logic [34:0] v26_s2;
   logic [0:0] v27_s2_up;
   logic [17:0] v27_s2;
+  logic [34:0] v28_s2;
+  logic [0:0] v29_s2_up;
+  logic [17:0] v29_s2;
   always_comb begin
-    v22_s2 = 35'(v12_s2) * 35'(v21_s2);
-    v23_s2_up = v22_s2[16];  // RND: one more
-    v23_s2 = v22_s2[34:17] + 18'(v23_s2_up);  // ap_ufixed<18,1,AP_RND,AP_SAT>
-    v24_s2 = 35'(v14_s2) * 35'(v21_s2);
+    v24_s2 = 35'(v12_s2) * 35'(v23_s2);
     v25_s2_up = v24_s2[16];  // RND: one more
     v25_s2 = v24_s2[34:17] + 18'(v25_s2_up);  // ap_ufixed<18,1,AP_RND,AP_SAT>
-    v26_s2 = 35'(v16_s2) * 35'(v21_s2);
+    v26_s2 = 35'(v14_s2) * 35'(v23_s2);
     v27_s2_up = v26_s2[16];  // RND: one more
     v27_s2 = v26_s2[34:17] + 18'(v27_s2_up);  // ap_ufixed<18,1,AP_RND,AP_SAT>
+    v28_s2 = 35'(v16_s2) * 35'(v23_s2);
+    v29_s2_up = v28_s2[16];  // RND: one more
+    v29_s2 = v28_s2[34:17] + 18'(v29_s2_up);  // ap_ufixed<18,1,AP_RND,AP_SAT>
   end
 
   // outputs
@@ -286,9 +286,9 @@ module myproject_softmax (
   logic [17:0] layer5_out_1;
   logic [17:0] layer5_out_2;
   always_comb begin
-    layer5_out_0 = v23_s2;
-    layer5_out_1 = v25_s2;
-    layer5_out_2 = v27_s2;
+    layer5_out_0 = v25_s2;
+    layer5_out_1 = v27_s2;
+    layer5_out_2 = v29_s2;
     layer5_out = {layer5_out_2, layer5_out_1, layer5_out_0};
   end
 endmodule

@@ -26,7 +26,7 @@ from fpga_ml.frontend.inputs import as_configured
 from fpga_ml.frontend.load import QUANTISED_FILE
 from fpga_ml.frontend.rename import as_given
 from fpga_ml.frontend.save import file_of, read_back
-from fpga_ml.frontend.train import check_labels
+from fpga_ml.frontend.train import Goal, check_labels
 from fpga_ml.samples import Samples
 from fpga_ml.whole import put
 
@@ -97,7 +97,8 @@ def trained(subject: Subject, level: int, before: str | None) -> bytes:
     x, y = _training(it)
     model = _twin(it) if before is None else read_back(Path(before))
     share = _FIRST * (_LAST / _FIRST) ** (level / max(subject.levels - 1, 1))
-    train(model, x, y, beta=share * _unit(subject), epochs=subject.epochs, seed=subject.config.seed + level)
+    goal = Goal.of(model, y, it.source.model, x)
+    train(model, x, goal, beta=share * _unit(subject), epochs=subject.epochs, seed=subject.config.seed + level)
     fit_ranges(model, [np.concatenate(pair) for pair in zip(x, _rounded(it, it.calibration), strict=True)])
     return file_of(model)
 
@@ -111,7 +112,8 @@ def judged(subject: Subject, file: str) -> Result:
 @lru_cache(maxsize=2)
 def _unit(subject: Subject) -> float:
     it = opened(subject)
-    return unit(_twin(it), *_training(it))
+    (x, y), twin = _training(it), _twin(it)
+    return unit(twin, x, Goal.of(twin, y, it.source.model, x))
 
 
 def _twin(it: Opened) -> Any:

@@ -96,7 +96,7 @@ def _trained(it: Opened, knobs: Sequence[Knob], params: Params, config: Config) 
         x = [t.quantise(a) for t, a in zip(types, data.x, strict=True)]
         shares = {k.layer: params[k.name] / 100 for k in knobs if k.kind == "sparsity"}
         zeros = shares[""] if "" in shares else {names.identifier(layer): share for layer, share in shares.items()}
-        train(quantised.model, x, data.y, epochs=it.subject.epochs, seed=config.seed, sparsity=zeros)
+        train(quantised.model, x, data.y, epochs=it.subject.epochs, seed=config.seed, sparsity=zeros, teacher=source.model)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / QUANTISED_FILE
         save_plain(as_given(quantised.model, names), path)

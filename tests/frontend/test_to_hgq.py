@@ -20,6 +20,7 @@ from fpga_ml.frontend.hgq.train import train, unit
 from fpga_ml.frontend.load import load
 from fpga_ml.frontend.prepare import samples_of
 from fpga_ml.frontend.save import read_back, save_plain
+from fpga_ml.frontend.train import Goal
 from fpga_ml.simulate.emulate import emulate
 
 
@@ -140,6 +141,7 @@ def test_resources_that_weigh_more_leave_fewer_operations(tmp_path: Path) -> Non
     left = []
     for share in (0.01, 100.0):
         model = read_back(tmp_path / "twin.keras")
-        train(model, [x], y, beta=share * unit(model, [x], y), epochs=4, seed=1)
+        goal = Goal.of(model, y)
+        train(model, [x], goal, beta=share * unit(model, [x], goal), epochs=4, seed=1)
         left.append(fit_ranges(model, [x]))
     assert left[0] > 1.1 * left[1] > 0

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy.typing as npt
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.hgq.rewrite import fit_ranges
 from fpga_ml.frontend.rebuild import Array
-from fpga_ml.frontend.train import compiled, falling, fit, loss_of, seeded, steps
+from fpga_ml.frontend.train import Goal, seeded
 
 _RATE = 1e-3
 _TRAVEL_BITS = 4.0  # by which a width changes at most, at a rate that does not fall
@@ -32,16 +31,16 @@ class WidthAdam(keras.optimizers.Adam):  # type: ignore[misc]
         super().update_step(gradient, variable, learning_rate * (self.faster if own in _WIDTHS else 1.0))
 
 
-def unit(model: Any, x: Sequence[Array], y: npt.NDArray[Any]) -> float:
+def unit(model: Any, x: Sequence[Array], goal: Goal) -> float:
     """The resource weight `beta` at which all EBOPs of a model count as much as its loss on the samples."""
     ebops = fit_ranges(model, x)
     if not ebops:
         raise FpgaMlError("the model has no operations that training could narrow", where=f"model '{model.name}'")
-    return max(loss_of(compiled(_beside(model), y), x, y), _LEAST_LOSS) / ebops
+    return max(goal.loss_of(_beside(model), x), _LEAST_LOSS) / ebops
 
 
-def train(model: Any, x: Sequence[Array], y: npt.NDArray[Any], *, beta: float, epochs: int, seed: int) -> None:
-    """Train an HGQ2 model in place, with a resource weight. y: as of `fpga_ml.frontend.train.train`.
+def train(model: Any, x: Sequence[Array], goal: Goal, *, beta: float, epochs: int, seed: int) -> None:
+    """Train an HGQ2 model in place, with a resource weight.
 
     Raises FpgaMlError where the loss became NaN.
     """
@@ -49,8 +48,8 @@ def train(model: Any, x: Sequence[Array], y: npt.NDArray[Any], *, beta: float, e
     for layer in model._flatten_layers():
         if getattr(layer, "_beta", None) is not None:
             layer._beta.assign(beta)
-    optimizer = WidthAdam(falling(_RATE, y, epochs), _TRAVEL_BITS / steps(y, epochs) / _RATE)
-    fit(_beside(model), x, y, optimizer, epochs)
+    optimizer = WidthAdam(goal.falling(_RATE, epochs), _TRAVEL_BITS / goal.steps(epochs) / _RATE)
+    goal.fit(_beside(model), x, optimizer, epochs)
 
 
 def _beside(model: Any) -> Any:

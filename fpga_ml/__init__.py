@@ -22,15 +22,19 @@ if TYPE_CHECKING:
     from fpga_ml.project import Project as Project
     from fpga_ml.quantise import to_hgq as to_hgq
     from fpga_ml.quantise import to_qkeras as to_qkeras
+    from fpga_ml.sizing import Estimate as Estimate
+    from fpga_ml.sizing import estimate as estimate
 
 _expose()  # `import hgq` finds HGQ2 where `fpga-ml doctor --install hgq2` has put it
 __version__ = "0.1.0"
-__all__ = ["Config", "FpgaMlError", "Project", "Search", "compile", "search", "to_hgq", "to_qkeras"]
+__all__ = ["Config", "Estimate", "FpgaMlError", "Project", "Search", "compile", "estimate", "search", "to_hgq", "to_qkeras"]
 _HOMES = {
     "compile": "pipeline",
     "Project": "project",
     "Config": "config",
     "FpgaMlError": "errors",
+    "Estimate": "sizing",
+    "estimate": "sizing",
     "Search": "explore.search",
     "search": "explore.search",
     "to_hgq": "quantise",

@@ -62,85 +62,78 @@ def main(debug: bool) -> None:
     """Trained neural networks as FPGA logic that answers in nanoseconds."""
 
 
-def _build_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that every building command shares."""
-    path = click.Path(path_type=Path)
-    for option in reversed(
-        (
-            click.argument("model", type=path),
-            click.option("--weights", type=path, help="Weights file (.h5) of a model given as .json."),
-            click.option(
-                "--data", type=path, help="Samples: an .npz with x (or one array per input) and optionally labels y."
-            ),
-            click.option(
-                "--config", "config_path", type=path, help="Settings file; default: fpga_ml.toml in the model's folder."
-            ),
-            click.option("-o", "--output", type=path, help="Project folder to write; default: hls_projects/NAME."),
-            click.option(
-                "--arch",
-                type=click.Choice([str(arch) for arch in Arch]),
-                help="parallel: all inputs in one clock cycle. stream: one pixel or time step per transfer.",
-            ),
-            click.option("--backend", help="hls4ml backend: Vitis, Vivado, Quartus, oneAPI, Catapult, Libero."),
-            click.option("--part", help="FPGA part number for the HLS project, as the vendor writes it."),
-            click.option("--clock-ns", help="Clock period in ns; auto: the period that gives the RTL the lowest latency."),
-            click.option(
-                "--device", type=click.Choice(list(PIPELINED)), help="Target device; its delay model sets the pipelining."
-            ),
-            click.option("--bits", type=int, help="Bits of weights and activations that have no quantizer."),
-            click.option(
-                "--saturate",
-                is_flag=True,
-                default=None,
-                help="Let rare values saturate where that makes the rounding error of a type smaller.",
-            ),
-            click.option("--reuse-factor", type=int, help="How many products share one multiplier (hls4ml's ReuseFactor)."),
-            click.option(
-                "--interval-cycles", type=int, help="Clock cycles between two inferences; layers share hardware to match."
-            ),
-            click.option(
-                "--interleave", type=int, help="Number of sequences that a recurrent stream processes in turn, step by step."
-            ),
-            click.option("--lanes", type=int, help="Pixels or particles of a stream that pass in one clock cycle."),
-            click.option(
-                "--frame-last",
-                is_flag=True,
-                default=None,
-                help="Streams have TLAST, and frames of a wrong length are flagged.",
-            ),
-            click.option("--max-luts", type=int, help="Limit on estimated LUTs; layers share hardware to meet it."),
-            click.option("--max-dsps", type=int, help="Limit on multipliers; layers share hardware to meet it."),
-            click.option(
-                "--simulator", "simulators", multiple=True, help="Simulator of the RTL, verilator or icarus; default: both."
-            ),
-            click.option(
-                "--strategy", help="hls4ml strategy: latency, resource, resource_unrolled or distributed_arithmetic."
-            ),
-            click.option("--vectors", type=int, help="Samples for calibration and C-simulation."),
-            click.option(
-                "--synth-device",
-                "synth_devices",
-                multiple=True,
-                help="With --until synth: device to synthesise for, if not --device.",
-            ),
-            click.option("--effort", type=click.Choice(EFFORTS), help="How far to run synthesis: estimate, place or route."),
-            click.option(
-                "--time-limit", "time_limit_s", type=float, help="Time limit for synthesis, in seconds per device."
-            ),
-            click.option("--jobs", type=int, help="Threads for C-simulation; 0: one per core."),
-            click.option(
-                "--force", is_flag=True, default=None, help="Build even if the estimated size or time is too large."
-            ),
-            click.option("-v", "--verbose", is_flag=True, help="Print tables of metrics and types, and every check."),
-            click.option("--json", "as_json", is_flag=True, help="Print report.json on stdout and nothing else."),
-        )
-    ):
-        command = option(command)
-    return command
+_PATH = click.Path(path_type=Path)
+# What is built, and for what device.
+_DESIGN = (
+    click.argument("model", type=_PATH),
+    click.option("--weights", type=_PATH, help="Weights file (.h5) of a model given as .json."),
+    click.option("--data", type=_PATH, help="Samples: an .npz with x (or one array per input) and optionally labels y."),
+    click.option("--config", "config_path", type=_PATH, help="Settings file; default: fpga_ml.toml in the model's folder."),
+    click.option(
+        "--arch",
+        type=click.Choice([str(arch) for arch in Arch]),
+        help="parallel: all inputs in one clock cycle. stream: one pixel or time step per transfer.",
+    ),
+    click.option("--clock-ns", help="Clock period in ns; auto: the period that gives the RTL the lowest latency."),
+    click.option("--device", type=click.Choice(list(PIPELINED)), help="Target device; its delay model sets the pipelining."),
+    click.option("--bits", type=int, help="Bits of weights and activations that have no quantizer."),
+    click.option(
+        "--saturate",
+        is_flag=True,
+        default=None,
+        help="Let rare values saturate where that makes the rounding error of a type smaller.",
+    ),
+    click.option("--reuse-factor", type=int, help="How many products share one multiplier (hls4ml's ReuseFactor)."),
+    click.option("--interval-cycles", type=int, help="Clock cycles between two inferences; layers share hardware to match."),
+    click.option(
+        "--interleave", type=int, help="Number of sequences that a recurrent stream processes in turn, step by step."
+    ),
+    click.option("--lanes", type=int, help="Pixels or particles of a stream that pass in one clock cycle."),
+    click.option(
+        "--frame-last",
+        is_flag=True,
+        default=None,
+        help="Streams have TLAST, and frames of a wrong length are flagged.",
+    ),
+    click.option("--max-luts", type=int, help="Limit on estimated LUTs; layers share hardware to meet it."),
+    click.option("--max-dsps", type=int, help="Limit on multipliers; layers share hardware to meet it."),
+    click.option("--strategy", help="hls4ml strategy: latency, resource, resource_unrolled or distributed_arithmetic."),
+    click.option("--force", is_flag=True, default=None, help="Build even if the estimated size or time is too large."),
+)
+# Besides, of every building command.
+_BUILD = (
+    click.option("-o", "--output", type=_PATH, help="Project folder to write; default: hls_projects/NAME."),
+    click.option("--backend", help="hls4ml backend: Vitis, Vivado, Quartus, oneAPI, Catapult, Libero."),
+    click.option("--part", help="FPGA part number for the HLS project, as the vendor writes it."),
+    click.option(
+        "--simulator", "simulators", multiple=True, help="Simulator of the RTL, verilator or icarus; default: both."
+    ),
+    click.option("--vectors", type=int, help="Samples for calibration and C-simulation."),
+    click.option(
+        "--synth-device",
+        "synth_devices",
+        multiple=True,
+        help="With --until synth: device to synthesise for, if not --device.",
+    ),
+    click.option("--effort", type=click.Choice(EFFORTS), help="How far to run synthesis: estimate, place or route."),
+    click.option("--time-limit", "time_limit_s", type=float, help="Time limit for synthesis, in seconds per device."),
+    click.option("--jobs", type=int, help="Threads for C-simulation; 0: one per core."),
+    click.option("-v", "--verbose", is_flag=True, help="Print tables of metrics and types, and every check."),
+    click.option("--json", "as_json", is_flag=True, help="Print report.json on stdout and nothing else."),
+)
+
+
+def _options(*groups: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
+    def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed([option for group in groups for option in group]):
+            command = option(command)
+        return command
+
+    return decorated
 
 
 @main.command("compile")
-@_build_options
+@_options(_DESIGN, _BUILD)
 @click.option("--until", type=click.Choice(STAGES), help="Last stage to run.")
 def compile_command(**options: Any) -> None:
     """Build MODEL: a .keras, .h5, .onnx or .json file, or a folder under models/."""
@@ -148,14 +141,14 @@ def compile_command(**options: Any) -> None:
 
 
 @main.command()
-@_build_options
+@_options(_DESIGN, _BUILD)
 def convert(**options: Any) -> None:
     """Write the HLS project of MODEL without simulating it."""
     _build(**options, until="convert")
 
 
 @main.command()
-@_build_options
+@_options(_DESIGN, _BUILD)
 def csim(**options: Any) -> None:
     """Build MODEL up to C-simulation and compare it with the model."""
     _build(**options, until="csim")
@@ -224,21 +217,41 @@ def _clock(text: str | None) -> dict[str, Any]:
 
 
 @main.command()
-@_build_options
+@_options(_DESIGN)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on stdout and nothing else.")
+def estimate(
+    model: Path, weights: Path | None, data: Path | None, config_path: Path | None, as_json: bool, **settings: Any
+) -> None:
+    """Estimate what MODEL takes as hardware, without building it."""
+    settings |= _clock(settings.get("clock_ns"))
+    config = _config_of(model, config_path).replace(**settings)
+    with muted():
+        from fpga_ml.sizing import estimate as estimated
+    from fpga_ml.report.brief import show_estimate
+
+    found = estimated(model, weights=weights, data=data, config=config)
+    if as_json:
+        click.echo(json.dumps(found.as_json(), indent=2))
+    else:
+        show_estimate(found.as_json(), Console())
+
+
+@main.command()
+@_options(_DESIGN, _BUILD)
 def emulate(**options: Any) -> None:
     """Build MODEL up to the emulator and compare it with C-simulation."""
     _build(**options, until="emulate")
 
 
 @main.command()
-@_build_options
+@_options(_DESIGN, _BUILD)
 def rtl(**options: Any) -> None:
     """Build MODEL up to SystemVerilog."""
     _build(**options, until="rtl")
 
 
 @main.command()
-@_build_options
+@_options(_DESIGN, _BUILD)
 @click.option("--rtl", type=click.Path(path_type=Path), help="Verilog to simulate instead of ours (a vendor's syn/verilog).")
 @click.option("--rtl-top", default="", metavar="NAME", help="With --rtl: its top module; default: the project's name.")
 @click.option(

@@ -25,7 +25,7 @@ from fpga_ml.frontend.prepare import Prepared, prepare, samples_of
 from fpga_ml.frontend.work import check_samples
 from fpga_ml.hls.csim import CSim
 from fpga_ml.hls.project import build_csim, csim_of, fresh_folder, write_project, write_vectors
-from fpga_ml.ir.network import Network, verified
+from fpga_ml.ir.network import Network
 from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.naming import Naming, folder_name
 from fpga_ml.numerics.types import Raw
@@ -37,14 +37,13 @@ from fpga_ml.report.assemble import Build, assemble
 from fpga_ml.report.typed import BuildReport
 from fpga_ml.rtl.architecture import ARCHITECTURES
 from fpga_ml.samples import Samples
-from fpga_ml.schedule.auto import clock_of_least_latency_ns
-from fpga_ml.schedule.fitting import Budget, fitting
 from fpga_ml.simulate.compare import Check, check_csim
 from fpga_ml.simulate.cosim import CosimResult, Vectors
 from fpga_ml.simulate.emulate import Emulation, check_emulator
 from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.prove import Bench, default_vectors, proof_inputs, raw_inputs
 from fpga_ml.simulate.travel import write_tests
+from fpga_ml.sizing import fastest_clock_ns, network_of
 from fpga_ml.stages import Stages
 from fpga_ml.synthesise.project import synthesise
 from fpga_ml.toolchain.run import beside
@@ -268,7 +267,7 @@ def _written(
         check_layers(layers, source.name, config, given, stages)
         clock.say(advice(layers, config, stages))
     network = None
-    if config.auto_clock or Budget(config.max_luts, config.max_dsps) != Budget():
+    if config.auto_clock or _limited(config):
         network, stages = _lowered(layers, config, stages, clock)
     if config.auto_clock:
         with clock.stage("clock"):
@@ -377,27 +376,24 @@ def _lowered(layers: LayerGraph | None, config: Config, stages: Stages, clock: _
     """The network that becomes RTL; None where RTL is not to be made or cannot be, with the reason in the stages."""
     if layers is None or not stages.runs("rtl"):
         return None, stages
-    arch = ARCHITECTURES[config.arch]
-    ask = partial(arch.lower, layers, interleave=config.interleave, lanes=config.lanes)
-    budget = Budget(config.max_luts, config.max_dsps)
     try:
         with clock.stage("lower"):
-            if budget == Budget():
-                return ask(config.interval_cycles), stages
-            shortest = config.interval_cycles or arch.shortest_interval(layers, config.lanes)
-            return fitting(ask, shortest, budget), stages
+            return network_of(layers, config), stages
     except FpgaMlError as error:
-        if budget != Budget() or config.lanes > 1:
+        if _limited(config) or config.lanes > 1:
             raise  # what was asked for cannot be had
         return None, stages.without("rtl", error.what)
+
+
+def _limited(config: Config) -> bool:
+    return (config.max_luts, config.max_dsps) != (None, None)
 
 
 def _clocked(network: Network | None, graph: Graph, config: Config, stages: Stages) -> Config:
     """With the clock of the lowest latency, which the HLS project gets too."""
     if network is None:
         raise FpgaMlError(f"no clock can be searched without RTL: {stages.text('rtl')}", do="give --clock-ns a number")
-    arch, known, device = ARCHITECTURES[config.arch], verified(network), PIPELINED[config.device]
-    found = config.replace(clock_ns=clock_of_least_latency_ns(lambda ns: arch.latency_cycles(known, ns, device)))
+    found = config.replace(clock_ns=fastest_clock_ns(network, config))
     graph.set_clock(found.clock_ns)
     return found
 

@@ -20,17 +20,17 @@ from typing import Any
 import numpy as np
 
 from fpga_ml.config import CONFIG_FILE, Config
-from fpga_ml.explore import trial
 from fpga_ml.explore.search import Search, search
 from fpga_ml.explore.subject import Subject, opened
 from fpga_ml.frontend.load import SAMPLE_FILE, load
 from fpga_ml.science.jets.data import block, five_class
 from fpga_ml.science.jets.features import Features
 from fpga_ml.science.jets.series import series
+from fpga_ml.sizing import costs_of, planned, typed
 
 ROOT = Path(__file__).parent.parent
 TRAINING_SHARE = 0.6
-LEVELS = 12  # of the resource weight, with --hgq
+LEVELS, LEVEL_EPOCHS = 8, 50  # of the resource weight, with --hgq
 TAGGER_SHARE = 0.7  # as models/jet_tagger/train.py and models/particle_deepsets/train.py
 FIVE_CLASSES = ("jet_tagger", "particle_deepsets")
 
@@ -87,10 +87,11 @@ def today(subject: Subject) -> dict[str, Any]:
     """The committed quantised model, as the search prices and judges a point."""
     it, config = opened(subject), Config.read(Path(subject.model) / CONFIG_FILE)
     source = load(subject.model)
-    prepared, layers = trial.built(source, config, it.calibration)
+    prepared, layers = typed(source, config, it.calibration)
     assert prepared.calibrated is not None
     mean, error = it.loss(it.emulated(layers, prepared.calibrated.input_types))
-    return {"loss": {"mean": mean, "error": error}, "costs": trial.priced(layers, config, source.name)}
+    _, rtl = planned(layers, config, source.name)
+    return {"loss": {"mean": mean, "error": error}, "costs": costs_of(rtl, config.clock_ns)}
 
 
 def summary(found: Search, subject: Subject, asked: Asked) -> dict[str, Any]:
@@ -143,7 +144,7 @@ def main() -> None:
                 train, data = parts(folder, place)
             how |= {"train": train, "data": data, "epochs": asked.epochs}
         if kind == "hgq":
-            how |= {"hgq": True, "trials": LEVELS, "prove": 1, "trial_limit_s": 3600}
+            how |= {"hgq": True, "trials": LEVELS, "epochs": LEVEL_EPOCHS, "prove": None, "trial_limit_s": 3600}
         found = search(folder, **how)
         settings = json.loads((out / "subject.json").read_text())["settings"]
         given = None if data is None else str(data)

@@ -21,7 +21,8 @@ from fpga_ml.explore.knobs import Knob, Params
 from fpga_ml.explore.store import Store
 from fpga_ml.explore.study import SAMPLERS, Asked, Study, front
 from fpga_ml.explore.subject import Opened, Subject
-from fpga_ml.explore.trial import COSTS, Noise
+from fpga_ml.explore.trial import Noise
+from fpga_ml.sizing import COSTS
 from fpga_ml.whole import put
 
 TRIALS, _MEASURED = "trials", "measured"

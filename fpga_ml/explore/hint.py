@@ -13,9 +13,9 @@ from fpga_ml.explore import knobs as space
 from fpga_ml.explore.findings import measured
 from fpga_ml.explore.subject import Subject, opened
 from fpga_ml.explore.subject import bits as knobs
-from fpga_ml.explore.trial import built
 from fpga_ml.frontend.load import QUANTISED_FILE
 from fpga_ml.lowering.size import luts_of_layers
+from fpga_ml.sizing import typed
 
 _FEWER = (2, 4)  # bits
 _LEAST_BITS = 3
@@ -46,7 +46,7 @@ def _told(subject: Subject, config: Config) -> str | None:
 
     def tried(bits: int) -> tuple[float, tuple[float, float]]:
         few = config.replace(bits=bits)
-        prepared, layers = built(it.source, few, it.calibration)
+        prepared, layers = typed(it.source, few, it.calibration)
         assert prepared.calibrated is not None
         luts = sum(luts_of_layers(layers, few.arch, few.interval_cycles).values())
         return luts, it.loss(it.emulated(layers, prepared.calibrated.input_types))

@@ -31,7 +31,7 @@ from fpga_ml.samples import Samples
 from fpga_ml.whole import put
 
 _NAME, _ORIGIN = "resource weight", "level"
-_FIRST, _LAST = 0.1, 30.0  # resource weights, in units of the loss over the EBOPs of the model that is not trained
+_FIRST, _LAST = 0.3, 10.0  # resource weights, in units of the loss over the EBOPs of the model that is not trained
 
 
 def checked(subject: Subject) -> list[Knob]:

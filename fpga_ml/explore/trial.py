@@ -14,47 +14,30 @@ from pathlib import Path
 
 import numpy as np
 
-from fpga_ml.bridge.convert import convert
-from fpga_ml.bridge.read_graph import read_graph
 from fpga_ml.config import Config
-from fpga_ml.devices import PIPELINED
 from fpga_ml.explore import knobs as space
 from fpga_ml.explore.architecture import trained
 from fpga_ml.explore.knobs import Knob, Params
 from fpga_ml.explore.subject import Opened, Subject, opened
 from fpga_ml.frontend.calibrate import twin
 from fpga_ml.frontend.load import FLOAT_FILE, QUANTISED_FILE, Source, load
-from fpga_ml.frontend.prepare import Prepared, prepare
 from fpga_ml.frontend.rename import as_given
 from fpga_ml.frontend.save import file_of, save_plain
 from fpga_ml.frontend.train import train
-from fpga_ml.layers.graph import LayerGraph
-from fpga_ml.lowering.size import check_size, luts_of_layers
-from fpga_ml.rtl.architecture import ARCHITECTURES
-from fpga_ml.samples import Samples
-
-COSTS = ("luts", "ffs", "dsps", "rom_bits", "memory_bits", "latency_cycles", "latency_ns", "interval_cycles")
+from fpga_ml.lowering.size import luts_of_layers
+from fpga_ml.sizing import costs_of, planned, typed
 
 
 @dataclass(frozen=True)
 class Result:
     """score, score_test: on every other sample, and on those between; loss: by how much it is worse than the float model on
-    the latter, with the standard error; costs: {name: value} as COSTS."""
+    the latter, with the standard error; costs: {name: value} as fpga_ml.sizing.COSTS."""
 
     score: float
     score_test: float
     loss: tuple[float, float]
     costs: Mapping[str, float]
     seconds: float
-
-
-def built(source: Source, config: Config, samples: Samples) -> tuple[Prepared, LayerGraph]:
-    """As a build makes it; under identifiers. source: the subject's, or what training made of it."""
-    with source.names.errors(), tempfile.TemporaryDirectory() as scratch:
-        identified = source.identified(config)
-        prepared = prepare(source, samples, identified)
-        graph = convert(source, prepared, identified, Path(scratch))
-        return prepared, read_graph(graph.hls)
 
 
 def tried(subject: Subject, knobs: Sequence[Knob], params: Params) -> tuple[Result, Mapping[str, bytes]]:
@@ -68,12 +51,12 @@ def tried(subject: Subject, knobs: Sequence[Knob], params: Params) -> tuple[Resu
 
 def judged(it: Opened, source: Source, config: Config, began: float) -> Result:
     """A model as hardware: what it takes, and how good it is. began: when the work on it did, of time.perf_counter()."""
-    prepared, layers = built(source, config, it.calibration)
-    costs = priced(layers, config, it.source.name)
+    prepared, layers = typed(source, config, it.calibration)
+    _, rtl = planned(layers, config, it.source.name)
     assert prepared.calibrated is not None
     outputs = it.emulated(layers, prepared.calibrated.input_types)
     score, score_test = it.scores(outputs)
-    return Result(score, score_test, it.loss(outputs), costs, round(time.perf_counter() - began, 2))
+    return Result(score, score_test, it.loss(outputs), costs_of(rtl, config.clock_ns), round(time.perf_counter() - began, 2))
 
 
 def trained_source(it: Opened, path: Path) -> Source:
@@ -104,26 +87,6 @@ def _trained(it: Opened, knobs: Sequence[Knob], params: Params, config: Config) 
         return replace(trained_source(it, path), float_model=source.float_model), files
 
 
-def priced(layers: LayerGraph, config: Config, model: str) -> dict[str, float]:
-    """What the RTL takes, by its own plan; FpgaMlError for one that is too large to be made."""
-    arch, device = ARCHITECTURES[config.arch], PIPELINED[config.device]
-    arch.check(layers, config.interval_cycles, config.interleave, config.lanes)
-    if not config.force:
-        check_size(layers, config.arch, config.interval_cycles, simulated=False, model=model)
-    network = arch.lower(layers, config.interval_cycles, config.interleave, config.lanes)
-    rtl = arch.emit(network, config.clock_ns, device, frame_last=config.frame_last)
-    return {
-        "luts": rtl.area.luts,
-        "ffs": rtl.register_bits,
-        "dsps": rtl.area.multipliers,
-        "rom_bits": rtl.area.rom_bits,
-        "memory_bits": rtl.area.memory_bits,
-        "latency_cycles": rtl.latency_cycles,
-        "latency_ns": round(rtl.latency_cycles * config.clock_ns, 3),
-        "interval_cycles": rtl.interval_cycles,
-    }
-
-
 @dataclass(frozen=True)
 class Noise:
     """power: mean square of the differences that rounding makes in the outputs, to the float model's; luts: of each layer,
@@ -136,7 +99,7 @@ class Noise:
 def noise(subject: Subject, knobs: Sequence[Knob], params: Params) -> Noise:
     """On a few samples, of the model that is not trained."""
     it, config = opened(subject), space.applied(subject.config, knobs, params)
-    prepared, layers = built(it.source, config, it.few)
+    prepared, layers = typed(it.source, config, it.few)
     assert prepared.reference is not None
     pairs = [(a, b[: len(a)]) for a, b in zip(prepared.reference.quantised_outputs, it.float_outputs, strict=True)]
     power = float(np.mean([np.mean((a - b) ** 2) for a, b in pairs]))

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +16,15 @@ from fpga_ml.report.page import CELLS, verdict
 
 _MOST_METRICS, _MOST_NOTES = 2, 3
 _ALL = 4  # ways to compute the function: Keras, C-simulation, emulator, RTL
+_COLUMNS = (
+    ("stage", "stage"),
+    ("LUT", "luts"),
+    ("DSP", "dsps"),
+    ("ROM, bits", "rom_bits"),
+    ("memory, bits", "memory_bits"),
+    ("cycles", "latency_cycles"),
+    ("interval", "interval_cycles"),
+)
 _COLOURS = {"pass": "green", "fail": "red", "part": "yellow"}
 
 
@@ -191,3 +201,20 @@ def _notes(report: Mapping[str, Any]) -> Iterator[str]:
     yield from notes[:_MOST_NOTES]
     if len(notes) > _MOST_NOTES:
         yield f"{len(notes) - _MOST_NOTES} more: fpga-ml report -v"
+
+
+def show_estimate(found: Mapping[str, Any], console: Console) -> None:
+    """An `Estimate` as JSON: a row for each stage of the RTL, then the whole."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for name, _ in _COLUMNS:
+        table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=True)
+    for name, stage in found["stages"].items():
+        table.add_row(name, *(f"{stage[key]:,g}" for _, key in _COLUMNS[1:]))
+    console.print(table)
+    costs, clock = found["costs"], found["clock_ns"]
+    cells = {"LUT": costs["luts"], "FF": costs["ffs"], "DSP": costs["dsps"]}
+    memory = costs["rom_bits"] + costs["memory_bits"]
+    console.print(f"{_cells(cells, None)}{f', {memory:,} bits of memory' * bool(memory)}, by estimate for {found['device']}")
+    latency, interval = costs["latency_cycles"], costs["interval_cycles"]
+    often = "every cycle" if interval == 1 else f"every {interval:,} cycles"
+    console.print(f"{latency:,} cycles of {clock:g} ns ({costs['latency_ns']:,g} ns); an inference {often}")

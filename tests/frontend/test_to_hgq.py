@@ -14,7 +14,6 @@ from keras import layers as L
 import fpga_ml
 from fpga_ml.config import Config
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.explore.trial import built
 from fpga_ml.frontend.hgq.rewrite import fit_ranges, to_hgq
 from fpga_ml.frontend.hgq.train import train, unit
 from fpga_ml.frontend.load import load
@@ -22,6 +21,7 @@ from fpga_ml.frontend.prepare import samples_of
 from fpga_ml.frontend.save import read_back, save_plain
 from fpga_ml.frontend.train import Goal
 from fpga_ml.simulate.emulate import emulate
+from fpga_ml.sizing import typed
 
 
 def mlp(x: Any) -> Any:
@@ -83,7 +83,7 @@ def test_nearly_the_same_and_bit_exact_when_built(name: str, tmp_path: Path) -> 
     assert np.sqrt(np.mean((theirs - exact) ** 2)) < 0.05 * max(exact.std(), 0.3)
     save_plain(twin, tmp_path / "twin.keras")
     source, config = load(tmp_path / "twin.keras"), Config()
-    prepared, layers = built(source, config, samples_of(source, x.astype(np.float64), 1))
+    prepared, layers = typed(source, config, samples_of(source, x.astype(np.float64), 1))
     (ours,) = emulate(layers, list(prepared.x))
     assert len(np.unique(theirs)) > 20
     np.testing.assert_array_equal(ours.reshape(theirs.shape), theirs)

@@ -14,7 +14,7 @@ from fpga_ml.frontend.rebuild import Array
 from fpga_ml.frontend.train import Goal, seeded
 
 _RATE = 1e-3
-_TRAVEL_BITS = 4.0  # by which a width changes at most, at a rate that does not fall
+_TRAVEL_BITS = 12.0  # by which a width changes at most, at a rate that does not fall
 _WIDTHS = ("b", "f", "i")  # as HGQ2's quantizers call them
 _LEAST_LOSS = 1e-6
 

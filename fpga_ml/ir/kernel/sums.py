@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fpga_ml.ir.kernel.kernel import Kernel
 
 _FREE = (Input, Const, Scale)  # no logic
-_NEAR = 16  # operands on each side, in the order of their last bits, with which an operand is paired
+_NEAR = 8  # operands on each side, in the order of their last bits, with which an operand is paired
 
 
 def passing_bits(op: Op, operands: Sequence[Wire]) -> int:
@@ -123,6 +123,7 @@ class _Waiting:
         self.count = 0
         self.by_last_bit: list[tuple[int, int]] = []
         self.pairs: list[tuple[int, int, int, int, bool]] = []  # bits, level, both, sign
+        self.has_choice = len(terms) > 2
         for term in terms:
             self.put(term)
         self.room = (1 << (self._taken() - 1).bit_length()) - self._taken()
@@ -135,7 +136,7 @@ class _Waiting:
 
     def put(self, term: _Term) -> None:
         place = bisect_left(self.by_last_bit, (term.fraction, self.count))
-        for _, other in self.by_last_bit[max(place - _NEAR, 0) : place + _NEAR]:
+        for _, other in self.by_last_bit[max(place - _NEAR, 0) : place + _NEAR] if self.has_choice else ():
             near = self.terms[other]
             for negative in {near.negative, term.negative}:
                 bits = _bits(near, term, negative)

@@ -1,0 +1,143 @@
+"""What a model takes as hardware, from the plan of its RTL: no C++, no simulator, no synthesis."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fpga_ml.bridge.convert import convert
+from fpga_ml.bridge.convertible import check_model
+from fpga_ml.bridge.read_graph import read_graph
+from fpga_ml.config import Config
+from fpga_ml.devices import PIPELINED
+from fpga_ml.frontend.load import Source, load
+from fpga_ml.frontend.prepare import Prepared, prepare, samples_of
+from fpga_ml.ir.network import Network, verified
+from fpga_ml.layers.graph import LayerGraph
+from fpga_ml.lowering.size import check_size
+from fpga_ml.rtl.architecture import ARCHITECTURES, Rtl
+from fpga_ml.samples import Samples
+from fpga_ml.schedule.auto import clock_of_least_latency_ns
+from fpga_ml.schedule.fitting import Budget, fitting
+
+COSTS = ("luts", "ffs", "dsps", "rom_bits", "memory_bits", "latency_cycles", "latency_ns", "interval_cycles")
+_SAMPLES = 256  # from which the types follow, where the model has none
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """costs: {name: value} as COSTS; stages: of the RTL, by name, the same as far as they have it; clock_ns: the clock
+    period, which is the one of the least latency where that was asked for."""
+
+    model: str
+    device: str
+    clock_ns: float
+    costs: Mapping[str, float]
+    stages: Mapping[str, Mapping[str, float]]
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def estimate(
+    model: Any, *, weights: Path | str | None = None, data: Any = None, config: Config | None = None, **settings: Any
+) -> Estimate:
+    """What a trained model takes as hardware: LUTs, flip-flops, multipliers, memory, cycles.
+
+    The model goes the way of a build up to its RTL, but nothing is written, compiled or simulated. The RTL's plan gives the
+    figures; docs/synthesis.md compares them with Yosys.
+
+    Parameters
+    ----------
+    model, weights, data
+        As `fpga_ml.compile` takes them. Types of a float model follow from the data.
+    config, settings
+        As `fpga_ml.compile` takes them; settings of simulators and tools are not used.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    FpgaMlError
+        For a model that has no RTL, one whose RTL would be too large (unless `force`), and settings that cannot be met.
+    """
+    began = time.perf_counter()
+    source = load(model, Path(weights) if weights is not None else None)
+    config = (config or (Config.read(source.config) if source.config else Config())).replace(**settings)
+    with source.names.errors():
+        check_model(source.model)
+        samples = samples_of(source, data, config.seed).first(min(config.vectors, _SAMPLES))
+    _, layers = typed(source, config, samples)
+    config, rtl = planned(layers, config, source.name)
+    stages = {
+        stage.name: {
+            "luts": stage.area.luts,
+            "dsps": stage.area.multipliers,
+            "rom_bits": stage.area.rom_bits,
+            "memory_bits": stage.area.memory_bits,
+            "latency_cycles": stage.latency_cycles,
+            "interval_cycles": stage.interval_cycles,
+        }
+        for stage in rtl.stages
+    }
+    seconds = round(time.perf_counter() - began, 2)
+    return Estimate(source.name, str(config.device), config.clock_ns, costs_of(rtl, config.clock_ns), stages, seconds)
+
+
+def typed(source: Source, config: Config, samples: Samples) -> tuple[Prepared, LayerGraph]:
+    """The model as layers with types, as a build makes them; under identifiers."""
+    with source.names.errors(), tempfile.TemporaryDirectory() as scratch:
+        identified = source.identified(config)
+        prepared = prepare(source, samples, identified)
+        graph = convert(source, prepared, identified, Path(scratch))
+        return prepared, read_graph(graph.hls)
+
+
+def network_of(layers: LayerGraph, config: Config) -> Network:
+    """The network that becomes RTL, within the limits that the configuration sets."""
+    arch, budget = ARCHITECTURES[config.arch], Budget(config.max_luts, config.max_dsps)
+    ask = partial(arch.lower, layers, interleave=config.interleave, lanes=config.lanes)
+    if budget == Budget():
+        return ask(config.interval_cycles)
+    return fitting(ask, config.interval_cycles or arch.shortest_interval(layers, config.lanes), budget)
+
+
+def fastest_clock_ns(network: Network, config: Config) -> float:
+    """The clock period of the least latency."""
+    arch, known, device = ARCHITECTURES[config.arch], verified(network), PIPELINED[config.device]
+    return clock_of_least_latency_ns(lambda ns: arch.latency_cycles(known, ns, device))
+
+
+def planned(layers: LayerGraph, config: Config, model: str) -> tuple[Config, Rtl]:
+    """The RTL of typed layers, and the configuration with the clock that was found. Raises FpgaMlError for RTL that is too
+    large to be made."""
+    arch = ARCHITECTURES[config.arch]
+    arch.check(layers, config.interval_cycles, config.interleave, config.lanes)
+    if not config.force:
+        check_size(layers, config.arch, config.interval_cycles, simulated=False, model=model)
+    network = network_of(layers, config)
+    if config.auto_clock:
+        config = config.replace(clock_ns=fastest_clock_ns(network, config))
+    return config, arch.emit(network, config.clock_ns, PIPELINED[config.device], frame_last=config.frame_last)
+
+
+def costs_of(rtl: Rtl, clock_ns: float) -> dict[str, float]:
+    """{name: value} as COSTS."""
+    return {
+        "luts": rtl.area.luts,
+        "ffs": rtl.register_bits,
+        "dsps": rtl.area.multipliers,
+        "rom_bits": rtl.area.rom_bits,
+        "memory_bits": rtl.area.memory_bits,
+        "latency_cycles": rtl.latency_cycles,
+        "latency_ns": round(rtl.latency_cycles * clock_ns, 3),
+        "interval_cycles": rtl.interval_cycles,
+    }

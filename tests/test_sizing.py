@@ -1,0 +1,88 @@
+"""The estimate of a model's hardware: the figures of a build's plan, without the build."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from keras import layers as L
+from zoo import quick
+
+import fpga_ml
+from fpga_ml.cli import main
+from fpga_ml.config import Config
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.toolchain import run as programs
+
+X = np.random.default_rng(7).normal(size=(60, 6, 6, 1))
+
+
+def model() -> Any:
+    keras.utils.set_random_seed(2)
+    return keras.Sequential(
+        [keras.Input((6, 6, 1), name="x"), L.Conv2D(2, 3, activation="relu"), L.Flatten(), L.Dense(3, activation="softmax")],
+        name="net",
+    )
+
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "parallel": {},
+    "stream": {"arch": "stream"},
+    "shared": {"arch": "stream", "interval_cycles": 144},
+    "limited": {"arch": "stream", "max_dsps": 8},
+    "fastest": {"auto_clock": True},
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_figures_are_those_of_a_build(name: str, tmp_path: Path) -> None:
+    settings = {"bits": 5, "vectors": 60} | SETTINGS[name]
+    found = fpga_ml.estimate(model(), data=X, config=Config(**settings))
+    project = fpga_ml.compile(model(), data=X, config=quick(until="rtl", **settings), output=tmp_path / "p", progress=False)
+    rtl = project.report["rtl"]
+    assert found.clock_ns == project.report["config"]["clock_ns"]
+    assert found.costs == {
+        "luts": rtl["area"]["luts"],
+        "ffs": rtl["register_bits"],
+        "dsps": rtl["area"]["multipliers"],
+        "rom_bits": rtl["area"]["rom_bits"],
+        "memory_bits": rtl["area"]["memory_bits"],
+        "latency_cycles": rtl["latency_cycles"],
+        "latency_ns": round(rtl["latency_cycles"] * found.clock_ns, 3),
+        "interval_cycles": rtl["interval_cycles"],
+    }
+    assert sum(stage["luts"] for stage in found.stages.values()) == found.costs["luts"]
+
+
+def test_no_other_program_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def started(*given: Any, **named: Any) -> Any:
+        raise AssertionError(f"{given} was started")
+
+    monkeypatch.setattr(programs.subprocess, "Popen", started)
+    assert fpga_ml.estimate(model(), data=X, bits=5).costs["luts"] > 0
+
+
+def test_on_the_command_line(tmp_path: Path) -> None:
+    keras.models.save_model(model(), tmp_path / "net.keras")
+    np.savez(tmp_path / "x.npz", x=X)
+    given = ["estimate", str(tmp_path / "net.keras"), "--data", str(tmp_path / "x.npz"), "--bits", "5"]
+    told = CliRunner().invoke(main, given)
+    assert told.exit_code == 0, told.output
+    assert "by estimate for generic-16nm" in told.output
+    found = json.loads(CliRunner().invoke(main, [*given, "--json"]).stdout)
+    assert f"{found['costs']['luts']:,}" in told.output
+    assert not list(Path.cwd().glob("hls_projects/net*"))
+
+
+def test_what_has_no_estimate_says_why() -> None:
+    with pytest.raises(FpgaMlError, match="layer 'thin'"):
+        fpga_ml.estimate(
+            keras.Sequential([keras.Input((4,)), L.Dense(2), L.Lambda(lambda x: x, name="thin")]), data=X[:, 0, :4, 0]
+        )
+    with pytest.raises(FpgaMlError, match="would take about"):
+        fpga_ml.estimate(keras.Sequential([keras.Input((4096,)), L.Dense(4096)]), data=np.zeros((9, 4096)))

@@ -17,7 +17,6 @@ from fpga_ml.report.page import CELLS, verdict
 _MOST_METRICS, _MOST_NOTES = 2, 3
 _ALL = 4  # ways to compute the function: Keras, C-simulation, emulator, RTL
 _COLUMNS = (
-    ("stage", "stage"),
     ("LUT", "luts"),
     ("DSP", "dsps"),
     ("ROM, bits", "rom_bits"),
@@ -205,11 +204,13 @@ def _notes(report: Mapping[str, Any]) -> Iterator[str]:
 
 def show_estimate(found: Mapping[str, Any], console: Console) -> None:
     """An `Estimate` as JSON: a row for each stage of the RTL, then the whole."""
+    shown = [c for c in _COLUMNS if any(stage[c[1]] for stage in found["stages"].values())]
     table = Table(box=box.SIMPLE_HEAD)
-    for name, _ in _COLUMNS:
-        table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=True)
+    table.add_column("stage", overflow="fold")
+    for name, _ in shown:
+        table.add_column(name, justify="right", no_wrap=True)
     for name, stage in found["stages"].items():
-        table.add_row(name, *(f"{stage[key]:,g}" for _, key in _COLUMNS[1:]))
+        table.add_row(name, *(f"{stage[key]:,g}" for _, key in shown))
     console.print(table)
     costs, clock = found["costs"], found["clock_ns"]
     cells = {"LUT": costs["luts"], "FF": costs["ffs"], "DSP": costs["dsps"]}

@@ -111,9 +111,9 @@ def judged(subject: Subject, file: str) -> Result:
 
 @lru_cache(maxsize=2)
 def _unit(subject: Subject) -> float:
-    it = opened(subject)
-    (x, y), twin = _training(it), _twin(it)
-    return unit(twin, x, Goal.of(twin, y, it.source.model, x))
+    """By the labels: what the twin loses to its teacher is next to nothing at the start."""
+    (x, y), twin = _training(it := opened(subject)), _twin(it)
+    return unit(twin, x, Goal.of(twin, y))
 
 
 def _twin(it: Opened) -> Any:

@@ -16,6 +16,7 @@ from fpga_ml.layers.base import Input, Layer
 from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Linear
 from fpga_ml.lowering.folding import folded
+from fpga_ml.lowering.unread import without_unread
 from fpga_ml.passes import BEFORE_PARALLEL, applied
 from fpga_ml.passes.choose_reuse import choose_reuse
 
@@ -50,7 +51,8 @@ def parallel(graph: LayerGraph, interval_cycles: int | None = None) -> Network:
         made[layer.name] = Made(Channel(graph.port(layer.name), types), wires)
         processes.append(Map(layer.name, tuple(r.channel for r in reads), (made[layer.name].channel,), kernel))
     inputs = tuple(made[layer.name].channel for layer in graph.inputs)
-    return verified(Network(graph.name, inputs, tuple(made[o].channel.name for o in graph.outputs), tuple(processes)))
+    outputs = tuple(made[o].channel.name for o in graph.outputs)
+    return verified(Network(graph.name, inputs, outputs, tuple(without_unread(processes, outputs))))
 
 
 def shared(layer: Layer, reads: Sequence[Made], processes: list[Process]) -> tuple[list[Made], Kernel]:

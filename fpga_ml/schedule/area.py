@@ -6,6 +6,7 @@ in docs/benchmarks.md, beside these figures.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -20,12 +21,14 @@ from fpga_ml.schedule.cast_logic import CastLogic
 _LUT_INPUTS = 6
 _CHOICES_OF_A_LUT = 4
 _SUMS_OF_A_FORM = 5
+_LEAST_DSP_BITS = 9  # of a product: Yosys makes smaller ones of LUTs (synth_xilinx, synth_ecp5)
+_CLAMP = 2  # LUTs that find whether a rounded value leaves its range; the ends themselves are set in its register
 
 
 @dataclass(frozen=True)
 class Area:
     """luts: of logic; multipliers: of two variables, each a DSP or about as many LUTs as its operands' widths multiplied,
-    which luts leave out; rom_bits: of weights; memory_bits: of line buffers and FIFOs."""
+    which luts leave out, but for the smallest; rom_bits: of weights; memory_bits: of line buffers and FIFOs."""
 
     luts: int = 0
     multipliers: int = 0
@@ -53,7 +56,8 @@ def area_of(process: Process) -> Area:
             sums = sum(w.type.width for w in process.sums) if process.accumulated > 1 else 0
             rows = len(set(process.walk)) * sum(t.width for t in process.data_types)
             rom = process.rounds * sum(t.width for t in process.word_types)
-            return _kernel(process.step) + Area(sums + rows, rom_bits=rom)
+            saved = int(_share_of_zeros(process) * _small_products(process.step))
+            return _kernel(process.step) + Area(sums + rows - saved, rom_bits=rom)
         case Window():
             pixel = process.reads[0].width_bits
             outside = int((process.table < 0).any(axis=0).sum()) * pixel // 2
@@ -93,14 +97,36 @@ def _result_bits(value: Value, operands: Sequence[Wire]) -> Area:
 
 
 def _sum(value: Value, operands: Sequence[Wire]) -> Area:
-    return Area(max(value.wire.type.width - passing_bits(value.op, operands), 1))
+    """A LUT for each bit that is added. Above both operands, where their signs go on, one serves for all bits."""
+    t = value.wire.type
+    beyond = t.integer - max(w.type.integer for w in operands)
+    return Area(max(t.width - passing_bits(value.op, operands) - beyond, 1))
+
+
+def _small_product(operands: Sequence[Wire]) -> int:
+    """LUTs of a product of two variables that is too small for a DSP block; 0 for a larger one."""
+    widths = [w.type.width for w in operands]
+    return 0 if sum(widths) >= _LEAST_DSP_BITS else sum(widths) if sum(widths) <= _LUT_INPUTS else math.prod(widths)
+
+
+def _small_products(kernel: Kernel) -> int:
+    """Their LUTs in a kernel."""
+    products = [n for n, v in enumerate(kernel.values) if isinstance(v.op, Mul)]
+    variable = (w for w in map(kernel.wires, products) if all(_variable([one]) for one in w))
+    return sum(map(_small_product, variable))
+
+
+def _share_of_zeros(fold: Fold) -> float:
+    """Of the words that are multiplied: their products need less logic."""
+    words = [word for row in fold.words for word in row]
+    return words.count(0) / len(words) if words else 0.0
 
 
 def _product(value: Value, operands: Sequence[Wire]) -> Area:
     constants = [w.interval.low for w in operands if w.interval.low == w.interval.high]
     if not constants:
-        small = _variable(operands) <= _LUT_INPUTS
-        return Area(value.wire.type.width) if small else Area(multipliers=1)
+        small = _small_product(operands)
+        return Area(small) if small else Area(multipliers=1)
     digits = signed_digits(constants[0])
     adders = max(len(digits) - 1, 0) + int(max(digits, default=1) < 0)
     return Area(adders * value.wire.type.width)
@@ -124,8 +150,10 @@ def _lookup(value: Value, operands: Sequence[Wire]) -> Area:
 def _cast(value: Value, operands: Sequence[Wire]) -> Area:
     assert isinstance(value.op, Cast)
     logic, bits = CastLogic.of(operands[0], value.op.target), value.wire.type.width
-    chosen = bits if logic.overflows and value.op.target.ends is not None else 0
-    return Area((bits if logic.carries else 0) + chosen)
+    chosen = logic.overflows and value.op.target.ends is not None
+    if logic.carries:
+        return Area(bits + _CLAMP * chosen)
+    return Area(bits * chosen)
 
 
 AREAS: dict[type[Op], Callable[[Value, Sequence[Wire]], Area]] = {

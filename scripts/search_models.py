@@ -97,7 +97,8 @@ def today(subject: Subject) -> dict[str, Any]:
 def summary(found: Search, subject: Subject, asked: Asked) -> dict[str, Any]:
     whole = found.found
     most = asked.loss * (abs(whole["objective"]["float_test"]) if asked.relative else 1.0)
-    best = found.cheapest(most)
+    within = [r for r in whole["trials"] if r["state"] == "done" and r["loss"]["mean"] <= most]
+    best = min(within, key=lambda r: r["costs"]["luts"], default=None)
     uniform = [r for r in whole["trials"] if r["origin"] == "uniform" and r["state"] == "done"]
     same = {
         max(v for k, v in r["params"].items() if "zeros" not in k and k != "softmax table"): r for r in reversed(uniform)

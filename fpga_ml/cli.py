@@ -98,6 +98,7 @@ _DESIGN = (
     click.option("--max-luts", type=int, help="Limit on estimated LUTs; layers share hardware to meet it."),
     click.option("--max-dsps", type=int, help="Limit on multipliers; layers share hardware to meet it."),
     click.option("--strategy", help="hls4ml strategy: latency, resource, resource_unrolled or distributed_arithmetic."),
+    click.option("--vectors", type=int, help="Samples for calibration and C-simulation."),
     click.option("--force", is_flag=True, default=None, help="Build even if the estimated size or time is too large."),
 )
 # Besides, of every building command.
@@ -108,7 +109,6 @@ _BUILD = (
     click.option(
         "--simulator", "simulators", multiple=True, help="Simulator of the RTL, verilator or icarus; default: both."
     ),
-    click.option("--vectors", type=int, help="Samples for calibration and C-simulation."),
     click.option(
         "--synth-device",
         "synth_devices",

@@ -26,7 +26,6 @@ from fpga_ml.schedule.auto import clock_of_least_latency_ns
 from fpga_ml.schedule.fitting import Budget, fitting
 
 COSTS = ("luts", "ffs", "dsps", "rom_bits", "memory_bits", "latency_cycles", "latency_ns", "interval_cycles")
-_SAMPLES = 256  # from which the types follow, where the model has none
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ def estimate(
 ) -> Estimate:
     """What a trained model takes as hardware: LUTs, flip-flops, multipliers, memory, cycles.
 
-    The model goes the way of a build up to its RTL, but nothing is written, compiled or simulated. The RTL's plan gives the
-    figures; docs/synthesis.md compares them with Yosys.
+    The model goes the way of a build up to its RTL, but nothing is written, compiled or simulated. The figures are those of
+    a build with the same settings and data; docs/benchmarks.md compares them with Yosys.
 
     Parameters
     ----------
@@ -74,7 +73,7 @@ def estimate(
     config = (config or (Config.read(source.config) if source.config else Config())).replace(**settings)
     with source.names.errors():
         check_model(source.model)
-        samples = samples_of(source, data, config.seed).first(min(config.vectors, _SAMPLES))
+        samples = samples_of(source, data, config.seed).first(config.vectors)
     _, layers = typed(source, config, samples)
     config, rtl = planned(layers, config, source.name)
     stages = {

@@ -120,7 +120,7 @@ class _Waiting:
 
     def __init__(self, terms: Sequence[_Term]) -> None:
         self.terms: dict[int, _Term] = {}  # in the order in which they came
-        self.count = 0
+        self.count = self.positive = 0  # that came, and that are left
         self.by_last_bit: list[tuple[int, int]] = []
         self.pairs: list[tuple[int, int, int, int, bool]] = []  # bits, level, both, sign
         self.has_choice = len(terms) > 2
@@ -144,6 +144,7 @@ class _Waiting:
         self.by_last_bit.insert(place, (term.fraction, self.count))
         self.terms[self.count] = term
         self.count += 1
+        self.positive += not term.negative
 
     def pair(self) -> tuple[_Term, _Term, bool] | None:
         """The two that are added next, and whether the sum is then to be subtracted; None if there is one only."""
@@ -166,11 +167,12 @@ class _Waiting:
     def _is_free(self, i: int, j: int, negative: bool) -> bool:
         """Whether the sum may have this sign: the last one may not be negative."""
         both = self.terms[i].negative and self.terms[j].negative
-        return both or not negative or sum(not t.negative for t in self.terms.values()) > 1
+        return both or not negative or self.positive > 1
 
     def _take(self, i: int, j: int, negative: bool) -> tuple[_Term, _Term, bool]:
         self.room -= self._more(i, j)
         a, c = self.terms.pop(i), self.terms.pop(j)
+        self.positive -= (not a.negative) + (not c.negative)
         for number, term in ((i, a), (j, c)):
             del self.by_last_bit[bisect_left(self.by_last_bit, (term.fraction, number))]
         return a, c, negative

@@ -10,7 +10,7 @@ from fpga_ml.ir.kernel.ops import Add, Const, Input, Scale, Sub
 from fpga_ml.ir.kernel.sums import passing_bits
 from fpga_ml.numerics import FixedType
 
-NIBBLE = FixedType.parse("ap_fixed<4,4>")
+NIBBLE, BYTE = FixedType.parse("ap_fixed<4,4>"), FixedType.parse("ap_fixed<8,8>")
 
 
 def depth(kernel: Kernel) -> int:
@@ -81,12 +81,14 @@ def test_depth_is_the_least(levels: list[int]) -> None:
     assert sum(isinstance(v.op, Add) for v in kernel.values) == len(levels) - 1
 
 
-def test_operands_with_like_last_bits_go_together() -> None:
+def test_bits_below_the_other_operand_pass_by() -> None:
+    """A coarse and a fine operand go first where a third one overlaps both: 4 bits are added, not 8."""
     b = Builder("apart")
-    low, high = ([b.scale(b.input(Wire.of(NIBBLE)), bits) for _ in range(2)] for bits in (0, 8))
-    kernel = b.build([b.add(b.add(low[0], high[0]), b.add(low[1], high[1]))])
-    # Two sums of 5 bits, and one of 14, of which the lowest 8 pass by; in the order given it is 5, 5 and 14.
-    assert adder_bits(kernel) == 5 + 5 + (14 - 8)
+    fine, coarse, wide = b.input(Wire.of(NIBBLE)), b.scale(b.input(Wire.of(NIBBLE)), 4), b.input(Wire.of(BYTE))
+    kernel = b.build([b.add(b.add(wide, fine), coarse)])
+    first = next(v for v in kernel.values if isinstance(v.op, Add))
+    assert {kernel.values[k].wire.type.width for k in first.operands} == {4}
+    assert adder_bits(kernel) < 9 + 10
 
 
 def test_what_something_else_reads_is_made_once() -> None:

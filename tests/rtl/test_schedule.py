@@ -203,7 +203,8 @@ def test_every_operation_has_an_area() -> None:
 
 
 def test_area_of_a_sum() -> None:
-    """Seven sums of 7, 8 and 9 bits, whose highest is a sign beside another; an accumulating fold of it keeps its sum and turns its rows."""
+    """Seven sums of 7, 8 and 9 bits, whose highest is a sign beside another. An accumulating fold keeps its sum and turns
+    its rows."""
     x = Channel("x", (FIXED("ap_fixed<6,2>"),) * 8)
     kernel = summed(8)
     total = Channel("total", (kernel.values[kernel.outputs[0]].wire.type,))

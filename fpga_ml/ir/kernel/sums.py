@@ -1,7 +1,7 @@
 """The order in which the operands of a sum are added. Any order is exact, for no addition loses a bit.
 
 The order has the least depth that there is (D. A. Huffman's tree, with depth in place of length: operands that are there
-early are added early). Among the pairs that keep that depth the next is the one whose adder and sum have the fewest bits.
+early are added early). Among the pairs that keep that depth the next is the one whose adder has the fewest bits.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class _Waiting:
         for _, other in self.by_last_bit[max(place - _NEAR, 0) : place + _NEAR] if self.has_choice else ():
             near = self.terms[other]
             for negative in {near.negative, term.negative}:
-                bits = _bits(near, term, negative)
+                bits = _adder_bits(near, term, negative)
                 heapq.heappush(self.pairs, (bits, max(near.level, term.level), other, self.count, negative))
         self.by_last_bit.insert(place, (term.fraction, self.count))
         self.terms[self.count] = term
@@ -178,8 +178,8 @@ class _Waiting:
         return a, c, negative
 
 
-def _bits(a: _Term, c: _Term, negative: bool) -> int:
-    """Of the adder (a subtractor, where the signs differ), and of the sum, for the next adder; 0 for two constants."""
+def _adder_bits(a: _Term, c: _Term, negative: bool) -> int:
+    """Of the adder (a subtractor, where the signs differ); 0 for two constants."""
     if a.low == a.high and c.low == c.high:
         return 0
     if a.negative != negative:
@@ -191,4 +191,4 @@ def _bits(a: _Term, c: _Term, negative: bool) -> int:
     sign = -1 if subtracted else 1
     least, most = (a.low << up) + sign * (low << other), (a.high << up) + sign * (high << other)
     width = max(most, ~least if least < 0 else 0).bit_length() + (least < 0)
-    return width + max(width - _passing(a.fraction, c.fraction, subtracted), 1)
+    return max(width - _passing(a.fraction, c.fraction, subtracted), 1)

@@ -24,18 +24,18 @@ module myproject_pipeline (
   assign done = valid_s4;
   assign busy = valid_s1 | valid_s2 | valid_s3 | valid_s4;
 
-  // 'fc1': stages 0 to 1
-  wire [137:0] fc1_s1;
+  // 'fc1': stages 0 to 0
+  wire [137:0] fc1_s0;
   myproject_fc1 fc1_layer (
-    .clk(clk),
     .features(features),
-    .fc1(fc1_s1)
+    .fc1(fc1_s0)
   );
 
-  // 'relu1': stages 1 to 1
+  // 'relu1': stages 0 to 1
   wire [35:0] relu1_s1;
   myproject_relu1 relu1_layer (
-    .fc1(fc1_s1),
+    .clk(clk),
+    .fc1(fc1_s0),
     .relu1(relu1_s1)
   );
 

@@ -192,8 +192,17 @@ module myproject_softmax (
   logic signed [12:0] v3_s0;
   logic signed [12:0] v4_s0;
   logic signed [13:0] v5_s0;
+  logic [0:0] v6_s0_up;
+  logic [7:0] v6_s0_near;
+  logic [6:0] v6_s0;
   logic signed [13:0] v7_s0;
+  logic [0:0] v8_s0_up;
+  logic [7:0] v8_s0_near;
+  logic [6:0] v8_s0;
   logic signed [13:0] v9_s0;
+  logic [0:0] v10_s0_up;
+  logic [7:0] v10_s0_near;
+  logic [6:0] v10_s0;
   always_comb begin
     v0_s0 = fc2[12:0];
     v1_s0 = fc2[25:13];
@@ -201,28 +210,28 @@ module myproject_softmax (
     v3_s0 = (v0_s0 < v1_s0) ? v1_s0 : v0_s0;
     v4_s0 = (v2_s0 < v3_s0) ? v3_s0 : v2_s0;
     v5_s0 = 14'(v4_s0) - 14'(v0_s0);
+    v6_s0_up = v5_s0[4];  // RND: one more
+    v6_s0_near = v5_s0[12:5] + 8'(v6_s0_up);  // rounded, right if in range
+    v6_s0 = v5_s0[13] ? 7'd0 : (v5_s0[12] | v6_s0_near[7]) ? 7'd127 : v6_s0_near[6:0];  // ap_ufixed<7,3,AP_RND,AP_SAT>
     v7_s0 = 14'(v4_s0) - 14'(v1_s0);
+    v8_s0_up = v7_s0[4];  // RND: one more
+    v8_s0_near = v7_s0[12:5] + 8'(v8_s0_up);  // rounded, right if in range
+    v8_s0 = v7_s0[13] ? 7'd0 : (v7_s0[12] | v8_s0_near[7]) ? 7'd127 : v8_s0_near[6:0];  // ap_ufixed<7,3,AP_RND,AP_SAT>
     v9_s0 = 14'(v4_s0) - 14'(v2_s0);
+    v10_s0_up = v9_s0[4];  // RND: one more
+    v10_s0_near = v9_s0[12:5] + 8'(v10_s0_up);  // rounded, right if in range
+    v10_s0 = v9_s0[13] ? 7'd0 : (v9_s0[12] | v10_s0_near[7]) ? 7'd127 : v10_s0_near[6:0];  // ap_ufixed<7,3,AP_RND,AP_SAT>
   end
 
   // stage 1
-  logic signed [13:0] v5_s1;
-  logic signed [13:0] v7_s1;
-  logic signed [13:0] v9_s1;
-  always_ff @(posedge clk) begin
-    v5_s1 <= v5_s0;
-    v7_s1 <= v7_s0;
-    v9_s1 <= v9_s0;
-  end
-  logic [0:0] v6_s1_up;
-  logic [7:0] v6_s1_near;
   logic [6:0] v6_s1;
-  logic [0:0] v8_s1_up;
-  logic [7:0] v8_s1_near;
   logic [6:0] v8_s1;
-  logic [0:0] v10_s1_up;
-  logic [7:0] v10_s1_near;
   logic [6:0] v10_s1;
+  always_ff @(posedge clk) begin
+    v6_s1 <= v6_s0;
+    v8_s1 <= v8_s0;
+    v10_s1 <= v10_s0;
+  end
   logic [17:0] v12_s1;
   logic [17:0] v14_s1;
   logic [17:0] v16_s1;
@@ -231,15 +240,6 @@ module myproject_softmax (
   logic [5:0] v22_s1;
   logic [17:0] v23_s1;
   always_comb begin
-    v6_s1_up = v5_s1[4];  // RND: one more
-    v6_s1_near = v5_s1[12:5] + 8'(v6_s1_up);  // rounded, right if in range
-    v6_s1 = v5_s1[13] ? 7'd0 : (v5_s1[12] | v6_s1_near[7]) ? 7'd127 : v6_s1_near[6:0];  // ap_ufixed<7,3,AP_RND,AP_SAT>
-    v8_s1_up = v7_s1[4];  // RND: one more
-    v8_s1_near = v7_s1[12:5] + 8'(v8_s1_up);  // rounded, right if in range
-    v8_s1 = v7_s1[13] ? 7'd0 : (v7_s1[12] | v8_s1_near[7]) ? 7'd127 : v8_s1_near[6:0];  // ap_ufixed<7,3,AP_RND,AP_SAT>
-    v10_s1_up = v9_s1[4];  // RND: one more
-    v10_s1_near = v9_s1[12:5] + 8'(v10_s1_up);  // rounded, right if in range
-    v10_s1 = v9_s1[13] ? 7'd0 : (v9_s1[12] | v10_s1_near[7]) ? 7'd127 : v10_s1_near[6:0];  // ap_ufixed<7,3,AP_RND,AP_SAT>
     v12_s1 = table_0(v6_s1);
     v14_s1 = table_0(v8_s1);
     v16_s1 = table_0(v10_s1);

@@ -89,7 +89,8 @@ def main() -> None:
     arguments = parser.parse_args()
     print("| network | products | LUT, estimate | LUT, Yosys | ratio | FF, estimate | FF, Yosys | ratio | DSP, both | s |")
     print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
-    errors, times = [], []
+    times: list[float] = []
+    ratios: dict[str, list[float]] = {}
     for seed in range(FIRST_SEED, FIRST_SEED + arguments.count):
         kind, model, x, config = network(seed)
         start = time.perf_counter()
@@ -100,7 +101,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             found = resources(rtl.write(Path(folder)), rtl.top, "xcup", TIMEOUT_S)
         luts, ffs = rtl.area.luts / found.luts, rtl.register_bits / max(found.ffs, 1)
-        errors.append(abs(luts - 1))
+        ratios.setdefault(f"{kind} {config.arch}", []).append(luts)
         cells = (
             f"{kind} {config.arch}, {config.bits} bits",
             f"{model.count_params():,}",
@@ -114,6 +115,10 @@ def main() -> None:
             f"{times[-1]:.1f}",
         )
         print(f"| {' | '.join(cells)} |", flush=True)
+    print("\n| networks | number | LUT, estimate over Yosys: least, median, greatest |\n|---|---|---|")
+    for kind, found in sorted(ratios.items()):
+        print(f"| {kind} | {len(found)} | {min(found):.2f}, {statistics.median(found):.2f}, {max(found):.2f} |")
+    errors = [abs(ratio - 1) for found in ratios.values() for ratio in found]
     print(f"\nLUTs: median error {statistics.median(errors):.0%}, worst {max(errors):.0%}")
     print(f"an estimate takes {statistics.median(times):.1f} s (median), {max(times):.1f} s at most")
 

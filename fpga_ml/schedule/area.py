@@ -97,10 +97,13 @@ def _result_bits(value: Value, operands: Sequence[Wire]) -> Area:
 
 
 def _sum(value: Value, operands: Sequence[Wire]) -> Area:
-    """A LUT for each bit that is added. Above both operands, where their signs go on, one serves for all bits."""
+    """A LUT for each bit that is added. Above both operands, where their signs go on, one serves for all bits; above an
+    operand that is never negative an addition has only the carry."""
     t = value.wire.type
-    beyond = t.integer - max(w.type.integer for w in operands)
-    return Area(max(t.width - passing_bits(value.op, operands) - beyond, 1))
+    added = isinstance(value.op, Add)
+    tops = [w.type.integer for w in operands]
+    top = min([max(tops), *(w.type.integer for w in operands if added and w.interval.low >= 0)])
+    return Area(max(top + t.fraction - passing_bits(value.op, operands), 1))
 
 
 def _small_product(operands: Sequence[Wire]) -> int:

@@ -43,7 +43,7 @@ from fpga_ml.simulate.emulate import Emulation, check_emulator
 from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.prove import Bench, default_vectors, proof_inputs, raw_inputs
 from fpga_ml.simulate.travel import write_tests
-from fpga_ml.sizing import fastest_clock_ns, network_of
+from fpga_ml.sizing import configured, fastest_clock_ns, network_of
 from fpga_ml.stages import Stages
 from fpga_ml.synthesise.project import synthesise
 from fpga_ml.toolchain.run import beside
@@ -124,7 +124,7 @@ def _compiled(
 ) -> Project:
     with clock.stage("load"):
         source = load(model, Path(weights) if weights is not None else None)
-        config = (config or (Config.read(source.config) if source.config else Config())).replace(**settings)
+        config = configured(source, config, settings)
         given = rtl if rtl is None or isinstance(rtl, Foreign) else Foreign.of(rtl)
         stages = stages_of(config)
         clock.plan(stages, config)

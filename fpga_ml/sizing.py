@@ -15,29 +15,34 @@ from fpga_ml.bridge.convertible import check_model
 from fpga_ml.bridge.read_graph import read_graph
 from fpga_ml.config import Config
 from fpga_ml.devices import PIPELINED
+from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.load import Source, load
 from fpga_ml.frontend.prepare import Prepared, prepare, samples_of
 from fpga_ml.ir.network import Network, verified
 from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.lowering.size import check_size
+from fpga_ml.preflight import stages_of
 from fpga_ml.rtl.architecture import ARCHITECTURES, Rtl
 from fpga_ml.samples import Samples
 from fpga_ml.schedule.auto import clock_of_least_latency_ns
 from fpga_ml.schedule.fitting import Budget, fitting
 
+_BACKEND = "choose the backend Vitis or Vivado, or leave it out"
 COSTS = ("luts", "ffs", "dsps", "rom_bits", "memory_bits", "latency_cycles", "latency_ns", "interval_cycles")
 
 
 @dataclass(frozen=True)
 class Estimate:
     """costs: {name: value} as COSTS; stages: of the RTL, by name, the same as far as they have it; clock_ns: the clock
-    period, which is the one of the least latency where that was asked for."""
+    period, which is the one of the least latency where that was asked for; data_given: whether types follow from data, or
+    from random numbers."""
 
     model: str
     device: str
     clock_ns: float
     costs: Mapping[str, float]
     stages: Mapping[str, Mapping[str, float]]
+    data_given: bool
     seconds: float
 
     def as_json(self) -> dict[str, Any]:
@@ -70,13 +75,16 @@ def estimate(
     """
     began = time.perf_counter()
     source = load(model, Path(weights) if weights is not None else None)
-    config = (config or (Config.read(source.config) if source.config else Config())).replace(**settings)
+    config = configured(source, config, settings)
+    stages = stages_of(config.replace(until="rtl"))
+    if not stages.runs("rtl"):
+        raise FpgaMlError(f"nothing to estimate: {stages.text('emulate')}", where=f"backend '{config.backend}'", do=_BACKEND)
     with source.names.errors():
         check_model(source.model)
         samples = samples_of(source, data, config.seed).first(config.vectors)
     _, layers = typed(source, config, samples)
     config, rtl = planned(layers, config, source.name)
-    stages = {
+    by_stage = {
         stage.name: {
             "luts": stage.area.luts,
             "dsps": stage.area.multipliers,
@@ -88,7 +96,16 @@ def estimate(
         for stage in rtl.stages
     }
     seconds = round(time.perf_counter() - began, 2)
-    return Estimate(source.name, str(config.device), config.clock_ns, costs_of(rtl, config.clock_ns), stages, seconds)
+    return Estimate(
+        source.name, str(config.device), config.clock_ns, costs_of(rtl, config.clock_ns), by_stage, samples.measured, seconds
+    )
+
+
+def configured(source: Source, config: Config | None, settings: Mapping[str, Any]) -> Config:
+    """The user's configuration, or the one in the model's folder, with settings in their place."""
+    if config is not None and not isinstance(config, Config):
+        raise FpgaMlError(f"config is a {type(config).__name__}", do="give a fpga_ml.Config, such as Config.read(path)")
+    return (config or (Config.read(source.config) if source.config else Config())).replace(**settings)
 
 
 def typed(source: Source, config: Config, samples: Samples) -> tuple[Prepared, LayerGraph]:

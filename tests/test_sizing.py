@@ -86,3 +86,21 @@ def test_what_has_no_estimate_says_why() -> None:
         )
     with pytest.raises(FpgaMlError, match="would take about"):
         fpga_ml.estimate(keras.Sequential([keras.Input((4096,)), L.Dense(4096)]), data=np.zeros((9, 4096)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"config": "here.toml"}, "config is a str"),
+        ({"backend": "Quartus"}, "the emulator follows the C.. of Vitis and Vivado"),
+    ],
+)
+def test_settings_without_an_estimate(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(FpgaMlError, match=said):
+        fpga_ml.estimate(model(), data=X, **settings)
+
+
+def test_without_data_it_says_so(tmp_path: Path) -> None:
+    keras.models.save_model(model(), tmp_path / "net.keras")
+    told = CliRunner().invoke(main, ["estimate", str(tmp_path / "net.keras"), "--bits", "5"])
+    assert "no data given" in told.output

@@ -15,6 +15,7 @@ from rich.text import Text
 from fpga_ml.report.page import CELLS, verdict
 
 _MOST_METRICS, _MOST_NOTES = 2, 3
+_NO_DATA = "no data given: ranges and errors are those of random numbers; give samples with --data"
 _ALL = 4  # ways to compute the function: Keras, C-simulation, emulator, RTL
 _COLUMNS = (
     ("LUT", "luts"),
@@ -192,7 +193,7 @@ def _proved(report: Mapping[str, Any]) -> str:
 
 def _notes(report: Mapping[str, Any]) -> Iterator[str]:
     if not report["data"]["given"]:
-        yield "no data given: ranges and errors are those of random numbers; give samples with --data"
+        yield _NO_DATA
     for stage, state in report["stages"].items():
         if state != "ran" and not state.startswith(("not asked for", "needs ")):
             yield f"{stage}: {state}"
@@ -219,3 +220,5 @@ def show_estimate(found: Mapping[str, Any], console: Console) -> None:
     latency, interval = costs["latency_cycles"], costs["interval_cycles"]
     often = "every cycle" if interval == 1 else f"every {interval:,} cycles"
     console.print(f"{latency:,} cycles of {clock:g} ns ({costs['latency_ns']:,g} ns); an inference {often}")
+    if not found["data_given"]:
+        console.print(f"[yellow]{_NO_DATA}[/yellow]")

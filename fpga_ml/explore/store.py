@@ -27,8 +27,9 @@ class Store:
         known = json.loads(path.read_text()) if path.exists() else self.same
         other = [name for name in self.same if known.get(name) != self.same[name]]
         if other:
+            differences = [_told(name, known.get(name), self.same[name]) for name in other]
             raise FpgaMlError(
-                f"the folder holds a search with another {', another '.join(other)}",
+                f"the folder holds a search with {', '.join(differences)}",
                 where=str(self.folder),
                 do="give another folder with -o, or remove this one",
             )
@@ -46,3 +47,8 @@ class Store:
 
     def keep(self, kind: str, params: Params, value: Mapping[str, Any]) -> None:
         put(self.path(kind, params), json.dumps(value) + "\n")
+
+
+def _told(name: str, known: Any, own: Any) -> str:
+    """What is different; both values where they are numbers."""
+    return f"another {name}" + f" ({known}, not {own})" * all(isinstance(v, int) for v in (known, own))

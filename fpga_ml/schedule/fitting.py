@@ -39,10 +39,12 @@ def fitting(lower: Callable[[int], Network], shortest: int, budget: Budget) -> N
     high = shortest
     while not budget.holds(found(high)[1]):
         if high >= _LONGEST:
-            area = found(high)[1]
+            network, area = found(high)
+            most = max(network.processes, key=lambda p: area_of(p).luts)
             raise FpgaMlError(
-                f"the network needs about {area.luts:,} LUTs and {area.multipliers:,} multipliers however long it takes",
-                where=f"network '{found(high)[0].name}'",
+                f"the network needs about {area.luts:,} LUTs and {area.multipliers:,} multipliers however long it takes,"
+                f" most of the LUTs ({area_of(most).luts:,}) in '{most.name}'",
+                where=f"network '{network.name}'",
                 do="allow more (--max-luts, --max-dsps), or choose a smaller model or fewer bits",
             )
         high *= 2

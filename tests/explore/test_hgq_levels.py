@@ -52,7 +52,7 @@ def test_hardware_shrinks_from_level_to_level(whole: Search) -> None:
     rows = whole.found["trials"]
     assert [r["params"] for r in rows] == [{"resource weight": k} for k in range(LEVELS)]
     luts = [r["costs"]["luts"] for r in rows]
-    assert luts[0] > luts[1] > luts[2] > 0
+    assert luts[0] > luts[1] > luts[2] >= 0  # at the greatest weight so small a network is not worth its operations
     assert rows[0]["score"] > rows[0]["score_test"] - 0.1 > 0.5
     assert abs(rows[0]["loss"]["mean"]) < 0.02
 
@@ -139,7 +139,7 @@ def test_a_level_that_cannot_be_trained_is_the_last(
 
 
 def test_other_levels_are_another_search(files: tuple[Path, Path, Path], whole: Search) -> None:
-    with pytest.raises(FpgaMlError, match="another levels"):
+    with pytest.raises(FpgaMlError, match=r"another levels \(3, not \d+\)"):
         searched(files, whole.folder, trials=LEVELS + 1)
 
 

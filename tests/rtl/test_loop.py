@@ -29,7 +29,7 @@ from .designs import SIMULATORS, run
 GIVEN, KEPT = FixedType.parse("ap_fixed<5,5>"), FixedType.parse("ap_fixed<7,7>")
 SLOW_NS, FAST_NS = 20.0, 2.0
 CASES = [(1, True), (2, True), (5, True), (5, False)]
-SLOW_ADDERS, TURN = replace(GENERIC, adder_base_ns=1.2), 4  # cycles of a step at FAST_NS
+SLOW_ADDERS, TURN = replace(GENERIC, adder_base_ns=1.2), 3  # cycles of a step at FAST_NS
 FAST = {(5, True, TURN), (5, False, 2)}
 INTERLEAVED = [
     pytest.param(tokens, every, n, marks=[] if (tokens, every, n) in FAST else pytest.mark.slow)

@@ -64,13 +64,25 @@ def workers(count: int, dask: str | None, package: str = "cluster") -> Iterator[
     local = {"n_workers": count or None, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
     quiet = {"silence_logs": logging.CRITICAL}  # an error is told once, by us
     given: dict[str, Any] = {"address": dask, "timeout": "30s"} if dask else {**local, **quiet}
-    with _without_main():
+    with _silent(), _without_main():
         try:
             client = distributed.Client(**given)
         except (OSError, ValueError) as error:
             raise FpgaMlError(f"no Dask scheduler answers: {error}", where=str(dask), do="check the address") from None
         with client:
             yield _run_on(client, distributed)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Dask's log of workers that come and go stays away from the user's own, which a notebook shows."""
+    log = logging.getLogger("distributed")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 @contextmanager

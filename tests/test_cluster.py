@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,3 +56,22 @@ def test_a_task_that_kills_every_worker_is_given_up(run: Run) -> None:
 def test_no_scheduler_there() -> None:
     with pytest.raises(FpgaMlError, match="no Dask scheduler answers"), workers(0, "no-protocol://nowhere:1"):
         pass
+
+
+def test_dask_says_nothing_in_the_users_log() -> None:
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.name)  # type: ignore[method-assign]
+    root, known, level = logging.getLogger(), logging.getLogger("distributed"), logging.getLogger().level
+    passed = known.propagate
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    known.propagate = True
+    try:
+        with workers(1, None) as run:
+            assert [one.result for one in run(abs, [(-3,)])] == [3]
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+        known.propagate = passed
+    assert [name for name in said if name.startswith("distributed")] == []

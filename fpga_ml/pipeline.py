@@ -43,7 +43,7 @@ from fpga_ml.simulate.emulate import Emulation, check_emulator
 from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.prove import Bench, default_vectors, proof_inputs, raw_inputs
 from fpga_ml.simulate.travel import write_tests
-from fpga_ml.sizing import configured, fastest_clock_ns, network_of
+from fpga_ml.sizing import configured, fastest_clock_ns, is_limited, network_of
 from fpga_ml.stages import Stages
 from fpga_ml.synthesise.project import synthesise
 from fpga_ml.toolchain.run import beside
@@ -267,7 +267,7 @@ def _written(
         check_layers(layers, source.name, config, given, stages)
         clock.say(advice(layers, config, stages))
     network = None
-    if config.auto_clock or _limited(config):
+    if config.auto_clock or is_limited(config):
         network, stages = _lowered(layers, config, stages, clock)
     if config.auto_clock:
         with clock.stage("clock"):
@@ -380,13 +380,9 @@ def _lowered(layers: LayerGraph | None, config: Config, stages: Stages, clock: _
         with clock.stage("lower"):
             return network_of(layers, config), stages
     except FpgaMlError as error:
-        if _limited(config) or config.lanes > 1:
+        if is_limited(config) or config.lanes > 1:
             raise  # what was asked for cannot be had
         return None, stages.without("rtl", error.what)
-
-
-def _limited(config: Config) -> bool:
-    return (config.max_luts, config.max_dsps) != (None, None)
 
 
 def _clocked(network: Network | None, graph: Graph, config: Config, stages: Stages) -> Config:

@@ -24,6 +24,7 @@ from fpga_ml.lowering.size import check_size
 from fpga_ml.preflight import stages_of
 from fpga_ml.rtl.architecture import ARCHITECTURES, Rtl
 from fpga_ml.samples import Samples
+from fpga_ml.schedule.area import Area
 from fpga_ml.schedule.auto import clock_of_least_latency_ns
 from fpga_ml.schedule.fitting import Budget, fitting
 
@@ -86,10 +87,7 @@ def estimate(
     config, rtl = planned(layers, config, source.name)
     by_stage = {
         stage.name: {
-            "luts": stage.area.luts,
-            "dsps": stage.area.multipliers,
-            "rom_bits": stage.area.rom_bits,
-            "memory_bits": stage.area.memory_bits,
+            **_area(stage.area),
             "latency_cycles": stage.latency_cycles,
             "interval_cycles": stage.interval_cycles,
         }
@@ -121,9 +119,14 @@ def network_of(layers: LayerGraph, config: Config) -> Network:
     """The network that becomes RTL, within the limits that the configuration sets."""
     arch, budget = ARCHITECTURES[config.arch], Budget(config.max_luts, config.max_dsps)
     ask = partial(arch.lower, layers, interleave=config.interleave, lanes=config.lanes)
-    if budget == Budget():
+    if not is_limited(config):
         return ask(config.interval_cycles)
     return fitting(ask, config.interval_cycles or arch.shortest_interval(layers, config.lanes), budget)
+
+
+def is_limited(config: Config) -> bool:
+    """Whether LUTs or multipliers have a limit."""
+    return (config.max_luts, config.max_dsps) != (None, None)
 
 
 def fastest_clock_ns(network: Network, config: Config) -> float:
@@ -148,12 +151,18 @@ def planned(layers: LayerGraph, config: Config, model: str) -> tuple[Config, Rtl
 def costs_of(rtl: Rtl, clock_ns: float) -> dict[str, float]:
     """{name: value} as COSTS."""
     return {
-        "luts": rtl.area.luts,
+        **_area(rtl.area),
         "ffs": rtl.register_bits,
-        "dsps": rtl.area.multipliers,
-        "rom_bits": rtl.area.rom_bits,
-        "memory_bits": rtl.area.memory_bits,
         "latency_cycles": rtl.latency_cycles,
         "latency_ns": round(rtl.latency_cycles * clock_ns, 3),
         "interval_cycles": rtl.interval_cycles,
+    }
+
+
+def _area(area: Area) -> dict[str, float]:
+    return {
+        "luts": area.luts,
+        "dsps": area.multipliers,
+        "rom_bits": area.rom_bits,
+        "memory_bits": area.memory_bits,
     }

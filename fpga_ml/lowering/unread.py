@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import islice
 
 from fpga_ml.ir.kernel import Builder, Kernel, Wire
+from fpga_ml.ir.kernel.kernel import needed
 from fpga_ml.ir.kernel.ops import Input
 from fpga_ml.ir.network import Channel, Map, Process
 from fpga_ml.ir.network.process import output_wires
@@ -56,11 +57,8 @@ def _flags(read: Mapping[str, list[bool]], channels: Sequence[Channel]) -> list[
 
 def _needed(kernel: Kernel, read: Sequence[bool]) -> list[bool]:
     """Which inputs the outputs need that are read."""
-    needed = {number for number, flag in zip(kernel.outputs, read, strict=True) if flag}
-    for number in range(len(kernel.values) - 1, -1, -1):
-        if number in needed:
-            needed.update(kernel.values[number].operands)
-    return [number in needed for number in kernel.inputs]
+    used = needed(kernel.values, [number for number, flag in zip(kernel.outputs, read, strict=True) if flag])
+    return [number in used for number in kernel.inputs]
 
 
 def _left(kernel: Kernel, given: Sequence[bool], read: Sequence[bool]) -> Kernel:

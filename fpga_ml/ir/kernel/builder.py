@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fpga_ml.ir.kernel.kernel import Kernel, Value
+from fpga_ml.ir.kernel.kernel import Kernel, Value, needed
 from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Min, Mul, Op, Scale, Select, Sub
 from fpga_ml.ir.kernel.sums import Ordering
 from fpga_ml.ir.kernel.wire import Wire
@@ -154,11 +154,7 @@ class Builder:
         return ordered._needed(Ordering(self._needed(outputs), ordered).outputs)
 
     def _needed(self, outputs: Sequence[int]) -> Kernel:
-        needed = set(outputs) | set(self._inputs)
-        for number in range(len(self._values) - 1, -1, -1):
-            if number in needed:
-                needed.update(self._values[number].operands)
-        order = sorted(needed)
+        order = sorted(needed(self._values, [*outputs, *self._inputs]))
         new = {old: k for k, old in enumerate(order)}
         values = [Value(v.op, tuple(new[k] for k in v.operands), v.wire) for v in (self._values[n] for n in order)]
         return Kernel(self.name, tuple(values), tuple(new[k] for k in self._inputs), tuple(new[k] for k in outputs))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -76,6 +76,15 @@ class Kernel:
     def _is_wide(self) -> bool:
         """Whether an int64 does not hold every integer that is met."""
         return any(_reach(wires, v.wire) >= 1 << 62 for v, wires in zip(self.values, self._operands, strict=True))
+
+
+def needed(values: Sequence[Value], outputs: Iterable[int]) -> set[int]:
+    """The numbers of the outputs and of all that they are made of."""
+    found = set(outputs)
+    for number in range(len(values) - 1, -1, -1):
+        if number in found:
+            found.update(values[number].operands)
+    return found
 
 
 Watcher: TypeAlias = Callable[["Kernel", Sequence[Any]], None]

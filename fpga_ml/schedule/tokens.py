@@ -8,7 +8,7 @@ the network determinate: if it runs dry here, no stall at its ends can lock it, 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -101,8 +101,7 @@ class _Run:
     def __init__(self, network: Network, units: Sequence[Unit], buffers: Sequence[Buffer], *, elastic: bool) -> None:
         self.network, self.elastic = network, elastic
         # Enough for what is under way at once to fill and to come through.
-        latencies = [_latency(u) for u in units]
-        under_way = 4 * len(units) + sum(latencies)
+        under_way = 4 * len(units) + sum(map(_latency, units))
         self.frames = 3 + 2 * under_way // network.interval_cycles
         self.fifos = [_Fifo(b.depth) for b in buffers]
         self.ports = {name: _Port(name, c.tokens) for name, c in network.channels.items()}
@@ -119,18 +118,29 @@ class _Run:
         self.standing = [p for p in self.pipes if isinstance(p, _Standing)]
         self.holders = [_holder(self, u) for u in units if not isinstance(u, (Segment, Looped))]
         self.pushes: dict[int, list[_Port]] = {}
-        self.patience = 64 + max(latencies, default=0) + max((p.interval for p in self.pipes), default=0)
 
     def trace(self) -> Trace:
-        cycle, idle, taken = 0, 0, [0] * len(self.sinks)
+        cycle: int | None = 0
+        taken = [0] * len(self.sinks)
         goal = [port.tokens * self.frames for port in self.out]
-        while taken != goal and idle < self.patience:
-            moved = self._cycle(cycle, taken)
-            idle = 0 if moved else idle + 1
-            cycle += 1
+        while taken != goal and cycle is not None:
+            cycle = cycle + 1 if self._cycle(cycle, taken) else self._skip(cycle)
         return self._result(taken == goal)
 
+    def _skip(self, cycle: int) -> int | None:
+        """The next cycle in which something can happen, after one in which nothing did; None if there is none."""
+        due = min(self.pushes, default=None)
+        for pipe in self.pipes:
+            for at in pipe.due():
+                if at > cycle and (due is None or at < due):
+                    due = at
+        for pipe in self.standing:
+            if due is not None and not pipe.has_room(cycle):
+                pipe.stood += due - cycle - 1
+        return due
+
     def _cycle(self, cycle: int, taken: list[int]) -> bool:
+        """Whether anything changed but the time."""
         arriving = [f for f in self.sinks if f.ready]
         fired = [p for p in self.pipes if p.can_fire(cycle)]
         for holder in self.holders:
@@ -148,8 +158,7 @@ class _Run:
         for pipe in fired:
             pipe.fire(cycle)
         loaded = [loop for loop in self.loops if loop.load(cycle)]
-        for holder in self.holders:
-            holder.hand_over(cycle)
+        handed = [holder for holder in self.holders if holder.hand_over(cycle)]
         for holder in stepped:
             holder.step(cycle)
         for source in given:
@@ -159,7 +168,7 @@ class _Run:
         pushed = self.pushes.pop(cycle, [])
         for port in pushed:
             port.push(cycle)
-        return bool(arriving or fired or loaded or stepped or given or pushed or leaving)
+        return bool(arriving or fired or loaded or handed or stepped or given or pushed or leaving)
 
     def _result(self, complete: bool) -> Trace:
         filled = tuple(f.high_water for f in self.fifos), tuple(f.refused for f in self.fifos)
@@ -230,6 +239,12 @@ class _Pipe:
         """The cycles in which what is within moved on."""
         return cycle
 
+    def due(self) -> Iterator[int]:
+        """Cycles in which this can do what it could not do before, though nothing else happens."""
+        yield self.next
+        if self.under_way:
+            yield self.under_way[0][0] - self.clock(0)
+
     def give(self, cycle: int) -> None:
         for port in self.under_way.popleft()[1]:
             port.put(cycle)
@@ -296,6 +311,12 @@ class _Looping(_Pipe):
             self.back.append(cycle + self.latency)
         self.taken, self.leaves = self.taken + 1, cycle + self.fold
 
+    def due(self) -> Iterator[int]:
+        yield from super().due()
+        yield self.leaves
+        if self.back:
+            yield self.back[0]
+
     def load(self, cycle: int) -> bool:
         """Whether a state comes before the step."""
         self.present = self.present and self.leaves != cycle
@@ -341,10 +362,12 @@ class _Holder:
     def can_flush(self) -> bool:
         return False
 
-    def hand_over(self, cycle: int) -> None:
+    def hand_over(self, cycle: int) -> bool:
+        """Whether anything changes by it."""
         if self.taken:
             self.port.offered = False
             self.port.put(cycle)
+        return self.taken
 
     def step(self, cycle: int) -> None:
         raise NotImplementedError
@@ -371,10 +394,11 @@ class _Summing(_Gathering):
 
     due = False
 
-    def hand_over(self, cycle: int) -> None:
-        super().hand_over(cycle)
-        self.port.offered |= self.due
+    def hand_over(self, cycle: int) -> bool:
+        handed, due = super().hand_over(cycle), self.due
+        self.port.offered |= due
         self.due = False
+        return handed or due
 
     def _offer(self) -> None:
         self.due = True
@@ -399,10 +423,10 @@ class _Splitting(_Holder):
             self.left = self.tokens
         self._offer()
 
-    def hand_over(self, cycle: int) -> None:
+    def hand_over(self, cycle: int) -> bool:
         if self.taken and self.left == 1:
             self.left = 0
-        super().hand_over(cycle)
+        return super().hand_over(cycle)
 
 
 class _Line(_Holder):

@@ -7,12 +7,16 @@ from dataclasses import replace
 import pytest
 
 from fpga_ml.ir.kernel import Builder, Kernel
-from fpga_ml.ir.network import Axis, Channel, Map, Network, Window, verify
+from fpga_ml.ir.kernel.wire import Wire
+from fpga_ml.ir.network import Axis, Channel, Fold, Map, Network, Window, verify
 from fpga_ml.numerics import FixedType
 from fpga_ml.schedule.stream import Buffer, StreamPlan, stream_plan
-from fpga_ml.schedule.tokens import Trace, run
+from fpga_ml.schedule.tokens import Trace, _Run, run
+
+from .test_loop import network as looped
 
 T = FixedType.parse("ap_fixed<6,3>")
+MANY = 2000  # cycles, in which all of these networks are done
 
 
 def added(name: str, *reads: Channel) -> Kernel:
@@ -85,3 +89,51 @@ def test_two_outputs_come_to_their_end() -> None:
     )
     plan = stream_plan(Network("heads", (x,), ("y", "z"), processes), 5.0)
     assert (plan.interval_cycles, plan.trace.complete) == (6, True)
+
+
+def shared(rounds: int) -> Network:
+    """What a loop gives every few cycles, to the sixth power; windows of these, each summed in so many rounds, for which the
+    segment of the powers stands still, with the gaps between its tokens."""
+    (loop,) = looped(12, every=True).processes
+    (given,) = loop.writes
+    powers, windows = Channel("powers", (T,), 12), Channel("windows", (T,) * 4, 9)
+    b = Builder("power")
+    power = value = b.input(given.wires[0])
+    for _ in range(5):
+        power = b.cast(b.mul(power, value), T)
+    power_of = Map("powers", (given,), (powers,), b.build([power]))
+    line = Window("line", (powers,), (windows,), Axis(1, 1), Axis(12, 9, 4), (0,))
+    b = Builder("step")
+    step, walk = b.build([b.input(Wire.of(T))]), tuple((k % 4,) for k in range(rounds))
+    fold = Fold("fold", (windows,), (Channel("sums", (T,), 9),), step, walk, ((),) * rounds, (), rounds)
+    sums = Channel("sums", tuple(w.type for w in fold.reach(windows.wires)[0]), 9)
+    last = Map("last", (sums,), (Channel("last", (T,), 9),), added("last", sums))
+    return Network("shared", loop.reads, ("last",), (loop, power_of, line, replace(fold, writes=(sums,)), last))
+
+
+NETWORKS = {
+    "branches": lambda: branches(4, 5, 3),
+    "one round": lambda: shared(1),
+    "rounds": lambda: shared(4),
+    "many rounds": lambda: shared(17),
+    "loop": lambda: looped(5, every=True),
+    "last of a loop": lambda: looped(5, every=False, interleaved=2),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("clock_ns", [5.0, 3.0])
+def test_cycles_in_which_nothing_happens_are_passed_over(
+    name: str, clock_ns: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with every cycle looked at, also where the network locks."""
+    plan = stream_plan(NETWORKS[name](), clock_ns)
+    most = max(b.depth for b in plan.buffers)
+    cases = [
+        ([replace(b, depth=min(b.depth, depth)) for b in plan.buffers], elastic)
+        for depth in range(1, most + 1)
+        for elastic in (False, True)
+    ]
+    skipping = [run(plan.network, plan.units, buffers, elastic=elastic) for buffers, elastic in cases]
+    monkeypatch.setattr(_Run, "_skip", lambda self, cycle: cycle + 1 if cycle < MANY else None)
+    assert skipping == [run(plan.network, plan.units, buffers, elastic=elastic) for buffers, elastic in cases]

@@ -144,7 +144,7 @@ def _fold(
     sums = Channel(f"{layer.name}_sums", (read.types[0],) * written, read.tokens)
     fold = Fold(f"{layer.name}_fold", (read,), (sums,), step, rows, rom, word_types, accumulated)
     types = tuple(w.type for w in fold.reach(read.wires)[0])
-    return replace(fold, writes=(replace(sums, types=types),))
+    return fold.writing(replace(sums, types=types))
 
 
 def _columns(walk: np.ndarray, wires: Sequence[Wire]) -> list[Wire]:

@@ -43,6 +43,9 @@ def least_depths(network: Network, units: Sequence[Unit], buffers: Sequence[Buff
     def enough(k: int, depth: int) -> bool:
         return with_depths([*endless[:k], replace(endless[k], depth=depth), *endless[k + 1 :]]).as_good_as(free)
 
+    one_each = [replace(b, depth=1) for b in buffers]
+    if with_depths(one_each).as_good_as(free):
+        return (1,) * len(one_each)
     alone = tuple(least(partial(enough, k), b.depth) for k, b in enumerate(buffers))
     bits = [b.channel.width_bits for b in buffers]
     open_ = [(sum(map(mul, alone, bits)), alone)]
@@ -61,7 +64,7 @@ def least_depths(network: Network, units: Sequence[Unit], buffers: Sequence[Buff
 
 def least(holds: Callable[[int], bool], most: int) -> int:
     """The least depth that holds, where every larger one does; `most` does."""
-    if holds(1):
+    if most == 1 or holds(1):
         return 1
     low, high = 1, most
     while high - low > 1:

@@ -7,7 +7,7 @@ a convolution whose positions come all at once walks over them and accumulates n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -93,6 +93,12 @@ class Fold(Process):
     def reach(self, *reads: Wires) -> list[Wires]:
         totals = [w for _ in range(self.groups) for w in self.sums]
         return [tuple(totals[: len(self.writes[0].types)])]
+
+    def writing(self, channel: Channel) -> Fold:
+        """The same to another channel."""
+        other = replace(self, writes=(channel,))
+        other.__dict__["sums"] = self.sums  # which take long to find, and do not depend on it
+        return other
 
     @cached_property
     def sums(self) -> Wires:

@@ -18,13 +18,13 @@ from fpga_ml.devices import PIPELINED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.load import Source, load
 from fpga_ml.frontend.prepare import Prepared, prepare, samples_of
+from fpga_ml.ir.area import Area
 from fpga_ml.ir.network import Network, verified
 from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.lowering.size import check_size
 from fpga_ml.preflight import stages_of
 from fpga_ml.rtl.architecture import ARCHITECTURES, Rtl
 from fpga_ml.samples import Samples
-from fpga_ml.schedule.area import Area
 from fpga_ml.schedule.auto import clock_of_least_latency_ns
 from fpga_ml.schedule.fitting import Budget, fitting
 

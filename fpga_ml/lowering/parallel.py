@@ -1,32 +1,20 @@
 """The parallel architecture: all of a tensor is one token, each layer a kernel over what the layers before it can give.
 
-A layer with a reuse factor above 1 becomes a fold and a kernel behind it.
+A layer with a reuse factor above 1 becomes a fold and a kernel behind it, where that is smaller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from fpga_ml import progress
-from fpga_ml.ir.kernel import Builder, Kernel, Wire
 from fpga_ml.ir.network import Channel, Map, Network, Process, verified
 from fpga_ml.ir.network.process import output_wires
-from fpga_ml.layers.base import Input, Layer
+from fpga_ml.layers.base import Input
 from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Linear
-from fpga_ml.lowering.folding import folded
+from fpga_ml.lowering.hardware import Made, shared
 from fpga_ml.lowering.unread import without_unread
 from fpga_ml.passes import BEFORE_PARALLEL, applied
 from fpga_ml.passes.choose_reuse import choose_reuse
-
-
-@dataclass(frozen=True)
-class Made:
-    """A layer's result: the channel that carries it, and what each element can be."""
-
-    channel: Channel
-    wires: tuple[Wire, ...]
 
 
 def parallel(graph: LayerGraph, interval_cycles: int | None = None) -> Network:
@@ -53,20 +41,3 @@ def parallel(graph: LayerGraph, interval_cycles: int | None = None) -> Network:
     inputs = tuple(made[layer.name].channel for layer in graph.inputs)
     outputs = tuple(made[o].channel.name for o in graph.outputs)
     return verified(Network(graph.name, inputs, outputs, tuple(without_unread(processes, outputs))))
-
-
-def shared(layer: Layer, reads: Sequence[Made], processes: list[Process]) -> tuple[list[Made], Kernel]:
-    """The kernel that makes the layer's result, and what it reads: what the layer does, or a fold where hardware is shared,
-    which is then one of the processes."""
-    fold = folded(layer, reads[0].channel, reads[0].wires) if isinstance(layer, Linear) else None
-    if fold is None:
-        return list(reads), lowered(layer, [r.wires for r in reads])
-    processes.append(fold.process)
-    return [Made(fold.process.writes[0], fold.wires)], fold.finish
-
-
-def lowered(layer: Layer, reads: Sequence[Sequence[Wire]]) -> Kernel:
-    """The layer as one kernel of everything it reads."""
-    builder = Builder(layer.name)
-    numbers = [[builder.input(w) for w in wires] for wires in reads]
-    return builder.build(layer.lower(builder, *numbers))

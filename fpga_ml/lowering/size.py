@@ -93,6 +93,11 @@ def luts_ratio(graph: LayerGraph, arch: Arch, interval_cycles: int | None, more_
     return _luts_of(graph, arch, changed, more_bits) / now if now else 1.0
 
 
+def luts_at_once(layer: Linear, bits: int) -> float:
+    """LUTs of sums of products whose hardware is not shared; bits: of the data."""
+    return _luts(_one(replace(layer, reuse=1), bits, 1))
+
+
 def products(layer: Layer) -> int:
     """With constants that are not zero, in one inference."""
     match layer:

@@ -27,8 +27,8 @@ from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.pooling import AveragePool, MaxPool
 from fpga_ml.layers.recurrent import Recurrent
 from fpga_ml.lowering.accumulation import Accumulation, accumulation
-from fpga_ml.lowering.folding import Folded, folded
-from fpga_ml.lowering.parallel import Made, lowered, shared
+from fpga_ml.lowering.folding import Folded
+from fpga_ml.lowering.hardware import Made, lowered, shared, smaller
 from fpga_ml.lowering.patches import corners, exponents, patch_sums
 from fpga_ml.lowering.windows import at_positions, flat, positions, sliding
 from fpga_ml.numerics import FixedType
@@ -332,11 +332,12 @@ class _Lowering:
         return channel
 
     def _folded_state(self, layer: Recurrent, tokens: int) -> Folded | None:
-        """The products with the state as rounds, where they share hardware."""
+        """The products with the state as rounds, where that is smaller."""
         one = replace(layer.cell.first, name=f"{layer.name}_state")
         one = choose_reuse(one, self.interval_cycles, tokens, idle=tokens * _GATE_CYCLES)
         read = Channel(f"{layer.name}_kept", (layer.cell.state,) * layer.cell.units)
-        return folded(one, read, read.wires)
+        made = smaller(one, read, read.wires)
+        return made if isinstance(made, Folded) else None
 
     def _collected(self, layer: Layer, read: Made, number: int = 0) -> Made:
         """All pixels as one token; number: of the read, where there are several."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fpga_ml.ir.kernel.cast_logic import CastLogic, width_bits
 from fpga_ml.ir.kernel.wire import Wire
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl.signal import Bit, Signal
 from fpga_ml.rtl.sv import Computed, Net, literal
-from fpga_ml.schedule.cast_logic import CastLogic, width_bits
 
 
 def cast_items(name: str, target: FixedType, operand: Signal, source: Wire, result: Wire) -> list[Computed]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fpga_ml.ir.kernel.builder import signed_digits
+from fpga_ml.ir.kernel.cast_logic import width_bits
 from fpga_ml.ir.kernel.kernel import Value
 from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Min, Mul, Op, Scale, Select, Sub
 from fpga_ml.ir.kernel.sums import passing_bits
@@ -18,7 +19,6 @@ from fpga_ml.ir.kernel.wire import Wire
 from fpga_ml.rtl.emit_cast import cast_items
 from fpga_ml.rtl.signal import Signal
 from fpga_ml.rtl.sv import Called, Computed, Net, TableFunction, literal
-from fpga_ml.schedule.cast_logic import width_bits
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fpga_ml.devices import GENERIC, DelayModel
+from fpga_ml.ir.area import Area, area_of
 from fpga_ml.ir.network import Network, verified
 from fpga_ml.rtl.holders import HolderModule, holder_module
 from fpga_ml.rtl.loop import loop_modules
@@ -18,7 +19,6 @@ from fpga_ml.rtl.processes import modules_of
 from fpga_ml.rtl.segment import segment_module
 from fpga_ml.rtl.stream import Probes, stream_module
 from fpga_ml.rtl.sv import Module
-from fpga_ml.schedule.area import Area, area_of
 from fpga_ml.schedule.parallel import Plan, plan
 from fpga_ml.schedule.stream import StreamPlan, stream_plan
 from fpga_ml.schedule.units import Looped, Segment, Unit

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 
 from fpga_ml.devices.delays import DelayModel
 from fpga_ml.ir.kernel.builder import signed_digits
+from fpga_ml.ir.kernel.cast_logic import CastLogic, width_bits
 from fpga_ml.ir.kernel.kernel import Value
 from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Min, Mul, Op, Scale, Select, Sub
 from fpga_ml.ir.kernel.sums import passing_bits
 from fpga_ml.ir.kernel.wire import Wire
-from fpga_ml.schedule.cast_logic import CastLogic, width_bits
 
 
 def delay_ns(model: DelayModel, value: Value, operands: Sequence[Wire]) -> float:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.ir.area import Area, area_of
 from fpga_ml.ir.network import Network
-from fpga_ml.schedule.area import Area, area_of
 
 _LONGEST = 1 << 24  # cycles
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from fpga_ml.ir.area import area_of
 from fpga_ml.ir.network import Map, Network
 from fpga_ml.numerics.types import Raw
 from fpga_ml.rtl.map import GO, KernelModule
-from fpga_ml.schedule.area import area_of
 from fpga_ml.simulate.alone import Alone, packed
 from fpga_ml.simulate.corners import corner_rows, kind_of, uniform_rows
 from fpga_ml.simulate.reach import reaching

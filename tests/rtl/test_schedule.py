@@ -11,6 +11,7 @@ import pytest
 
 from fpga_ml.devices import GENERIC, DelayModel
 from fpga_ml.errors import FpgaMlError
+from fpga_ml.ir.area import AREAS, Area, area_of
 from fpga_ml.ir.kernel import Builder, Kernel, Wire
 from fpga_ml.ir.kernel.builder import signed_digits
 from fpga_ml.ir.kernel.ops import ALL_OPS, Const, Input, Scale
@@ -18,7 +19,6 @@ from fpga_ml.ir.network import Channel, Fold, Map, Network
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl import emit_network
 from fpga_ml.schedule import Schedule, schedule
-from fpga_ml.schedule.area import AREAS, Area, area_of
 from fpga_ml.schedule.delay import DELAYS, delay_ns
 
 from .designs import as_layer, input_tensor, random_kernel

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from fpga_ml.ir.kernel import Kernel, Wire
-from fpga_ml.ir.network.channel import Raw
+from fpga_ml.ir.network.channel import Channel, Raw
 from fpga_ml.ir.network.process import Process, Wires, applied, beyond, input_wires, kernel_faults, too_narrow
 from fpga_ml.numerics import FixedType, Interval
 

@@ -14,7 +14,7 @@ from fpga_ml.celeste_design import MOMENTS, OVERFLOW, PRESETS, VALUE, Design, En
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Wire, verify
 from fpga_ml.layers.base import Layer, Tensor
-from fpga_ml.lowering.parallel import lowered
+from fpga_ml.lowering.hardware import lowered
 from fpga_ml.science.celeste.emulator import Emulator, graph_of
 from fpga_ml.science.celeste.evaluator import Float64, Floats
 

@@ -7,18 +7,19 @@ in docs/benchmarks.md, beside these figures.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from fpga_ml.ir.kernel import Kernel, Wire
 from fpga_ml.ir.kernel.builder import signed_digits
+from fpga_ml.ir.kernel.cast_logic import CastLogic
 from fpga_ml.ir.kernel.kernel import Value
 from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Min, Mul, Op, Scale, Select, Sub
 from fpga_ml.ir.kernel.sums import passing_bits
 from fpga_ml.ir.network import Collect, Fold, Loop, Map, Moments, Process, Quadratic, Split, Window
-from fpga_ml.schedule.cast_logic import CastLogic
 
 _LUT_INPUTS = 6
+_LUT_BITS = 1 << _LUT_INPUTS  # that a LUT holds as a memory
 _CHOICES_OF_A_LUT = 4
 _SUMS_OF_A_FORM = 5
 _LEAST_DSP_BITS = 9  # of a product: Yosys makes smaller ones of LUTs (synth_xilinx, synth_ecp5)
@@ -48,16 +49,16 @@ def area_of(process: Process) -> Area:
     """One process's hardware."""
     match process:
         case Map(kernel=kernel):
-            return _kernel(kernel)
+            return kernel_area(kernel)
         case Loop():
             others = Area(memory_bits=(process.interleaved - 1) * process.state_bits)
-            return _kernel(process.step) + others + (area_of(process.fold) if process.fold else Area())
+            return kernel_area(process.step) + others + (area_of(process.fold) if process.fold else Area())
         case Fold():
             sums = sum(w.type.width for w in process.sums) if process.accumulated > 1 else 0
             rows = len(set(process.walk)) * sum(t.width for t in process.data_types)
             rom = process.rounds * sum(t.width for t in process.word_types)
             saved = int(_share_of_zeros(process) * _small_products(process.step))
-            return _kernel(process.step) + Area(sums + rows - saved, rom_bits=rom)
+            return kernel_area(process.step) + Area(sums + rows - saved, rom_bits=rom)
         case Window():
             pixel = process.reads[0].width_bits
             outside = int((process.table < 0).any(axis=0).sum()) * pixel // 2
@@ -76,11 +77,21 @@ def area_of(process: Process) -> Area:
     raise TypeError(f"no area for {process.kind}")
 
 
-def _kernel(kernel: Kernel) -> Area:
+def kernel_area(kernel: Kernel) -> Area:
+    """Of a kernel on its own."""
     total = Area()
     for number, value in enumerate(kernel.values):
         total += AREAS[type(value.op)](value, kernel.wires(number))
     return total
+
+
+def only_luts(area: Area, kernels: Iterable[Kernel]) -> int:
+    """LUTs where there is nothing else: one number by which two ways can be compared. kernels: whose products are those of
+    the area."""
+    every = (k.wires(n) for k in kernels for n, v in enumerate(k.values) if isinstance(v.op, Mul))
+    products = (w for w in every if all(_variable([one]) for one in w) and not _small_product(w))
+    made = sum(math.prod(one.type.width for one in w) for w in products)
+    return area.luts + made + -(-(area.rom_bits + area.memory_bits) // _LUT_BITS)
 
 
 def _variable(operands: Sequence[Wire]) -> int:

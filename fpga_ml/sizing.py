@@ -121,6 +121,7 @@ def network_of(layers: LayerGraph, config: Config) -> Network:
     ask = partial(arch.lower, layers, interleave=config.interleave, lanes=config.lanes)
     if not is_limited(config):
         return ask(config.interval_cycles)
+    ask = partial(ask, least=True)
     return fitting(ask, config.interval_cycles or arch.shortest_interval(layers, config.lanes), budget)
 
 

@@ -34,6 +34,7 @@ _LUTS_PER_NORMALISED_BIT = 16
 _LUT_ADDRESS = 6  # bits
 _SOLVE_S, _SOLVE_DIGITS, _SOLVE_POWER = 1.2, 2700, 1.77  # seconds for a matrix of so many digits; they grow with this power
 _BLOCK_DIGITS = 11_000  # up to a block of layers/cmvm.py, beyond which they grow with the blocks
+_BALANCED = 16  # turns, after which LUTs and cycles no longer change each other
 _RTL_S, _COSIM_S = 4e-5, 4e-4  # a LUT
 _SIMULATED_S = 60  # for its vectors, of which simulators get as many as they have the time for
 _MEMORY_BYTES = 4000  # a LUT
@@ -53,13 +54,17 @@ class Size:
 @dataclass(frozen=True)
 class _Sums:
     """Sums of products as hardware. digits: signed binary digits of the weights of one instance that is lowered; instances:
-    of it; shared: whether one is used in turn, with its weights in a memory; bits: of the data."""
+    of it; rounds: in which one is used in turn, with its weights in a memory; bits: of the data."""
 
     digits: int
     products: int
     instances: int
-    shared: bool
+    rounds: int
     bits: int
+
+    @property
+    def shared(self) -> bool:
+        return self.rounds > 1
 
 
 def size_of(graph: LayerGraph, arch: Arch, interval_cycles: int | None, *, simulated: bool) -> Size:
@@ -91,6 +96,27 @@ def luts_ratio(graph: LayerGraph, arch: Arch, interval_cycles: int | None, more_
     changed = [replace(s, digits=max(0, s.digits + more_bits * s.products // 3), bits=s.bits + more_bits) for s in sums]
     now = _luts_of(graph, arch, sums)
     return _luts_of(graph, arch, changed, more_bits) / now if now else 1.0
+
+
+def luts_a_cycle(graph: LayerGraph, arch: Arch, interval_cycles: int) -> float:
+    """What an answer one cycle sooner may cost: all LUTs over all cycles, for then LUTs times cycles are the least.
+
+    The cycles are those of an interval, in which a frame comes, and of the rounds of one layer behind the other. Nothing
+    where a frame comes in one cycle: then the interval alone says how much is shared.
+    """
+    found = 0.0
+    if all(arch.tokens_of(layer.shape) == 1 for layer in graph.layers):
+        return found
+    for _ in range(_BALANCED):
+        sums = _all_sums(graph, arch, interval_cycles, found)
+        cycles = interval_cycles + sum(s.rounds for s in sums)
+        found = _luts_of(graph, arch, sums) / cycles
+    return found
+
+
+def shared_luts(layer: Linear, bits: int) -> float:
+    """LUTs of as many multipliers as there are products; bits: of the data."""
+    return float(np.count_nonzero(layer.weights)) * bits * _LUTS_PER_SHARED_BIT
 
 
 def luts_at_once(layer: Linear, bits: int) -> float:
@@ -162,12 +188,13 @@ def _luts_of(graph: LayerGraph, arch: Arch, sums: Sequence[_Sums], more_bits: in
     return sum(map(_luts, sums)) + sum(_others(layer, arch, more_bits) for layer in graph.layers)
 
 
-def _all_sums(graph: LayerGraph, arch: Arch, interval: int | None) -> list[_Sums]:
+def _all_sums(graph: LayerGraph, arch: Arch, interval: int | None, a_cycle: float = 0.0) -> list[_Sums]:
+    """a_cycle: as of `choose_reuse`."""
     widths = {layer.name: layer.result.width for layer in graph.layers}
-    return [s for layer in graph.layers for s in _sums(layer, widths, arch, interval)]
+    return [s for layer in graph.layers for s in _sums(layer, widths, arch, interval, a_cycle)]
 
 
-def _sums(layer: Layer, widths: dict[str, int], arch: Arch, interval: int | None) -> Iterator[_Sums]:
+def _sums(layer: Layer, widths: dict[str, int], arch: Arch, interval: int | None, a_cycle: float = 0.0) -> Iterator[_Sums]:
     if isinstance(layer, Bidirectional):
         for half in (layer.forward, layer.backward):
             yield from _sums(half, widths, arch, interval)
@@ -179,7 +206,8 @@ def _sums(layer: Layer, widths: dict[str, int], arch: Arch, interval: int | None
     if isinstance(layer, Linear):
         tokens = arch.tokens_of((len(layer.index), 1))
         bits = max(widths.get(r, layer.result.width) for r in layer.reads or ("",))
-        yield _one(choose_reuse(layer, interval, tokens), bits, tokens)
+        chosen = choose_reuse(layer, interval, tokens, luts=shared_luts(layer, bits), luts_a_cycle=a_cycle)
+        yield _one(chosen, bits, tokens)
 
 
 def _one(layer: Linear, bits: int, tokens: int) -> _Sums:
@@ -187,8 +215,9 @@ def _one(layer: Linear, bits: int, tokens: int) -> _Sums:
     at_once = len(layer.index) // tokens
     digits, products = _digits(layer.weights), int(np.count_nonzero(layer.weights))
     if at_once > 1:
-        return _Sums(digits, products, ceil(at_once / layer.reuse), False, bits)
-    return _Sums(ceil(digits / layer.reuse), ceil(products / layer.reuse), 1, layer.reuse > 1, bits)
+        return _Sums(digits, products, ceil(at_once / layer.reuse), 1, bits)
+    rounds = max(1, min(layer.reuse, products))
+    return _Sums(ceil(digits / rounds), ceil(products / rounds), 1, rounds, bits)
 
 
 def _digits(weights: Raw) -> int:

@@ -30,6 +30,7 @@ from fpga_ml.lowering.accumulation import Accumulation, accumulation
 from fpga_ml.lowering.folding import Folded
 from fpga_ml.lowering.hardware import Made, lowered, shared, smaller
 from fpga_ml.lowering.patches import corners, exponents, patch_sums
+from fpga_ml.lowering.size import luts_a_cycle, shared_luts
 from fpga_ml.lowering.windows import at_positions, flat, positions, sliding
 from fpga_ml.numerics import FixedType
 from fpga_ml.passes import BEFORE_STREAM, applied
@@ -40,19 +41,21 @@ _MOST_AT_ONCE = 4096  # elements of a result
 _GATE_CYCLES = 16  # of a step besides its rounds: 9 to 11 at 5 ns in models/ (docs/benchmarks.md), more at a faster clock
 
 
-def stream(graph: LayerGraph, interval_cycles: int | None = None, interleave: int = 1, lanes: int = 1) -> Network:
-    """interval_cycles: what a frame may take, for which each layer shares as much hardware as it can (None: by its own reuse
-    factor); interleave: sequences that come in turn, a time step of each, as one frame of the network (then interval_cycles
-    is for each of them); lanes: pixels of a frame that come at once. Raises FpgaMlError for what `check_stream` refuses, and
-    for what has no stream."""
+def stream(
+    graph: LayerGraph, interval_cycles: int | None = None, interleave: int = 1, lanes: int = 1, *, least: bool = False
+) -> Network:
+    """interval_cycles: what a frame may take, for which layers share hardware (None: by their own reuse factors), but not so
+    much that the last answer comes late for little, unless the least hardware is asked for; interleave: sequences that come
+    in turn, a time step of each, as one frame of the network (then interval_cycles is for each of them); lanes: pixels of a
+    frame that come at once. Raises FpgaMlError for what `check_stream` refuses, and for what has no stream."""
     check_stream(graph, interval_cycles, interleave, lanes)
     graph = applied(BEFORE_STREAM, graph)
-    lowering = _Lowering(graph, interval_cycles, interleave, lanes)
+    a_cycle = 0.0 if least or interval_cycles is None else luts_a_cycle(graph, Arch.STREAM, interval_cycles)
+    lowering = _Lowering(graph, interval_cycles, interleave, lanes, a_cycle)
     for layer in progress.each(graph.layers, "layers"):
         lowering.add(layer)
-    inputs = tuple(lowering.made[layer.name].channel for layer in graph.inputs)
     outputs = tuple(lowering.made[name].channel.name for name in graph.outputs)
-    return verified(Network(graph.name, inputs, outputs, tuple(lowering.processes), interleave))
+    return verified(Network(graph.name, lowering.inputs, outputs, tuple(lowering.processes), interleave))
 
 
 def check_stream(graph: LayerGraph, interval_cycles: int | None, interleave: int = 1, lanes: int = 1) -> None:
@@ -131,6 +134,7 @@ class _Lowering:
     interval_cycles: int | None
     interleave: int
     lanes: int = 1
+    luts_a_cycle: float = 0.0
     made: dict[str, Made] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
 
@@ -155,6 +159,10 @@ class _Lowering:
                 self._recur(layer)
             case _:
                 self._each_token(layer)
+
+    @property
+    def inputs(self) -> tuple[Channel, ...]:
+        return tuple(self.made[layer.name].channel for layer in self.graph.inputs if layer.name in self.made)
 
     def _channel(self, name: str, types: tuple[FixedType, ...], pixels: int) -> Channel:
         return Channel(name, types, pixels * self.interleave)
@@ -193,13 +201,13 @@ class _Lowering:
             )
         self._map(layer, layer, [self._collected(layer, self.made[r], k) for k, r in enumerate(layer.reads)])
 
-    def _map(self, layer: Layer, one: Layer, reads: Sequence[Made], idle: int = 0) -> None:
+    def _map(self, layer: Layer, one: Layer, reads: Sequence[Made], line: Window | None = None) -> None:
         """`one`, of a token, on each token of what is read; as rounds of a fold where it shares hardware.
 
-        idle: cycles of a frame in which a line buffer fills and gives nothing.
+        line: that makes the tokens.
         """
         if isinstance(one, Linear):
-            one = choose_reuse(one, self._frame_cycles, reads[0].channel.tokens, idle=idle)
+            one = self._reused(one, reads[0], line)
         reads, kernel = shared(one, reads, self.processes)
         wires = output_wires(kernel)
         tokens, beats = self._pixels(reads[0]), _beats(layer.shape, self.lanes)
@@ -213,6 +221,18 @@ class _Lowering:
         if beats != tokens:
             made = self._split(layer, made, parts) if parts else self._joined(layer, made, beats)
         self.made[layer.name] = made
+
+    def _reused(self, layer: Linear, read: Made, line: Window | None = None) -> Linear:
+        """The layer with the rounds in which each token of what it reads is worked on."""
+        frame, tokens, arriving = self._frame_cycles, read.channel.tokens, math.inf
+        if frame and line and line.reads[0] not in self.inputs:  # an input waits for the layer
+            pixels = line.reads[0].tokens
+            arriving = frame * min(line.last, pixels - 1 - line.lag) / pixels
+        luts = shared_luts(layer, max(w.type.width for w in read.wires))
+        idle = line.lag if line else 0
+        return choose_reuse(
+            layer, frame, tokens, idle=idle, arriving_cycles=arriving, luts=luts, luts_a_cycle=self.luts_a_cycle
+        )
 
     def _split(self, layer: Layer, whole: Made, parts: int) -> Made:
         """A token as pixels; of sequences that are interleaved, the tokens of all of them are needed first."""
@@ -269,14 +289,14 @@ class _Lowering:
             )
             buffer = Window(f"{layer.name}_window", (read.channel,), (windows,), rows, columns, tuple(outside))
             self.processes.append(buffer)
-            self._map(layer, windows_of.layer, [Made(windows, buffer.reach(read.wires)[0])], idle=buffer.lag)
+            self._map(layer, windows_of.layer, [Made(windows, buffer.reach(read.wires)[0])], buffer)
 
     def _accumulate(self, layer: Layer, found: Accumulation, read: Made) -> None:
         """A frame's totals, token by token, and the result of them behind the last one."""
         tokens = self._pixels(read)
         terms = found.terms
         if isinstance(terms, Linear):
-            terms = choose_reuse(terms, self._frame_cycles, read.channel.tokens)
+            terms = self._reused(terms, read)
         reads, kernel = shared(terms, [read], self.processes)
         wires = output_wires(kernel)
         each = self._channel(terms.name, tuple(w.type for w in wires), tokens)

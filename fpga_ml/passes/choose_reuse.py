@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf, sqrt
 
 from fpga_ml.layers.linear import Linear
 
 
-def choose_reuse(layer: Linear, frame_cycles: int | None, tokens: int = 1, *, idle: int = 0) -> Linear:
+def choose_reuse(
+    layer: Linear,
+    frame_cycles: int | None,
+    tokens: int = 1,
+    *,
+    idle: int = 0,
+    arriving_cycles: float = inf,
+    luts: float = 0.0,
+    luts_a_cycle: float = 0.0,
+) -> Linear:
     """With the most rounds for which `tokens` results take at most `frame_cycles`, `idle` cycles of them without work; at
-    least one. None leaves the reuse factor as it is."""
-    return layer if frame_cycles is None else replace(layer, reuse=max(1, (frame_cycles - idle) // tokens))
+    least one. None leaves the reuse factor as it is.
+
+    arriving_cycles: from what the first result is made of to what the last one is made of; luts: of the layer if it shared
+    nothing; luts_a_cycle: that an answer one cycle sooner may cost. R rounds take about luts / R. A layer that is as fast as
+    what arrives gives its last result R cycles after that; a slower one, and one with a single result, later by each round
+    of each result. So it has no more rounds than R where a cycle less costs as much as it may.
+    """
+    if frame_cycles is None:
+        return layer
+    most = (frame_cycles - idle) // tokens
+    if luts_a_cycle:
+        in_step = arriving_cycles / (tokens - 1) if tokens > 1 else 1
+        most = int(min(most, max(in_step, sqrt(luts / luts_a_cycle / tokens))))
+    return replace(layer, reuse=max(1, most))

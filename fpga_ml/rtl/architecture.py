@@ -34,8 +34,16 @@ class Architecture(ABC):
         """Cycles between two inferences, of which no sharing of hardware needs fewer."""
 
     @abstractmethod
-    def lower(self, graph: LayerGraph, interval_cycles: int | None = None, interleave: int = 1, lanes: int = 1) -> Network:
-        """The network that becomes RTL."""
+    def lower(
+        self,
+        graph: LayerGraph,
+        interval_cycles: int | None = None,
+        interleave: int = 1,
+        lanes: int = 1,
+        *,
+        least: bool = False,
+    ) -> Network:
+        """The network that becomes RTL. least: as little hardware as the interval allows, however late the answer comes."""
 
     @abstractmethod
     def latency_cycles(self, network: Network, clock_ns: float, model: DelayModel) -> int:
@@ -61,7 +69,15 @@ class ParallelArchitecture(Architecture):
     def shortest_interval(self, graph: LayerGraph, lanes: int = 1) -> int:
         return 1
 
-    def lower(self, graph: LayerGraph, interval_cycles: int | None = None, interleave: int = 1, lanes: int = 1) -> Network:
+    def lower(
+        self,
+        graph: LayerGraph,
+        interval_cycles: int | None = None,
+        interleave: int = 1,
+        lanes: int = 1,
+        *,
+        least: bool = False,
+    ) -> Network:
         return parallel(graph, interval_cycles)
 
     def latency_cycles(self, network: Network, clock_ns: float, model: DelayModel) -> int:
@@ -82,8 +98,16 @@ class StreamArchitecture(Architecture):
     def shortest_interval(self, graph: LayerGraph, lanes: int = 1) -> int:
         return most_pixels(graph, lanes)
 
-    def lower(self, graph: LayerGraph, interval_cycles: int | None = None, interleave: int = 1, lanes: int = 1) -> Network:
-        return stream(graph, interval_cycles, interleave, lanes)
+    def lower(
+        self,
+        graph: LayerGraph,
+        interval_cycles: int | None = None,
+        interleave: int = 1,
+        lanes: int = 1,
+        *,
+        least: bool = False,
+    ) -> Network:
+        return stream(graph, interval_cycles, interleave, lanes, least=least)
 
     def latency_cycles(self, network: Network, clock_ns: float, model: DelayModel) -> int:
         return unbuffered_latency_cycles(network, clock_ns, model)

@@ -16,6 +16,7 @@ from fpga_ml.lowering import parallel
 from fpga_ml.lowering.folding import Folded
 from fpga_ml.lowering.hardware import smaller
 from fpga_ml.numerics import FixedType
+from fpga_ml.rtl.architecture import STREAM, Rtl
 
 X, Y = FixedType.parse("ap_fixed<8,4>"), FixedType.parse("ap_fixed<10,6>")
 ACCUM = FixedType.parse("ap_fixed<28,20>")
@@ -88,3 +89,29 @@ def test_the_function_is_the_same(reuse: int) -> None:
     sums = x @ layer.weights[0] >> X.fraction + 3 - Y.fraction
     wrapped = (sums + 512) % 1024 - 512
     assert_equal(network.evaluate({"x": x[:, None]})["y"][:, 0], wrapped)
+
+
+def image(interval: int, **settings: bool) -> Rtl:
+    """A convolution of an image of 12 x 12 pixels, a dense layer of 6,400 weights, and one of 40."""
+    rng, t = np.random.default_rng(6), FixedType.parse("ap_fixed<8,4>")
+    grid = np.arange(144).reshape(12, 12)
+    index = np.stack([grid[y : y + 10, x : x + 10].reshape(-1) for y in range(3) for x in range(3)], axis=1)
+    layers = [
+        Input("x", (), (12, 12, 1), X),
+        Linear("c", ("x",), (10, 10, 4), t, index[:, None], rng.integers(-8, 8, (1, 9, 4)), 3, np.zeros(4), 0, ACCUM),
+        Linear(
+            "d", ("c",), (16,), t, np.arange(400)[None, None], rng.integers(-8, 8, (1, 400, 16)), 3, np.zeros(16), 0, ACCUM
+        ),
+        Linear("y", ("d",), (3,), t, np.arange(16)[None, None], rng.integers(-8, 8, (1, 16, 3)), 3, np.zeros(3), 0, ACCUM),
+    ]
+    return STREAM.emit(STREAM.lower(LayerGraph.of(layers, ["y"], "net"), interval, **settings), 5.0)
+
+
+def test_the_last_answer_does_not_come_late_for_little() -> None:
+    """Layers behind the last pixel share no more hardware than makes LUTs times cycles small; asked for the least hardware,
+    they share all that the interval allows."""
+    balanced, least = image(6400), image(6400, least=True)
+    assert balanced.interval_cycles <= least.interval_cycles == 6400
+    assert balanced.latency_cycles < 0.75 * least.latency_cycles
+    assert least.area.multipliers <= balanced.area.multipliers
+    assert balanced.area.luts * balanced.latency_cycles < least.area.luts * least.latency_cycles

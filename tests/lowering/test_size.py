@@ -26,8 +26,13 @@ from fpga_ml.simulate.prove import Bench
 
 
 def net(*layers: Any, shape: tuple[int, ...]) -> Any:
-    keras.utils.set_random_seed(1)
     return keras.Sequential([keras.Input(shape, name="x"), *layers], name="net")
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """Before layers are made, which draw their seeds then."""
+    keras.utils.set_random_seed(1)
 
 
 MODELS: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {

@@ -27,3 +27,26 @@ def test_the_most_rounds_that_fit(frame: int, idle: int, tokens: int) -> None:
 
 def test_without_an_interval_the_layer_keeps_its_own() -> None:
     assert choose_reuse(LAYER, None, 5).reuse == 7
+
+
+@pytest.mark.parametrize("luts", [50.0, 3000.0, 400_000.0])
+@pytest.mark.parametrize("a_cycle", [0.3, 2.0, 40.0])
+@pytest.mark.parametrize("tokens", [1, 2, 7])
+@pytest.mark.parametrize("arriving", [30.0, 300.0])
+def test_no_more_rounds_than_an_early_answer_is_worth(luts: float, a_cycle: float, tokens: int, arriving: float) -> None:
+    """Results are made one after the other, each when what it is made of has come, at even distances. Of the numbers of
+    rounds that keep up with that, the most for several results; for one result, and of more rounds than keep up, the one
+    with the least LUTs and cycles together."""
+
+    def end(rounds: int) -> float:
+        done = 0.0
+        for k in range(tokens):
+            done = max(done, arriving * k / max(tokens - 1, 1)) + rounds
+        return done
+
+    most = 500 // tokens
+    in_step = [n for n in range(1, most + 1) if tokens > 1 and end(n) == arriving + n]
+    cost = {n: luts / n + a_cycle * end(n) for n in range(max(in_step, default=1), most + 1)}
+    found = choose_reuse(LAYER, 500, tokens, arriving_cycles=arriving, luts=luts, luts_a_cycle=a_cycle).reuse
+    assert found in cost
+    assert cost[found] <= 1.02 * min(cost.values())

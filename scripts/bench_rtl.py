@@ -1,7 +1,8 @@
 """Our RTL and alkaid's of the same networks through the same Yosys script, as a Markdown table.
 
-Dense networks with 6-bit weights and activations, input fixed<16,6>, logits only: the size of the jet tagger with seeded
-random weights, the same with three quarters of them zero, and a small one trained on digits. alkaid's copy is traced from
+Networks with 6-bit weights and activations, input fixed<16,6>, logits only: dense ones of the size of the jet tagger with
+seeded random weights, the same with three quarters of them zero, and a small one trained on digits; a convolution of images,
+with and without zeros. alkaid's copy is traced from
 the typed layers, so that weights and quantisers are the same, and its interpreter must give our emulator's logits on 1,000
 vectors. alkaid's goes first; ours is scheduled for the clock period that the longest path of alkaid's netlist has, and
 again for a shorter one where ours turns out longer. `--quick` takes a tiny network, to try the script.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -105,13 +107,31 @@ def dense(sizes: Sequence[int]) -> Any:
 
 def tagger(sizes: Sequence[int], zeros: float) -> tuple[Any, Array]:
     """Weights random but seeded, a share of them zero."""
-    model = dense(sizes)
+    return filled(dense(sizes), zeros), np.random.default_rng(5).normal(size=(200, sizes[0]))
+
+
+def filled(model: Any, zeros: float) -> Any:
+    """The model with random weights, a share of them zero."""
     rng, pruning = np.random.default_rng(7), np.random.default_rng(11)
     for layer in [layer for layer in model.layers if hasattr(layer, "kernel")]:
-        weights = rng.normal(0.0, 1.2 / np.sqrt(layer.kernel.shape[0]), layer.kernel.shape)
+        weights = rng.normal(0.0, 1.2 / np.sqrt(np.prod(layer.kernel.shape[:-1])), layer.kernel.shape)
         kept = pruning.uniform(size=weights.shape) >= zeros
         layer.set_weights([weights * kept, rng.normal(0.0, 0.2, layer.bias.shape)])
-    return model, np.random.default_rng(5).normal(size=(200, sizes[0]))
+    return model
+
+
+def images(zeros: float) -> tuple[Any, Array]:
+    """A convolution of 8 x 8 pixels, the largest of 2 x 2, and a dense layer; weights as of `tagger`."""
+    kernel, bias = (qkeras.quantized_bits(6, 0, alpha=1) for _ in range(2))
+    stack = [
+        keras.Input((8, 8, 1), name="image"),
+        qkeras.QConv2D(4, 3, kernel_quantizer=kernel, bias_quantizer=bias, name="conv"),
+        qkeras.QActivation(qkeras.quantized_relu(6), name="relu"),
+        keras.layers.MaxPooling2D(2, name="pool"),
+        keras.layers.Flatten(name="flatten"),
+        qkeras.QDense(5, kernel_quantizer=kernel, bias_quantizer=bias, name="logits"),
+    ]
+    return filled(keras.Sequential(stack, name="images"), zeros), np.random.default_rng(5).normal(size=(200, 8, 8, 1))
 
 
 def digits(hidden: Sequence[int]) -> tuple[Any, Array]:
@@ -130,6 +150,8 @@ NETWORKS: Mapping[str, Callable[[], tuple[Any, Array]]] = {
     "16-64-32-32-5, random": lambda: tagger((16, 64, 32, 32, 5), 0.0),
     "16-64-32-32-5, random, 75 % zeros": lambda: tagger((16, 64, 32, 32, 5), 0.75),
     "16-16-16-10, trained (digits)": lambda: digits((16, 16)),
+    "8x8 conv 3x3x4, pool, 36-5, random": lambda: images(0.0),
+    "8x8 conv 3x3x4, pool, 36-5, random, 75 % zeros": lambda: images(0.75),
 }
 QUICK: Mapping[str, Callable[[], tuple[Any, Array]]] = {"6-8-3, random, 75 % zeros": lambda: tagger((6, 8, 3), 0.75)}
 
@@ -141,7 +163,12 @@ def alkaid_logic(layers: Sequence[Layer]) -> CombLogic:
     inputs = x
     for layer in layers[1:]:
         if isinstance(layer, linear.Linear):
-            x = x @ np.ldexp(layer.weights[0], -layer.weight_fraction) + np.ldexp(layer.bias, -layer.bias_fraction)
+            sums = x[layer.index[:, 0]] @ np.ldexp(layer.weights[0], -layer.weight_fraction)
+            x = (sums + np.ldexp(layer.bias, -layer.bias_fraction)).reshape(-1)
+        elif isinstance(layer, pooling.MaxPool):
+            x = functools.reduce(np.maximum, [x[places] for places in layer.index.T])
+        elif isinstance(layer, gather.Gather):
+            x = x[layer.index.reshape(-1)]
         else:
             assert isinstance(layer, elementwise.Relu)
             r = layer.result

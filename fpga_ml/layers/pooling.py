@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from fpga_ml.ir.kernel import Builder
+from fpga_ml.ir.kernel.builder import signed_digits
 from fpga_ml.layers.base import Layer, Tensor, outside
 from fpga_ml.numerics import FixedType, Rounding
 from fpga_ml.numerics.exact import Exact
 
 _PRODUCT_BITS = 64  # of the widest product by a reciprocal
+_FACTORS = 4  # that are compared
 
 
 @dataclass(frozen=True)
@@ -97,40 +99,49 @@ class AveragePool(Layer):
 def _divide(b: Builder, total: int, count: int, accum: FixedType) -> int:
     """total / count, cut off towards zero to the accumulator's fraction bits, exact.
 
-    For a power of two the binary point moves. Otherwise negative totals are raised by count - 1, so that cutting off
-    downwards is right for them too. An offset of count * 2**k, taken off again behind, makes the total non-negative, and
-    whole numbers are divided.
+    For a power of two the binary point moves. Otherwise whole numbers are divided.
     """
     if count & (count - 1) == 0:
         return b.cast(b.scale(total, -(count.bit_length() - 1)), replace(accum, rounding=Rounding.TRN_ZERO))
-    if b.wire(total).interval.low < 0:
-        raised = b.add(total, b.const(count - 1, accum.fraction))
-        total = b.select(b.less(total, b.const(0, 0)), raised, total)
-    reach = b.wire(total).at(max(accum.fraction, b.wire(total).fraction))
-    offset = 1 << max(0, -reach.low).bit_length()
-    shifted = b.add(total, b.const(count * offset, accum.fraction))
-    quotient = b.scale(_quotient(b, b.scale(shifted, accum.fraction), count), -accum.fraction)
-    return b.sub(quotient, b.const(offset, accum.fraction))
+    return b.scale(_quotient(b, b.scale(total, accum.fraction), count), -accum.fraction)
 
 
 def _quotient(b: Builder, value: int, count: int) -> int:
-    """floor(value / count) of a whole value from 0 on.
+    """A whole value / count, cut off towards zero.
 
-    A product with a rounded-up reciprocal: for whole t from 0 to 2**w, floor(t * ceil(2**s / n) / 2**s) = floor(t / n)
-    if 2**s >= 2**w * n (Granlund, Montgomery, PLDI 1994). Where the product would be too wide, the highest bits are
-    divided first, and what they leave over together with the others.
+    A product with a rounded-up reciprocal (T. Granlund and P. L. Montgomery, Division by invariant integers using
+    multiplication, PLDI 1994), of which a negative value's is cut off below: one is added. Where the product would be too
+    wide, the highest bits are divided first, and what they leave over together with the others.
     """
-    width, most = b.wire(value).at(0).high.bit_length(), (_PRODUCT_BITS - count.bit_length()) // 2 - 3
+    reach = b.wire(value).at(0)
+    width, most = max(abs(reach.low), reach.high).bit_length(), (_PRODUCT_BITS - count.bit_length()) // 2 - 3
+    negative = b.less(value, b.const(0, 0)) if reach.low < 0 else b.const(0, 0)
     if width <= most:
-        bits = width + count.bit_length()
-        product = b.mul(value, b.const(-(-(1 << bits) // count), bits))
-        return b.cast(product, _whole(width))
+        factor, bits = _reciprocal(count, max(-reach.low, reach.high))
+        below = b.cast(b.mul(value, b.const(factor, bits)), FixedType(reach.low < 0, width + 1, width + 1))
+        return b.add(below, negative)
+    if reach.low < 0:
+        magnitude = b.select(negative, b.sub(b.const(0, 0), value), value)
+        quotient = _quotient(b, b.cast(magnitude, _whole(width)), count)
+        return b.select(negative, b.sub(b.const(0, 0), quotient), quotient)
     low = width - most
     high = b.scale(b.cast(value, FixedType(False, most, width)), -low)
     of_high = _quotient(b, high, count)
     left = b.cast(b.sub(high, b.mul(of_high, b.const(count, 0))), _whole(count.bit_length()))
     rest = b.add(b.scale(left, low), b.cast(value, _whole(low)))
     return b.add(b.scale(of_high, low), _quotient(b, rest, count))
+
+
+def _reciprocal(count: int, greatest: int) -> tuple[int, int]:
+    """(m, s): floor(t * m / 2**s) is floor(t / count) for whole t from 0 to `greatest`, and one less than t / count cut off
+    towards zero for those from -`greatest` to -1.
+
+    m = (2**s + e) / count with 0 < e, and e * greatest < 2**s. Of such m one with few signed digits, each of which takes an
+    adder.
+    """
+    known = ((-(-(1 << s) // count), s) for s in range(1, 2 * (greatest * count).bit_length()))
+    right = [(m, s) for m, s in known if 0 < (m * count - (1 << s)) * greatest < 1 << s][:_FACTORS]
+    return min(right, key=lambda found: (len(signed_digits(found[0])), found))
 
 
 def _whole(bits: int) -> FixedType:

@@ -59,3 +59,17 @@ def test_padding_may_count_in_the_mean() -> None:
     kernel = builder.build(layer.lower(builder, [builder.input(Wire.of(t)) for _ in range(2)]))
     finer = accum.fraction - kernel.values[kernel.outputs[0]].wire.fraction
     assert_array_equal(kernel.evaluate(*raw.T)[0] << finer, np.ravel(want))
+
+
+@pytest.mark.parametrize("data", ["ap_fixed<12,12>", "ap_ufixed<11,11>", "ap_fixed<33,33>"])
+@pytest.mark.parametrize("count", [3, 5, 6, 7, 10, 11, 13, 25, 100, 127, 641, 1000])
+def test_every_total_is_divided(count: int, data: str) -> None:
+    """Every whole number of the type, or those at the ends of a wide one and around 0."""
+    t = FixedType.parse(data)
+    near = [n for at in (t.min_raw, 0, t.max_raw) for n in range(at - 2100, at + 2100) if t.min_raw <= n <= t.max_raw]
+    totals = np.array(near if t.width > 16 else range(t.min_raw, t.max_raw + 1))
+    layer = AveragePool("pool", ("x",), (1,), t, np.zeros((1, 1), np.int64), t)
+    b = Builder("pool")
+    kernel = b.build(layer.means(b, [b.input(Wire.of(t))], count))
+    assert verify(kernel) == []
+    assert_array_equal(kernel.evaluate(totals)[0], [divided(int(n), count) for n in totals])

@@ -41,7 +41,7 @@ from sklearn.datasets import load_digits  # noqa: E402
 import fpga_ml  # noqa: E402
 from fpga_ml.config import Config  # noqa: E402
 from fpga_ml.devices import Target  # noqa: E402
-from fpga_ml.layers import elementwise, linear  # noqa: E402
+from fpga_ml.layers import elementwise, gather, linear, pooling  # noqa: E402
 from fpga_ml.layers.base import Layer  # noqa: E402
 from fpga_ml.layers.graph import LayerGraph  # noqa: E402
 from fpga_ml.rtl.architecture import PARALLEL  # noqa: E402

@@ -113,7 +113,7 @@ def _sum(value: Value, operands: Sequence[Wire]) -> Area:
     t = value.wire.type
     added = isinstance(value.op, Add)
     tops = [w.type.integer for w in operands]
-    top = min([max(tops), *(w.type.integer for w in operands if added and w.interval.low >= 0)])
+    top = min([max(tops), t.integer, *(w.type.integer for w in operands if added and w.interval.low >= 0)])
     return Area(max(top + t.fraction - passing_bits(value.op, operands), 1))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from fpga_ml.ir.kernel.affine import Reach
 from fpga_ml.ir.kernel.kernel import Kernel, Value, needed
 from fpga_ml.ir.kernel.ops import Add, Cast, Const, Input, Less, Lookup, Max, Min, Mul, Op, Scale, Select, Sub
 from fpga_ml.ir.kernel.sums import Ordering
@@ -20,6 +21,7 @@ class Builder:
     def __init__(self, name: str) -> None:
         self.name = name
         self._values: list[Value] = []
+        self._reach = Reach()
         self._known: dict[tuple[Op, tuple[int, ...]], int] = {}
         self._inputs: list[int] = []
 
@@ -179,11 +181,11 @@ class Builder:
         key = (op, operands)
         if key in self._known:
             return self._known[key]
-        wires = tuple(self.wire(k) for k in operands)
-        wire = op.rule(*wires)
+        wire, form = self._reach.of(op, operands)
         if not isinstance(op, (Const, Input)) and wire.interval.low == wire.interval.high:
             return self.const(wire.interval.low, wire.fraction)
         self._values.append(Value(op, operands, wire))
+        self._reach.put(wire, form)
         self._known[key] = len(self._values) - 1
         return len(self._values) - 1
 

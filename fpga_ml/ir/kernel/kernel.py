@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from fpga_ml.ir.kernel.affine import Form, Reach
 from fpga_ml.ir.kernel.ops import Input, Op
 from fpga_ml.ir.kernel.wire import Wire
 
@@ -50,8 +51,10 @@ class Kernel:
     def reach(self, inputs: Sequence[Wire]) -> list[Wire]:
         """What the outputs can be where the inputs are narrower than declared, with the same binary points."""
         found: list[Wire] = []
-        for v in self.values:
-            found.append(inputs[v.op.index] if isinstance(v.op, Input) else v.op.rule(*(found[k] for k in v.operands)))
+        for number, v in enumerate(self.values):
+            wire = inputs[v.op.index] if isinstance(v.op, Input) else v.op.rule(*(found[k] for k in v.operands))
+            form = self._narrowed.get(number)
+            found.append(wire if form is None else wire.within(form.interval(found)))
         return [found[k] for k in self.outputs]
 
     def evaluate(self, *raw: Any) -> list[Any]:
@@ -68,6 +71,17 @@ class Kernel:
         return [found[k] for k in self.outputs]
 
     @cached_property
+    def _narrowed(self) -> Mapping[int, Form]:
+        """Of values that can be less than their operations say, for their operands depend on one another."""
+        reach, found = Reach(), {}
+        for number, v in enumerate(self.values):
+            wire, form = reach.of(v.op, v.operands)
+            reach.put(wire, form)
+            if form and wire != v.op.rule(*self.wires(number)):
+                found[number] = form
+        return found
+
+    @cached_property
     def _operands(self) -> tuple[tuple[Wire, ...], ...]:
         """The wires that each value is computed from."""
         return tuple(map(self.wires, range(len(self.values))))
@@ -75,7 +89,7 @@ class Kernel:
     @cached_property
     def _is_wide(self) -> bool:
         """Whether an int64 does not hold every integer that is met."""
-        return any(_reach(wires, v.wire) >= 1 << 62 for v, wires in zip(self.values, self._operands, strict=True))
+        return any(_largest(wires, v.wire) >= 1 << 62 for v, wires in zip(self.values, self._operands, strict=True))
 
 
 def needed(values: Sequence[Value], outputs: Iterable[int]) -> set[int]:
@@ -101,7 +115,7 @@ def watching(see: Watcher) -> Iterator[None]:
         _watchers.remove(see)
 
 
-def _reach(operands: tuple[Wire, ...], result: Wire) -> int:
+def _largest(operands: tuple[Wire, ...], result: Wire) -> int:
     """The largest integer that computing a value meets: its operands are aligned to the finest of them first."""
     fraction = max([w.fraction for w in operands], default=result.fraction)
     intervals = [w.at(max(fraction, w.fraction)) for w in operands] + [result.interval]
@@ -110,15 +124,19 @@ def _reach(operands: tuple[Wire, ...], result: Wire) -> int:
 
 def verify(kernel: Kernel) -> list[str]:
     """Every fault of a kernel, none if it is sound."""
-    faults = []
+    faults: list[str] = []
+    reach = Reach()
     for number, v in enumerate(kernel.values):
         where = f"{kernel.name} %{number} ({v.op.name})"
         if len(v.operands) != v.op.arity:
             faults.append(f"{where}: {len(v.operands)} operands, not {v.op.arity}")
         elif any(not 0 <= k < number for k in v.operands):
             faults.append(f"{where}: reads {v.operands}, not only values before it")
-        elif v.op.rule(*kernel.wires(number)) != v.wire:
-            faults.append(f"{where}: holds {v.wire}, its operation gives {v.op.rule(*kernel.wires(number))}")
+        elif not faults:
+            wire, form = reach.of(v.op, v.operands)
+            reach.put(wire, form)
+            if wire != v.wire:
+                faults.append(f"{where}: holds {v.wire}, its operation gives {wire}")
     for index, number in enumerate(kernel.inputs):
         op = kernel.values[number].op
         if not isinstance(op, Input) or op.index != index:

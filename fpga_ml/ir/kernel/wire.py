@@ -25,6 +25,11 @@ class Wire:
         """The narrowest type that holds every value."""
         return type_of(self.interval, self.fraction)
 
+    def within(self, interval: Interval) -> Wire:
+        """Narrowed to an interval in which every value is known to be."""
+        own = self.interval
+        return Wire(self.fraction, Interval(max(own.low, interval.low), min(own.high, interval.high)))
+
     def at(self, fraction: int) -> Interval:
         """The interval with at least as many fraction bits, as an adder aligns it."""
         return self.interval.shift(fraction - self.fraction)

@@ -26,11 +26,11 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(STAMP)
-	$(BIN)/python scripts/bench.py
-	$(BIN)/python scripts/bench_rtl.py
-	$(BIN)/python scripts/bench_celeste.py
-	$(BIN)/python scripts/bench_survey.py
+# All of docs/benchmarks.md; some of it with `make bench PARTS="rtl estimate"`. `bench-NAME` is scripts/bench_NAME.py.
+PARTS ?= rtl hgq estimate csim streams tiny celeste survey
+bench: $(addprefix bench-,$(PARTS))
+bench-%: $(STAMP)
+	$(BIN)/python scripts/bench_$*.py
 
 docs: $(STAMP) system-tests
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

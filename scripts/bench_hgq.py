@@ -1,6 +1,6 @@
 """HGQ2 models as alkaid and as we turn them into RTL, through the same Yosys script, as a Markdown table.
 
-`python scripts/bench_hgq.py FILE...`: model files of HGQ2. alkaid traces them with its own plugin and its solver's defaults,
+`python scripts/bench_hgq.py [FILE...]`: model files of HGQ2, by default three of `../shared/data/hgq2`. alkaid traces them with its own plugin and its solver's defaults,
 latency cutoff 5. Ours is compiled for a few clocks: for every number of cycles about alkaid's the shortest one that our
 schedule needs; of those whose netlist is at least as fast as alkaid's (of all, where none is) the row is the one with the
 lowest latency. Longest paths are estimated from the netlists, both in the same way, and the latency is (cycles + 1) of them:
@@ -38,6 +38,8 @@ from fpga_ml.schedule.parallel import plan
 from fpga_ml.toolchain import beside
 from fpga_ml.toolchain.yosys import Resources, resources
 
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "hgq2"
+PUBLIC = [SHARED / f"jsc_openml_{ebops}.keras" for ebops in (530, 2571, 13285)]
 LATENCY_CUTOFF = 5
 FEWER, MORE = 1, 1  # cycles than alkaid's that are tried
 CYCLES = (0, 1, 2, 4, 8)  # where there is no alkaid
@@ -204,7 +206,7 @@ def in_lanes(file: Path, lanes: Iterable[int], target: Target, folder: Path) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("files", nargs="*", type=Path, default=PUBLIC, metavar="FILE")
     parser.add_argument("--target", choices=("xcup", "ecp5"), default="xcup")
     parser.add_argument("--ours-only", action="store_true", help="without alkaid")
     parser.add_argument("--lanes", nargs="+", type=int, metavar="N", help="a table of streams with N particles a cycle")

@@ -1,11 +1,11 @@
 """HGQ2 models as alkaid and as we turn them into RTL, through the same Yosys script, as a Markdown table.
 
-`python scripts/bench_hgq.py [FILE...]`: model files of HGQ2, by default three of `../shared/data/hgq2`. alkaid traces them with its own plugin and its solver's defaults,
-latency cutoff 5. Ours is compiled for a few clocks: for every number of cycles about alkaid's the shortest one that our
-schedule needs; of those whose netlist is at least as fast as alkaid's (of all, where none is) the row is the one with the
-lowest latency. Longest paths are estimated from the netlists, both in the same way, and the latency is (cycles + 1) of them:
-from the clock edge that takes the inputs to the one after which the outputs can be taken, registers on alkaid's ports left
-out. `--ours-only` leaves out alkaid, for files of other kinds.
+`python scripts/bench_hgq.py [FILE...]`: model files of HGQ2, by default three of `../shared/data/hgq2`. alkaid traces them
+with its own plugin and its solver's defaults, latency cutoff 5. Ours is compiled for a few clocks: for every number of
+cycles about alkaid's the shortest one that our schedule needs; of those whose netlist is at least as fast as alkaid's (of
+all, where none is) the row is the one with the lowest latency. Longest paths are estimated from the netlists, both in the
+same way, and the latency is (cycles + 1) of them: from the clock edge that takes the inputs to the one after which the
+outputs can be taken, registers on alkaid's ports left out. `--ours-only` leaves out alkaid, for files of other kinds.
 
 `--lanes N...` prints another table in the place of this: our stream with so many particles a cycle, and all of them at once,
 at a clock of 5 ns.

@@ -20,12 +20,14 @@ PAGE, OUT = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "benchmarks"
 Row = dict[str, str]
 
 
-def table(heading: str) -> list[Row]:
-    """Rows of the first table under a heading, by the names of the columns."""
+def table(heading: str, column: str) -> list[Row]:
+    """Rows of the table under a heading that has a column of this name, by the names of all columns."""
     section = PAGE.read_text().split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    lines = re.findall(r"^\|(.*)\|$", section.split("\n\n|", 1)[1].join(["|", ""]).split("\n\n", 1)[0], re.MULTILINE)
-    names, _, *rows = ([cell.strip() for cell in line.split("|")] for line in lines)
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    for block in section.split("\n\n"):
+        names, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in block.strip().splitlines())
+        if column in names:
+            return [dict(zip(names, row, strict=True)) for row in rows[1:]]
+    raise ValueError(f"no table with a column '{column}' under '{heading}'")
 
 
 def number(cell: str) -> float:
@@ -46,7 +48,7 @@ def save(figure: Any, name: str) -> None:
 def alkaid() -> None:
     """Ours over alkaid's, LUTs across and nanoseconds up, a mark a network."""
     figure, axes = plt.subplots()
-    for k, row in enumerate(table("Is our RTL smaller and faster than alkaid's?")):
+    for k, row in enumerate(table("Is our RTL smaller and faster than alkaid's?", "LUT ratio")):
         axes.plot(number(row["LUT ratio"]), number(row["ns ratio"]), "osD^v<>ph"[k], label=row["network"])
     axes.axhline(1, color="0.7", lw=0.8)
     axes.axvline(1, color="0.7", lw=0.8)
@@ -76,12 +78,13 @@ def estimate() -> None:
 def celeste() -> None:
     """Pixels a second of each implementation, with moments."""
     figure, axes = plt.subplots()
-    rows = table("Is the Celeste kernel faster than a CPU?")
-    names = [f"{row['computed by']}, {row['components']}" for row in rows]
-    colours = ["tab:red" if "kernel" in row["computed by"] else "tab:blue" for row in rows]
-    axes.barh(names, [number(row["value and moments, Mpixel/s"]) for row in rows], color=colours)
+    heading, column = "Is the Celeste kernel faster than a CPU?", "value and moments, Mpixel/s"
+    kernels = [(f"kernel, {row['device']}, {row['kernel, D16']}", row["Mpixel/s"]) for row in table(heading, "Mpixel/s")]
+    cpus = [(f"{row['one core']}, {row['components']} components", row[column]) for row in table(heading, column)]
+    names, rates = zip(*kernels, *cpus, strict=True)
+    axes.barh(names, list(map(number, rates)), color=["tab:red"] * len(kernels) + ["tab:blue"] * len(cpus))
     axes.invert_yaxis()
-    axes.set(xscale="log", xlabel="Mpixel/s, value and moments")
+    axes.set(xscale="log", xlabel="Mpixel/s, with moments")
     axes.tick_params(axis="y", labelsize=6)
     save(figure, "celeste")
 

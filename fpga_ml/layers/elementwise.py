@@ -123,8 +123,8 @@ class Slope(Layer):
         out = []
         for v, slope in zip(x[0], self.slope, strict=True):
             scaled = b.mul(v, b.const(int(slope), self.slope_fraction))
-            chosen = b.select(b.less(b.const(0, 0), v), b.cast(v, self.result), b.cast(scaled, self.result))
-            out.append(chosen)
+            below = b.less(v, b.const(0, 0))  # 0 is the same on both sides
+            out.append(b.select(below, b.cast(scaled, self.result), b.cast(v, self.result)))
         return out
 
 

@@ -115,7 +115,7 @@ def _quotient(b: Builder, value: int, count: int) -> int:
     """
     reach = b.wire(value).at(0)
     width, most = max(abs(reach.low), reach.high).bit_length(), (_PRODUCT_BITS - count.bit_length()) // 2 - 3
-    negative = b.less(value, b.const(0, 0)) if reach.low < 0 else b.const(0, 0)
+    negative = b.less(value, b.const(0, 0))
     if width <= most:
         factor, bits = _reciprocal(count, max(-reach.low, reach.high))
         below = b.cast(b.mul(value, b.const(factor, bits)), FixedType(reach.low < 0, width + 1, width + 1))

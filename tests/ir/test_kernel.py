@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_equal
 
 from fpga_ml.ir.kernel import Builder, Kernel, Wire, verify
-from fpga_ml.ir.kernel.ops import ALL_OPS, Add, Const, Mul
+from fpga_ml.ir.kernel.ops import ALL_OPS, Add, Const, Less, Mul
 from fpga_ml.numerics import FixedType, Interval, Overflow, Rounding
 
 BYTE = Wire(4, Interval(-128, 127))
@@ -64,6 +64,15 @@ def test_casts_that_change_nothing_vanish() -> None:
     assert b.cast(x, FixedType(True, 10, 5)) == x
     assert b.cast(x, FixedType(True, 8, 5)) != x
     assert b.cast(b.max(x, b.const(0, 0)), FixedType(False, 7, 3)) == b.max(x, b.const(0, 0))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "bound", "said"), [(0, 7, 0, 0), (-4, -1, 0, 1), (0, 3, 4, 1), (4, 7, 4, 0), (-1, 0, 0, None)]
+)
+def test_what_is_always_or_never_less_is_a_constant(low: int, high: int, bound: int, said: int | None) -> None:
+    b = Builder("less")
+    made = b.value(b.less(b.input(Wire(2, Interval(low, high))), b.const(bound, 2))).op
+    assert made == (Less() if said is None else Const(said, 0))
 
 
 def test_verifier_collects_every_fault() -> None:

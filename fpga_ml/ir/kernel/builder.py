@@ -118,7 +118,9 @@ class Builder:
         return self._make(Cast(target), a)
 
     def less(self, a: int, b: int) -> int:
-        return self._make(Less(), a, b)
+        """Decided already where the intervals do not overlap."""
+        i, j = self._aligned(a, b)
+        return self.const(int(i.high < j.low), 0) if i.high < j.low or i.low >= j.high else self._make(Less(), a, b)
 
     def select(self, condition: int, a: int, b: int) -> int:
         op = self._values[condition].op
@@ -165,10 +167,14 @@ class Builder:
         op = self._values[value].op
         return isinstance(op, Const) and op.raw == raw
 
+    def _aligned(self, a: int, b: int) -> tuple[Interval, Interval]:
+        """What two values can be, with the binary point of the finer one."""
+        fraction = max(self.wire(a).fraction, self.wire(b).fraction)
+        return self.wire(a).at(fraction), self.wire(b).at(fraction)
+
     def _ordered(self, op: Op, a: int, b: int, wins: Callable[[int, int], bool]) -> int:
         """Max or min; decided already where the intervals do not overlap."""
-        fraction = max(self.wire(a).fraction, self.wire(b).fraction)
-        i, j = self.wire(a).at(fraction), self.wire(b).at(fraction)
+        i, j = self._aligned(a, b)
         worst = (i.low, j.high) if isinstance(op, Max) else (i.high, j.low)
         if wins(*worst):
             return a

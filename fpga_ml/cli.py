@@ -218,9 +218,16 @@ def _clock(text: str | None) -> dict[str, Any]:
 
 @main.command()
 @_options(_DESIGN)
+@click.option("--rtl", type=click.Path(path_type=Path), metavar="FOLDER", help="A new folder for the RTL, not proved.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on stdout and nothing else.")
 def estimate(
-    model: Path, weights: Path | None, data: Path | None, config_path: Path | None, as_json: bool, **settings: Any
+    model: Path,
+    weights: Path | None,
+    data: Path | None,
+    config_path: Path | None,
+    rtl: Path | None,
+    as_json: bool,
+    **settings: Any,
 ) -> None:
     """Estimate what MODEL takes as hardware, without building it."""
     settings |= _clock(settings.get("clock_ns"))
@@ -229,7 +236,7 @@ def estimate(
         from fpga_ml.sizing import estimate as estimated
     from fpga_ml.report.brief import show_estimate
 
-    found = estimated(model, weights=weights, data=data, config=config)
+    found = estimated(model, weights=weights, data=data, config=config, rtl=rtl)
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2))
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -51,11 +53,17 @@ class Estimate:
 
 
 def estimate(
-    model: Any, *, weights: Path | str | None = None, data: Any = None, config: Config | None = None, **settings: Any
+    model: Any,
+    *,
+    weights: Path | str | None = None,
+    data: Any = None,
+    config: Config | None = None,
+    rtl: Path | str | None = None,
+    **settings: Any,
 ) -> Estimate:
     """What a trained model takes as hardware: LUTs, flip-flops, multipliers, memory, cycles.
 
-    The model goes the way of a build up to its RTL, but nothing is written, compiled or simulated. The figures are those of
+    The model goes the way of a build up to its RTL, but nothing is compiled or simulated. The figures are those of
     a build with the same settings and data; docs/benchmarks.md compares them with Yosys.
 
     Parameters
@@ -64,6 +72,8 @@ def estimate(
         As `fpga_ml.compile` takes them. Types of a float model follow from the data.
     config, settings
         As `fpga_ml.compile` takes them; settings of simulators and tools are not used.
+    rtl
+        A new folder for the SystemVerilog that a build writes. Nothing has proved it.
 
     Returns
     -------
@@ -72,9 +82,11 @@ def estimate(
     Raises
     ------
     FpgaMlError
-        For a model that has no RTL, one whose RTL would be too large (unless `force`), and settings that cannot be met.
+        For a model that has no RTL, one whose RTL would be too large (unless `force`), settings that cannot be met, and a
+        folder that is there.
     """
     began = time.perf_counter()
+    folder = None if rtl is None else _new(Path(rtl))
     source = load(model, Path(weights) if weights is not None else None)
     config = configured(source, config, settings)
     stages = stages_of(config.replace(until="rtl"))
@@ -84,19 +96,46 @@ def estimate(
         check_model(source.model)
         samples = samples_of(source, data, config.seed).first(config.vectors)
     _, layers = typed(source, config, samples)
-    config, rtl = planned(layers, config, source.name)
+    config, made = planned(layers, config, source.name)
+    if folder:
+        _write(made, folder)
     by_stage = {
         stage.name: {
             **_area(stage.area),
             "latency_cycles": stage.latency_cycles,
             "interval_cycles": stage.interval_cycles,
         }
-        for stage in rtl.stages
+        for stage in made.stages
     }
     seconds = round(time.perf_counter() - began, 2)
     return Estimate(
-        source.name, str(config.device), config.clock_ns, costs_of(rtl, config.clock_ns), by_stage, samples.measured, seconds
+        source.name,
+        str(config.device),
+        config.clock_ns,
+        costs_of(made, config.clock_ns),
+        by_stage,
+        samples.measured,
+        seconds,
     )
+
+
+def _new(folder: Path) -> Path:
+    if folder.exists():
+        raise FpgaMlError(f"'{folder}' is there already", where="--rtl", do="name a new folder")
+    return folder
+
+
+def _write(made: Rtl, folder: Path) -> None:
+    """The RTL's files, all of them or none."""
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+    try:
+        beside.mkdir(parents=True)
+        made.write(beside)
+        beside.replace(folder)
+    except OSError as e:
+        raise FpgaMlError(f"the RTL cannot be written: {e}", where=f"folder '{folder}'", do="name another folder") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def configured(source: Source, config: Config | None, settings: Mapping[str, Any]) -> Config:

@@ -79,6 +79,20 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     assert not list(Path.cwd().glob("hls_projects/net*"))
 
 
+@pytest.mark.parametrize("name", ["parallel", "shared"])
+def test_the_rtl_is_that_of_a_build(name: str, tmp_path: Path) -> None:
+    settings = {"bits": 5, "vectors": 60} | SETTINGS[name]
+    net = model()
+    fpga_ml.estimate(net, data=X, config=Config(**settings), rtl=tmp_path / "some" / "rtl")
+    project = fpga_ml.compile(net, data=X, config=quick(until="rtl", **settings), output=tmp_path / "p", progress=False)
+    folders = project.folder / "rtl", tmp_path / "some" / "rtl"
+    built, written = ({f.name: f.read_text() for f in folder.glob("*.sv")} for folder in folders)
+    assert "myproject.sv" in written
+    assert written == built
+    with pytest.raises(FpgaMlError, match="is there already"):
+        fpga_ml.estimate(model(), data=X, rtl=tmp_path / "some")
+
+
 def test_what_has_no_estimate_says_why() -> None:
     with pytest.raises(FpgaMlError, match="layer 'thin'"):
         fpga_ml.estimate(

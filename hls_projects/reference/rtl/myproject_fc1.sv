@@ -2,7 +2,7 @@
 /* verilator lint_off UNUSEDSIGNAL */
 module myproject_fc1 (
   input  logic [127:0] features,
-  output logic [137:0] fc1
+  output logic [136:0] fc1
 );
 
   // stage 0
@@ -18,7 +18,7 @@ module myproject_fc1 (
   logic signed [17:0] v11_s0;
   logic signed [16:0] v12_s0;
   logic signed [17:0] v14_s0;
-  logic signed [18:0] v16_s0;
+  logic signed [17:0] v16_s0;
   logic signed [18:0] v18_s0;
   logic signed [17:0] v20_s0;
   logic signed [17:0] v21_s0;
@@ -30,7 +30,7 @@ module myproject_fc1 (
   logic signed [18:0] v35_s0;
   logic signed [20:0] v36_s0;
   logic signed [19:0] v37_s0;
-  logic signed [22:0] v38_s0;
+  logic signed [21:0] v38_s0;
   logic signed [22:0] v39_s0;
   logic [17:0] v48_s0;
   logic signed [18:0] v49_s0;
@@ -43,10 +43,10 @@ module myproject_fc1 (
   logic [16:0] v60_s0;
   logic signed [19:0] v61_s0;
   logic signed [19:0] v62_s0;
-  logic signed [19:0] v63_s0;
-  logic signed [22:0] v64_s0;
+  logic signed [21:0] v63_s0;
+  logic signed [19:0] v64_s0;
   logic signed [22:0] v65_s0;
-  logic signed [23:0] v66_s0;
+  logic signed [22:0] v66_s0;
   logic signed [18:0] v75_s0;
   logic signed [16:0] v76_s0;
   logic signed [18:0] v77_s0;
@@ -58,7 +58,7 @@ module myproject_fc1 (
   logic signed [16:0] v87_s0;
   logic signed [19:0] v88_s0;
   logic signed [20:0] v89_s0;
-  logic signed [20:0] v90_s0;
+  logic signed [21:0] v90_s0;
   logic signed [22:0] v91_s0;
   logic [16:0] v101_s0;
   logic signed [17:0] v102_s0;
@@ -82,20 +82,20 @@ module myproject_fc1 (
     v11_s0 = {17'($signed(v1_s0[15:1])) + 17'(v7_s0), v1_s0[0:0]};
     v12_s0 = 17'(v2_s0) - 17'(v6_s0);
     v14_s0 = {17'(v1_s0), 1'd0} - 18'(v5_s0);
-    v16_s0 = {17'(v0_s0), 2'd0} - 19'(v0_s0);
+    v16_s0 = {v0_s0, 2'd0} - 18'(v0_s0);
     v18_s0 = {17'(v3_s0), 2'd0} - 19'(v9_s0);
     v20_s0 = {17'(v5_s0) + 17'($signed(v7_s0[15:1])), v7_s0[0:0]};
     v21_s0 = {17'(v4_s0), 1'd0} - 18'(v7_s0);
     v23_s0 = {17'(v0_s0), 2'd0} - 19'(v6_s0);
     v25_s0 = {18'($signed(v4_s0[15:3])) - v11_s0, v4_s0[2:0]};
     v26_s0 = 21'(v12_s0) + v25_s0;
-    v28_s0 = 19'(v11_s0) + v16_s0;
+    v28_s0 = 19'(v11_s0) + 19'(v16_s0);
     v34_s0 = {(-2'sd1) + 2'($signed(v4_s0[15:15])), v4_s0[14:0]};
     v35_s0 = {17'($signed(v1_s0[15:2])) - 17'(v5_s0), v1_s0[1:0]};
     v36_s0 = {17'($signed(v2_s0[15:4])) - 17'(v7_s0), v2_s0[3:0]};
     v37_s0 = {19'(v34_s0) + 19'($signed(v35_s0[18:1])), v35_s0[0:0]};
-    v38_s0 = {20'($signed(v36_s0[20:3])) - 20'(v18_s0), v36_s0[2:0]};
-    v39_s0 = 23'(v37_s0) + v38_s0;
+    v38_s0 = {19'($signed(v36_s0[20:3])) - v18_s0, v36_s0[2:0]};
+    v39_s0 = 23'(v37_s0) + 23'(v38_s0);
     v48_s0 = {4'($signed(v1_s0[15:14])) + 4'd13, v1_s0[13:0]};
     v49_s0 = {17'($signed(v12_s0[16:2])) - 17'(v3_s0), v12_s0[1:0]};
     v50_s0 = {18'(v12_s0) + 18'($signed(v21_s0[17:4])), v21_s0[3:0]};
@@ -107,23 +107,23 @@ module myproject_fc1 (
     v60_s0 = {3'd5 + 3'($signed(v7_s0[15:14])), v7_s0[13:0]};
     v61_s0 = {17'($signed(v14_s0[17:3])) - 17'(v6_s0), v14_s0[2:0]};
     v62_s0 = {v21_s0 + 18'($signed(v14_s0[17:2])), v14_s0[1:0]};
-    v63_s0 = 20'(v60_s0) - 20'(v23_s0);
-    v64_s0 = {20'($signed(v61_s0[19:3])) - 20'(v18_s0), v61_s0[2:0]};
-    v65_s0 = {21'($signed(v63_s0[19:2])) - 21'(v62_s0), v63_s0[1:0]};
-    v66_s0 = 24'(v64_s0) + 24'(v65_s0);
+    v63_s0 = {19'($signed(v61_s0[19:3])) - v18_s0, v61_s0[2:0]};
+    v64_s0 = 20'(v60_s0) - 20'(v23_s0);
+    v65_s0 = {21'($signed(v64_s0[19:2])) - 21'(v62_s0), v64_s0[1:0]};
+    v66_s0 = 23'(v63_s0) + v65_s0;
     v75_s0 = {(-6'sd15) + 6'($signed(v0_s0[15:13])), v0_s0[12:0]};
     v76_s0 = 17'(v2_s0) - 17'(v4_s0);
-    v77_s0 = {18'($signed(v20_s0[17:1])) - 18'(v76_s0), v20_s0[0:0]};
-    v78_s0 = {19'($signed(v75_s0[18:2])) - v16_s0, v75_s0[1:0]};
+    v77_s0 = {18'($signed(v16_s0[17:1])) - 18'(v76_s0), v16_s0[0:0]};
+    v78_s0 = {19'($signed(v75_s0[18:2])) - 19'(v20_s0), v75_s0[1:0]};
     v79_s0 = {20'($signed(v18_s0[18:2])) + 20'(v77_s0), v18_s0[1:0]};
     v80_s0 = 22'(v26_s0) + 22'(v78_s0);
     v81_s0 = 23'(v80_s0) - 23'(v79_s0);
     v86_s0 = {v20_s0[17:13] - 5'd1, v20_s0[12:0]};
     v87_s0 = 17'(v5_s0) - 17'(v2_s0);
     v88_s0 = {17'(v3_s0) + 17'($signed(v28_s0[18:3])), v28_s0[2:0]};
-    v89_s0 = v26_s0 + 21'(v86_s0);
-    v90_s0 = {18'(v87_s0), 3'd0} - 21'(v88_s0);
-    v91_s0 = {22'(v90_s0), 1'd0} - 23'(v89_s0);
+    v89_s0 = {20'($signed(v86_s0[17:1])) + v88_s0, v86_s0[0:0]};
+    v90_s0 = {18'(v87_s0), 4'd0} - 22'(v26_s0);
+    v91_s0 = 23'(v90_s0) - 23'(v89_s0);
     v101_s0 = {4'd7 + 4'($signed(v4_s0[15:13])), v4_s0[12:0]};
     v102_s0 = {17'($signed(v2_s0[15:1])) + 17'(v0_s0), v2_s0[0:0]};
     v103_s0 = {17'($signed(v6_s0[15:1])) + 17'(v2_s0), v6_s0[0:0]};
@@ -138,7 +138,7 @@ module myproject_fc1 (
   // outputs
   logic signed [22:0] fc1_0;
   logic signed [22:0] fc1_1;
-  logic signed [23:0] fc1_2;
+  logic signed [22:0] fc1_2;
   logic signed [22:0] fc1_3;
   logic signed [22:0] fc1_4;
   logic signed [21:0] fc1_5;

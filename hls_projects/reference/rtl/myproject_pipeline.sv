@@ -25,7 +25,7 @@ module myproject_pipeline (
   assign busy = valid_s1 | valid_s2 | valid_s3 | valid_s4;
 
   // 'fc1': stages 0 to 0
-  wire [137:0] fc1_s0;
+  wire [136:0] fc1_s0;
   myproject_fc1 fc1_layer (
     .features(features),
     .fc1(fc1_s0)
@@ -39,19 +39,18 @@ module myproject_pipeline (
     .relu1(relu1_s1)
   );
 
-  // 'fc2': stages 1 to 2
-  wire [38:0] fc2_s2;
+  // 'fc2': stages 1 to 1
+  wire [37:0] fc2_s1;
   myproject_fc2 fc2_layer (
-    .clk(clk),
     .relu1(relu1_s1),
-    .fc2(fc2_s2)
+    .fc2(fc2_s1)
   );
 
-  // 'softmax': stages 2 to 4
+  // 'softmax': stages 1 to 4
   wire [53:0] layer5_out_s4;
   myproject_softmax softmax_layer (
     .clk(clk),
-    .fc2(fc2_s2),
+    .fc2(fc2_s1),
     .layer5_out(layer5_out_s4)
   );
 

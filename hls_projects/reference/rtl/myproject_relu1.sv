@@ -2,30 +2,30 @@
 /* verilator lint_off UNUSEDSIGNAL */
 module myproject_relu1 (
   input  logic clk,
-  input  logic [137:0] fc1,
+  input  logic [136:0] fc1,
   output logic [35:0] relu1
 );
 
   // stage 0
   logic signed [22:0] v0_s0;
   logic signed [22:0] v1_s0;
-  logic signed [23:0] v2_s0;
+  logic signed [22:0] v2_s0;
   logic signed [22:0] v3_s0;
   logic signed [22:0] v4_s0;
   logic signed [21:0] v5_s0;
   always_comb begin
     v0_s0 = fc1[22:0];
     v1_s0 = fc1[45:23];
-    v2_s0 = fc1[69:46];
-    v3_s0 = fc1[92:70];
-    v4_s0 = fc1[115:93];
-    v5_s0 = fc1[137:116];
+    v2_s0 = fc1[68:46];
+    v3_s0 = fc1[91:69];
+    v4_s0 = fc1[114:92];
+    v5_s0 = fc1[136:115];
   end
 
   // stage 1
   logic signed [22:0] v0_s1;
   logic signed [22:0] v1_s1;
-  logic signed [23:0] v2_s1;
+  logic signed [22:0] v2_s1;
   logic signed [22:0] v3_s1;
   logic signed [22:0] v4_s1;
   logic signed [21:0] v5_s1;
@@ -64,7 +64,7 @@ module myproject_relu1 (
     v7_s1 = v1_s1[22] ? 6'd0 : ((|v1_s1[21:20]) | v7_s1_near[6]) ? 6'd63 : v7_s1_near[5:0];  // ap_ufixed<6,2,AP_RND_CONV,AP_SAT>
     v8_s1_up = v2_s1[13] & ((|v2_s1[12:0]) | v2_s1[14]);  // RND_CONV: one more
     v8_s1_near = v2_s1[20:14] + 7'(v8_s1_up);  // rounded, right if in range
-    v8_s1 = v2_s1[23] ? 6'd0 : ((|v2_s1[22:20]) | v8_s1_near[6]) ? 6'd63 : v8_s1_near[5:0];  // ap_ufixed<6,2,AP_RND_CONV,AP_SAT>
+    v8_s1 = v2_s1[22] ? 6'd0 : ((|v2_s1[21:20]) | v8_s1_near[6]) ? 6'd63 : v8_s1_near[5:0];  // ap_ufixed<6,2,AP_RND_CONV,AP_SAT>
     v9_s1_up = v3_s1[13] & ((|v3_s1[12:0]) | v3_s1[14]);  // RND_CONV: one more
     v9_s1_near = v3_s1[20:14] + 7'(v9_s1_up);  // rounded, right if in range
     v9_s1 = v3_s1[22] ? 6'd0 : ((|v3_s1[21:20]) | v9_s1_near[6]) ? 6'd63 : v9_s1_near[5:0];  // ap_ufixed<6,2,AP_RND_CONV,AP_SAT>

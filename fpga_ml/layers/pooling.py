@@ -139,8 +139,8 @@ def _reciprocal(count: int, greatest: int) -> tuple[int, int]:
     m = (2**s + e) / count with 0 < e, and e * greatest < 2**s. Of such m one with few signed digits, each of which takes an
     adder.
     """
-    known = ((-(-(1 << s) // count), s) for s in range(1, 2 * (greatest * count).bit_length()))
-    right = [(m, s) for m, s in known if 0 < (m * count - (1 << s)) * greatest < 1 << s][:_FACTORS]
+    known = ((-(-(1 << s) // count), s) for s in range(1, (greatest * count).bit_length() + _FACTORS))
+    right = [(m, s) for m, s in known if (m * count - (1 << s)) * greatest < 1 << s][:_FACTORS]
     return min(right, key=lambda found: (len(signed_digits(found[0])), found))
 
 

@@ -10,7 +10,7 @@ from fpga_ml.devices import GENERIC
 from fpga_ml.ir.kernel import Builder, Wire, verify
 from fpga_ml.layers.base import Tensor
 from fpga_ml.layers.pooling import AveragePool, MaxPool
-from fpga_ml.numerics import FixedType
+from fpga_ml.numerics import FixedType, Interval
 from fpga_ml.schedule.delay import delay_ns
 
 
@@ -61,7 +61,9 @@ def test_padding_may_count_in_the_mean() -> None:
     assert_array_equal(kernel.evaluate(*raw.T)[0] << finer, np.ravel(want))
 
 
-@pytest.mark.parametrize("data", ["ap_fixed<12,12>", "ap_ufixed<11,11>", "ap_fixed<33,33>"])
+@pytest.mark.parametrize(
+    "data", ["ap_fixed<12,12>", "ap_ufixed<11,11>", "ap_fixed<33,33>", "ap_ufixed<1,1>", "ap_fixed<1,1>", "ap_fixed<3,3>"]
+)
 @pytest.mark.parametrize("count", [3, 5, 6, 7, 10, 11, 13, 25, 100, 127, 641, 1000])
 def test_every_total_is_divided(count: int, data: str) -> None:
     """Every whole number of the type, or those at the ends of a wide one and around 0."""
@@ -73,3 +75,12 @@ def test_every_total_is_divided(count: int, data: str) -> None:
     kernel = b.build(layer.means(b, [b.input(Wire.of(t))], count))
     assert verify(kernel) == []
     assert_array_equal(kernel.evaluate(totals)[0], [divided(int(n), count) for n in totals])
+
+
+@pytest.mark.parametrize("count", [3, 6, 100])
+def test_the_mean_of_nothing_but_zeros(count: int) -> None:
+    t = FixedType.parse("ap_fixed<8,4>")
+    layer = AveragePool("pool", ("x",), (1,), t, np.zeros((1, 1), np.int64), t)
+    b = Builder("pool")
+    (mean,) = layer.means(b, [b.input(Wire(4, Interval(0, 0)))], count)
+    assert b.wire(mean).interval == Interval(0, 0)

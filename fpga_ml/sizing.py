@@ -23,7 +23,7 @@ from fpga_ml.frontend.prepare import Prepared, prepare, samples_of
 from fpga_ml.ir.area import Area
 from fpga_ml.ir.network import Network, verified
 from fpga_ml.layers.graph import LayerGraph
-from fpga_ml.lowering.size import check_size
+from fpga_ml.lowering.size import MOST_LUTS, check_size, size_of
 from fpga_ml.preflight import stages_of
 from fpga_ml.rtl.architecture import ARCHITECTURES, Rtl
 from fpga_ml.samples import Samples
@@ -160,8 +160,18 @@ def network_of(layers: LayerGraph, config: Config) -> Network:
     ask = partial(arch.lower, layers, interleave=config.interleave, lanes=config.lanes)
     if not is_limited(config):
         return ask(config.interval_cycles)
-    ask = partial(ask, least=True)
-    return fitting(ask, config.interval_cycles or arch.shortest_interval(layers, config.lanes), budget)
+    shortest = config.interval_cycles or arch.shortest_interval(layers, config.lanes)
+    try:
+        interval, least = fitting(partial(ask, least=True), shortest, budget)
+    except FpgaMlError:
+        if size_of(layers, config.arch, None, simulated=False).luts > (config.max_luts or MOST_LUTS):
+            raise
+        at_once = ask(None)  # has no multipliers by constants
+        if budget.holds(at_once):
+            return at_once
+        raise
+    sooner = ask(interval)
+    return sooner if budget.holds(sooner) else least
 
 
 def is_limited(config: Config) -> bool:

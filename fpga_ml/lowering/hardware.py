@@ -47,7 +47,9 @@ def smaller(layer: Linear, read: Channel, wires: Sequence[Wire]) -> Folded | Ker
     if fold is None:
         return lowered(layer, [wires])
     luts = only_luts(area_of(fold.process) + kernel_area(fold.finish), [*fold.process.kernels, fold.finish])
-    if luts_at_once(layer, max(w.type.width for w in wires)) > _ROUGHLY * luts:
+    varying = [w for w in wires if w.interval.low != w.interval.high]  # products with the others are constants
+    roughly = luts_at_once(layer, max(w.type.width for w in wires)) * len(varying) / len(wires)
+    if roughly > _ROUGHLY * luts:
         return fold
     at_once = lowered(layer, [wires])
     return at_once if only_luts(kernel_area(at_once), [at_once]) <= luts else fold

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_equal
 
-from fpga_ml.ir.kernel import Kernel
+from fpga_ml.ir.kernel import Kernel, Wire
 from fpga_ml.ir.kernel.ops import Add, Mul, Sub
 from fpga_ml.ir.network import Channel, Fold
 from fpga_ml.layers.base import Input
@@ -15,7 +15,7 @@ from fpga_ml.layers.linear import Linear
 from fpga_ml.lowering import parallel
 from fpga_ml.lowering.folding import Folded
 from fpga_ml.lowering.hardware import smaller
-from fpga_ml.numerics import FixedType
+from fpga_ml.numerics import FixedType, Interval
 from fpga_ml.rtl.architecture import STREAM, Rtl
 
 X, Y = FixedType.parse("ap_fixed<8,4>"), FixedType.parse("ap_fixed<10,6>")
@@ -89,6 +89,15 @@ def test_the_function_is_the_same(reuse: int) -> None:
     sums = x @ layer.weights[0] >> X.fraction + 3 - Y.fraction
     wrapped = (sums + 512) % 1024 - 512
     assert_equal(network.evaluate({"x": x[:, None]})["y"][:, 0], wrapped)
+
+
+@pytest.mark.parametrize("reuse", [2, 64])
+def test_products_with_constants_are_not_shared(reuse: int) -> None:
+    """Inputs that are always the same, as those behind weights that are all zero, make sums that are, too."""
+    channel = Channel("x", (X,) * 16)
+    made = smaller(dense(16, 8, 8, reuse), channel, [Wire(4, Interval(k, k)) for k in range(16)])
+    assert isinstance(made, Kernel)
+    assert bits_of(made) == 0
 
 
 def image(interval: int, **settings: bool) -> Rtl:

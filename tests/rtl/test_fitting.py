@@ -14,6 +14,7 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.area import Area, area_of, only_luts
 from fpga_ml.rtl.architecture import STREAM, Rtl
 from fpga_ml.schedule.fitting import Budget, fitting
+from fpga_ml.sizing import network_of
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +42,27 @@ def test_more_cycles_take_less(project: fpga_ml.Project) -> None:
 def test_the_shortest_interval_that_fits(project: fpga_ml.Project, multipliers: int) -> None:
     assert project.graph is not None
     budget = Budget(luts=5000, multipliers=multipliers)
-    found = STREAM.emit(fitting(partial(STREAM.lower, project.graph), 90, budget), 5.0)
-    assert budget.holds(found.area)
-    faster = [made(project, n) for n in range(90, int(found.interval_cycles * 0.9), 40)]
-    assert not any(budget.holds(b.area) for b in faster)
+    interval, network = fitting(partial(STREAM.lower, project.graph), 90, budget)
+    found = STREAM.emit(network, 5.0)
+    assert found.area.luts <= 5000
+    assert found.area.multipliers <= multipliers
+    assert found.interval_cycles <= interval
+    faster = [STREAM.lower(project.graph, n) for n in range(90, int(found.interval_cycles * 0.9), 40)]
+    assert not any(budget.holds(n) for n in faster)
+
+
+def test_without_multipliers_nothing_is_shared(project: fpga_ml.Project) -> None:
+    """Constants need none; what is shared does, however long the interval is."""
+    model = ZOO["conv2d_6bit"]()
+    unshared = fpga_ml.estimate(model, data=samples(model, 60), arch="stream")
+    found = fpga_ml.estimate(model, data=samples(model, 60), arch="stream", max_dsps=int(unshared.costs["dsps"]))
+    assert found.costs["dsps"] <= unshared.costs["dsps"]
+
+
+def test_what_is_left_of_the_limits_goes_into_an_early_answer(project: fpga_ml.Project) -> None:
+    assert project.graph is not None
+    roomy = network_of(project.graph, Config(arch="stream", interval_cycles=4000, max_luts=10**6))
+    assert roomy.text() == STREAM.lower(project.graph, 4000).text()
 
 
 def test_what_never_fits(project: fpga_ml.Project, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ _DESIGN = (
         help="Let rare values saturate where that makes the rounding error of a type smaller.",
     ),
     click.option("--reuse-factor", type=int, help="How many products share one multiplier (hls4ml's ReuseFactor)."),
-    click.option("--interval-cycles", type=int, help="Clock cycles between two inferences; layers share hardware to match."),
+    click.option("--interval-cycles", type=int, help="Most cycles between two inferences, in which layers share hardware."),
     click.option(
         "--interleave", type=int, help="Number of sequences that a recurrent stream processes in turn, step by step."
     ),

@@ -136,7 +136,7 @@ class Config:
     simulators
         Of the RTL: "verilator", "icarus".
     interval_cycles
-        Clock cycles between two inferences, for which layers share hardware; None: by the reuse factors.
+        The most clock cycles between two inferences, in which layers share hardware; None: by the reuse factors.
     interleave
         Sequences that take turns in a recurrent stream.
     lanes

@@ -38,7 +38,7 @@ COSTS = ("luts", "ffs", "dsps", "rom_bits", "memory_bits", "latency_cycles", "la
 class Estimate:
     """costs: {name: value} as COSTS; stages: of the RTL, by name, the same as far as they have it; clock_ns: the clock
     period, which is the one of the least latency where that was asked for; data_given: whether types follow from data, or
-    from random numbers."""
+    from random numbers; notes: what a user should know."""
 
     model: str
     device: str
@@ -46,6 +46,7 @@ class Estimate:
     costs: Mapping[str, float]
     stages: Mapping[str, Mapping[str, float]]
     data_given: bool
+    notes: tuple[str, ...]
     seconds: float
 
     def as_json(self) -> dict[str, Any]:
@@ -107,15 +108,15 @@ def estimate(
         }
         for stage in made.stages
     }
-    seconds = round(time.perf_counter() - began, 2)
     return Estimate(
-        source.name,
-        str(config.device),
-        config.clock_ns,
-        costs_of(made, config.clock_ns),
-        by_stage,
-        samples.measured,
-        seconds,
+        model=source.name,
+        device=str(config.device),
+        clock_ns=config.clock_ns,
+        costs=costs_of(made, config.clock_ns),
+        stages=by_stage,
+        data_given=samples.measured,
+        notes=tuple(made.notes(config.interval_cycles)),
+        seconds=round(time.perf_counter() - began, 2),
     )
 
 

@@ -62,7 +62,8 @@ def alkaid() -> None:
 def estimate() -> None:
     """Estimate over Yosys: least, median and greatest of each kind of network."""
     figure, axes = plt.subplots(figsize=(5.6, 2.4))
-    rows = table("Is the estimate right?")
+    column = "LUT, estimate over Yosys: least, median, greatest"
+    rows = table("Is the estimate right?", column)
     for k, row in enumerate(rows):
         least, median, greatest = (
             number(cell) for cell in row["LUT, estimate over Yosys: least, median, greatest"].split(", ")

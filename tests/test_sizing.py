@@ -118,3 +118,19 @@ def test_without_data_it_says_so(tmp_path: Path) -> None:
     keras.models.save_model(model(), tmp_path / "net.keras")
     told = CliRunner().invoke(main, ["estimate", str(tmp_path / "net.keras"), "--bits", "5"])
     assert "no data given" in told.output
+
+
+def test_an_interval_that_cannot_be_reached_is_told(tmp_path: Path) -> None:
+    """A recurrent layer's time steps wait for one another."""
+    keras.utils.set_random_seed(2)
+    net = keras.Sequential([keras.Input((8, 3), name="x"), L.GRU(4), L.Dense(2)], name="net")
+    x = np.random.default_rng(7).normal(size=(60, 8, 3))
+    found = fpga_ml.estimate(net, data=x, arch="stream", interval_cycles=8)
+    reached = int(found.costs["interval_cycles"])
+    assert reached > 8
+    (note,) = found.notes
+    assert note.startswith(f"an inference every {reached} cycles, and not every 8")
+    config = quick(until="rtl", arch="stream", interval_cycles=8)
+    project = fpga_ml.compile(net, data=x, config=config, output=tmp_path / "p", progress=False)
+    assert note in project.report["notes"]
+    assert fpga_ml.estimate(net, data=x, arch="stream", interval_cycles=reached).notes == ()

@@ -109,7 +109,7 @@ def assemble(build: Build) -> dict[str, Any]:
         "metrics": _metrics(build),
         **_looks(build),
         "stages": build.stages.as_json(),
-        "notes": [*build.graph.notes, *_completed(build), *_wide(build)],
+        "notes": [*build.graph.notes, *_completed(build), *_wide(build), *_slow(build)],
         "timings_s": build.timings_s,
     }
     if source.model is None and source.legacy is not None:
@@ -301,6 +301,10 @@ def _wide(build: Build) -> list[str]:
         f"not compared with the quantised model, for values of more than the 53 bits of its float64: "
         f"{', '.join(build.check.wide)} (C-simulation, emulator and RTL are compared in every bit)"
     ]
+
+
+def _slow(build: Build) -> list[str]:
+    return build.rtl.notes(build.config.interval_cycles) if build.rtl else []
 
 
 def _completed(build: Build) -> list[str]:

@@ -220,5 +220,5 @@ def show_estimate(found: Mapping[str, Any], console: Console) -> None:
     latency, interval = costs["latency_cycles"], costs["interval_cycles"]
     often = "every cycle" if interval == 1 else f"every {interval:,} cycles"
     console.print(f"{latency:,} cycles of {clock:g} ns ({costs['latency_ns']:,g} ns); an inference {often}")
-    if not found["data_given"]:
-        console.print(f"[yellow]{_NO_DATA}[/yellow]")
+    for note in [*found["notes"], *([] if found["data_given"] else [_NO_DATA])]:
+        console.print(f"[yellow]{note}[/yellow]")

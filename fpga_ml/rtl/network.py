@@ -21,7 +21,7 @@ from fpga_ml.rtl.stream import Probes, stream_module
 from fpga_ml.rtl.sv import Module
 from fpga_ml.schedule.parallel import Plan, plan
 from fpga_ml.schedule.stream import StreamPlan, stream_plan
-from fpga_ml.schedule.units import Looped, Segment, Unit
+from fpga_ml.schedule.units import Looped, Segment, Unit, shared_cycles
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,14 @@ class Rtl:
     def least_fifo_bits(self) -> int:
         """Fewer do for no protocol and no depths."""
         return sum(b.least_depth * b.width_bits for b in self.buffers)
+
+    def notes(self, asked_cycles: int | None) -> list[str]:
+        """What a user should know of it; asked_cycles: between two inferences."""
+        reached = shared_cycles(self.interval_cycles, self.interleave)
+        if asked_cycles is None or reached <= asked_cycles:
+            return []
+        why = " (a time step waits for the state that the one before it makes)" if self.recurrence else ""
+        return [f"an inference every {reached:g} cycles, and not every {asked_cycles:,}: no sharing makes it shorter{why}"]
 
     def write(self, folder: Path) -> tuple[Path, ...]:
         """The files, into a folder that exists."""

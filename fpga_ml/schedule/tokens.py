@@ -116,6 +116,7 @@ class _Run:
         self.loops = [p for p in self.pipes if isinstance(p, _Looping)]
         self.holding = [p for p in self.pipes if p.holds]
         self.standing = [p for p in self.pipes if isinstance(p, _Standing)]
+        self.still: list[_Standing] = []  # of these, those that stood still in the last cycle
         self.holders = [_holder(self, u) for u in units if not isinstance(u, (Segment, Looped))]
         self.pushes: dict[int, list[_Port]] = {}
 
@@ -131,11 +132,11 @@ class _Run:
         """The next cycle in which something can happen, after one in which nothing did; None if there is none."""
         due = min(self.pushes, default=None)
         for pipe in self.pipes:
-            for at in pipe.due():
+            for at in pipe.due() if pipe not in self.still else ():
                 if at > cycle and (due is None or at < due):
                     due = at
-        for pipe in self.standing:
-            if due is not None and not pipe.has_room(cycle):
+        if due is not None:
+            for pipe in self.still:
                 pipe.stood += due - cycle - 1
         return due
 
@@ -148,7 +149,7 @@ class _Run:
         stepped = [h for h in self.holders if h.can_step()]
         given = [s for s in self.sources if s.left and s.port.room]
         leaving = [p for p in self.holding if p.comes_out(cycle)]
-        still = [p for p in self.standing if not p.has_room(cycle)]
+        self.still = [p for p in self.standing if not p.has_room(cycle)]
         for k, f in enumerate(self.sinks):
             if f in arriving:
                 f.pop()
@@ -163,7 +164,7 @@ class _Run:
             holder.step(cycle)
         for source in given:
             source.give(cycle)
-        for pipe in still:
+        for pipe in self.still:
             pipe.stood += 1
         pushed = self.pushes.pop(cycle, [])
         for port in pushed:

@@ -91,17 +91,36 @@ def test_two_outputs_come_to_their_end() -> None:
     assert (plan.interval_cycles, plan.trace.complete) == (6, True)
 
 
+def power(wire: Wire) -> Kernel:
+    """The sixth, of several stages at any clock."""
+    b = Builder("power")
+    found = value = b.input(wire)
+    for _ in range(5):
+        found = b.cast(b.mul(found, value), T)
+    return b.build([found])
+
+
+def waiting() -> Network:
+    """Powers of pixels, which wait for windows of the pixels behind: with too small a buffer they stand still for ever."""
+    names = ("x", "powers", "one", "windows", "y")
+    x, powers, one, windows, y = (Channel(name, (T,) * (9 if name == "windows" else 1), 12) for name in names)
+    wide, narrow = (Axis(12, 12, taps, 1, taps // 2) for taps in (9, 1))
+    processes = (
+        Window("line", (x,), (windows,), Axis(1, 1), wide, (0,)),
+        Map("powers", (x,), (powers,), power(x.wires[0])),
+        Window("line_of_one", (powers,), (one,), Axis(1, 1), narrow, (0,)),
+        Map("y", (one, windows), (y,), added("y", one, windows)),
+    )
+    return Network("waiting", (x,), ("y",), processes)
+
+
 def shared(rounds: int) -> Network:
     """What a loop gives every few cycles, to the sixth power; windows of these, each summed in so many rounds, for which the
     segment of the powers stands still, with the gaps between its tokens."""
     (loop,) = looped(12, every=True).processes
     (given,) = loop.writes
     powers, windows = Channel("powers", (T,), 12), Channel("windows", (T,) * 4, 9)
-    b = Builder("power")
-    power = value = b.input(given.wires[0])
-    for _ in range(5):
-        power = b.cast(b.mul(power, value), T)
-    power_of = Map("powers", (given,), (powers,), b.build([power]))
+    power_of = Map("powers", (given,), (powers,), power(given.wires[0]))
     line = Window("line", (powers,), (windows,), Axis(1, 1), Axis(12, 9, 4), (0,))
     b = Builder("step")
     step, walk = b.build([b.input(Wire.of(T))]), tuple((k % 4,) for k in range(rounds))
@@ -113,6 +132,7 @@ def shared(rounds: int) -> Network:
 
 NETWORKS = {
     "branches": lambda: branches(4, 5, 3),
+    "waiting": waiting,
     "one round": lambda: shared(1),
     "rounds": lambda: shared(4),
     "many rounds": lambda: shared(17),

@@ -21,6 +21,7 @@ from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.passes.fold_rounding import fold_rounding
 from fpga_ml.passes.fuse_pooling import fuse_pooling
 from fpga_ml.passes.remove_padding import remove_padding
+from fpga_ml.passes.zero_unread import zero_unread
 
 Pass = Callable[[LayerGraph], LayerGraph]
 
@@ -28,10 +29,12 @@ BEFORE_EMULATION: tuple[Pass, ...] = (
     fuse_pooling,  # the emulator's time is that of convolutions; sums that no maximum keeps need no rounding
 )
 BEFORE_PARALLEL: tuple[Pass, ...] = (
+    zero_unread,
     # A bias takes a half in for nothing, a rounding is an adder. (A zero of padding is a constant, which the builder folds.)
     fold_rounding,
 )
 BEFORE_STREAM: tuple[Pass, ...] = (
+    zero_unread,
     # A line buffer makes the zeros of its windows itself: without them a frame takes as many cycles as it has pixels.
     remove_padding,
 )

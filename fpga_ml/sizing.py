@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -20,6 +18,7 @@ from fpga_ml.devices import PIPELINED
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.frontend.load import Source, load
 from fpga_ml.frontend.prepare import Prepared, prepare, samples_of
+from fpga_ml.hls.project import fresh_folder
 from fpga_ml.ir.area import Area
 from fpga_ml.ir.network import Network, verified
 from fpga_ml.layers.graph import LayerGraph
@@ -99,7 +98,8 @@ def estimate(
     _, layers = typed(source, config, samples)
     config, made = planned(layers, config, source.name)
     if folder:
-        _write(made, folder)
+        with fresh_folder(folder) as new:
+            made.write(new)
     by_stage = {
         stage.name: {
             **_area(stage.area),
@@ -124,19 +124,6 @@ def _new(folder: Path) -> Path:
     if folder.exists():
         raise FpgaMlError(f"'{folder}' is there already", where="--rtl", do="name a new folder")
     return folder
-
-
-def _write(made: Rtl, folder: Path) -> None:
-    """The RTL's files, all of them or none."""
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.new")
-    try:
-        beside.mkdir(parents=True)
-        made.write(beside)
-        beside.replace(folder)
-    except OSError as e:
-        raise FpgaMlError(f"the RTL cannot be written: {e}", where=f"folder '{folder}'", do="name another folder") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def configured(source: Source, config: Config | None, settings: Mapping[str, Any]) -> Config:

@@ -30,14 +30,20 @@ from fpga_ml.sizing import typed
 INTERVALS = (1, 2, 4, 8, 16, 64, 256)
 VECTORS = 200
 PAPER = Path(__file__).resolve().parent.parent / "models" / "jet_cnn_paper"
+
+
+def tagger() -> list[Any]:
+    return [*(L.Dense(n, activation="relu") for n in (64, 32, 32)), L.Dense(5)]
+
+
 NETWORKS: dict[str, tuple[tuple[int, ...], list[Any], int]] = {
     "two 1-D convolutions, 16 x 4, 6 bits": (
         (16, 4),
         [L.Conv1D(16, 3, activation="relu"), L.Conv1D(16, 3, activation="relu"), L.Flatten(), L.Dense(5)],
         6,
     ),
-    "dense 16-64-32-32-5, 6 bits": ((16,), [*(L.Dense(n, activation="relu") for n in (64, 32, 32)), L.Dense(5)], 6),
-    "dense 16-64-32-32-5, 12 bits": ((16,), [*(L.Dense(n, activation="relu") for n in (64, 32, 32)), L.Dense(5)], 12),
+    "dense 16-64-32-32-5, 6 bits": ((16,), tagger(), 6),
+    "dense 16-64-32-32-5, 12 bits": ((16,), tagger(), 12),
 }
 
 

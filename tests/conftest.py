@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import sys
@@ -38,6 +39,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         gone = sorted(name for name in names - found if name.split("::")[0] in files)
         if gone:
             raise pytest.UsageError(f"tests/slow.txt names tests that are not there: {gone}")
+
+
+@pytest.fixture
+def in_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layers share hardware whatever it takes: those of small networks are mostly smaller at once."""
+    from fpga_ml.lowering import hardware
+
+    monkeypatch.setattr(hardware, "luts_at_once", lambda *_: math.inf)
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,7 @@ from fpga_ml.lowering.windows import at_positions, flat, positions, sliding
 from fpga_ml.numerics import FixedType
 from fpga_ml.passes import BEFORE_STREAM, applied
 from fpga_ml.passes.choose_reuse import choose_reuse
+from fpga_ml.passes.remove_padding import remove_padding
 
 tokens_of = Arch.STREAM.tokens_of
 _MOST_AT_ONCE = 4096  # elements of a result
@@ -54,8 +55,9 @@ def stream(
     lowering = _Lowering(graph, interval_cycles, interleave, lanes, a_cycle)
     for layer in progress.each(graph.layers, "layers"):
         lowering.add(layer)
+    inputs = tuple(lowering.made[layer.name].channel for layer in graph.inputs)
     outputs = tuple(lowering.made[name].channel.name for name in graph.outputs)
-    return verified(Network(graph.name, lowering.inputs, outputs, tuple(lowering.processes), interleave))
+    return verified(Network(graph.name, inputs, outputs, tuple(lowering.processes), interleave))
 
 
 def check_stream(graph: LayerGraph, interval_cycles: int | None, interleave: int = 1, lanes: int = 1) -> None:
@@ -119,7 +121,7 @@ def _check_interleaved(graph: LayerGraph) -> None:
 
 def most_pixels(graph: LayerGraph, lanes: int = 1) -> int:
     """Of any tensor, in one of so many lanes: so many cycles a frame takes at least. Zeros around an image are none."""
-    return max(_beats(layer.shape, lanes) for layer in applied(BEFORE_STREAM, graph).layers)
+    return max(_beats(layer.shape, lanes) for layer in remove_padding(graph).layers)
 
 
 def _beats(shape: Sequence[int], lanes: int) -> int:
@@ -159,10 +161,6 @@ class _Lowering:
                 self._recur(layer)
             case _:
                 self._each_token(layer)
-
-    @property
-    def inputs(self) -> tuple[Channel, ...]:
-        return tuple(self.made[layer.name].channel for layer in self.graph.inputs if layer.name in self.made)
 
     def _channel(self, name: str, types: tuple[FixedType, ...], pixels: int) -> Channel:
         return Channel(name, types, pixels * self.interleave)
@@ -225,7 +223,8 @@ class _Lowering:
     def _reused(self, layer: Linear, read: Made, line: Window | None = None) -> Linear:
         """The layer with the rounds in which each token of what it reads is worked on."""
         frame, tokens, arriving = self._frame_cycles, read.channel.tokens, math.inf
-        if frame and line and line.reads[0] not in self.inputs:  # an input waits for the layer
+        inputs = {self.graph.port(layer.name) for layer in self.graph.inputs}  # which wait for the layer
+        if frame and line and line.reads[0].name not in inputs:
             pixels = line.reads[0].tokens
             arriving = frame * min(line.last, pixels - 1 - line.lag) / pixels
         luts = shared_luts(layer, max(w.type.width for w in read.wires))

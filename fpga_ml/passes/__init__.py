@@ -29,12 +29,12 @@ BEFORE_EMULATION: tuple[Pass, ...] = (
     fuse_pooling,  # the emulator's time is that of convolutions; sums that no maximum keeps need no rounding
 )
 BEFORE_PARALLEL: tuple[Pass, ...] = (
-    zero_unread,
+    zero_unread,  # what is never read need not be scheduled, nor solved for
     # A bias takes a half in for nothing, a rounding is an adder. (A zero of padding is a constant, which the builder folds.)
     fold_rounding,
 )
 BEFORE_STREAM: tuple[Pass, ...] = (
-    zero_unread,
+    zero_unread,  # as above
     # A line buffer makes the zeros of its windows itself: without them a frame takes as many cycles as it has pixels.
     remove_padding,
 )

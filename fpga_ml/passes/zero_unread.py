@@ -43,8 +43,10 @@ def _needed(layer: Layer, own: Flags, size: int) -> Flags:
     match layer:
         case Linear():
             positions, groups, _ = layer.index.shape
-            by_product = (layer.weights != 0) & own.reshape(positions, groups, 1, -1)
-            return _marked(layer.index[np.any(by_product, axis=-1)], size)
+            used = (layer.weights != 0).astype(np.float32)  # for matrix products of Booleans are slow
+            sums = own.reshape(positions, groups, -1).astype(np.float32)
+            products = np.matmul(sums.swapaxes(0, 1), used.swapaxes(1, 2)).swapaxes(0, 1)
+            return _marked(layer.index[products > 0], size)
         case MaxPool() | AveragePool() | Gather():
             return _marked(layer.index[own], size)
         case RequantiseEach():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, TypedDict, Unpack
 
 from fpga_ml.config import Arch
 from fpga_ml.devices import GENERIC, DelayModel
@@ -16,6 +16,14 @@ from fpga_ml.schedule.parallel import plan
 from fpga_ml.schedule.stream import unbuffered_latency_cycles
 
 __all__ = ["ARCHITECTURES", "PARALLEL", "STREAM", "Architecture", "Rtl"]
+
+
+class Asked(TypedDict, total=False):
+    """Of a stream. least: as little hardware as the interval allows, however late the answer comes."""
+
+    interleave: int
+    lanes: int
+    least: bool
 
 
 class Architecture(ABC):
@@ -34,16 +42,8 @@ class Architecture(ABC):
         """Cycles between two inferences, of which no sharing of hardware needs fewer."""
 
     @abstractmethod
-    def lower(
-        self,
-        graph: LayerGraph,
-        interval_cycles: int | None = None,
-        interleave: int = 1,
-        lanes: int = 1,
-        *,
-        least: bool = False,
-    ) -> Network:
-        """The network that becomes RTL. least: as little hardware as the interval allows, however late the answer comes."""
+    def lower(self, graph: LayerGraph, interval_cycles: int | None = None, **asked: Unpack[Asked]) -> Network:
+        """The network that becomes RTL."""
 
     @abstractmethod
     def latency_cycles(self, network: Network, clock_ns: float, model: DelayModel) -> int:
@@ -69,15 +69,7 @@ class ParallelArchitecture(Architecture):
     def shortest_interval(self, graph: LayerGraph, lanes: int = 1) -> int:
         return 1
 
-    def lower(
-        self,
-        graph: LayerGraph,
-        interval_cycles: int | None = None,
-        interleave: int = 1,
-        lanes: int = 1,
-        *,
-        least: bool = False,
-    ) -> Network:
+    def lower(self, graph: LayerGraph, interval_cycles: int | None = None, **asked: Unpack[Asked]) -> Network:
         return parallel(graph, interval_cycles)
 
     def latency_cycles(self, network: Network, clock_ns: float, model: DelayModel) -> int:
@@ -98,16 +90,8 @@ class StreamArchitecture(Architecture):
     def shortest_interval(self, graph: LayerGraph, lanes: int = 1) -> int:
         return most_pixels(graph, lanes)
 
-    def lower(
-        self,
-        graph: LayerGraph,
-        interval_cycles: int | None = None,
-        interleave: int = 1,
-        lanes: int = 1,
-        *,
-        least: bool = False,
-    ) -> Network:
-        return stream(graph, interval_cycles, interleave, lanes, least=least)
+    def lower(self, graph: LayerGraph, interval_cycles: int | None = None, **asked: Unpack[Asked]) -> Network:
+        return stream(graph, interval_cycles, **asked)
 
     def latency_cycles(self, network: Network, clock_ns: float, model: DelayModel) -> int:
         return unbuffered_latency_cycles(network, clock_ns, model)

@@ -130,11 +130,8 @@ class _Run:
 
     def _skip(self, cycle: int) -> int | None:
         """The next cycle in which something can happen, after one in which nothing did; None if there is none."""
-        due = min(self.pushes, default=None)
-        for pipe in self.pipes:
-            for at in pipe.due() if pipe not in self.still else ():
-                if at > cycle and (due is None or at < due):
-                    due = at
+        moving = [pipe for pipe in self.pipes if pipe not in self.still]
+        due = min([*self.pushes, *(at for pipe in moving for at in pipe.due() if at > cycle)], default=None)
         if due is not None:
             for pipe in self.still:
                 pipe.stood += due - cycle - 1

@@ -100,7 +100,7 @@ def test_products_with_constants_are_not_shared(reuse: int) -> None:
     assert bits_of(made) == 0
 
 
-def image(interval: int, **settings: bool) -> Rtl:
+def image(interval: int, *, least: bool = False) -> Rtl:
     """A convolution of an image of 12 x 12 pixels, a dense layer of 6,400 weights, and one of 40."""
     rng, t = np.random.default_rng(6), FixedType.parse("ap_fixed<8,4>")
     grid = np.arange(144).reshape(12, 12)
@@ -113,7 +113,7 @@ def image(interval: int, **settings: bool) -> Rtl:
         ),
         Linear("y", ("d",), (3,), t, np.arange(16)[None, None], rng.integers(-8, 8, (1, 16, 3)), 3, np.zeros(3), 0, ACCUM),
     ]
-    return STREAM.emit(STREAM.lower(LayerGraph.of(layers, ["y"], "net"), interval, **settings), 5.0)
+    return STREAM.emit(STREAM.lower(LayerGraph.of(layers, ["y"], "net"), interval, least=least), 5.0)
 
 
 def test_the_last_answer_does_not_come_late_for_little() -> None:

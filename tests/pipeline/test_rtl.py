@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,7 +21,6 @@ from fpga_ml.errors import FpgaMlError
 from fpga_ml.layers.base import Layer
 from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Linear
-from fpga_ml.lowering import hardware
 from fpga_ml.numerics import Rounding
 from fpga_ml.report import document
 from fpga_ml.report.summary import show
@@ -68,9 +66,9 @@ def test_rtl_equals_csim_in_two_simulators(name: str, vectors: int, tmp_path: Pa
     "name",
     ["skip_6bit", pytest.param("tagger_6bit", marks=pytest.mark.slow), pytest.param("conv1d_6bit", marks=pytest.mark.slow)],
 )
-def test_reuse_factor_shares_hardware(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("in_rounds")
+def test_reuse_factor_shares_hardware(name: str, tmp_path: Path) -> None:
     """In as many cycles between two inputs, also where a layer would be smaller at once."""
-    monkeypatch.setattr(hardware, "luts_at_once", lambda *_: math.inf)
     model = ZOO[name]()
     project = fpga_ml.compile(
         model,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,14 @@ from fpga_ml.ir.network import Fold
 from fpga_ml.layers.base import Input
 from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Linear
-from fpga_ml.lowering import hardware, parallel
+from fpga_ml.lowering import parallel
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl import emit_network
 from fpga_ml.simulate.cosim import Tensor, Vectors
 
 from .designs import SIMULATORS, run
+
+pytestmark = pytest.mark.usefixtures("in_rounds")
 
 X, Y = FixedType.parse("ap_fixed<6,3>"), FixedType.parse("ap_fixed<9,5,AP_RND_CONV,AP_SAT>")
 ACCUM = FixedType.parse("ap_fixed<20,12>")
@@ -99,12 +100,6 @@ def reference(layer: Linear, x: np.ndarray, given: FixedType = X) -> np.ndarray:
     ]
     scaled = np.concatenate(sums, axis=1) / 2.0 ** (given.fraction + 3 - Y.fraction)
     return np.clip(np.rint(scaled), Y.min_raw, Y.max_raw).astype(np.int64)
-
-
-@pytest.fixture(autouse=True)
-def _rounds_whatever_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Layers as small as these are smaller at once."""
-    monkeypatch.setattr(hardware, "luts_at_once", lambda *_: math.inf)
 
 
 def stimuli(layer: Input) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,6 @@ from fpga_ml.layers.elementwise import Merge, Relu
 from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Affine, Linear
 from fpga_ml.layers.pooling import AveragePool
-from fpga_ml.lowering import hardware
 from fpga_ml.numerics import FixedType, cast_raw
 from fpga_ml.rtl.architecture import ARCHITECTURES, PARALLEL
 from fpga_ml.simulate.cosim import CosimResult
@@ -92,9 +90,9 @@ def test_every_bit_in_icarus(arch: Arch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("reuse", [2, 8])
-def test_shared_hardware(reuse: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("in_rounds")
+def test_shared_hardware(reuse: int, tmp_path: Path) -> None:
     """A dense layer in rounds: 40-bit weights in a ROM, 73-bit data, sums that wrap at 110 bits."""
-    monkeypatch.setattr(hardware, "luts_at_once", lambda *_: math.inf)  # it would be smaller at once
     t, accum = FixedType.parse("ap_fixed<73,41>"), FixedType.parse("ap_fixed<110,50>")
     result = FixedType.parse("ap_fixed<90,40,AP_RND_CONV,AP_SAT>")
     rng = random.Random(reuse)

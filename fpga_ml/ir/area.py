@@ -55,7 +55,7 @@ def area_of(process: Process) -> Area:
             return kernel_area(process.step) + others + (area_of(process.fold) if process.fold else Area())
         case Fold():
             sums = sum(w.type.width for w in process.sums) if process.accumulated > 1 else 0
-            rows = len(set(process.walk)) * sum(t.width for t in process.data_types)
+            rows = sum(n * t.width for n, t in zip(process.periods, process.data_types, strict=True) if n > 1)
             rom = process.rounds * sum(t.width for t in process.word_types)
             saved = int(_share_of_zeros(process) * _small_products(process.step))
             return kernel_area(process.step) + Area(sums + rows - saved, rom_bits=rom)

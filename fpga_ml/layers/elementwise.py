@@ -250,10 +250,11 @@ class Merge(Layer):
 @dataclass(frozen=True)
 class Products(Layer):
     """Sums of products of two tensors' elements, in accum (nnet_merge.h: dot1d). index: two of (elements, terms), which
-    element of its tensor each operand is."""
+    element of its tensor each operand is; reuse: in how many rounds hardware may share it."""
 
     index: tuple[Raw, Raw]
     accum: FixedType
+    reuse: int = 1
 
     def faults(self, *x: Layer) -> list[str]:
         wrong = [f"{len(i)} sums for {self.size} elements" for i in self.index if len(i) != self.size]
@@ -273,10 +274,19 @@ class Products(Layer):
     def lower(self, b: Builder, *x: Sequence[int]) -> list[int]:
         return [b.cast(self._sum(b, x, a, c), self.result) for a, c in zip(*self.index, strict=True)]
 
+    def is_plain(self, fraction: int) -> bool:
+        """True if no product with so many fraction bits and no partial sum is rounded, and overflow, if any, wraps: then
+        the order is free."""
+        return fraction <= self.accum.fraction and self.accum.overflow is Overflow.WRAP
+
+    def finish(self, b: Builder, sums: Sequence[int]) -> list[int]:
+        """Results of exact sums of products."""
+        return [b.cast(b.cast(s, self.accum), self.result) for s in sums]
+
     def _sum(self, b: Builder, x: Sequence[Sequence[int]], a: Raw, c: Raw) -> int:
         products = [b.mul(x[0][i], x[1][j]) for i, j in zip(a, c, strict=True)]
-        if all(b.wire(p).fraction <= self.accum.fraction for p in products) and self.accum.overflow is Overflow.WRAP:
-            return b.cast(b.tree(b.add, products), self.accum)  # nothing is rounded: the order is free
+        if self.is_plain(max(b.wire(p).fraction for p in products)):
+            return b.cast(b.tree(b.add, products), self.accum)
         total = b.const(0, 0)
         for product in products:
             total = b.cast(b.add(total, b.cast(product, self.accum)), self.accum)

@@ -10,11 +10,11 @@ from fpga_ml.ir.network import Channel, Map, Network, Process, verified
 from fpga_ml.ir.network.process import output_wires
 from fpga_ml.layers.base import Input
 from fpga_ml.layers.graph import LayerGraph
-from fpga_ml.layers.linear import Linear
-from fpga_ml.lowering.hardware import Made, shared
+from fpga_ml.lowering.hardware import shareable, shared
+from fpga_ml.lowering.made import Made
 from fpga_ml.lowering.unread import without_unread
 from fpga_ml.passes import BEFORE_PARALLEL, applied
-from fpga_ml.passes.choose_reuse import choose_reuse
+from fpga_ml.passes.choose_reuse import Shareable, choose_reuse
 
 
 def parallel(graph: LayerGraph, interval_cycles: int | None = None) -> Network:
@@ -31,7 +31,8 @@ def parallel(graph: LayerGraph, interval_cycles: int | None = None) -> Network:
             made[layer.name] = Made(channel, channel.wires)
             continue
         reads = [made[r] for r in layer.reads]
-        if isinstance(layer, Linear):
+        layer = shareable(layer, reads)
+        if isinstance(layer, Shareable):
             layer = choose_reuse(layer, interval_cycles)
         reads, kernel = shared(layer, reads, processes)
         wires = output_wires(kernel)

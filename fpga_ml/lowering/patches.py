@@ -9,7 +9,7 @@ from fpga_ml.ir.network import Channel, Map, Moments, Process, Quadratic, Split
 from fpga_ml.ir.network.fold import hull
 from fpga_ml.ir.network.process import output_wires
 from fpga_ml.layers.celeste import Exponents, PatchSums
-from fpga_ml.lowering.hardware import Made
+from fpga_ml.lowering.made import Made
 from fpga_ml.numerics import FixedType
 
 

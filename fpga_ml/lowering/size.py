@@ -15,6 +15,7 @@ import numpy as np
 from fpga_ml.config import Arch
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.layers.base import Input, Layer
+from fpga_ml.layers.elementwise import Products
 from fpga_ml.layers.graph import LayerGraph
 from fpga_ml.layers.linear import Linear
 from fpga_ml.layers.normalise import Normalise
@@ -22,7 +23,7 @@ from fpga_ml.layers.recurrent import Bidirectional, Recurrent
 from fpga_ml.layers.tables import Softmax, Table
 from fpga_ml.machine import MOST_MINUTES, memory_bytes
 from fpga_ml.numerics.types import Raw
-from fpga_ml.passes.choose_reuse import choose_reuse
+from fpga_ml.passes.choose_reuse import Shareable, choose_reuse
 
 MOST_LUTS = 4_000_000  # no device has more
 _MOST_MEMORY = 0.8  # of the machine's
@@ -114,13 +115,17 @@ def luts_a_cycle(graph: LayerGraph, arch: Arch, interval_cycles: int) -> float:
     return found
 
 
-def shared_luts(layer: Linear, bits: int) -> float:
+def shared_luts(layer: Shareable, bits: int) -> float:
     """LUTs of as many multipliers as there are products; bits: of the data."""
+    if isinstance(layer, Products):
+        return luts_at_once(layer, bits)
     return float(np.count_nonzero(layer.weights)) * bits * _LUTS_PER_SHARED_BIT
 
 
-def luts_at_once(layer: Linear, bits: int) -> float:
+def luts_at_once(layer: Shareable, bits: int) -> float:
     """LUTs of sums of products whose hardware is not shared; bits: of the data."""
+    if isinstance(layer, Products):
+        return float(layer.index[0].size) * bits * bits
     return _luts(_one(replace(layer, reuse=1), bits, 1))
 
 

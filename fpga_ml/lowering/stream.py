@@ -28,13 +28,14 @@ from fpga_ml.layers.pooling import AveragePool, MaxPool
 from fpga_ml.layers.recurrent import Recurrent
 from fpga_ml.lowering.accumulation import Accumulation, accumulation
 from fpga_ml.lowering.folding import Folded
-from fpga_ml.lowering.hardware import Made, lowered, shared, smaller
+from fpga_ml.lowering.hardware import lowered, shareable, shared, smaller
+from fpga_ml.lowering.made import Made
 from fpga_ml.lowering.patches import corners, exponents, patch_sums
 from fpga_ml.lowering.size import luts_a_cycle, shared_luts
 from fpga_ml.lowering.windows import at_positions, flat, positions, sliding
 from fpga_ml.numerics import FixedType
 from fpga_ml.passes import BEFORE_STREAM, applied
-from fpga_ml.passes.choose_reuse import choose_reuse
+from fpga_ml.passes.choose_reuse import Shareable, Shared, choose_reuse
 from fpga_ml.passes.remove_padding import remove_padding
 
 tokens_of = Arch.STREAM.tokens_of
@@ -204,7 +205,8 @@ class _Lowering:
 
         line: that makes the tokens.
         """
-        if isinstance(one, Linear):
+        one = shareable(one, reads)
+        if isinstance(one, Shareable):
             one = self._reused(one, reads[0], line)
         reads, kernel = shared(one, reads, self.processes)
         wires = output_wires(kernel)
@@ -220,7 +222,7 @@ class _Lowering:
             made = self._split(layer, made, parts) if parts else self._joined(layer, made, beats)
         self.made[layer.name] = made
 
-    def _reused(self, layer: Linear, read: Made, line: Window | None = None) -> Linear:
+    def _reused(self, layer: Shared, read: Made, line: Window | None = None) -> Shared:
         """The layer with the rounds in which each token of what it reads is worked on."""
         frame, tokens, arriving = self._frame_cycles, read.channel.tokens, math.inf
         inputs = {self.graph.port(layer.name) for layer in self.graph.inputs}  # which wait for the layer
@@ -355,7 +357,7 @@ class _Lowering:
         one = replace(layer.cell.first, name=f"{layer.name}_state")
         one = choose_reuse(one, self.interval_cycles, tokens, idle=tokens * _GATE_CYCLES)
         read = Channel(f"{layer.name}_kept", (layer.cell.state,) * layer.cell.units)
-        made = smaller(one, read, read.wires)
+        made = smaller(one, [Made(read, read.wires)])
         return made if isinstance(made, Folded) else None
 
     def _collected(self, layer: Layer, read: Made, number: int = 0) -> Made:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import inf, sqrt
+from typing import TypeVar
 
+from fpga_ml.layers.elementwise import Products
 from fpga_ml.layers.linear import Linear
+
+Shareable = Linear | Products
+Shared = TypeVar("Shared", bound=Shareable)
 
 
 def choose_reuse(
-    layer: Linear,
+    layer: Shared,
     frame_cycles: int | None,
     tokens: int = 1,
     *,
@@ -17,7 +22,7 @@ def choose_reuse(
     arriving_cycles: float = inf,
     luts: float = 0.0,
     luts_a_cycle: float = 0.0,
-) -> Linear:
+) -> Shared:
     """With the most rounds for which `tokens` results take at most `frame_cycles`, `idle` cycles of them without work; at
     least one. None leaves the reuse factor as it is.
 

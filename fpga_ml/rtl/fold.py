@@ -6,6 +6,8 @@ group are added up, and what the groups give is kept until the next token's firs
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from fpga_ml.ir.kernel import Wire
 from fpga_ml.ir.network import Channel, Fold, Map
 from fpga_ml.ir.network.process import output_wires
@@ -34,6 +36,11 @@ CONTROL = ("clk", "rst", "start")
 READ, WRITE = "token", "result"
 
 
+def read_ports(process: Fold) -> tuple[str, ...]:
+    """One for each channel that it reads."""
+    return (READ,) if len(process.reads) == 1 else tuple(f"{READ}_{k}" for k in range(len(process.reads)))
+
+
 def fold_modules(name: str, step_name: str, process: Fold, schedule: Schedule) -> tuple[Module, Module]:
     """The step's module and the fold's own; schedule: of the step."""
     emission = _Emission(name, step_name, process, schedule)
@@ -43,7 +50,7 @@ def fold_modules(name: str, step_name: str, process: Fold, schedule: Schedule) -
 class _Emission:
     def __init__(self, name: str, step_name: str, process: Fold, schedule: Schedule) -> None:
         self.name, self.step_name, self.process, self.schedule = name, step_name, process, schedule
-        self.read, self.write = process.reads[0], process.writes[0]
+        self.read, self.write = Channel(READ, process.read_types), process.writes[0]
         self.row = Channel("row", process.data_types)
         self.word = Channel("word", process.word_types)
         self.made = Channel("sums", tuple(w.type for w in output_wires(process.step)))
@@ -53,35 +60,57 @@ class _Emission:
         self.adds = process.accumulated > 1
 
     def module(self) -> Module:
-        items = [*self._walk(), *self._words(), *self._step(), *self._totals(), *self._kept()]
+        items = [*self._token(), *self._walk(), *self._words(), *self._step(), *self._totals(), *self._kept()]
         ports = [Port("input", p) for p in CONTROL]
-        ports += [
-            Port("input", READ, self.read.width_bits),
-            Port("output", WRITE, self.write.width_bits),
-        ]
+        given = zip(read_ports(self.process), self.process.reads, strict=True)
+        ports += [Port("input", name, c.width_bits) for name, c in given]
+        ports += [Port("output", WRITE, self.write.width_bits)]
         rounds = f"{self.process.rounds} rounds of {len(self.row.types)} elements"
         return Module(self.name, tuple(ports), items, f"Fold '{self.process.name}': {rounds}.")
 
-    def _walk(self) -> list[Item]:
-        """All rows that the walk has before it repeats itself, the one at the step lowest; they rotate."""
-        walk = self.process.walk
-        period = next(n for n in range(1, len(walk) + 1) if all(row == walk[r % n] for r, row in enumerate(walk)))
-        width = self.row.width_bits
-        rows = [self._packed(row) for row in walk[:period]]
-        names = [f"row_{r}" for r in range(period)]
-        items: list[Item] = [Comment("the rows of a token")]
-        items.append(Comb([Net(name, width, False, text) for name, text in zip(names, rows, strict=True)]))
-        taken = packed(names)
-        total = period * width
-        rotated = f"{{rows[{width - 1}:0], rows[{total - 1}:{width}]}}" if period > 1 else "rows"
-        items += [Registers("clk", (Register("rows", total, False, f"start ? {taken} : {rotated}"),))]
-        return [*items, Net("row", width, False, f"rows[{width - 1}:0]")]
+    def _token(self) -> list[Item]:
+        """What is read, side by side."""
+        names = read_ports(self.process)
+        return [Net(READ, self.read.width_bits, False, packed(names))] if len(names) > 1 else []
 
-    def _packed(self, row: tuple[int, ...]) -> str:
-        parts = [
-            _as(READ, self.read, k, t) if k >= 0 else literal(0, t.width) for k, t in zip(row, self.row.types, strict=True)
+    def _walk(self) -> list[Item]:
+        """Rows that the walk has before it repeats itself, the one at the step lowest; they rotate. Places whose elements
+        come again sooner have fewer rows."""
+        periods = sorted(set(self.process.periods))
+        items: list[Item] = [Comment("the rows of a token")]
+        for period in periods:
+            places = [j for j, n in enumerate(self.process.periods) if n == period]
+            items += self._rotating(period, places, f"_{period}" if len(periods) > 1 else "")
+        if len(periods) == 1:
+            return items
+        parts = [Net(f"place_{j}", t.width, False, f"row_{n}[{low + t.width - 1}:{low}]") for j, n, low, t in self._places()]
+        return [*items, Comb([*parts, Net("row", self.row.width_bits, False, packed([p.name for p in parts]))])]
+
+    def _rotating(self, period: int, places: Sequence[int], suffix: str) -> list[Item]:
+        """Places of the rows, so many rounds of them."""
+        types = [self.row.types[j] for j in places]
+        width, rows = sum(t.width for t in types), f"rows{suffix}"
+        names = [f"row{suffix}_{r}" for r in range(period)]
+        packs = [self._packed([row[j] for j in places], types) for row in self.process.walk[:period]]
+        total = period * width
+        rotated = f"{{{rows}[{width - 1}:0], {rows}[{total - 1}:{width}]}}" if period > 1 else rows
+        return [
+            Comb([Net(name, width, False, text) for name, text in zip(names, packs, strict=True)]),
+            Registers("clk", (Register(rows, total, False, f"start ? {packed(names)} : {rotated}"),)),
+            Net(f"row{suffix}", width, False, f"{rows}[{width - 1}:0]"),
         ]
-        return packed(parts)
+
+    def _packed(self, elements: Sequence[int], types: Sequence[FixedType]) -> str:
+        return packed(
+            [_as(READ, self.read, k, t) if k >= 0 else literal(0, t.width) for k, t in zip(elements, types, strict=True)]
+        )
+
+    def _places(self) -> Iterator[tuple[int, int, int, FixedType]]:
+        """Of each place of a row its number, its period, and its lowest bit among the places of this period."""
+        above = dict.fromkeys(self.process.periods, 0)
+        for j, (period, t) in enumerate(zip(self.process.periods, self.row.types, strict=True)):
+            yield j, period, above[period], t
+            above[period] += t.width
 
     def _words(self) -> list[Item]:
         """The round, and with the row of each its word: whether it is a group's first or last round, and constants."""

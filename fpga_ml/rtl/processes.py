@@ -37,5 +37,5 @@ def control_ports(placed: Placed, clock: str, reset: str, start: str, go: str | 
 def data_ports(process: Process) -> tuple[str, ...]:
     """The module's ports of what the process reads, and then of what it writes."""
     if isinstance(process, Fold):
-        return (fold.READ, fold.WRITE)
+        return (*fold.read_ports(process), fold.WRITE)
     return tuple(dict.fromkeys(identifier(c.name) for c in (*process.reads, *process.writes)))

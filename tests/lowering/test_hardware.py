@@ -15,6 +15,7 @@ from fpga_ml.layers.linear import Linear
 from fpga_ml.lowering import parallel
 from fpga_ml.lowering.folding import Folded
 from fpga_ml.lowering.hardware import smaller
+from fpga_ml.lowering.made import Made
 from fpga_ml.numerics import FixedType, Interval
 from fpga_ml.rtl.architecture import STREAM, Rtl
 
@@ -56,29 +57,29 @@ def bits_of(made: Folded | Kernel) -> int:
 @pytest.mark.parametrize("reuse", [2, 4, 16, 64])
 def test_a_dense_layer(bits: int, reuse: int) -> None:
     channel = Channel("x", (X,) * 16)
-    made, at_once = (smaller(dense(16, 8, bits, n), channel, channel.wires) for n in (reuse, 1))
+    made, at_once = (smaller(dense(16, 8, bits, n), [Made(channel, channel.wires)]) for n in (reuse, 1))
     assert isinstance(at_once, Kernel)
     assert bits_of(made) <= 1.1 * bits_of(at_once)
 
 
 def test_few_rounds_of_short_weights_are_done_at_once_and_many_of_long_ones_are_not() -> None:
     channel = Channel("x", (X,) * 16)
-    assert isinstance(smaller(dense(16, 8, 4, 2), channel, channel.wires), Kernel)
-    many = smaller(dense(16, 8, 8, 64), channel, channel.wires)
+    assert isinstance(smaller(dense(16, 8, 4, 2), [Made(channel, channel.wires)]), Kernel)
+    many = smaller(dense(16, 8, 8, 64), [Made(channel, channel.wires)])
     assert isinstance(many, Folded)
-    assert bits_of(many) < bits_of(smaller(dense(16, 8, 8, 1), channel, channel.wires)) / 4
+    assert bits_of(many) < bits_of(smaller(dense(16, 8, 8, 1), [Made(channel, channel.wires)])) / 4
 
 
 @pytest.mark.parametrize("reuse", [2, 5, 10])
 def test_a_convolution_shares_its_adders_over_positions(reuse: int) -> None:
     """It has no multipliers of two variables, in however many rounds."""
     channel = Channel("x", (X,) * 48)
-    made = smaller(convolution(4, 6, reuse), channel, channel.wires)
+    made = smaller(convolution(4, 6, reuse), [Made(channel, channel.wires)])
     assert isinstance(made, Folded)
     for kernel in (made.process.step, made.finish):
         products = [kernel.wires(n) for n, v in enumerate(kernel.values) if isinstance(v.op, Mul)]
         assert all(any(w.interval.low == w.interval.high for w in pair) for pair in products)
-    assert bits_of(made) < bits_of(smaller(convolution(4, 6, 1), channel, channel.wires))
+    assert bits_of(made) < bits_of(smaller(convolution(4, 6, 1), [Made(channel, channel.wires)]))
 
 
 @pytest.mark.parametrize("reuse", [1, 2, 64])
@@ -95,7 +96,7 @@ def test_the_function_is_the_same(reuse: int) -> None:
 def test_products_with_constants_are_not_shared(reuse: int) -> None:
     """Inputs that are always the same, as those behind weights that are all zero, make sums that are, too."""
     channel = Channel("x", (X,) * 16)
-    made = smaller(dense(16, 8, 8, reuse), channel, [Wire(4, Interval(k, k)) for k in range(16)])
+    made = smaller(dense(16, 8, 8, reuse), [Made(channel, tuple(Wire(4, Interval(k, k)) for k in range(16)))])
     assert isinstance(made, Kernel)
     assert bits_of(made) == 0
 

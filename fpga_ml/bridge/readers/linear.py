@@ -17,6 +17,7 @@ from fpga_ml.bridge.readers.registry import (
     raw_of,
     reads,
     reads_signs,
+    reuse_of,
     type_of,
     unsupported,
 )
@@ -45,7 +46,7 @@ def _linear(
     accum = type_of(node.types["accum_t"])
     layer = Linear(**common_of(node), index=index, weights=weights, weight_fraction=fraction, bias=bias,
                    bias_fraction=bias_fraction, accum=accum, product=product,
-                   reuse=int(node.get_attr("reuse_factor") or 1))  # fmt: skip
+                   reuse=reuse_of(node))  # fmt: skip
     return _of_signs(node, layer) if reads_signs(node, "weight") else layer
 
 

@@ -12,6 +12,7 @@ from fpga_ml.bridge.readers.registry import (
     product_of,
     raw_of,
     reads,
+    reuse_of,
     type_of,
     unsupported,
 )
@@ -105,7 +106,7 @@ def _products(node: Any, weight: str, bias: str, data: FixedType, accum: FixedTy
         bias_fraction=bias_fraction,
         accum=accum,
         product=product,
-        reuse=int(node.get_attr("reuse_factor") or 1),
+        reuse=reuse_of(node),
     )
 
 

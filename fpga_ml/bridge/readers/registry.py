@@ -84,6 +84,11 @@ def common_of(node: Any) -> dict[str, Any]:
     }
 
 
+def reuse_of(node: Any) -> int:
+    """How many products share one multiplier."""
+    return int(node.get_attr("reuse_factor") or 1)
+
+
 def raw_of(variable: Any) -> tuple[Raw, int, FixedType | None]:
     """(raw values, fraction bits, type) of weights; the type is None where a bit stands for a sign or an exponent."""
     precision, data = variable.type.precision, np.asarray(variable.data, np.float64)

@@ -13,6 +13,7 @@ from fpga_ml.bridge.readers.registry import (
     is_xnor,
     raw_of,
     reads,
+    reuse_of,
     type_of,
     unsupported,
 )
@@ -46,7 +47,8 @@ def _dot(node: Any) -> Layer:
     if any(is_xnor(node.model.output_vars[t]) for t in node.inputs):
         raise unsupported(node, f"layer '{node.name}' multiplies values of one bit (xnor), which our RTL does not", "")
     every = np.arange(int(np.prod(node.get_input_variable().shape))).reshape(1, -1)
-    return elementwise.Products(**common_of(node), index=(every, every), accum=type_of(node.types["accum_t"]))
+    accum = type_of(node.types["accum_t"])
+    return elementwise.Products(**common_of(node), index=(every, every), accum=accum, reuse=reuse_of(node))
 
 
 @reads("Concatenate")

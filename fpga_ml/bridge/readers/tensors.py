@@ -8,7 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from fpga_ml.bridge.readers.registry import Index, common_of, data_type, is_xnor, raw_of, reads, type_of, unsupported
+from fpga_ml.bridge.readers.registry import (
+    Index,
+    common_of,
+    data_type,
+    is_xnor,
+    raw_of,
+    reads,
+    reuse_of,
+    type_of,
+    unsupported,
+)
 from fpga_ml.layers.base import Layer
 from fpga_ml.layers.elementwise import Products, RequantiseEach, Scaled
 from fpga_ml.layers.gather import Gather
@@ -58,7 +68,7 @@ def _reduce(node: Any) -> Layer:
 @reads("Products")
 def _products(node: Any) -> Layer:
     index = (np.asarray(node.get_attr("first")), np.asarray(node.get_attr("second")))
-    return Products(**common_of(node), index=index, accum=type_of(node.get_output_variable().type))
+    return Products(**common_of(node), index=index, accum=type_of(node.get_output_variable().type), reuse=reuse_of(node))
 
 
 @reads("FixedPointQuantizer")
@@ -98,7 +108,8 @@ def _einsum(node: Any) -> Layer:
     shape = (inplace, free, second.shape[2], inside)
     order = _transposed(node.get_attr("out_interpert_shape"), node.get_attr("out_tpose_idxs")).reshape(-1)
     index = tuple(np.broadcast_to(own, shape).reshape(-1, inside)[order] for own in (first, second))
-    return Products(**common_of(node), index=(index[0], index[1]), accum=type_of(node.types["accum_t"]))
+    accum = type_of(node.types["accum_t"])
+    return Products(**common_of(node), index=(index[0], index[1]), accum=accum, reuse=reuse_of(node))
 
 
 def _transposed(shape: Sequence[int], axes: Sequence[int]) -> Index:

@@ -1,7 +1,8 @@
 """One piece of hardware used in turn: a kernel that walks over a token's elements and over words of a ROM.
 
 This is what a reuse factor asks for. Sums of products with constants walk over their inputs and weights and accumulate;
-a convolution whose positions come all at once walks over them and accumulates nothing.
+a convolution whose positions come all at once walks over them and accumulates nothing. Sums of products of two tensors
+walk over a token of each.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from fpga_ml.numerics import FixedType, Interval
 
 @dataclass(frozen=True)
 class Fold(Process):
-    """In round r the step's inputs are elements walk[r] of the token (-1: zero) and then words[r].
+    """In round r the step's inputs are elements walk[r] of what is read (-1: zero) and then words[r]. The tokens of several
+    reads are one, side by side.
 
     walk (rounds, J); words (rounds, W) raw, of word_types; accumulated: that many rounds, one after the other, are added
     up, output by output, exactly. The write is what comes of all such groups in turn, as far as it has elements.
@@ -53,7 +55,20 @@ class Fold(Process):
     @cached_property
     def data_types(self) -> tuple[FixedType, ...]:
         """Of what the walk hands to the step: for each place the type that holds the elements of all rounds."""
-        return tuple(_common([self.reads[0].types[row[j]] for row in self.walk if row[j] >= 0]) for j in range(self._width))
+        types = self.read_types
+        return tuple(_common([types[row[j]] for row in self.walk if row[j] >= 0]) for j in range(self._width))
+
+    @cached_property
+    def read_types(self) -> tuple[FixedType, ...]:
+        """Of the elements of all that is read, side by side."""
+        return tuple(t for c in self.reads for t in c.types)
+
+    @cached_property
+    def periods(self) -> tuple[int, ...]:
+        """Of each place of the walk: after how many rounds what it reads comes again."""
+        columns = [*zip(*self.walk, strict=True)]
+        found = {c: next(n for n in range(1, len(c) + 1) if c[n:] == c[:-n] or n == len(c)) for c in set(columns)}
+        return tuple(found[c] for c in columns)
 
     @property
     def _width(self) -> int:
@@ -71,22 +86,24 @@ class Fold(Process):
         return f"  {self.rounds} rounds of {self._width} elements{added}{rom}"
 
     def faults(self) -> list[str]:
-        where, elements = self.name, len(self.reads[0].types)
-        if len(self.reads) != 1 or len(self.writes) != 1 or self.reads[0].tokens != self.writes[0].tokens:
-            return [f"{where}: a fold reads one channel and writes one, token by token"]
+        where, elements = self.name, len(self.read_types)
+        if not self.reads or len(self.writes) != 1 or len({c.tokens for c in (*self.reads, *self.writes)}) != 1:
+            return [f"{where}: a fold reads channels and writes one, token by token"]
         own = kernel_faults(self.step, self._width + len(self.word_types))
         if any(not -1 <= k < elements for row in self.walk for k in row):
-            own.append(f"{where}: walks over elements that the {elements} of '{self.reads[0].name}' do not have")
+            names = "' and '".join(c.name for c in self.reads)
+            own.append(f"{where}: walks over elements that the {elements} of '{names}' do not have")
         if len({len(row) for row in self.walk}) > 1 or any(len(row) != len(self.word_types) for row in self.words):
             own.append(f"{where}: rounds differ in how much they read")
         if len(self.words) != self.rounds or self.rounds % self.accumulated:
             own.append(f"{where}: {self.rounds} rounds, {len(self.words)} words, {self.accumulated} rounds added up")
         if len(self.writes[0].types) > self.groups * len(self.step.outputs):
             own.append(f"{where}: writes more elements than {self.groups} x {len(self.step.outputs)}")
-        return own or too_narrow(where, self.writes[0], self.reach(self.reads[0].wires)[0])
+        return own or too_narrow(where, self.writes[0], self.reach(*(c.wires for c in self.reads))[0])
 
     def not_within(self, *reads: Wires) -> list[str]:
-        given = [[reads[0][k] if k >= 0 else ZERO for k in row] for row in self.walk]
+        elements = [w for wires in reads for w in wires]
+        given = [[elements[k] if k >= 0 else ZERO for k in row] for row in self.walk]
         columns = [hull(column) for column in zip(*given, strict=True)]
         return beyond(self.name, [*columns, *self.word_wires], input_wires(self.step))
 
@@ -115,13 +132,13 @@ class Fold(Process):
     def _reach_of(self, r: int) -> list[Wire]:
         """Of the step's outputs in round r."""
         words = [Wire(t.fraction, Interval(raw, raw)) for t, raw in zip(self.word_types, self.words[r], strict=True)]
-        data = [Wire.of(self.reads[0].types[k]) if k >= 0 else ZERO for k in self.walk[r]]
+        data = [Wire.of(self.read_types[k]) if k >= 0 else ZERO for k in self.walk[r]]
         aligned = [_aligned(w, own) for w, own in zip([*data, *words], input_wires(self.step), strict=True)]
         return self.step.reach(aligned)
 
     def evaluate(self, *x: Raw) -> list[Raw]:
         given = [*map(Wire.of, self.data_types), *map(Wire.of, self.word_types)]
-        own, padded = self.reads[0].wires, np.concatenate([x[0], np.zeros_like(x[0][..., :1])], axis=-1)
+        own, padded = [*map(Wire.of, self.read_types)], np.concatenate([*x, np.zeros_like(x[0][..., :1])], axis=-1)
         results, total = [], np.zeros(0, np.int64)
         for r, (row, word) in enumerate(zip(self.walk, self.words, strict=True)):
             data = [

@@ -103,7 +103,14 @@ def _parallel(_: Path) -> tuple[Any, Any, Mapping[str, Any]]:
 
 
 def _folded(_: Path) -> tuple[Any, Any, Mapping[str, Any]]:
-    return _dense(6), _normal(4), {"input_type": "fixed<8,3>", "reuse_factor": 4}
+    """A dense layer and products of two tensors, both smaller in rounds."""
+    import keras
+
+    keras.utils.set_random_seed(3)
+    x = keras.Input((12,), name="x")
+    rows = keras.layers.Reshape((2, 3), name="rows")(_qdense(6, 10, name="hidden")(x))
+    model = keras.Model(x, keras.layers.Dot(axes=(2, 2), name="pairs")([rows, rows]), name="folded")
+    return model, _normal(12), {"input_type": "fixed<8,3>", "interval_cycles": 12}
 
 
 def _softmax(_: Path) -> tuple[Any, Any, Mapping[str, Any]]:

@@ -365,6 +365,39 @@ def board(project: Path, board: str, line: str, baud: int, only: str | None, tim
 
 
 @main.command()
+@click.argument("project", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="NAME.so, or a folder; default: the folder NAME_vVERSION."
+)
+@click.option("--name", help="Of the model, with which all symbols begin; default: its own.")
+@click.option("--version", default="1", help="Version, in all symbols too; default: 1.")
+@click.option("--march", help="Least processor, as the compiler's -march: x86-64-v3, native; default: any.")
+def emulator(project: Path, output: Path | None, name: str | None, version: str, march: str | None) -> None:
+    """Make the network of a PROJECT folder a C++ library that needs nothing else, with a certificate."""
+    with muted():
+        from fpga_ml.software.build import build_library
+    with watching(True) as watcher, stage(watcher, "library"):
+        built = build_library(project, output, name=name, version=version, march=march)
+    told = f"{built.library}: {built.vectors:,} vectors of C-simulation and RTL are equal in every bit"
+    Console().print(f"{told}\n  certificate: {built.certificate}", soft_wrap=True, highlight=False, markup=False)
+
+
+@main.command()
+@click.argument("certificate", type=click.Path(path_type=Path))
+@click.option("--project", type=click.Path(path_type=Path), help="The project's folder, where it has moved.")
+@click.option("--quick", is_flag=True, help="Check files and library, and do not run C-simulation and RTL again.")
+def verify(certificate: Path, project: Path | None, quick: bool) -> None:
+    """Check a CERTIFICATE again: files, library, C-simulation and RTL."""
+    with muted():
+        from fpga_ml.software.build import verify as check
+    with watching(True) as watcher, stage(watcher, "verify"):
+        wrong = check(certificate, project=project, simulate=not quick)
+    if wrong:
+        raise FpgaMlError("; ".join(wrong), where=str(certificate), do="build the project and its library again")
+    click.echo(f"{certificate}: holds")
+
+
+@main.command()
 @click.argument("projects", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="HTML file; default: beside the (first) report.json.")
 @click.option("-v", "--verbose", is_flag=True, help="Of one project: print tables of metrics and types, and every check.")

@@ -44,6 +44,7 @@ from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.prove import Bench, default_vectors, proof_inputs, raw_inputs
 from fpga_ml.simulate.travel import write_tests
 from fpga_ml.sizing import configured, fastest_clock_ns, is_limited, network_of
+from fpga_ml.software.library import write_parts
 from fpga_ml.stages import Stages
 from fpga_ml.synthesise.project import synthesise
 from fpga_ml.toolchain.run import beside
@@ -317,6 +318,7 @@ def _hardware(
             arch, device = ARCHITECTURES[config.arch], PIPELINED[config.device]
             own = arch.emit(network, config.clock_ns, device, frame_last=config.frame_last)
             own.write(_made(folder / "rtl"))
+            write_parts(network, [layer.result for layer in layers.inputs], _made(folder / "emulator"))
             _tell(names, folder / "rtl" / f"{own.top}.sv")
             bench = Bench(own, layers, config.seed, config.simulators, given, network)
     if bench is not None and stages.runs("cosim"):

@@ -121,7 +121,9 @@ class _Emission:
         cases = tuple((literal(r, width), f"{bits}'h{self._content(r):x}") for r in range(process.rounds))
         stages = self.schedule.latency_cycles + self.adds
         places = {"first": 0, "last": 1} if self.adds else {"last": 1}
-        flags = [Register(f"{flag}_s0", None, False, f"busy & rom[{k}]") for flag, k in places.items()]
+        # Between tokens sums begin anew, which nobody sees.
+        begun = {flag: f"rom[{k}]" if flag == "first" else f"busy & rom[{k}]" for flag, k in places.items()}
+        flags = [Register(f"{flag}_s0", None, False, text) for flag, text in begun.items()]
         flags += [Register(f"{f}_s{s}", None, False, f"{f}_s{s - 1}") for f in places for s in range(1, stages + 1)]
         items: list[Item] = [
             Comment("rounds"),

@@ -1,0 +1,272 @@
+"""A project's C++ library: compiled, compared with the vectors on which C-simulation and RTL agreed, and certified."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fpga_ml.errors import FpgaMlError
+from fpga_ml.report import document
+from fpga_ml.software.library import Library, read_parts, write_library
+from fpga_ml.toolchain.find import compiler, compiler_version
+from fpga_ml.toolchain.run import Command, run
+from fpga_ml.whole import put
+
+CERTIFICATE = "certificate.json"
+SOURCES = "emulator"  # of a project
+VECTORS = Path("tests") / "vectors.json"
+FORMAT = 1
+_FLAGS = ("-std=c++17", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-Wl,-Bsymbolic")
+_AGAIN = "compile the project again, with --until cosim"
+
+
+@dataclass(frozen=True)
+class Built:
+    """library, certificate: files; vectors: that were compared."""
+
+    library: Path
+    certificate: Path
+    vectors: int
+
+
+def build_library(
+    project: Path | str,
+    output: Path | str | None = None,
+    *,
+    name: str | None = None,
+    version: str = "1",
+    march: str | None = None,
+) -> Built:
+    """Make a project's network a C++17 library that needs nothing else, and compare it with the project's vectors.
+
+    Parameters
+    ----------
+    project
+        The folder of a finished build.
+    output
+        NAME.so: the library, with its header and its certificate beside it. Otherwise a folder, which is made anew: the
+        library with its sources, header, build files for CMake and pkg-config, a Python wrapper, vectors and certificate.
+        By default NAME_vVERSION.
+    name
+        Of the model; by default as in its report. With the version it begins all symbols.
+    version
+        Letters, digits and dots.
+    march
+        The least processor, as the compiler's -march takes it ("x86-64-v3", "native"); by default the compiler's own.
+
+    Returns
+    -------
+    Built
+
+    Raises
+    ------
+    FpgaMlError
+        Where the project has no RTL, values are too wide for the library, or it gives another bit than the vectors say.
+        What was there before stays.
+    """
+    project = Path(project)
+    report = document.read(project)
+    sources = project / SOURCES
+    if not sources.is_dir() or not (project / VECTORS).exists():
+        raise FpgaMlError(f"'{project}' has no sources of a C++ library, or no vectors", do=_AGAIN)
+    if not version or not all(c.isalnum() or c == "." for c in version):
+        raise FpgaMlError(f"'{version}' is no version", do="give letters, digits and dots: --version 1.2")
+    parts = read_parts(sources)
+    library = Library(name or str(report["model"]["name"]), version, parts.network)
+    target = Path(output) if output is not None else Path(library.prefix)
+    tools = {"compiler": compiler_version(compiler()).splitlines()[1], "march": march or ""}
+    if target.suffix == ".so":
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            write_library(parts, sources, library, folder)
+            made = _compiled(folder, library, march)
+            count = _compared(folder, library, project / VECTORS)
+            put(target, made.read_bytes())
+            put(target.with_name(f"{library.prefix}.h"), (folder / f"{library.prefix}.h").read_bytes())
+        certificate = target.with_suffix(".certificate.json")
+        put(certificate, _certificate(project, report, library, target, tools, count, certificate.parent))
+        return Built(target, certificate, count)
+    with _made_anew(target) as folder:
+        write_library(parts, sources, library, folder)
+        made = _compiled(folder, library, march)
+        shutil.copy(project / VECTORS, folder)
+        count = _compared(folder, library, folder / VECTORS.name)
+        shutil.rmtree(folder / "__pycache__", ignore_errors=True)
+        text = _certificate(project, report, library, made, tools, count, folder, target)
+        (folder / CERTIFICATE).write_text(text)
+    return Built(target / made.name, target / CERTIFICATE, count)
+
+
+def verify(certificate: Path | str, *, project: Path | str | None = None, simulate: bool = True) -> list[str]:
+    """Check a certificate again.
+
+    Its files are those that it names; the library gives what the project's vectors say; so do C-simulation and RTL, which
+    are compiled and run again.
+
+    Parameters
+    ----------
+    certificate
+        The file.
+    project
+        The project's folder, where it has moved.
+    simulate
+        Whether C-simulation and RTL are run again.
+
+    Returns
+    -------
+    list of str
+        What does not hold; none if all does.
+
+    Raises
+    ------
+    FpgaMlError
+        For what is no certificate, and a project that is not there.
+    """
+    file = Path(certificate)
+    told = _read(file)
+    place = Path(project) if project is not None else (file.parent / told["project"]).resolve()
+    if not place.is_dir():
+        raise FpgaMlError(f"there is no project '{place}'", where=str(file), do="say where it is with --project")
+    wrong = [
+        f"{name} is not the file that was certified" if path.exists() else f"{name} is missing"
+        for side, folder in (("library", file.parent), ("project", place))
+        for name, digest in told["files"][side].items()
+        if (path := folder / name) and _digest(path) != digest
+    ]
+    library = file.parent / told["library"]
+    if library.exists() and (place / VECTORS).exists():
+        parts = read_parts(place / SOURCES)
+        with tempfile.TemporaryDirectory() as scratch:
+            own = Library(told["model"], told["version"], parts.network)
+            write_library(parts, place / SOURCES, own, Path(scratch))
+            shutil.copy(library, Path(scratch) / f"lib{own.prefix}.so")
+            try:
+                _compared(Path(scratch), own, place / VECTORS)
+            except FpgaMlError as error:
+                wrong.append(f"the library: {error.what}")
+    if simulate:
+        wrong += _simulated(place)
+    return wrong
+
+
+@contextmanager
+def _made_anew(target: Path) -> Iterator[Path]:
+    """A folder that takes the place of `target` when it is whole; what is there already must be a library's."""
+    if target.exists() and not (target / CERTIFICATE).exists():
+        raise FpgaMlError(f"'{target}' exists and is no library", do="choose another folder with -o; nothing was touched")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
+        new = Path(scratch) / "new"
+        new.mkdir()
+        yield new
+        if target.exists():
+            target.rename(Path(scratch) / "old")
+        new.rename(target)
+
+
+def _compiled(folder: Path, library: Library, march: str | None) -> Path:
+    made = folder / f"lib{library.prefix}.so"
+    machine = [f"-march={march}"] if march else []
+    command = [compiler(), *_FLAGS, *machine, f"{library.prefix}.cpp", "-o", made.name]
+    run(Command(command, folder), what=f"compiling the library '{library.prefix}'", do="see the compiler's message")
+    return made
+
+
+def _compared(folder: Path, library: Library, vectors: Path) -> int:
+    """Run the library on vectors in a process of its own, by its wrapper; how many, or FpgaMlError for what differs."""
+    command = [sys.executable, f"{library.prefix}.py", str(vectors.resolve())]
+    said = run(
+        Command(command, folder, {"PYTHONDONTWRITEBYTECODE": "1"}),
+        what="the library does not give what the vectors say",
+        do="the files are not of one build, or this is a bug: report it",
+    )
+    return int(said.stdout.split()[0])
+
+
+def _certificate(
+    project: Path,
+    report: Mapping[str, Any],
+    library: Library,
+    made: Path,
+    tools: Mapping[str, str],
+    count: int,
+    folder: Path,
+    target: Path | None = None,
+) -> str:
+    """folder: that of the library's files while they are made; target: where it will be, if elsewhere."""
+    beside = [made] if target is None else [f for f in sorted(folder.iterdir()) if f.is_file()]
+    names = [*_project_files(project, report)]
+    told = {
+        "format": FORMAT,
+        "model": library.name,
+        "version": library.version,
+        "prefix": library.prefix,
+        "network": library.network,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "library": made.name,
+        "project": os.path.relpath(project.resolve(), (target or folder).resolve()),
+        "tools": {**tools, **document.versions(), "fpga_ml": report["fpga_ml"]},
+        "agreed": [*_agreed(report), {"by": "library", "vectors": count}],
+        "files": {
+            "library": {f.name: _digest(f) for f in beside},
+            "project": {str(name): _digest(project / name) for name in names},
+        },
+    }
+    return json.dumps(told, indent=1) + "\n"
+
+
+def _project_files(project: Path, report: Mapping[str, Any]) -> Iterator[Path]:
+    """What the library, the RTL and the C++ are made of, from the project's folder."""
+    yield Path("report.json")
+    yield VECTORS
+    for folder in (SOURCES, "rtl", "firmware"):
+        for file in sorted((project / folder).rglob("*")):
+            if file.is_file() and "ap_types" not in file.parts:
+                yield file.relative_to(project)
+
+
+def _agreed(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Who agreed with the quantised model on how many samples, and with C-simulation on how many vectors."""
+    if report["csim"] is not None:
+        exact = report["csim"]["bit_exact_vs_quantised_model"]
+        yield {"by": "C-simulation", "samples": report["csim"]["samples"], "equals_keras": exact}
+    for found in report["cosim"] or ():
+        if found["passed"]:
+            yield {"by": f"RTL in {found['simulator']} {found['version']}", "vectors": found["vectors"]}
+
+
+def _simulated(project: Path) -> list[str]:
+    """What the tests that travel with the project find in its C++ and its RTL."""
+    command = Command([sys.executable, "-m", "tb.again"], project / "tests", {"PYTHONDONTWRITEBYTECODE": "1"})
+    try:
+        return run(command, what="C-simulation and RTL", do="").stdout.splitlines()
+    except FpgaMlError as error:
+        return [error.what]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        told: dict[str, Any] = json.loads(file.read_text())
+        if told["format"] != FORMAT:
+            raise ValueError(f"of format {told['format']}, not {FORMAT}")
+        _ = [told[name] for name in ("project", "library", "model", "version")]
+        _ = [told["files"][side] for side in ("library", "project")]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FpgaMlError(
+            f"no certificate: {error}", where=str(file), do="give the file that fpga-ml emulator wrote"
+        ) from None
+    return told
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""

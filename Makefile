@@ -27,7 +27,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 # All of docs/benchmarks.md; some of it with `make bench PARTS="rtl estimate"`. `bench-NAME` is scripts/bench_NAME.py.
-PARTS ?= rtl hgq estimate folds csim streams tiny celeste survey
+PARTS ?= rtl hgq estimate folds csim library streams tiny celeste survey
 bench: $(addprefix bench-,$(PARTS))
 bench-%: $(STAMP)
 	$(BIN)/python scripts/bench_$*.py

@@ -139,7 +139,7 @@ class _Emission:
         if isinstance(value.op, Input):
             return self._loaded(value.op.index, value.wire)
         wires = self.kernel.wires(number)
-        return _EXPRESSIONS[type(value.op)](self, value, wires, [f"v{k}" for k in value.operands])
+        return EXPRESSIONS[type(value.op)](self, value, wires, [f"v{k}" for k in value.operands])
 
     def _loaded(self, k: int, wire: Wire) -> str:
         """Input k, with the binary point of the kernel's wire."""
@@ -249,7 +249,7 @@ _ROUNDINGS = {
     Rounding.RND_CONV: "nearest_ties_to_even",
 }
 _Emitter = Callable[[_Emission, Value, Sequence[Wire], Sequence[str]], str]
-_EXPRESSIONS: dict[type[Op], _Emitter] = {
+EXPRESSIONS: dict[type[Op], _Emitter] = {
     Const: _const,
     Add: _operator("+"),
     Sub: _operator("-"),

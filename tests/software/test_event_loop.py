@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -114,3 +115,51 @@ def test_as_hls4ml_loads_it(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == ["1 3 6", "7 10 14", "15 16 17", "an input is refused"] * 2
+
+
+CONSUMER = r"""
+#include <stdio.h>
+#include "sums_v1_2.h"
+
+int main(void) {
+    const int64_t x[] = {1, 2, 3}, *given[] = {x};
+    int64_t y[3], *made[] = {y};
+    sums_v1_2_model *model = sums_v1_2_create();
+    sums_v1_2_predict_raw(model, 1, given, made);
+    printf("%d %d %d\n", (int)y[0], (int)y[1], (int)y[2]);
+    sums_v1_2_destroy(model);
+    return 0;
+}
+"""
+
+
+def test_cmake_installs_it_and_c_uses_it(tmp_path: Path) -> None:
+    sources, build, place = made(kept(), tmp_path, "sums", "1.2").parent, tmp_path / "build", tmp_path / "installed"
+    cmake = Path(sys.executable).with_name("cmake")
+    for command in (
+        ["-S", sources, "-B", build, f"-DCMAKE_INSTALL_PREFIX={place}"],
+        ["--build", build],
+        ["--install", build],
+    ):
+        subprocess.run([cmake, *command], check=True, capture_output=True)
+    (libraries,) = place.glob("lib*/**/libsums_v1_2.so")
+    told = next(place.rglob("sums_v1_2.pc")).read_text()
+    assert f"prefix={place}\n" in told
+    assert "Version: 1.2\n" in told
+    (tmp_path / "consumer.c").write_text(CONSUMER)
+    linked = [f"-I{place / 'include'}", f"-L{libraries.parent}", f"-Wl,-rpath,{libraries.parent}"]
+    command = [
+        "gcc",
+        "-std=c99",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-pedantic",
+        "consumer.c",
+        *linked,
+        "-lsums_v1_2",
+        "-o",
+        "c",
+    ]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    assert subprocess.run([tmp_path / "c"], capture_output=True, text=True, check=True).stdout == "1 3 6\n"

@@ -17,8 +17,10 @@ from rtl.designs import casts, input_tensor, ladder, random_kernel
 
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder, Wire
+from fpga_ml.ir.kernel.ops import ALL_OPS, Input
 from fpga_ml.ir.network import Channel, Collect, Loop, Map, Network, Split
 from fpga_ml.numerics import FixedType
+from fpga_ml.software.kernel import EXPRESSIONS
 from fpga_ml.software.library import read_parts, write_parts
 
 from .made import called, evaluated, made, stimuli, uniform, wrapper
@@ -134,6 +136,10 @@ def test_every_bit(name: str, tmp_path: Path) -> None:
     given = stimuli(network, 60)
     for got, want in zip(called(made(network, tmp_path), given), evaluated(network, given), strict=True):
         assert_equal(got, want)
+
+
+def test_every_operation_has_its_cpp() -> None:
+    assert {*EXPRESSIONS, Input} == {*ALL_OPS}
 
 
 @pytest.mark.usefixtures("in_rounds")

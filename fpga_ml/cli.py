@@ -378,7 +378,7 @@ def emulator(project: Path, output: Path | None, name: str | None, version: str,
         from fpga_ml.software.build import build_library
     with watching(True) as watcher, stage(watcher, "library"):
         built = build_library(project, output, name=name, version=version, march=march)
-    told = f"{built.library}: {built.vectors:,} vectors of C-simulation and RTL are equal in every bit"
+    told = f"{built.library}: {built.vectors:,} vectors are equal in every bit: {', '.join(built.agreed)}"
     Console().print(f"{told}\n  certificate: {built.certificate}", soft_wrap=True, highlight=False, markup=False)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -32,11 +33,12 @@ _AGAIN = "compile the project again, with --until cosim"
 
 @dataclass(frozen=True)
 class Built:
-    """library, certificate: files; vectors: that were compared."""
+    """library, certificate: files; vectors: that were compared; agreed: who gave the same for them."""
 
     library: Path
     certificate: Path
     vectors: int
+    agreed: tuple[str, ...]
 
 
 def build_library(
@@ -79,32 +81,38 @@ def build_library(
     sources = project / SOURCES
     if not sources.is_dir() or not (project / VECTORS).exists():
         raise FpgaMlError(f"'{project}' has no sources of a C++ library, or no vectors", do=_AGAIN)
-    if not version or not all(c.isalnum() or c == "." for c in version):
+    failed = [found["simulator"] for found in report["cosim"] or () if not found["passed"]]
+    if failed:
+        raise FpgaMlError(f"the RTL of '{project}' differs from C-simulation in {failed[0]}", do="see its report first")
+    if not re.fullmatch(r"[A-Za-z0-9.]+", version):
         raise FpgaMlError(f"'{version}' is no version", do="give letters, digits and dots: --version 1.2")
     parts = read_parts(sources)
     library = Library(name or str(report["model"]["name"]), version, parts.network)
     target = Path(output) if output is not None else Path(library.prefix)
+    who = (*(row["by"] for row in _agreed(report)), "library")
     tools = {"compiler": compiler_version(compiler()).splitlines()[1], "march": march or ""}
-    if target.suffix == ".so":
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch)
-            write_library(parts, sources, library, folder)
-            made = _compiled(folder, library, march)
-            count = _compared(folder, library, project / VECTORS)
-            put(target, made.read_bytes())
-            put(target.with_name(f"{library.prefix}.h"), (folder / f"{library.prefix}.h").read_bytes())
-        certificate = target.with_suffix(".certificate.json")
-        put(certificate, _certificate(project, report, library, target, tools, count, certificate.parent))
-        return Built(target, certificate, count)
-    with _made_anew(target) as folder:
+    alone = target.suffix == ".so"
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
         write_library(parts, sources, library, folder)
         made = _compiled(folder, library, march)
         shutil.copy(project / VECTORS, folder)
         count = _compared(folder, library, folder / VECTORS.name)
-        shutil.rmtree(folder / "__pycache__", ignore_errors=True)
-        text = _certificate(project, report, library, made, tools, count, folder, target)
-        (folder / CERTIFICATE).write_text(text)
-    return Built(target / made.name, target / CERTIFICATE, count)
+        header = f"{library.prefix}.h"
+        every = {f.name: f for f in sorted(folder.iterdir()) if f.is_file()}
+        files = {target.name: made, header: every[header]} if alone else every
+        certificate = target.with_suffix(f".{CERTIFICATE}") if alone else target / CERTIFICATE
+        text = _certificate(project, report, library, files, certificate.parent, tools, count)
+        if alone:
+            for name, file in files.items():
+                put(target.with_name(name), file.read_bytes())
+            put(certificate, text)
+        else:
+            with _made_anew(target) as new:
+                for name, file in files.items():
+                    shutil.copy(file, new / name)
+                (new / CERTIFICATE).write_text(text)
+    return Built(target if alone else target / made.name, certificate, count, who)
 
 
 def verify(certificate: Path | str, *, project: Path | str | None = None, simulate: bool = True) -> list[str]:
@@ -197,15 +205,12 @@ def _certificate(
     project: Path,
     report: Mapping[str, Any],
     library: Library,
-    made: Path,
+    files: Mapping[str, Path],
+    place: Path,
     tools: Mapping[str, str],
     count: int,
-    folder: Path,
-    target: Path | None = None,
 ) -> str:
-    """folder: that of the library's files while they are made; target: where it will be, if elsewhere."""
-    beside = [made] if target is None else [f for f in sorted(folder.iterdir()) if f.is_file()]
-    names = [*_project_files(project, report)]
+    """files: of the library, by the names that they get beside the certificate in `place`."""
     told = {
         "format": FORMAT,
         "model": library.name,
@@ -213,19 +218,19 @@ def _certificate(
         "prefix": library.prefix,
         "network": library.network,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "library": made.name,
-        "project": os.path.relpath(project.resolve(), (target or folder).resolve()),
+        "library": next(name for name in files if name.endswith(".so")),
+        "project": os.path.relpath(project.resolve(), place.resolve()),
         "tools": {**tools, **document.versions(), "fpga_ml": report["fpga_ml"]},
         "agreed": [*_agreed(report), {"by": "library", "vectors": count}],
         "files": {
-            "library": {f.name: _digest(f) for f in beside},
-            "project": {str(name): _digest(project / name) for name in names},
+            "library": {name: _digest(file) for name, file in files.items()},
+            "project": {str(name): _digest(project / name) for name in _project_files(project)},
         },
     }
     return json.dumps(told, indent=1) + "\n"
 
 
-def _project_files(project: Path, report: Mapping[str, Any]) -> Iterator[Path]:
+def _project_files(project: Path) -> Iterator[Path]:
     """What the library, the RTL and the C++ are made of, from the project's folder."""
     yield Path("report.json")
     yield VECTORS

@@ -114,3 +114,7 @@ NEXUS = DelayModel(
     multiply_per_bit_ns=0.053,
     lookup_per_address_bit_ns=0.464,
 )
+
+GW2A = DelayModel("GW2A", lut_inputs=4)
+GW5A = DelayModel("GW5A", lut_inputs=4)
+GATEMATE = DelayModel("GateMate", lut_inputs=4)

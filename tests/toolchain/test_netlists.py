@@ -1,4 +1,4 @@
-"""What the netlists of Gowin have besides what Yosys wrote, and that nothing in them is computed otherwise."""
+"""What the netlists of Gowin and GateMate have besides what Yosys wrote, and that nothing in them is computed otherwise."""
 
 from __future__ import annotations
 
@@ -81,3 +81,33 @@ def test_a_register_reads_a_lut_of_its_own(tmp_path: Path, driver: str, users: i
 
 def test_other_families_are_given_the_netlist_itself(tmp_path: Path) -> None:
     assert for_nextpnr(tmp_path / "netlist.json", "ecp5") == tmp_path / "netlist.json"
+
+
+def full_adder(a: int, b: int, carry: int | str, carried: int, total: int) -> dict[str, Any]:
+    bits = {"A": a, "B": b, "CI": carry, "CO": carried, "S": total}
+    directions = dict.fromkeys(("A", "B", "CI"), "input") | dict.fromkeys(("CO", "S"), "output")
+    return {
+        "type": "CC_ADDF",
+        "parameters": {},
+        "port_directions": directions,
+        "connections": {port: [bit] for port, bit in bits.items()},
+    }
+
+
+def test_a_carry_of_gatemate_leaves_as_a_sum(tmp_path: Path) -> None:
+    """Two bits whose carry a register reads: a third gives it as 0 + 0 + carry. One that nobody reads stays."""
+    cells = {
+        "low": full_adder(10, 11, "0", 12, 13),
+        "high": full_adder(14, 15, 12, 16, 17),
+        "it": {"type": "CC_DFF", "port_directions": {"D": "input"}, "connections": {"D": [16]}},
+        "alone": full_adder(20, 21, "0", 22, 23),
+    }
+    file = tmp_path / "netlist.json"
+    file.write_text(json.dumps({"modules": {"top": {"cells": cells}}}))
+    after = json.loads(for_nextpnr(file, "himbaechel-gatemate").read_text())["modules"]["top"]["cells"]
+    assert set(after) == {*cells, "high$out"}
+    made, high = after["high$out"]["connections"], after["high"]["connections"]
+    assert (made["A"], made["B"], made["CI"], made["S"]) == (["0"], ["0"], high["CO"], [16])
+    assert high["CO"][0] not in range(24)
+    for name in ("low", "it", "alone"):
+        assert after[name] == cells[name]

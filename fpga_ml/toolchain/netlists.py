@@ -68,8 +68,8 @@ def _carry_out_as_sum(cells: Cells) -> None:
     adders = [(name, cell) for name, cell in cells.items() if cell["type"] == "CC_ADDF"]
     carried = {bit for _, cell in adders for bit in cell["connections"].get("CI", ())}
     for name, cell in adders:
-        (carry,) = cell["connections"].get("CO") or ("x",)
-        if carry in carried or uses[carry] < 2:
+        carry = next(iter(cell["connections"].get("CO", ())), None)
+        if carry is None or carry in carried or uses[carry] < 2:
             continue
         fresh += 1
         cell["connections"]["CO"] = [fresh]

@@ -134,4 +134,19 @@ GW2A = DelayModel(
 # GW5A: the tools' own delays of it are copies of GW2A's.
 GW5A = replace(GW2A, name="GW5A (indicative: the delays of GW2A-C8/I7)")
 
-GATEMATE = DelayModel("GateMate", lut_inputs=4)
+# GateMate, in the mode and at the corner that nextpnr takes by default (speed, worst): 2026-11-30,
+# python scripts/calibrate_delays.py --device gatemate-a1 --seeds 1 (yowasp-nextpnr-himbaechel-gatemate 0.11.1.0.post826). The
+# wires are slow, and a table's tree of LUTs is mostly wires: the model is up to 1.7 times too slow for one.
+GATEMATE = DelayModel(
+    "GateMate",
+    register_ns=2.23,
+    lut_ns=2.306,
+    lut_inputs=4,
+    adder_base_ns=1.832,
+    adder_per_bit_ns=0.016,
+    compare_base_ns=3.046,
+    compare_per_bit_ns=0.008,
+    multiply_base_ns=5.794,
+    multiply_per_bit_ns=0.328,
+    lookup_per_address_bit_ns=6.114,
+)

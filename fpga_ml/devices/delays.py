@@ -135,8 +135,9 @@ GW2A = DelayModel(
 GW5A = replace(GW2A, name="GW5A (indicative: the delays of GW2A-C8/I7)")
 
 # GateMate, in the mode and at the corner that nextpnr takes by default (speed, worst): 2026-11-30,
-# python scripts/calibrate_delays.py --device gatemate-a1 --seeds 1 (yowasp-nextpnr-himbaechel-gatemate 0.11.1.0.post826). The
-# wires are slow, and a table's tree of LUTs is mostly wires: the model is up to 1.7 times too slow for one.
+# python scripts/calibrate_delays.py --device gatemate-a1 --seeds 1 (pyosys 0.70, yowasp-nextpnr-himbaechel-gatemate
+# 0.11.1.0.post826). The wires are slow, and a table's tree of LUTs is mostly wires: for one the model is up to 1.7 times too
+# slow.
 GATEMATE = DelayModel(
     "GateMate",
     register_ns=2.23,

@@ -80,7 +80,6 @@ def test_a_comparison_on_gowin_and_gatemate(tmp_path: Path, device: str, shortes
     assert routed.path[-1].cell.startswith("kept")
     assert cells_placed(placer.family, routed.used).ffs == 34
     assert (tmp_path / "routed").stat().st_size > 1000
-    assert "is unconstrained" not in (tmp_path / "nextpnr_1.log").read_text()
 
 
 def test_a_routed_design_has_no_placed_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -23,6 +24,7 @@ from fpga_ml.ir.network import Channel, Map, Network
 from fpga_ml.numerics import FixedType
 from fpga_ml.rtl import emit_network
 from fpga_ml.schedule.fit import Measurement, fit, period_ns, rounded
+from fpga_ml.synthesise.open_tools import shell_pins
 from fpga_ml.synthesise.shell import NAME, shell_module
 from fpga_ml.tb.verilog import read_top
 from fpga_ml.toolchain.nextpnr import place_and_route
@@ -76,11 +78,12 @@ def measured_ns(dut: Kernel, device: str, seeds: int) -> float:
         folder = Path(name)
         files = rtl.write(folder)
         (folder / "shell.sv").write_text(shell_module(read_top(files, rtl.top)).text)
-        for file, text in placer.files.items():
-            (folder / file).write_text(text)
         made = netlist([*files, folder / "shell.sv"], rtl.top, target, TIMEOUT_S, folder, shell=NAME)
-        runs = range(1, seeds + 1)
-        placed = [place_and_route(made.file, placer.family, placer.options, GOAL_NS, s, TIMEOUT_S) for s in runs]
+        pins = shell_pins(placer, folder)
+        placed = [
+            place_and_route(made.file, placer.family, placer.options, GOAL_NS, seed, TIMEOUT_S, pins=pins)
+            for seed in range(1, seeds + 1)
+        ]
     return statistics.median(p.period_ns for p in placed)
 
 
@@ -88,19 +91,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", choices=PLACED, default="ecp5-85k")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--products", choices=PLACED, help="measure products on this device: for one whose DSPs have no times"
+    )
     arguments = parser.parse_args()
     name = PIPELINED[arguments.device].name if arguments.device in PIPELINED else arguments.device
     found = []
     for step, dut in kernels():
         widths = " ".join(str(dut.values[k].wire.type.width) for k in dut.inputs)
         try:
-            found.append(Measurement(step, dut, measured_ns(dut, arguments.device, arguments.seeds)))
+            device = (arguments.products if step == "multiply" else None) or arguments.device
+            found.append(Measurement(step, dut, measured_ns(dut, device, arguments.seeds)))
         except FpgaMlError as error:
             print(f"# {step} {widths}: left out, {error.what.splitlines()[-1].strip()}", flush=True)
             continue
         print(f"# {step} {widths}: {found[-1].period_ns:.2f} ns", flush=True)
     model = rounded(fit(found, name, LUT_INPUTS))
-    print(f"# {date.today()}: python scripts/calibrate_delays.py --device {arguments.device} --seeds {arguments.seeds}")
+    print(f"# {date.today()}: python scripts/calibrate_delays.py {' '.join(sys.argv[1:])}")
     print(model)
     for m in found:
         widths = " ".join(str(m.kernel.values[k].wire.type.width) for k in m.kernel.inputs)

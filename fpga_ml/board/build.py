@@ -13,14 +13,14 @@ from fpga_ml.board.lines import line_for
 from fpga_ml.board.links import DEFAULT_BAUD
 from fpga_ml.board.project import interface_of
 from fpga_ml.board.shell import TOP, shell_files
-from fpga_ml.devices import MAPPED, PLACED, Cells
+from fpga_ml.devices import DEVICES, MAPPED, PLACED
 from fpga_ml.devices.boards import DEFAULT_LINE, BoardKind, board_named
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.report import document
 from fpga_ml.synthesise.naming import Owners
 from fpga_ml.synthesise.open_tools import SEED, cells_of, check_fits, left_s, path_of
 from fpga_ml.synthesise.result import Synthesis
-from fpga_ml.toolchain import ecppack, nextpnr, yosys
+from fpga_ml.toolchain import nextpnr, pack, yosys
 from fpga_ml.toolchain.batch import shell_word
 
 _YOSYS_LOG, _NEXTPNR_LOG = "yosys.log", "nextpnr.log"
@@ -28,8 +28,8 @@ _YOSYS_LOG, _NEXTPNR_LOG = "yosys.log", "nextpnr.log"
 
 @dataclass(frozen=True)
 class Sources:
-    """label: of board and line; files: of the project and of the shell, the top last; pins: the LPF file; folder: of the
-    shell and of the bitstream."""
+    """label: of board and line; files: of the project and of the shell, the top last; pins: the file of constraints; folder:
+    of the shell and of the bitstream."""
 
     board: BoardKind
     label: str
@@ -55,12 +55,13 @@ def write_sources(project: Path, board: str, *, line: str = DEFAULT_LINE, baud: 
         raise FpgaMlError(f"{kind.name} has no line '{line}'", where="--line", do=suggest(line, kind.lines))
     face, report, label = interface_of(project), document.read(project), kind.label(line)
     own = document.rtl_files(project, report)
-    made = shell_files(face, line_for(line, kind.clock_mhz, baud), [file.stem for file in own], kind.high)
+    made = shell_files(face, line_for(line, kind.clock_mhz, baud), kind.leds, [file.stem for file in own], kind.high)
     folder = project / "board" / label
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in {**made, f"{label}.lpf": kind.lpf(line)}.items():
+    pins = folder / kind.file_name(line)
+    for name, text in {**made, pins.name: kind.constraints(line)}.items():
         (folder / name).write_text(text)
-    return Sources(kind, label, folder, own + tuple(folder / name for name in made), folder / f"{label}.lpf")
+    return Sources(kind, label, folder, own + tuple(folder / name for name in made), pins)
 
 
 def build(
@@ -77,20 +78,30 @@ def build(
     sources = write_sources(project, board, line=line, baud=baud)
     kind, folder, report = sources.board, sources.folder, document.read(project)
     target, placer = MAPPED[kind.device], PLACED[kind.device]
+    packer = pack.PACKERS[placer.family]
     nextpnr.nextpnr_version(placer.family)
     end = None if time_limit_s is None else start + time_limit_s
     progress.doing("Yosys")
     made = yosys.netlist(sources.files, TOP, target, left_s(end), folder, log=folder / _YOSYS_LOG)
     check_fits(cells_of(target, made.cells), placer.available, kind.name, project)
     name = f"{document.top_of(report)}_{sources.label}"
-    config, bitstream = folder / f"{name}.config", folder / f"{name}.bit"
+    routed, bitstream = folder / f"{name}.{packer.routed}", folder / f"{name}.{packer.bitstream}"
     bitstream.unlink(missing_ok=True)  # of an earlier build, which must not be taken for this one's
-    options = [*placer.options, "--lpf", sources.pins.name, "--textcfg", config.name]
     progress.doing("nextpnr")
     log, period_ns = folder / _NEXTPNR_LOG, 1000 / kind.clock_mhz
     # Asked for the clock that the RTL is pipelined for: with time to spare nextpnr packs logic where wires have no room.
     goal_ns = min(period_ns, report["rtl"]["clock_ns"])
-    placed = nextpnr.place_and_route(made.file, placer.family, options, goal_ns, SEED, left_s(end), log=log)
+    placed = nextpnr.place_and_route(
+        made.file,
+        placer.family,
+        placer.options,
+        goal_ns,
+        SEED,
+        left_s(end),
+        pins=sources.pins,
+        routed=routed,
+        log=log,
+    )
     if placed.period_ns > period_ns:
         raise FpgaMlError(
             f"the design reaches {1000 / placed.period_ns:.1f} MHz, and the clock of {kind.name} is {kind.clock_mhz:g} MHz",
@@ -100,7 +111,7 @@ def build(
                 " congestion"
             ),
         )
-    ecppack.pack(config, bitstream)
+    pack.pack(placer.family, routed, bitstream)
     result = _result(sources, made, placed, report, time.monotonic() - start).told(document.names_of(report))
     others = [s for s in report["synth"] if (s["tool"], s["device"], s["effort"]) != result.key]
     document.write(report | {"synth": [*others, result.as_json()]}, project / "report.json")
@@ -119,7 +130,7 @@ def _result(
         version=f"{made.version}, {placed.version}",
         device=sources.label,
         effort="route",
-        cells=_cells(placed),
+        cells=nextpnr.cells_placed(PLACED[kind.device].family, placed.used),
         available=PLACED[kind.device].available,
         fmax_mhz=1000 / placed.period_ns,
         timing="routed",
@@ -129,11 +140,8 @@ def _result(
         seconds=seconds,
         memory_mb=max(made.memory_mb, placed.memory_mb),
         logs=tuple(str(folder / log) for log in (_YOSYS_LOG, _NEXTPNR_LOG)),
-        notes=(f"with the shell, as a bitstream; on the board the clock is {kind.clock_mhz:g} MHz",),
+        notes=(
+            f"with the shell, as a bitstream; on the board the clock is {kind.clock_mhz:g} MHz",
+            *DEVICES[kind.device].notes,
+        ),
     )
-
-
-def _cells(placed: nextpnr.Placement) -> Cells:
-    """What nextpnr placed, with the shell and its memories."""
-    counts = {kind: used for kind, (used, _) in placed.used.items()}
-    return Cells(*(counts.get(kind, 0) for kind in ("TRELLIS_COMB", "TRELLIS_FF", "MULT18X18D", "DP16KD")))

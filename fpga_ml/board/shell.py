@@ -10,6 +10,7 @@ from importlib.resources import files
 
 from fpga_ml.board.interface import Ends, Interface
 from fpga_ml.board.lines import Line
+from fpga_ml.devices.boards import Leds
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.rtl.map import packed
 from fpga_ml.rtl.names import identifier
@@ -18,13 +19,14 @@ from fpga_ml.rtl.sv import Assign, Comment, Declare, Instance, Item, Module, Net
 
 TOP = "board"
 _MODULES = ("board_reset", "board_frames", "board_feeder", "board_taker")
-_LEDS = 8
 
 
-def shell_files(interface: Interface, line: Line, taken: Sequence[str] = (), high: Sequence[str] = ()) -> Mapping[str, str]:
+def shell_files(
+    interface: Interface, line: Line, leds: Leds, taken: Sequence[str] = (), high: Sequence[str] = ()
+) -> Mapping[str, str]:
     """Text by file name, the top last. taken: names of the project's own modules, with which ours must not clash.
 
-    Ports of the top: clk, those of the line, led[7:0], and `high`, which are 1.
+    Ports of the top: clk, those of the line, led, and `high`, which are 1.
     """
     modules = (*_MODULES, *line.modules)
     clash = sorted({TOP, *modules} & set(taken))
@@ -32,18 +34,18 @@ def shell_files(interface: Interface, line: Line, taken: Sequence[str] = (), hig
         raise FpgaMlError(f"the project has a module '{clash[0]}', as the shell", do="compile with another project_name")
     folder = files(__package__).joinpath("rtl")
     made = {f"{name}.sv": folder.joinpath(f"{name}.sv").read_text() for name in modules}
-    return made | {f"{TOP}.sv": _top(interface, line, high).text}
+    return made | {f"{TOP}.sv": _top(interface, line, leds, high).text}
 
 
-def _top(interface: Interface, line: Line, high: Sequence[str]) -> Module:
+def _top(interface: Interface, line: Line, leds: Leds, high: Sequence[str]) -> Module:
     model = _stream(interface) if interface.arch == "stream" else _parallel(interface)
     items = [*_frames(interface, line), *_feeders(interface), *_takers(interface), Comment("the model"), *model]
     pins: list[Item] = [
         Comment("pins"),
-        Assign("led", "{blink, running, 2'd0, status}"),
+        Assign("led", f"{'~' if leds.low else ''}{{{', '.join(name for name, _ in reversed(leds.signals))}}}"),
         *(Assign(name, "1'b1") for name in high),
     ]
-    ports = [Port("input", "clk"), *line.ports, Port("output", "led", _LEDS)]
+    ports = [Port("input", "clk"), *line.ports, Port("output", "led", None if leds.width_bits == 1 else leds.width_bits)]
     ports += [Port("output", name) for name in high]
     return Module(TOP, tuple(ports), [*items, *pins], f"'{interface.top}' behind a line ({line.name}): see docs/board.md.")
 

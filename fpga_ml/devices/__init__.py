@@ -1,7 +1,8 @@
 """Devices and boards: delays, names in the tools, capacities, pins. A new one is a row here."""
 
 from fpga_ml.devices.delays import GENERIC, DelayModel
-from fpga_ml.devices.table import DEVICES, MAPPED, PIPELINED, PLACED, Cells, Device, Family, Placer, Target
+from fpga_ml.devices.pins import Family, Pin
+from fpga_ml.devices.table import DEVICES, MAPPED, PIPELINED, PLACED, Cells, Device, Placer, Target
 
 __all__ = [
     "DEVICES",
@@ -13,6 +14,7 @@ __all__ = [
     "DelayModel",
     "Device",
     "Family",
+    "Pin",
     "Placer",
     "Target",
 ]

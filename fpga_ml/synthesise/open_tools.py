@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from typing import Any
 
 from fpga_ml import progress
 from fpga_ml.config import Effort
-from fpga_ml.devices import MAPPED, PIPELINED, PLACED, Cells, DelayModel, Placer, Target
+from fpga_ml.devices import DEVICES, MAPPED, PIPELINED, PLACED, Cells, DelayModel, Placer, Target
+from fpga_ml.devices.pins import constraints, extension
 from fpga_ml.errors import FpgaMlError, suggest
 from fpga_ml.synthesise import shell
 from fpga_ml.synthesise.naming import Owners
@@ -58,7 +60,7 @@ def run(job: Job) -> Synthesis:
         memory_mb=max(made.memory_mb, 0.0 if placed is None else placed.memory_mb),
         logs=tuple(str(f.relative_to(job.project)) for f in sorted(job.folder.glob(f"{job.effort}.*.log"))),
         layers=_by_layer(target, module, owners),
-        notes=timed.notes,
+        notes=(*timed.notes, *DEVICES[job.device].notes),
     )
 
 
@@ -87,8 +89,6 @@ def _mapped(job: Job, target: Target, *, in_shell: bool) -> Netlist:
 
 
 def _placed(job: Job, made: Netlist, placer: Placer) -> Placement:
-    for name, text in placer.files.items():
-        (job.folder / name).write_text(text)
     return nextpnr.place_and_route(
         made.file,
         placer.family,
@@ -96,10 +96,20 @@ def _placed(job: Job, made: Netlist, placer: Placer) -> Placement:
         job.clock_ns,
         SEED,
         left_s(job.deadline_s),
+        pins=shell_pins(placer, job.folder),
         route=job.effort == "route",
         log=job.folder / f"{job.effort}.nextpnr.log",
         on_line=lambda line: _tell(job, line),
     )
+
+
+def shell_pins(placer: Placer, folder: Path) -> Path | None:
+    """The file of constraints for the serial shell's ports; None where nextpnr may place them anywhere."""
+    if not placer.pins:
+        return None
+    file = folder / f"pins.{extension(placer.family)}"
+    file.write_text(constraints(placer.family, placer.pins))
+    return file
 
 
 def _tell(job: Job, line: str) -> None:
@@ -125,16 +135,16 @@ def check_fits(needed: Cells, available: Cells, device: str, project: Path) -> N
 
 
 def cells_of(target: Target, types: Mapping[str, int]) -> Cells:
-    found = yosys.counts(types)
+    found = yosys.counts(target, types)
     luts = sum(yosys.luts_of(target, cell) * number for cell, number in types.items())
-    return Cells(luts, int(found["ffs"]), int(found["dsps"]), found["brams"])
+    return Cells(luts, int(found["ffs"]), math.ceil(found["dsps"]), found["brams"])
 
 
 def _by_layer(target: Target, module: Mapping[str, Any], owners: Owners) -> dict[str, Cells]:
     """What of the design belongs to which layer; the shell around it is left out."""
     types: dict[str, dict[str, int]] = {name: {} for name in owners.layers}
     for name, layer in owners.by_cell.items():
-        of_layer, kind = types.setdefault(layer, {}), module["cells"][name]["type"]
+        of_layer, kind = types.setdefault(layer, {}), yosys.type_of(module["cells"][name])
         of_layer[kind] = of_layer.get(kind, 0) + 1
     return {layer: cells_of(target, found) for layer, found in types.items()}
 

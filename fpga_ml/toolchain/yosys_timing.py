@@ -22,14 +22,26 @@ _CHAINS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "CCU2": (("CIN",), ("COUT",)),
     "SB_CARRY": (("CI",), ()),
     "MISTRAL_ALUT_ARITH": (("CI",), ()),
+    "ALU": (("CIN",), ()),
+    "CC_ADDF": (("CI",), ()),
+}
+# Of those of one bit: what enters there, what leaves there.
+_OF_ONE_BIT: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "SB_CARRY": (("I0", "I1"), ("CO",)),
+    "MISTRAL_ALUT_ARITH": (("A", "B", "C", "D0", "D1"), ("SO", "CO")),
+    "ALU": (("I0", "I1", "I3"), ("SUM", "COUT")),
+    "CC_ADDF": (("A", "B"), ("S", "CO")),
 }
 # Of carry cells that are LUTs too; the others have one before or behind them.
-_WITH_LUT = ("CCU2C", "CCU2", "MISTRAL_ALUT_ARITH")
-_LUTS = ("LUT", "SB_LUT", "MISTRAL_ALUT")
+_WITH_LUT = ("CCU2C", "CCU2", "MISTRAL_ALUT_ARITH", "ALU", "CC_ADDF")
+_LUTS = ("LUT", "SB_LUT", "MISTRAL_ALUT", "CC_L", "CC_MX")
+_PRODUCT = "CC_MULT"  # made of LUTs; those in DSPs lie between paths
 # What ends one path and begins the next, or belongs to no path.
 _BETWEEN = (
     *("FD", "SRL", "TRELLIS_FF", "BUFG", "DSP", "RAMB", "MULT", "DP16K", "PDP", "$"),
     *("SB_DFF", "SB_RAM", "SB_MAC", "SB_GB", "MISTRAL_FF", "MISTRAL_MUL", "MISTRAL_M10K", "MISTRAL_CLKBUF", "DCC"),
+    *("DFF", "SP", "SDP", "DPB", "DPX9", "pROM", "IBUF", "OBUF", "GND", "VCC"),
+    *("CC_DFF", "CC_BRAM", "CC_IBUF", "CC_OBUF", "CC_BUFG"),
 )
 
 Bit = int | str
@@ -89,9 +101,17 @@ def _through(name: str, cell: Mapping[str, Any], arrivals: _Arrivals, model: Del
     kind = cell["type"]
     if kind in _CHAINS:
         return _along_chain(name, cell, arrivals, model)
-    delay = 0.0 if kind == "INV" else model.lut_ns if kind.startswith(_LUTS) else model.lut_ns / 4
+    delay = _delay_ns(cell, model)
     at, before = _latest(_bits(cell, "input"), arrivals)
     return dict.fromkeys(_bits(cell, "output"), _Arrival(delay + at, name, before))
+
+
+def _delay_ns(cell: Mapping[str, Any], model: DelayModel) -> float:
+    """Of a cell that is no part of a carry chain."""
+    kind: str = cell["type"]
+    if kind == _PRODUCT:
+        return model.multiply_base_ns + model.multiply_per_bit_ns * sum(len(cell["connections"][port]) for port in "AB")
+    return 0.0 if kind == "INV" else model.lut_ns if kind.startswith(_LUTS) else model.lut_ns / 4
 
 
 def _latest(bits: Iterable[Bit], arrivals: _Arrivals) -> tuple[float, Bit | None]:
@@ -124,11 +144,9 @@ def _positions(kind: str, wires: Mapping[str, Sequence[Bit]]) -> Iterator[tuple[
     if kind in ("CCU2C", "CCU2"):
         for half in "01":
             yield [bit for port in "ABCD" for bit in wires.get(port + half, ())], list(wires.get("S" + half, ()))
-    elif kind == "SB_CARRY":
-        yield [*wires.get("I0", ()), *wires.get("I1", ())], list(wires.get("CO", ()))
-    elif kind == "MISTRAL_ALUT_ARITH":
-        entries = [bit for port in ("A", "B", "C", "D0", "D1") for bit in wires.get(port, ())]
-        yield entries, [*wires.get("SO", ()), *wires.get("CO", ())]
+    elif kind in _OF_ONE_BIT:
+        entries, results = ([bit for port in ports for bit in wires.get(port, ())] for ports in _OF_ONE_BIT[kind])
+        yield entries, results
     else:
         for k in range(len(wires["S"])):
             yield [wires["S"][k], wires["DI"][k]], [wires[port][k] for port in ("O", "CO") if k < len(wires.get(port, ()))]

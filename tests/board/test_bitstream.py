@@ -11,6 +11,8 @@ import fpga_ml
 from fpga_ml.board.build import build, write_sources
 from fpga_ml.cli import main
 from fpga_ml.config import Config
+from fpga_ml.devices import DEVICES
+from fpga_ml.devices.boards import BOARDS
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.report import document
 from fpga_ml.toolchain.nextpnr import Placement
@@ -23,6 +25,26 @@ def test_the_reference_as_a_bitstream(project: Path, line: str, label: str) -> N
     built = build(project, "ulx3s-85f", line=line)
     _check(project, built.file, label)
     assert str(built.file) in built.load
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("board", "names"),
+    [
+        ("tang-primer-20k", f"{0x0000081B:032b}".encode()),
+        ("gatematea1-evb", b"\xd9\x01"),
+    ],  # IDCODE of GW2A-18, first command
+)
+def test_the_reference_on_the_other_boards(project: Path, board: str, names: bytes) -> None:
+    built = build(project, board)
+    assert built.file.stat().st_size > 100_000
+    assert names in built.file.read_bytes()[:400]
+    (row,) = document.read(project)["synth"]
+    kind = BOARDS[board]
+    assert (row["device"], row["effort"], row["timing"]) == (board, "route", "routed")
+    assert row["fmax_mhz"] >= kind.clock_mhz
+    assert 0 < row["luts"] < row["available"]["luts"]
+    assert set(DEVICES[kind.device].notes) <= set(row["notes"])
 
 
 @pytest.mark.slow
@@ -72,7 +94,7 @@ def test_what_is_told_of_a_bitstream(project: Path, monkeypatch: pytest.MonkeyPa
     placed = Placement(25.0, (), {"TRELLIS_COMB": (8364, 83640)}, "0.11", 1.0, 1.0)
     monkeypatch.setattr("fpga_ml.toolchain.yosys.netlist", lambda *given, **options: made)
     monkeypatch.setattr("fpga_ml.toolchain.nextpnr.place_and_route", lambda *given, **options: placed)
-    monkeypatch.setattr("fpga_ml.toolchain.ecppack.pack", lambda *given: None)
+    monkeypatch.setattr("fpga_ml.toolchain.pack.pack", lambda *given: None)
     done = CliRunner().invoke(main, ["board", str(project), "--line", "spi"])
     assert done.exit_code == 0, done.output
     assert "ulx3s-85f-spi, route (yosys+nextpnr): 8,364 LUT (10%)" in done.stdout

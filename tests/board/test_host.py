@@ -323,5 +323,29 @@ def test_the_lines_of_boards_are_lines_of_ours() -> None:
         for name, pins in board.lines.items():
             assert name in LINES
             assert set(pins) == {port.name for port in line_for(name, board.clock_mhz, 1_000_000).ports}
-            sites = [*board.pins.values(), *pins.values()]
+            sites = [pin.site for pin in (*board.pins.values(), *pins.values())]
             assert len(set(sites)) == len(sites)
+            assert sum(port.startswith("led") for port in board.pins) == board.leds.width_bits
+
+
+def test_pins_of_the_other_boards(project: Path) -> None:
+    """In the words of their nextpnr; SPI has no pins there."""
+    tang = write_sources(project, "tang-primer-20k").pins
+    assert tang.name == "tang-primer-20k.cst"
+    assert tang.read_text().splitlines()[:3] == [
+        'IO_LOC "clk" H11;',
+        'IO_PORT "clk" IO_TYPE=LVCMOS33;',
+        'IO_LOC "led[0]" N16;',
+    ]
+    assert 'IO_LOC "rx" T13;\nIO_PORT "rx" IO_TYPE=LVCMOS33 PULL_MODE=UP;\n' in tang.read_text()
+    gatemate = write_sources(project, "gatematea1-evb")
+    assert gatemate.pins.name == "gatematea1-evb.ccf"
+    assert gatemate.pins.read_text().splitlines() == [
+        'Net "clk" Loc = "IO_SB_A8";',
+        'Net "led" Loc = "IO_SB_B6";',
+        'Net "rx" Loc = "IO_SA_A6" | PULLUP=true;',
+        'Net "tx" Loc = "IO_SA_B6";',
+    ]
+    assert "CLOCKS_PER_BIT(10)" in gatemate.files[-1].read_text()
+    with pytest.raises(FpgaMlError, match=r"gatematea1-evb has no line 'spi'\n  where: --line\n  do:    known: uart"):
+        write_sources(project, "gatematea1-evb", line="spi")

@@ -22,6 +22,7 @@ from fpga_ml.board.lines import Line, line_for, spi, uart
 from fpga_ml.board.project import interface_of
 from fpga_ml.board.shell import TOP, shell_files
 from fpga_ml.board.tb.test_board import Settings
+from fpga_ml.devices.boards import BOARDS, GATEMATE_EVB, TANG_PRIMER, ULX3S, BoardKind
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.ir.kernel import Builder
 from fpga_ml.ir.network import Axis, Channel, Loop, Map, Network, Window
@@ -126,21 +127,27 @@ def values(t: FixedType, *shape: int) -> Array:
     return t.real(np.random.default_rng(t.width).integers(t.min_raw, t.max_raw, size=shape, endpoint=True))
 
 
-def written(case: Case, folder: Path, line: Line) -> list[Path]:
+def written(case: Case, folder: Path, line: Line, board: BoardKind = ULX3S) -> list[Path]:
     """The sources of the board's top."""
-    files = {**case.rtl, **shell_files(case.face, line, high=("wifi_gpio0",))}
+    files = {**case.rtl, **shell_files(case.face, line, board.leds, high=board.high)}
     for name, text in files.items():
         (folder / name).write_text(text)
     return [folder / name for name in files]
 
 
 def simulated(
-    case: Case, folder: Path, simulator: str, tests: Sequence[str], wired: Wired = UART, timeout_s: float = 120
+    case: Case,
+    folder: Path,
+    simulator: str,
+    tests: Sequence[str],
+    wired: Wired = UART,
+    timeout_s: float = 120,
+    board: BoardKind = ULX3S,
 ) -> list[Array]:
     """Run these of fpga_ml/board/tb/test_board.py, each in a simulation of its own, and give the outputs that `samples`
     saw."""
     line = wired.line
-    sources = written(case, folder, line)
+    sources = written(case, folder, line, board)
     cocotb, build = cocotb_setup.find(), folder / "build"
     build.mkdir()
     if simulator == "icarus":
@@ -212,6 +219,25 @@ def test_models_give_what_the_emulator_gives(repository: Path, name: str, tmp_pa
             simulated(case, place, simulator, ["samples"], Wired(uart(4, 60_000), 4), 1800), case.y, strict=True
         ):
             assert_array_equal(found, right)
+
+
+@pytest.mark.parametrize("board", [TANG_PRIMER, GATEMATE_EVB], ids=lambda board: board.name)
+def test_boards_with_fewer_leds(board: BoardKind, tmp_path: Path) -> None:
+    """At their own clock and the usual baud rate; LEDs are no part of what comes out."""
+    case, clocks = parallel(), round(board.clock_mhz)
+    wired = Wired(uart(clocks, 1000 * clocks), clocks)
+    for found, right in zip(simulated(case, tmp_path, "icarus", ["samples"], wired, board=board), case.y, strict=True):
+        assert_array_equal(found, right)
+
+
+def test_leds_show_what_the_board_has() -> None:
+    tops = {name: shell_files(parallel().face, UART.line, board.leds)["board.sv"] for name, board in BOARDS.items()}
+    assert "output logic [7:0] led\n" in tops["ulx3s-85f"]
+    assert "assign led = {blink, running, 2'd0, status};" in tops["ulx3s-85f"]
+    assert "output logic [3:0] led\n" in tops["tang-primer-20k"]
+    assert "assign led = ~{blink, status[2:0]};" in tops["tang-primer-20k"]
+    assert "output logic led\n" in tops["gatematea1-evb"]
+    assert "assign led = ~{blink};" in tops["gatematea1-evb"]
 
 
 def test_frames_with_a_marked_end(tmp_path: Path) -> None:
@@ -298,6 +324,8 @@ def test_our_lint_is_quiet(tmp_path: Path) -> None:
     for case in (parallel(), stream(), stream(frame_last=True)):
         for wired in (UART, SPI):
             lint_files(written(case, tmp_path, wired.line), TOP, tmp_path)  # raises where it warns
+    for board in BOARDS.values():
+        lint_files(written(parallel(), tmp_path, UART.line, board), TOP, tmp_path)
 
 
 def test_a_baud_rate_that_the_clock_cannot_make() -> None:
@@ -319,7 +347,7 @@ def test_an_spi_clock_that_the_board_cannot_follow() -> None:
 
 def test_a_module_of_the_project_with_a_name_of_ours() -> None:
     with pytest.raises(FpgaMlError, match="the project has a module 'board_taker'"):
-        shell_files(parallel().face, SPI.line, taken=["x", "board_taker"])
+        shell_files(parallel().face, SPI.line, ULX3S.leds, taken=["x", "board_taker"])
     with pytest.raises(FpgaMlError, match="the project has a module 'board_spi'"):
-        shell_files(parallel().face, SPI.line, taken=["board_spi"])
-    shell_files(parallel().face, UART.line, taken=["board_spi"])
+        shell_files(parallel().face, SPI.line, ULX3S.leds, taken=["board_spi"])
+    shell_files(parallel().face, UART.line, ULX3S.leds, taken=["board_spi"])

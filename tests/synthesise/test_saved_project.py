@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from fpga_ml.cli import main
 from fpga_ml.config import Effort
+from fpga_ml.devices import DEVICES
 from fpga_ml.errors import FpgaMlError
 from fpga_ml.report import document
 from fpga_ml.synthesise.project import synthesise
@@ -104,14 +105,38 @@ def test_placed_and_routed_by_layer(project: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("device", "effort"), [("ice40-hx8k", "place"), ("ice40-up5k", "place"), ("nexus-40k", "route")])
+@pytest.mark.parametrize(
+    ("device", "effort"),
+    [
+        *(("ice40-hx8k", "place"), ("ice40-up5k", "place"), ("nexus-40k", "route")),
+        *(("gw2a-18c", "route"), ("gw5a-25a", "route"), ("gw5ast-138c", "route"), ("gatemate-a1", "route")),
+    ],
+)
 def test_other_families_are_placed(project: Path, device: str, effort: Effort) -> None:
     found = synthesise(project, device=device, effort=effort)
     assert found.fmax_mhz
+    assert set(DEVICES[device].notes) <= set(found.notes)
+    assert sum(cells.luts for cells in found.layers.values()) == found.cells.luts
     if device == "ice40-up5k":  # its DSP has registers at its inputs and outputs, and Yosys puts those of both layers there
         assert (found.cells.ffs, found.cells.dsps) == (0, 1)
     else:
         assert found.cells.ffs >= 9
+
+
+@pytest.mark.parametrize(
+    ("device", "dsps", "said"),
+    [
+        ("gw2a-18c", 1, "no times of Gowin's DSPs and memories"),
+        ("gw5a-25a", 0, "the clock is indicative only"),
+        ("gatemate-a1", 0, "half of one of its 20,480 elements"),
+    ],
+)
+def test_what_is_to_be_known_of_a_device_is_told(project: Path, device: str, dsps: int, said: str) -> None:
+    found = synthesise(project, device=device)
+    (row,) = document.read(project)["synth"]
+    assert found.cells.dsps == row["dsps"] == dsps
+    assert sum(said in note for note in row["notes"]) == 1
+    assert {cells["layer"]: cells for cells in row["layers"]}["fc1"]["ffs"] == 9
 
 
 @pytest.mark.slow

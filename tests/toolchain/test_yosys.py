@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fpga_ml.devices import GENERIC
+from fpga_ml.devices import GENERIC, Target
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.toolchain.yosys import resources
+from fpga_ml.synthesise.open_tools import cells_of
+from fpga_ml.toolchain.yosys import luts_of, netlist, resources
 from fpga_ml.toolchain.yosys_timing import longest_path
 
 ADDER = """
@@ -33,6 +34,47 @@ def test_cells_of_an_adder(rtl: Path) -> None:
     assert found.path_ns == pytest.approx(0.87)
     assert found.tool == "Yosys"
     assert found.version
+
+
+@pytest.mark.parametrize(
+    ("target", "luts", "carries", "ffs"), [("gw2a", 0, 8, 24), ("gw5a", 0, 8, 24), ("gatemate", 0, 8, 24)]
+)
+def test_cells_of_an_adder_on_gowin_and_gatemate(rtl: Path, target: Target, luts: int, carries: int, ffs: int) -> None:
+    """A bit of the chain is a LUT of the device; buffers of pins take none, and no time."""
+    found = resources([rtl], "adder", target, 120)
+    assert (found.luts, found.carries, found.ffs, found.dsps, found.brams) == (luts, carries, ffs, 0, 0)
+    assert cells_of(target, {"ALU" if target != "gatemate" else "CC_ADDF": 8}).luts == 8
+    assert found.path_ns == pytest.approx(0.15 + 0.56 + 8 * 0.02)
+
+
+PRODUCT = """
+module product(input clk, input [{last}:0] a, b, output reg [{end}:0] y);
+  reg [{last}:0] c, d;
+  always @(posedge clk) begin c <= a; d <= b; y <= c * d; end
+endmodule
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "width", "dsps"), [("gw2a", 8, 1), ("gw2a", 16, 1), ("gw2a", 34, 4), ("gw5a", 16, 0), ("gatemate", 16, 0)]
+)
+def test_products(tmp_path: Path, target: Target, width: int, dsps: int) -> None:
+    """Two of 9 x 9 bits are one DSP of Gowin, and one of 36 x 36 is four; GW5A and GateMate make them of LUTs."""
+    (tmp_path / "product.sv").write_text(PRODUCT.format(last=width - 1, end=2 * width - 1))
+    made = netlist([tmp_path / "product.sv"], "product", target, 120, tmp_path)
+    cells = cells_of(target, made.cells)
+    assert cells.dsps == dsps
+    assert (cells.luts > 100) == (dsps == 0)
+    if target == "gatemate":
+        # As nextpnr's log says of one of this size: 1 + 9 + 10 * 14 elements.
+        assert made.cells["CC_MULT 17 17"] == 1
+        assert luts_of(target, "CC_MULT 17 17") == 2 * 150
+        assert longest_path(made.module).ns == pytest.approx(0.15 + 0.9 + 34 * 0.06)
+
+
+def test_half_a_dsp_is_rounded_up() -> None:
+    assert cells_of("gw2a", {"MULT9X9": 3}).dsps == 2
+    assert cells_of("nexus", {"MULT9X9": 3}).dsps == 3
 
 
 def test_what_yosys_says_of_broken_rtl_is_in_the_error(rtl: Path) -> None:

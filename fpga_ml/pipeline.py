@@ -44,6 +44,7 @@ from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.prove import Bench, default_vectors, proof_inputs, raw_inputs
 from fpga_ml.simulate.travel import write_tests
 from fpga_ml.sizing import configured, fastest_clock_ns, is_limited, network_of
+from fpga_ml.software.build import seal
 from fpga_ml.software.library import write_parts
 from fpga_ml.stages import Stages
 from fpga_ml.synthesise.project import synthesise
@@ -335,6 +336,8 @@ def _hardware(
         with clock.stage("tests"):
             rtl = None if bench is None else bench.rtl
             write_tests(folder, config.project_name, config.backend, made.graph, csim, made.prepared.x, layers, rtl, proven)
+    if rtl is not None:
+        seal(folder)
     return _Hardware(bench, runs, stages)
 
 

@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +28,8 @@ SOURCES = "emulator"  # of a project
 VECTORS = Path("tests") / "vectors.json"
 FORMAT = 1
 _FLAGS = ("-std=c++17", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-Wl,-Bsymbolic")
+_SEAL = "sha256.json"
+_SHOWN = 5
 _AGAIN = "compile the project again, with --until cosim"
 
 
@@ -79,19 +81,31 @@ def build_library(
     project = Path(project)
     report = document.read(project)
     sources = project / SOURCES
-    if not sources.is_dir() or not (project / VECTORS).exists():
-        raise FpgaMlError(f"'{project}' has no sources of a C++ library, or no vectors", do=_AGAIN)
+    if not sources.is_dir():
+        raise FpgaMlError(
+            f"'{project}' has no sources of a C++ library, which come with the RTL; its RTL: {report['stages']['rtl']}",
+            do=_AGAIN,
+        )
+    if not (project / VECTORS).exists() or not (sources / _SEAL).exists():
+        raise FpgaMlError(f"'{project}' has no vectors with which a library could be compared", do=_AGAIN)
+    changed = _changed(project, json.loads((sources / _SEAL).read_text()))
+    if changed:
+        raise FpgaMlError(f"'{project}' is not as it was built: {_some(changed)}", do=_AGAIN)
     failed = [found["simulator"] for found in report["cosim"] or () if not found["passed"]]
     if failed:
         raise FpgaMlError(f"the RTL of '{project}' differs from C-simulation in {failed[0]}", do="see its report first")
     if not re.fullmatch(r"[A-Za-z0-9.]+", version):
         raise FpgaMlError(f"'{version}' is no version", do="give letters, digits and dots: --version 1.2")
+    if name is not None and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+        raise FpgaMlError(f"'{name}' cannot begin the names of symbols", do="give letters, digits and _: --name jet_tagger")
     parts = read_parts(sources)
     library = Library(name or str(report["model"]["name"]), version, parts.network)
     target = Path(output) if output is not None else Path(library.prefix)
     who = (*(row["by"] for row in _agreed(report)), "library")
     tools = {"compiler": compiler_version(compiler()).splitlines()[1], "march": march or ""}
     alone = target.suffix == ".so"
+    if alone and target.is_dir():
+        raise FpgaMlError(f"'{target}' is a folder", do="choose another name with -o; nothing was touched")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         write_library(parts, sources, library, folder)
@@ -141,17 +155,22 @@ def verify(certificate: Path | str, *, project: Path | str | None = None, simula
         For what is no certificate, and a project that is not there.
     """
     file = Path(certificate)
+    file = file / CERTIFICATE if file.is_dir() else file
     told = _read(file)
     place = Path(project) if project is not None else (file.parent / told["project"]).resolve()
     if not place.is_dir():
         raise FpgaMlError(f"there is no project '{place}'", where=str(file), do="say where it is with --project")
+    if not (place / SOURCES).is_dir() or read_parts(place / SOURCES).network != told["network"]:
+        raise FpgaMlError(f"'{place}' is the project of another network", where=str(file), do="say which with --project")
+    report = document.read(place)
     wrong = [
-        f"{name} is not the file that was certified" if path.exists() else f"{name} is missing"
-        for side, folder in (("library", file.parent), ("project", place))
-        for name, digest in told["files"][side].items()
-        if (path := folder / name) and _digest(path) != digest
+        *(f"the certificate does not name {name}" for name in _unnamed(told, place)),
+        *_changed(file.parent, told["files"]["library"]),
+        *_changed(place, told["files"]["project"]),
     ]
-    library = file.parent / told["library"]
+    if told["agreed"][:-1] != [*_agreed(report)]:
+        wrong.append("the certificate says otherwise than the project's report who agreed")
+    library = file.parent / Path(told["library"]).name
     if library.exists() and (place / VECTORS).exists():
         parts = read_parts(place / SOURCES)
         with tempfile.TemporaryDirectory() as scratch:
@@ -163,8 +182,14 @@ def verify(certificate: Path | str, *, project: Path | str | None = None, simula
             except FpgaMlError as error:
                 wrong.append(f"the library: {error.what}")
     if simulate:
-        wrong += _simulated(place)
+        wrong += _simulated(place, [found["simulator"] for found in report["cosim"] or ()])
     return wrong
+
+
+def seal(project: Path) -> None:
+    """Write the SHA-256 of what a build has made, so that a library is not certified for files that nobody has run."""
+    digests = {str(name): _digest(project / name) for name in _project_files(project) if name.name != "report.json"}
+    (project / SOURCES / _SEAL).write_text(json.dumps(digests, indent=1) + "\n")
 
 
 @contextmanager
@@ -186,7 +211,11 @@ def _compiled(folder: Path, library: Library, march: str | None) -> Path:
     made = folder / f"lib{library.prefix}.so"
     machine = [f"-march={march}"] if march else []
     command = [compiler(), *_FLAGS, *machine, f"{library.prefix}.cpp", "-o", made.name]
-    run(Command(command, folder), what=f"compiling the library '{library.prefix}'", do="see the compiler's message")
+    run(
+        Command(command, folder),
+        what=f"compiling the library '{library.prefix}'",
+        do="see the compiler's message, and --march",
+    )
     return made
 
 
@@ -243,20 +272,43 @@ def _project_files(project: Path) -> Iterator[Path]:
 def _agreed(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Who agreed with the quantised model on how many samples, and with C-simulation on how many vectors."""
     if report["csim"] is not None:
-        exact = report["csim"]["bit_exact_vs_quantised_model"]
-        yield {"by": "C-simulation", "samples": report["csim"]["samples"], "equals_keras": exact}
+        found = report["csim"]
+        equal = found["compared_at"] if found["bit_exact_vs_quantised_model"] else []
+        yield {"by": "C-simulation", "samples": found["samples"], "equals_keras_up_to": equal}
     for found in report["cosim"] or ():
         if found["passed"]:
             yield {"by": f"RTL in {found['simulator']} {found['version']}", "vectors": found["vectors"]}
 
 
-def _simulated(project: Path) -> list[str]:
+def _simulated(project: Path, simulators: Sequence[str]) -> list[str]:
     """What the tests that travel with the project find in its C++ and its RTL."""
-    command = Command([sys.executable, "-m", "tb.again"], project / "tests", {"PYTHONDONTWRITEBYTECODE": "1"})
+    arguments = [sys.executable, "-m", "tb.again", *simulators]
+    command = Command(arguments, project / "tests", {"PYTHONDONTWRITEBYTECODE": "1"})
     try:
-        return run(command, what="C-simulation and RTL", do="").stdout.splitlines()
+        found = run(command, what="C-simulation and RTL", do="").stdout.splitlines()
+        return [*found[:_SHOWN], *[f"and {len(found) - _SHOWN:,} more"] * (len(found) > _SHOWN)]
     except FpgaMlError as error:
         return [error.what]
+
+
+def _changed(folder: Path, digests: Mapping[str, str]) -> list[str]:
+    """Files that are not those of the digests."""
+    return [
+        f"{name} has changed" if (folder / name).exists() else f"{name} is missing"
+        for name, digest in digests.items()
+        if _digest(folder / name) != digest
+    ]
+
+
+def _unnamed(told: Mapping[str, Any], project: Path) -> Iterator[str]:
+    """Files of the library and of the project that a certificate must name."""
+    named = told["files"]["project"]
+    yield from (str(name) for name in _project_files(project) if str(name) not in named)
+    yield from (name for name in (told["library"], f"{told['prefix']}.h") if name not in told["files"]["library"])
+
+
+def _some(texts: Sequence[str]) -> str:
+    return "; ".join([*texts[:_SHOWN], *[f"and {len(texts) - _SHOWN:,} more"] * (len(texts) > _SHOWN)])
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -264,9 +316,12 @@ def _read(file: Path) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(file.read_text())
         if told["format"] != FORMAT:
             raise ValueError(f"of format {told['format']}, not {FORMAT}")
-        _ = [told[name] for name in ("project", "library", "model", "version")]
-        _ = [told["files"][side] for side in ("library", "project")]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        for name in ("project", "library", "model", "version", "prefix", "network"):
+            if not isinstance(told[name], str):
+                raise ValueError(f"{name} is no text")
+        if not all(isinstance(told["files"][side], dict) for side in ("library", "project")) or not told["agreed"]:
+            raise ValueError("it names no files, or nobody who agreed")
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise FpgaMlError(
             f"no certificate: {error}", where=str(file), do="give the file that fpga-ml emulator wrote"
         ) from None

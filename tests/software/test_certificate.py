@@ -17,7 +17,7 @@ from simulators import USUAL
 import fpga_ml
 from fpga_ml.__main__ import main
 from fpga_ml.errors import FpgaMlError
-from fpga_ml.software.build import build_library, verify
+from fpga_ml.software.build import build_library, seal, verify
 
 from .made import wrapper
 
@@ -74,10 +74,13 @@ def test_a_file_of_the_rtl(copies: tuple[Path, Path]) -> None:
     project, certificate = copies
     file = project / "rtl" / "myproject_scores.sv"
     file.write_text(file.read_text().replace(" + ", " - ", 1))
-    assert verify(certificate, simulate=False) == ["rtl/myproject_scores.sv is not the file that was certified"]
+    assert verify(certificate, simulate=False) == ["rtl/myproject_scores.sv has changed"]
     again = verify(certificate)[1:]
     assert again
-    assert all(text.startswith("RTL, icarus, ") and ": expected " in text for text in again), again
+    assert all(text.startswith("RTL, icarus, ") and ": expected " in text for text in again[:-1]), again
+    assert again[-1].endswith(" more")
+    with pytest.raises(FpgaMlError, match="is not as it was built: rtl/myproject_scores.sv has changed"):
+        build_library(project, certificate.parent)
 
 
 def test_another_bit_of_the_library(copies: tuple[Path, Path]) -> None:
@@ -90,12 +93,47 @@ def test_another_bit_of_the_library(copies: tuple[Path, Path]) -> None:
     command = ["g++", "-std=c++17", "-O1", "-fPIC", "-shared", "pulse_v2_1.cpp", "-o", "libpulse_v2_1.so"]
     subprocess.run(command, cwd=certificate.parent, check=True)
     wrong = verify(certificate, simulate=False)
-    assert "libpulse_v2_1.so is not the file that was certified" in wrong
+    assert "libpulse_v2_1.so has changed" in wrong
     assert "layer3_out, element" in wrong[-1]
     (project / "emulator" / "network.inc").write_text(source.read_text())
+    seal(project)
     with pytest.raises(FpgaMlError, match="layer3_out, element"):
         build_library(project, certificate.parent)
     assert certificate.exists()
+
+
+@pytest.mark.parametrize(
+    ("edit", "finding"),
+    [
+        (lambda t: t["files"]["project"].pop("rtl/myproject.sv"), "the certificate does not name rtl/myproject.sv"),
+        (lambda t: t["files"]["library"].clear(), "the certificate does not name libpulse_v2_1.so"),
+        (lambda t: t["agreed"][0].update(samples=10**9), "the certificate says otherwise than the project's report"),
+    ],
+)
+def test_an_edited_certificate(edit: Any, finding: str, copies: tuple[Path, Path]) -> None:
+    _, certificate = copies
+    told = json.loads(certificate.read_text())
+    edit(told)
+    certificate.write_text(json.dumps(told))
+    assert any(finding in text for text in verify(certificate, simulate=False))
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda t: t.update(network="0" * 64), "is the project of another network"),
+        (lambda t: t.update(project=5), "project is no text"),
+        (lambda t: t.update(agreed=[]), "nobody who agreed"),
+        (lambda t: t.pop("files"), "no certificate: 'files'"),
+    ],
+)
+def test_what_is_no_certificate_of_the_project(edit: Any, message: str, copies: tuple[Path, Path]) -> None:
+    _, certificate = copies
+    told = json.loads(certificate.read_text())
+    edit(told)
+    certificate.write_text(json.dumps(told))
+    with pytest.raises(FpgaMlError, match=message):
+        verify(certificate, simulate=False)
 
 
 def test_a_lost_file_and_another_place(copies: tuple[Path, Path]) -> None:
@@ -124,6 +162,11 @@ def test_what_is_refused(project: Any, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     with pytest.raises(FpgaMlError, match="exists and is no library"):
         build_library(project.folder, tmp_path / "mine")
+    with pytest.raises(FpgaMlError, match="cannot begin the names of symbols"):
+        build_library(project.folder, tmp_path / "x", name="jet-tagger")
+    (tmp_path / "d.so").mkdir()
+    with pytest.raises(FpgaMlError, match="is a folder"):
+        build_library(project.folder, tmp_path / "d.so")
     with pytest.raises(FpgaMlError, match="is no version"):
         build_library(project.folder, tmp_path / "x", version="one two")
     with pytest.raises(FpgaMlError, match="holds no report"):

@@ -79,7 +79,7 @@ def test_a_file_of_the_rtl(copies: tuple[Path, Path]) -> None:
     assert again
     assert all(text.startswith("RTL, icarus, ") and ": expected " in text for text in again[:-1]), again
     assert again[-1].endswith(" more")
-    with pytest.raises(FpgaMlError, match="is not as it was built: rtl/myproject_scores.sv has changed"):
+    with pytest.raises(FpgaMlError, match=r"is not as it was built: rtl/myproject_scores\.sv has changed"):
         build_library(project, certificate.parent)
 
 

@@ -188,7 +188,8 @@ def verify(certificate: Path | str, *, project: Path | str | None = None, simula
 
 def seal(project: Path) -> None:
     """Write the SHA-256 of what a build has made, so that a library is not certified for files that nobody has run."""
-    digests = {str(name): _digest(project / name) for name in _project_files(project) if name.name not in ("report.json", _SEAL)}
+    names = [name for name in _project_files(project) if name.name not in ("report.json", _SEAL)]
+    digests = {str(name): _digest(project / name) for name in names}
     (project / SOURCES / _SEAL).write_text(json.dumps(digests, indent=1) + "\n")
 
 

@@ -44,7 +44,7 @@ from fpga_ml.simulate.foreign import Foreign
 from fpga_ml.simulate.prove import Bench, default_vectors, proof_inputs, raw_inputs
 from fpga_ml.simulate.travel import write_tests
 from fpga_ml.sizing import configured, fastest_clock_ns, is_limited, network_of
-from fpga_ml.software.build import seal
+from fpga_ml.software.build import SOURCES, seal
 from fpga_ml.software.library import write_parts
 from fpga_ml.stages import Stages
 from fpga_ml.synthesise.project import synthesise
@@ -319,7 +319,7 @@ def _hardware(
             arch, device = ARCHITECTURES[config.arch], PIPELINED[config.device]
             own = arch.emit(network, config.clock_ns, device, frame_last=config.frame_last)
             own.write(_made(folder / "rtl"))
-            write_parts(network, [layer.result for layer in layers.inputs], _made(folder / "emulator"))
+            write_parts(network, [layer.result for layer in layers.inputs], _made(folder / SOURCES))
             _tell(names, folder / "rtl" / f"{own.top}.sv")
             bench = Bench(own, layers, config.seed, config.simulators, given, network)
     if bench is not None and stages.runs("cosim"):
@@ -336,7 +336,7 @@ def _hardware(
         with clock.stage("tests"):
             rtl = None if bench is None else bench.rtl
             write_tests(folder, config.project_name, config.backend, made.graph, csim, made.prepared.x, layers, rtl, proven)
-    if rtl is not None:
+    if bench is not None:
         seal(folder)
     return _Hardware(bench, runs, stages)
 
@@ -347,7 +347,7 @@ def _without_rtl(
     """Where there was no project before, what had finished is kept: the HLS project and its C-simulation. The second result
     is the error to raise."""
     why = error.what if isinstance(error, FpgaMlError) else "interrupted"
-    for name in ("rtl", "sim", "tests"):
+    for name in ("rtl", "sim", "tests", SOURCES):
         shutil.rmtree(folder / name, ignore_errors=True)
     kept = f"'{target}' holds the HLS project and its C-simulation"
     nothing = _Hardware(None, (), stages.without("rtl", why))

@@ -79,21 +79,7 @@ def build_library(
         What was there before stays.
     """
     project = Path(project)
-    report = document.read(project)
-    sources = project / SOURCES
-    if not sources.is_dir():
-        raise FpgaMlError(
-            f"'{project}' has no sources of a C++ library, which come with the RTL; its RTL: {report['stages']['rtl']}",
-            do=_AGAIN,
-        )
-    if not (project / VECTORS).exists() or not (sources / _SEAL).exists():
-        raise FpgaMlError(f"'{project}' has no vectors with which a library could be compared", do=_AGAIN)
-    changed = _changed(project, json.loads((sources / _SEAL).read_text()))
-    if changed:
-        raise FpgaMlError(f"'{project}' is not as it was built: {_some(changed)}", do=_AGAIN)
-    failed = [found["simulator"] for found in report["cosim"] or () if not found["passed"]]
-    if failed:
-        raise FpgaMlError(f"the RTL of '{project}' differs from C-simulation in {failed[0]}", do="see its report first")
+    report, sources = _sound(project), project / SOURCES
     if not re.fullmatch(r"[A-Za-z0-9.]+", version):
         raise FpgaMlError(f"'{version}' is no version", do="give letters, digits and dots: --version 1.2")
     if name is not None and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
@@ -188,9 +174,28 @@ def verify(certificate: Path | str, *, project: Path | str | None = None, simula
 
 def seal(project: Path) -> None:
     """Write the SHA-256 of what a build has made, so that a library is not certified for files that nobody has run."""
-    names = [name for name in _project_files(project) if name.name not in ("report.json", _SEAL)]
-    digests = {str(name): _digest(project / name) for name in names}
+    digests = {name: digest for name, digest in _digests(project).items() if Path(name).name not in ("report.json", _SEAL)}
     (project / SOURCES / _SEAL).write_text(json.dumps(digests, indent=1) + "\n")
+
+
+def _sound(project: Path) -> dict[str, Any]:
+    """The report of a project that a library can be made of; FpgaMlError for any other."""
+    report = document.read(project)
+    sources = project / SOURCES
+    if not sources.is_dir():
+        raise FpgaMlError(
+            f"'{project}' has no sources of a C++ library, which come with the RTL; its RTL: {report['stages']['rtl']}",
+            do=_AGAIN,
+        )
+    if not (project / VECTORS).exists() or not (sources / _SEAL).exists():
+        raise FpgaMlError(f"'{project}' has no vectors with which a library could be compared", do=_AGAIN)
+    changed = _changed(project, json.loads((sources / _SEAL).read_text()))
+    if changed:
+        raise FpgaMlError(f"'{project}' is not as it was built: {'; '.join(_some(changed))}", do=_AGAIN)
+    failed = [found["simulator"] for found in report["cosim"] or () if not found["passed"]]
+    if failed:
+        raise FpgaMlError(f"the RTL of '{project}' differs from C-simulation in {failed[0]}", do="see its report first")
+    return report
 
 
 @contextmanager
@@ -254,7 +259,7 @@ def _certificate(
         "agreed": [*_agreed(report), {"by": "library", "vectors": count}],
         "files": {
             "library": {name: _digest(file) for name, file in files.items()},
-            "project": {str(name): _digest(project / name) for name in _project_files(project)},
+            "project": _digests(project),
         },
     }
     return json.dumps(told, indent=1) + "\n"
@@ -287,7 +292,7 @@ def _simulated(project: Path, simulators: Sequence[str]) -> list[str]:
     command = Command(arguments, project / "tests", {"PYTHONDONTWRITEBYTECODE": "1"})
     try:
         found = run(command, what="C-simulation and RTL", do="").stdout.splitlines()
-        return [*found[:_SHOWN], *[f"and {len(found) - _SHOWN:,} more"] * (len(found) > _SHOWN)]
+        return _some(found)
     except FpgaMlError as error:
         return [error.what]
 
@@ -308,8 +313,14 @@ def _unnamed(told: Mapping[str, Any], project: Path) -> Iterator[str]:
     yield from (name for name in (told["library"], f"{told['prefix']}.h") if name not in told["files"]["library"])
 
 
-def _some(texts: Sequence[str]) -> str:
-    return "; ".join([*texts[:_SHOWN], *[f"and {len(texts) - _SHOWN:,} more"] * (len(texts) > _SHOWN)])
+def _some(texts: Sequence[str]) -> list[str]:
+    """The first of them, and how many more there are."""
+    return [*texts[:_SHOWN], *[f"and {len(texts) - _SHOWN:,} more"] * (len(texts) > _SHOWN)]
+
+
+def _digests(project: Path) -> dict[str, str]:
+    """SHA-256 of the project's files, by their names from its folder."""
+    return {str(name): _digest(project / name) for name in _project_files(project)}
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -26,11 +26,13 @@ class Read:
     def parameter(self, number: int) -> str:
         return f"const {self.kind.name}* {'const* ' * (self.rows is not None)}x{number}"
 
-    def element(self, number: int, k: int) -> str:
+    def element(self, number: int, k: int | str) -> str:
+        """k: a number, or what it is called in C++."""
         if self.rows is None:
             return f"x{number}[{k}]"
         each = len(self.wires) // self.rows
-        return f"x{number}[{k // each}][{k % each}]"
+        row, place = (k // each, k % each) if isinstance(k, int) else (f"{k} / {each}", f"{k} % {each}")
+        return f"x{number}[{row}][{place}]"
 
 
 @dataclass

@@ -195,9 +195,8 @@ class Software:
         lines = []
         place = 0
         for number, r in enumerate(reads):
-            each = len(r.wires) // (r.rows or 1)
-            element = f"x{number}[k]" if r.rows is None else f"x{number}[k / {each}][k % {each}]"
-            lines.append(f"for (int k = 0; k < {len(r.wires)}; ++k) {token}[{place} + k] = to<{row_kind.name}>({element});")
+            element = f"to<{row_kind.name}>({r.element(number, 'k')})"
+            lines.append(f"for (int k = 0; k < {len(r.wires)}; ++k) {token}[{place} + k] = {element};")
             place += len(r.wires)
         lines.append(f"{token}[{elements}] = all<{row_kind.name}>(0);")
         lines.append(f"for (int r = 0; r < {process.rounds}; ++r) {{")
